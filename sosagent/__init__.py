@@ -1,0 +1,105 @@
+"""Put an SSH key back on a machine you cannot log in to, through its out-of-band serial console.
+
+    result = await sosagent.add_key("user@sos.example.net", open("id_ed25519.pub").read(), password=...)
+
+What stands in ``__all__`` is the public interface; `sosagent.blocking` has the same without asyncio.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    ConsoleError,
+    ConsoleOccupied,
+    ConsoleSilent,
+    ConsoleStateUnknown,
+    DeadlineExceeded,
+    EditRefused,
+    EndpointBusy,
+    EndpointLost,
+    EndpointRefused,
+    EndpointUnreachable,
+    HostKeyChanged,
+    HostKeyUnknown,
+    KeyInvalid,
+    LoginRefused,
+    NotVerified,
+    PasswordMissing,
+    SosError,
+    TargetInvalid,
+    UsageError,
+    WrongMachine,
+)
+from .keys import PublicKey, parse_public_keys
+from .secret import Secret
+from .target import Target, parse_target
+
+if TYPE_CHECKING:
+    from .console import Console, Event
+    from .console.connect import connect
+    from .jobs.add_key import AddKeyResult, add_key
+    from .jobs.append import KeyOutcome
+    from .terminal.expect import EOF, TIMEOUT, Match
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EOF",
+    "TIMEOUT",
+    "AddKeyResult",
+    "Console",
+    "ConsoleError",
+    "ConsoleOccupied",
+    "ConsoleSilent",
+    "ConsoleStateUnknown",
+    "DeadlineExceeded",
+    "EditRefused",
+    "EndpointBusy",
+    "EndpointLost",
+    "EndpointRefused",
+    "EndpointUnreachable",
+    "Event",
+    "HostKeyChanged",
+    "HostKeyUnknown",
+    "KeyInvalid",
+    "KeyOutcome",
+    "LoginRefused",
+    "Match",
+    "NotVerified",
+    "PasswordMissing",
+    "PublicKey",
+    "Secret",
+    "SosError",
+    "Target",
+    "TargetInvalid",
+    "UsageError",
+    "WrongMachine",
+    "add_key",
+    "connect",
+    "parse_public_keys",
+    "parse_target",
+]
+
+#: Where the heavier names live; they are imported when they are first used (PEP 562).
+_LAZY = {
+    "AddKeyResult": "jobs.add_key",
+    "Console": "console",
+    "EOF": "terminal.expect",
+    "Event": "console",
+    "KeyOutcome": "jobs.append",
+    "Match": "terminal.expect",
+    "TIMEOUT": "terminal.expect",
+    "add_key": "jobs.add_key",
+    "connect": "console.connect",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value

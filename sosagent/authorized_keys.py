@@ -1,0 +1,129 @@
+"""The grammar of authorized_keys as sshd reads it (sshd(8), auth2-pubkeyfile.c), and what it means for a key.
+
+Presence is judged here, not by grep on the machine: a blob may stand in a comment, behind
+options that make it useless, or glued to another line.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .keys import KEY_TYPES, PublicKey, parse_blob
+
+__all__ = ["Entry", "Presence", "Verdict", "judge", "parse_line"]
+
+#: Options that leave a key fully usable for a login (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
+_HARMLESS = frozenset({"agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding"})
+_FLAGS = _HARMLESS | {
+    "restrict", "cert-authority", "no-agent-forwarding", "no-port-forwarding", "no-pty", "no-user-rc",
+    "no-x11-forwarding", "touch-required", "no-touch-required", "verify-required",
+}  # fmt: skip
+_VALUES = frozenset(
+    {"command", "environment", "expiry-time", "from", "permitlisten", "permitopen", "principals", "tunnel"}
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line that sshd would take as a key.
+
+    Fields:
+        key: the key.
+        options: its options in their order, as written, such as ``from="10.0.0.0/8"``.
+    """
+
+    key: PublicKey
+    options: tuple[str, ...] = ()
+
+
+class Presence(enum.Enum):
+    """What a file means for a key."""
+
+    ABSENT = "absent"
+    USABLE = "usable"
+    RESTRICTED = "restricted"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a file means for one key.
+
+    Fields:
+        presence: absent, usable, or there behind options.
+        options: those of the first line that holds the key; sshd takes the first match.
+    """
+
+    presence: Presence
+    options: tuple[str, ...] = ()
+
+
+def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
+    """Say what sshd would make of `key`, given the file's lines (or those that may hold it, in order)."""
+    for line in lines:
+        entry = parse_line(line)
+        if entry is None or not entry.key.same_key(key):
+            continue
+        limiting = [option for option in entry.options if option.lower() not in _HARMLESS]
+        return Verdict(Presence.RESTRICTED if limiting else Presence.USABLE, entry.options)
+    return Verdict(Presence.ABSENT)
+
+
+def parse_line(line: str) -> Entry | None:
+    """Read one line as sshd does; None where sshd sees no key in it.
+
+    Leading blanks are skipped; a blank outside quotes ends the options; a carriage return at the
+    end is harmless; an unknown option makes sshd refuse the line.
+    """
+    line = line.lstrip(" \t").rstrip("\r\n")
+    if not line or line.startswith("#") or "\0" in line:
+        return None
+    entry = _key_of(line)
+    if entry is not None:
+        return Entry(entry)
+    split = _split_options(line)
+    if split is None:
+        return None
+    options, rest = split
+    key = _key_of(rest.lstrip(" \t"))
+    if key is None or not all(map(_known, options)):
+        return None
+    return Entry(key, options)
+
+
+def _key_of(text: str) -> PublicKey | None:
+    words = text.replace("\t", " ").split(" ")
+    words = [word for word in words if word]
+    if len(words) < 2 or words[0] not in KEY_TYPES:
+        return None
+    try:
+        return PublicKey(words[0], parse_blob(words[0], words[1]), " ".join(words[2:]))
+    except ValueError:
+        return None
+
+
+def _split_options(line: str) -> tuple[tuple[str, ...], str] | None:
+    """Split off the options up to the first blank outside quotes; None if a quote stays open."""
+    options: list[str] = []
+    start = position = 0
+    quoted = False
+    while position < len(line) and (quoted or line[position] not in " \t"):
+        if line[position] == "\\" and line[position + 1 : position + 2] == '"':
+            position += 1
+        elif line[position] == '"':
+            quoted = not quoted
+        elif line[position] == "," and not quoted:
+            options.append(line[start:position])
+            start = position + 1
+        position += 1
+    if quoted or position >= len(line):
+        return None
+    return (*options, line[start:position]), line[position:]
+
+
+def _known(option: str) -> bool:
+    name, equals, value = option.partition("=")
+    if not equals:
+        return name.lower() in _FLAGS
+    return name.lower() in _VALUES and len(value) >= 2 and value[0] == value[-1] == '"'

@@ -1,0 +1,66 @@
+"""A target -> a connected `Console`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ..printable import printable
+from ..target import Target, parse_target
+from ..transports import Transport
+from .console import Console
+from .events import Event, EventSink
+from .transcript import Transcript
+
+__all__ = ["connect"]
+
+
+@asynccontextmanager
+async def connect(
+    target: str | Target | Transport,
+    *,
+    timeout: float | None = None,
+    transcript: Path | None = None,
+    on_event: EventSink | None = None,
+    ask: Callable[[str, str, bool], Awaitable[str | None]] | None = None,
+) -> AsyncIterator[Console]:
+    """Connect to a console endpoint.
+
+    Args:
+        target: HOST as on the command line, a `Target`, or a transport that is connected already.
+        timeout: seconds for all that is done with the console.
+        transcript: a file for a recording in asciicast v2.
+        on_event: is told of progress.
+        ask: asks the user what the endpoint wants to know: ``await ask(endpoint, prompt, echo)``.
+            Never given the machine's password to answer with. None: nobody is there.
+
+    Raises:
+        TargetInvalid, EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown,
+        HostKeyChanged: each with what to do next.
+    """
+    if isinstance(target, str):
+        target = parse_target(target)
+    tell = on_event or (lambda _event: None)
+    recorder = Transcript(transcript, f"sosagent {_name(target)}") if transcript is not None else None
+    try:
+        if isinstance(target, Transport):
+            transport = target
+        else:
+            # asyncssh takes a third of a second to import.
+            from ..transports.ssh import open_ssh
+
+            tell(Event("start", f"connect to {target}"))
+            transport = await open_ssh(target, ask=ask, note=lambda text: tell(Event("note", text)))
+    except BaseException:
+        if recorder is not None:
+            recorder.close()
+        raise
+    tell(Event("done", f"connected to {printable(transport.name)}"))
+    async with Console(transport, transcript=recorder, on_event=on_event) as console:
+        console.set_deadline(timeout)
+        yield console
+
+
+def _name(target: Target | Transport) -> str:
+    return target.name if isinstance(target, Transport) else str(target)

@@ -1,0 +1,286 @@
+"""One console with one owner: expect and send, under one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointLost
+from ..printable import printable
+from ..secret import Secret
+from ..terminal.expect import Expecter, Match, Pattern, Patterns, compile_patterns
+from ..terminal.text import Text
+from ..transports import Transport
+from .events import Event, EventSink
+from .transcript import Transcript
+
+__all__ = ["Console"]
+
+_TAIL_LINES = 12
+_ECHO_SECONDS = 2.0
+_RAW_LIMIT = 64 * 1024
+#: Terminal widths at which an echo is read; 80 is what shells take for a serial tty without a size.
+_WIDTHS = (80, 999, *range(40, 260))
+
+
+class Console:
+    """A console at the other end of a `Transport`.
+
+    It is not for several tasks at once. Every wait ends at the job's deadline, if one is set, with
+    `DeadlineExceeded`, which names the state the console was in and shows its last lines.
+    Cancelling any of its methods leaves it usable: nothing that was received is lost.
+
+    Args:
+        transport: the connection; it is closed with the console.
+        transcript: records what comes and goes.
+        on_event: is told of progress.
+
+    Attributes:
+        state: the console's state as last recognised.
+        bytes_sent, bytes_received, exchanges: what went over the line so far; an exchange is a
+            write that ends in Enter, whose answer is waited for.
+        line_count: how many lines have been finished so far; a mark for `lines_since`.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        transcript: Transcript | None = None,
+        on_event: EventSink | None = None,
+    ) -> None:
+        self.transport = transport
+        self.state = "unknown"
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.exchanges = 0
+        self.line_count = 0
+        self._transcript = transcript
+        self._on_event = on_event
+        self._text = Expecter()
+        self._lines: deque[str] = deque(maxlen=200)
+        self._typed: bytearray | None = None  # what came since typing began, for the echo
+        self._masking = False
+        self._deadline: float | None = None
+        self._seconds = 0.0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connection and the transcript. It does not log out: see `login.Login`."""
+        await self.transport.aclose()
+        if self._transcript is not None:
+            self._transcript.close()
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to whoever shows progress."""
+        if self._on_event is not None:
+            self._on_event(event)
+
+    @property
+    def open_line(self) -> str:
+        """The line without a newline, as it stands."""
+        return self._text.open_line
+
+    def lines_since(self, mark: int) -> list[str]:
+        """The finished lines that came since `mark`, oldest first; at most the last 200."""
+        count = min(self.line_count - mark, len(self._lines))
+        return list(self._lines)[len(self._lines) - count :]
+
+    def tail(self, count: int = _TAIL_LINES) -> tuple[str, ...]:
+        """The last lines that hold something, made printable; for error messages."""
+        kept = [line for line in [*self._lines, self.open_line] if line.strip()]
+        return tuple(printable(line) for line in kept[-count:])
+
+    def set_deadline(self, seconds: float | None) -> None:
+        """Let all waits end `seconds` from now; None lifts the deadline."""
+        self._seconds = seconds or 0.0
+        self._deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
+
+    def time_left(self) -> float | None:
+        """Seconds until the deadline; None without one."""
+        return None if self._deadline is None else self._deadline - asyncio.get_running_loop().time()
+
+    async def receive(self, seconds: float) -> bytes | None:
+        """Wait for the next bytes, at most `seconds`; None when none came.
+
+        Raises:
+            EndpointLost: the endpoint closed the connection.
+            DeadlineExceeded: the job's deadline came first.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        if self._deadline is not None:
+            until = min(until, self._deadline)
+        try:
+            async with asyncio.timeout_at(until):
+                data = await self.transport.read()
+        except TimeoutError:
+            if self._deadline is not None and loop.time() >= self._deadline:
+                raise self._late(f"the deadline of {self._seconds:.0f} s passed") from None
+            return None
+        if not data:
+            raise EndpointLost(
+                f"{self.transport.name} closed the connection", state=self.state, tail=self.tail()
+            )
+        self.bytes_received += len(data)
+        self._take(data)
+        return data
+
+    def _take(self, data: bytes) -> None:
+        if self._masking:
+            # By position: nothing between a password's first byte and the next newline is kept.
+            _, newline, rest = data.partition(b"\n")
+            self._masking = not newline
+            data = b"\r\n" + rest if newline else b""
+        if not data:
+            return
+        if self._typed is not None and len(self._typed) < _RAW_LIMIT:
+            self._typed += data
+        if self._transcript is not None:
+            self._transcript.output(data)
+        lines = self._text.feed(data)
+        self.line_count += len(lines)
+        self._lines.extend(lines)
+
+    async def expect(
+        self, patterns: Pattern | Sequence[Pattern], seconds: float = 30.0, *, exact: bool = False
+    ) -> Match:
+        """Wait until one of `patterns` is seen in what came since the last match.
+
+        Args:
+            patterns: regular expressions (text or compiled), TIMEOUT, EOF; one or a list. One that
+                ends in ``$`` is a prompt and matches on the open line only.
+            seconds: how long at most.
+            exact: take texts literally.
+
+        Returns:
+            The match; for TIMEOUT and EOF in the list, one with that index and no text.
+
+        Raises:
+            DeadlineExceeded: nothing matched in time, and TIMEOUT is not in the list.
+            EndpointLost: the connection ended, and EOF is not in the list.
+        """
+        listed = [patterns] if not isinstance(patterns, Sequence) or isinstance(patterns, str) else patterns
+        compiled = compile_patterns(listed, exact=exact)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while (found := self._text.find(compiled)) is None:
+            try:
+                data = await self.receive(max(until - loop.time(), 0))
+            except EndpointLost:
+                if compiled.eof is None:
+                    raise
+                return Match(compiled.eof, "", "")
+            if data is None:
+                if compiled.timeout is not None:
+                    return Match(compiled.timeout, "", "")
+                raise self._late(f"nothing that was expected came within {seconds:.0f} s")
+        return found
+
+    def look(self, patterns: Patterns) -> Match | None:
+        """Search what has come, without waiting."""
+        return self._text.find(patterns)
+
+    def skip(self) -> None:
+        """Forget what has come: only what comes from now on can match."""
+        self._text.skip()
+
+    async def quiet(self, seconds: float, at_most: float) -> bool:
+        """Wait until nothing has come for `seconds`; False if it still flows after `at_most`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + at_most
+        while await self.receive(seconds) is not None:
+            if loop.time() > until:
+                return False
+        return True
+
+    async def send(self, text: str | bytes) -> None:
+        """Send `text` as it is; Enter is ``\\r``."""
+        data = text.encode("utf-8") if isinstance(text, str) else text
+        if self._transcript is not None:
+            self._transcript.input(data.decode("utf-8", "replace"))
+        await self._write(data)
+
+    async def send_secret(self, secret: Secret) -> None:
+        """Send `secret` and Enter. Until the next newline, what comes back is kept nowhere."""
+        self._masking = True
+        if self._transcript is not None:
+            self._transcript.input("(a secret)\r")
+        await self._write(secret.reveal().encode("utf-8") + b"\r")
+
+    async def type_line(self, text: str) -> None:
+        """Type `text` without Enter, and see it stand behind the prompt as it was typed.
+
+        A line that comes back otherwise is erased (^U) and typed again.
+
+        Raises:
+            ConsoleStateUnknown: three times it did not come back as typed; it is erased.
+        """
+        for _ in range(3):
+            before = self.open_line
+            self._typed = bytearray()
+            try:
+                await self.send(text)
+                if await self._echoed(before, text):
+                    return
+                await self.send("\x15")
+                await self.quiet(0.2, 2.0)
+            finally:
+                self._typed = None
+        raise ConsoleStateUnknown(
+            "what is typed does not come back as it was typed; Enter was not pressed",
+            state=self.state,
+            tail=self.tail(),
+            hint="The line may lose characters (lower its speed), or this is no shell that echoes.",
+        )
+
+    async def _echoed(self, before: str, text: str) -> bool:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _ECHO_SECONDS
+        while loop.time() < until:
+            if await self.receive(_ECHO_SECONDS / 2) is None:
+                break
+            assert self._typed is not None
+            if _shows(bytes(self._typed), before, text, _WIDTHS[:2]):
+                return True
+        # A terminal of another width wraps elsewhere: read it at every width before giving up.
+        return _shows(bytes(self._typed or b""), before, text, _WIDTHS)
+
+    async def _write(self, data: bytes) -> None:
+        self.bytes_sent += len(data)
+        if data.endswith(b"\r"):
+            self.exchanges += 1
+        left = self.time_left()
+        try:
+            async with asyncio.timeout(None if left is None else max(left, 0)):
+                await self.transport.write(data)
+        except TimeoutError:
+            raise self._late("the endpoint takes no more bytes") from None
+        except EndpointLost as error:
+            raise EndpointLost(error.message, state=self.state, tail=self.tail()) from None
+
+    def _late(self, message: str) -> DeadlineExceeded:
+        return DeadlineExceeded(message, state=self.state, tail=self.tail())
+
+
+def _shows(raw: bytes, before: str, text: str, widths: Sequence[int]) -> bool:
+    """Tell whether `raw`, received behind `before`, leaves exactly `text` there, at one of the widths.
+
+    Shells that know their terminal's width break the line themselves, so lines are joined.
+    """
+    for width in widths:
+        screen = Text(width, before)
+        shown = "".join([*screen.feed(raw), screen.open_line])
+        if shown == before + text:
+            return True
+    return False

@@ -1,0 +1,172 @@
+"""The main job, end to end: connect, log in, add keys, prove it, log out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..console.connect import connect
+from ..console.console import Console
+from ..console.events import Event, EventSink
+from ..errors import UsageError
+from ..keys import PublicKey, parse_public_keys
+from ..secret import Secret
+from ..shell.session import root_shell
+from ..target import Target, parse_target
+from ..transports import Transport
+from .append import Appended, KeyOutcome, append_keys
+
+__all__ = ["AddKeyResult", "add_key"]
+
+_SLOW_BAUD = 9600
+_PAYLOAD_WITHOUT_MORE_TIME = 4000  # bytes
+
+
+@dataclass(frozen=True)
+class AddKeyResult:
+    """What `add_key` did and saw.
+
+    Fields:
+        status: ``added`` if at least one key was, ``present`` if all were there, ``would-add`` for a
+            dry run that found one missing.
+        host: the endpoint.
+        user: whose authorized_keys.
+        file: the file that sshd reads.
+        keys: one outcome for each key.
+        state_found: the console's state at the start.
+        logged_out: whether the state found was seen to be back.
+        keys_before, keys_after: number of key lines.
+        hostname, machine_id: the machine's own; machine_id is None where it has none.
+        warnings: what would keep sshd from using the keys.
+        seconds: wall time of the whole job.
+        bytes_sent, bytes_received, exchanges: on the console.
+    """
+
+    status: Literal["added", "present", "would-add"]
+    host: str
+    user: str
+    file: str
+    keys: tuple[KeyOutcome, ...]
+    state_found: str
+    logged_out: bool
+    keys_before: int
+    keys_after: int
+    hostname: str
+    machine_id: str | None
+    warnings: tuple[str, ...]
+    seconds: float
+    bytes_sent: int
+    bytes_received: int
+    exchanges: int
+
+
+async def add_key(
+    target: str | Target | Transport,
+    keys: str | PublicKey | Sequence[PublicKey],
+    *,
+    password: Secret | str,
+    login: str = "root",
+    user: str | None = None,
+    expect_host: str | None = None,
+    dry_run: bool = False,
+    timeout: float = 120.0,
+    transcript: Path | None = None,
+    on_event: EventSink | None = None,
+    ask: Callable[[str, str, bool], Awaitable[str | None]] | None = None,
+) -> AddKeyResult:
+    """Add public keys to a machine that is reached through its serial console.
+
+    Args:
+        target: HOST as on the command line, a `Target`, or a connected transport.
+        keys: one or more keys; a text is read as the contents of a key file.
+        password: of `login` on the machine (not of the endpoint).
+        login: the name to log in as at the console.
+        user: whose authorized_keys; `login` by default.
+        expect_host: the machine's name, compared with what the console shows before the password
+            is typed.
+        dry_run: look, and change nothing.
+        timeout: seconds for the whole job; a large payload adds to it, which an event tells.
+        transcript: a file for a recording in asciicast v2, without secrets.
+        on_event: is told of progress.
+        ask: asks the user what the endpoint wants to know; see `connect`.
+
+    Returns:
+        What the machine showed when it was read back.
+
+    Raises:
+        SosError: one of its leaves; see `sosagent.errors`. Nothing that was in the file is lost,
+            whatever is raised.
+
+    When cancelled it logs out first, within a time of its own, and then lets the cancellation go on.
+    """
+    started = time.monotonic()
+    listed = _keys(keys)
+    if isinstance(target, str):
+        target = parse_target(target)
+    secret = password if isinstance(password, Secret) else Secret(password)
+    user = user or login
+    tell = on_event or (lambda _event: None)
+    more = _more_time(listed)
+    if more:
+        tell(Event("note", f"{len(listed)} keys take long on a slow line: the time limit is {timeout + more:.0f} s"))
+    async with connect(
+        target, timeout=timeout + more, transcript=transcript, on_event=on_event, ask=ask
+    ) as console:
+        async with root_shell(console, secret, login=login, expect_host=expect_host) as session:
+            done = await append_keys(
+                session.shell,
+                listed,
+                user=user,
+                own=user == login,
+                logged_in=session.ours,
+                dry_run=dry_run,
+            )
+        host = target.name if isinstance(target, Transport) else str(target)
+    return _result(done, console, session.state_found, session.left, host, user, time.monotonic() - started)
+
+
+def _keys(keys: str | PublicKey | Sequence[PublicKey]) -> list[PublicKey]:
+    if isinstance(keys, str):
+        return parse_public_keys(keys.encode("utf-8"), "the key")
+    listed = [keys] if isinstance(keys, PublicKey) else list(keys)
+    if not listed:
+        raise UsageError("no key was given")
+    return listed
+
+
+def _more_time(keys: Sequence[PublicKey]) -> float:
+    """Seconds that a payload takes on a slow line, sent and echoed and sent again."""
+    payload = sum(len(key.line) for key in keys)
+    return 3 * payload * 10 / _SLOW_BAUD if payload > _PAYLOAD_WITHOUT_MORE_TIME else 0.0
+
+
+def _result(
+    done: Appended, console: Console, state: str, left: bool, host: str, user: str, seconds: float
+) -> AddKeyResult:
+    results = {outcome.result for outcome in done.keys}
+    status: Literal["added", "present", "would-add"] = "present"
+    if "added" in results:
+        status = "added"
+    elif "would-add" in results:
+        status = "would-add"
+    return AddKeyResult(
+        status=status,
+        host=host,
+        user=user,
+        file=done.file,
+        keys=done.keys,
+        state_found=state,
+        logged_out=left,
+        keys_before=done.before,
+        keys_after=done.after,
+        hostname=done.hostname,
+        machine_id=done.machine_id,
+        warnings=done.warnings,
+        seconds=seconds,
+        bytes_sent=console.bytes_sent,
+        bytes_received=console.bytes_received,
+        exchanges=console.exchanges,
+    )

@@ -1,0 +1,173 @@
+"""What `look.sh` says of a machine and of a user's file of keys, as values; and what it means. No I/O."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+__all__ = ["Looked", "PathInfo", "keys_path", "obstacles", "parse_look"]
+
+_LS = re.compile(r"^(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+\d+\s+(?P<uid>\d+)\s+(?P<gid>\d+)\s+\d+,?\s.*?(?P<path>/\S*)$")
+_SIZE = re.compile(r"^s (\d+) (\d+) +(\d+) +(\d+)$")
+_SSHD = re.compile(r"^(a[lu]|de|permitr|pubkeyau)[a-z]* ")
+_LINE = re.compile(r"^(\d+):(.*)$", re.DOTALL)
+_TOKEN = re.compile(r"%(.)")
+
+
+@dataclass(frozen=True)
+class PathInfo:
+    """A line of ``ls -ldnL``.
+
+    Fields:
+        path: as it was asked for.
+        kind: ``-`` a regular file, ``d`` a folder, and so on.
+        modes: nine letters such as ``rw-------``.
+        uid: its owner.
+    """
+
+    path: str
+    kind: str
+    modes: str
+    uid: int
+
+    @property
+    def others_may_write(self) -> bool:
+        """Whether group or world may write to it: sshd's StrictModes refuses that."""
+        return "w" in (self.modes[4], self.modes[7])
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What stands on the machine.
+
+    Fields:
+        hostname, home: as the machine says.
+        machine_id: of /etc/machine-id; None where there is none.
+        sshd: keyword -> value, of ``sshd -T``; empty if sshd did not answer.
+        is_link: whether the file is a symbolic link.
+        paths: home, folder and file, as far as they are there.
+        checksum: "CRC LENGTH" of the file; None if it cannot be read.
+        length: its length in bytes.
+        ends_in_newline: whether its last byte is a newline; True for an empty file.
+        count: lines that are neither empty nor comments.
+        lines: (number, text) of those that may hold our keys.
+        complaints: what the commands complained of.
+        changed, failed: the append did not begin, or its write failed.
+        before: "CRC LENGTH" of the part that was there before the append.
+    """
+
+    hostname: str = ""
+    home: str = ""
+    machine_id: str | None = None
+    sshd: dict[str, str] = field(default_factory=dict)
+    is_link: bool = False
+    paths: tuple[PathInfo, ...] = ()
+    checksum: str | None = None
+    length: int = 0
+    ends_in_newline: bool = True
+    count: int = 0
+    lines: tuple[tuple[int, str], ...] = ()
+    complaints: tuple[str, ...] = ()
+    changed: bool = False
+    failed: bool = False
+    before: str | None = None
+
+    def path(self, name: str) -> PathInfo | None:
+        """What is known of the path `name`; None if it is not there."""
+        return next((info for info in self.paths if info.path == name), None)
+
+
+def parse_look(lines: list[str], *, with_machine: bool = True) -> Looked:
+    """Read what look.sh (or, without the machine, append.sh) printed.
+
+    Lines that fit nothing are complaints; a machine that prints nonsense gives a `Looked` that
+    knows nothing, never an exception.
+    """
+    found: dict[str, object] = {}
+    sshd: dict[str, str] = {}
+    paths: list[PathInfo] = []
+    held: list[tuple[int, str]] = []
+    complaints: list[str] = []
+    if with_machine and len(lines) >= 2:
+        found["hostname"], found["home"] = lines[0].strip(), lines[1].strip()
+        lines = lines[2:]
+    for line in lines:
+        if re.fullmatch(r"[0-9a-f]{32}", line):
+            found["machine_id"] = line
+        elif _SSHD.match(line):
+            keyword, _, value = line.partition(" ")
+            sshd[keyword] = f"{sshd[keyword]} {value}" if keyword in sshd else value
+        elif line == "l":
+            found["is_link"] = True
+        elif line == "c":
+            found["changed"] = True
+        elif line == "f":
+            found["failed"] = True
+        elif re.fullmatch(r"b \d+ \d+", line):
+            found["before"] = line[2:]
+        elif size := _SIZE.match(line):
+            found["checksum"], found["length"] = f"{size[1]} {size[2]}", int(size[2])
+            found["ends_in_newline"] = size[2] == "0" or size[3] != "0"
+            found["count"] = int(size[4])
+        elif ls := _LS.match(line):
+            paths.append(PathInfo(ls["path"], ls["kind"], ls["modes"], int(ls["uid"])))
+        elif numbered := _LINE.match(line):
+            held.append((int(numbered[1]), numbered[2]))
+        elif line.strip() and not line.startswith("s "):
+            complaints.append(line)
+    return Looked(
+        sshd=sshd, paths=tuple(paths), lines=tuple(held), complaints=tuple(complaints), **found  # type: ignore[arg-type]
+    )
+
+
+def keys_path(looked: Looked, user: str) -> str | None:
+    """The file that sshd reads for `user` (sshd_config(5), AuthorizedKeysFile).
+
+    Returns:
+        The first entry that is this user's own; None if there is none, because every listed file
+        is shared by all users or the list is ``none``.
+    """
+    patterns = looked.sshd.get("authorizedkeysfile", ".ssh/authorized_keys").split()
+    values = {"h": looked.home, "u": user, "%": "%"}
+    for pattern in patterns:
+        if pattern == "none" or "%U" in pattern:
+            continue
+        path = _TOKEN.sub(lambda token: values.get(token[1], token[0]), pattern)
+        if not path.startswith("/"):
+            path = f"{looked.home}/{path}"
+        if path.startswith(f"{looked.home}/") or "%h" in pattern or "%u" in pattern:
+            return path
+    return None
+
+
+def obstacles(looked: Looked, user: str, path: str) -> list[str]:
+    """What would keep sshd from letting `user` in by a key in `path`, in sentences."""
+    sshd = looked.sshd
+    said: list[str] = []
+    if user == "root" and sshd.get("permitrootlogin") in ("no", "forced-commands-only"):
+        said.append(f"sshd is set to PermitRootLogin {sshd['permitrootlogin']}: it will refuse root")
+    if sshd.get("pubkeyauthentication") == "no":
+        said.append("sshd is set to PubkeyAuthentication no: it takes no keys")
+    if (methods := sshd.get("authenticationmethods", "any")) != "any" and "publickey" not in methods.split():
+        said.append(f"sshd wants more than a key: AuthenticationMethods {methods}")
+    for keyword in ("allowusers", "allowgroups", "denyusers", "denygroups"):
+        if keyword in sshd and (keyword.startswith("deny") or user not in sshd[keyword].split()):
+            said.append(f"sshd is set to {keyword} {sshd[keyword]}: look whether {user} may log in")
+    said += _strict_modes(looked, path)
+    return said
+
+
+def _strict_modes(looked: Looked, path: str) -> list[str]:
+    """What sshd's StrictModes would refuse (misc.c, safe_path)."""
+    home = looked.path(looked.home)
+    owners = {0, home.uid if home else 0}
+    said: list[str] = []
+    for name in dict.fromkeys((looked.home, path.rpartition("/")[0], path)):
+        info = looked.path(name)
+        if info is None:
+            continue
+        if info.others_may_write:
+            said.append(f"{name} may be written by others ({info.modes}): with StrictModes sshd ignores the keys")
+        if info.uid not in owners:
+            said.append(f"{name} belongs to uid {info.uid}: with StrictModes sshd ignores the keys")
+    return said

@@ -1,0 +1,161 @@
+"""An SSH endpoint on 127.0.0.1 that gives a simulated machine's console, as SOS did."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from ..secret import Secret
+from .machine import SimulatedMachine
+
+__all__ = ["BANNER", "Lab", "open_lab"]
+
+#: What Packet's SOS said on connecting, to the letter.
+BANNER = (
+    b"[SOS Session Ready. Use ~? for help.]\r\n"
+    b"[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n"
+)
+#: What Oracle's console says to a second client; SOS's own words are not known.
+_BUSY = "console access is limited to one connection at a time"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running lab.
+
+    Fields:
+        host: what to give as HOST.
+        machine: the machine behind it.
+        folder: holds all of it; removed at the end.
+        identity, known_hosts, password_file: files to give to the commands.
+        password: root's on the machine.
+    """
+
+    host: str
+    machine: SimulatedMachine
+    folder: Path
+    identity: Path
+    known_hosts: Path
+    password_file: Path
+    password: Secret
+
+    @property
+    def authorized_keys(self) -> Path:
+        """The file that the job edits."""
+        return self.machine.home / ".ssh" / "authorized_keys"
+
+    @property
+    def arguments(self) -> list[str]:
+        """The options of `sos-addkey` that lead to this lab, and HOST."""
+        return [
+            "-i", str(self.identity), "--known-hosts", str(self.known_hosts),
+            "--password-file", str(self.password_file), self.host,
+        ]  # fmt: skip
+
+    @property
+    def command(self) -> str:
+        """The command to try, without the key file."""
+        return shlex.join(["sos-addkey", *self.arguments])
+
+
+@asynccontextmanager
+async def open_lab(*, port: int = 0, machine: str = "lab") -> AsyncIterator[Lab]:
+    """Start an endpoint and a machine; both end, and their folder goes, with the context.
+
+    Args:
+        port: of the endpoint, on 127.0.0.1; 0 takes a free one.
+        machine: the machine's host name.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="sosagent-lab-"))
+    folder.chmod(0o711)  # the machine's shell may run as nobody and has to reach its home
+    password = Secret(secrets.token_urlsafe(9))
+    simulated = SimulatedMachine(machine, folder / "root", password)
+    host_key = asyncssh.generate_private_key("ssh-ed25519", "sosagent lab")
+    client_key = asyncssh.generate_private_key("ssh-ed25519", "sosagent lab client")
+    try:
+        server = await asyncssh.listen(
+            "127.0.0.1",
+            port,
+            server_host_keys=[host_key],
+            server_factory=lambda: _Server(simulated),
+            authorized_client_keys=asyncssh.import_authorized_keys(client_key.export_public_key().decode()),
+            encoding=None,
+            line_editor=False,
+            agent_forwarding=False,
+        )
+        try:
+            simulated.power_on()
+            place = f"[127.0.0.1]:{server.get_port()}"
+            yield Lab(
+                f"lab@127.0.0.1:{server.get_port()}",
+                simulated,
+                folder,
+                _private(folder / "id_lab", client_key.export_private_key()),
+                _private(folder / "known_hosts", f"{place} ".encode() + host_key.export_public_key()),
+                _private(folder / "password", password.reveal().encode() + b"\n"),
+                password,
+            )
+        finally:
+            server.close()
+            await server.wait_closed()
+            simulated.power_off()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _private(path: Path, data: bytes) -> Path:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        opened.write(data)
+    return path
+
+
+class _Server(asyncssh.SSHServer):
+    def __init__(self, machine: SimulatedMachine) -> None:
+        self._machine = machine
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def session_requested(self) -> asyncssh.SSHServerSession[bytes]:
+        if self._machine.on_output is not None:
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, _BUSY)
+        return _Session(self._machine)
+
+
+class _Session(asyncssh.SSHServerSession[bytes]):
+    def __init__(self, machine: SimulatedMachine) -> None:
+        self._machine = machine
+        self._attached = False
+
+    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        self._channel = chan
+
+    def pty_requested(self, term_type: str, term_size: tuple[int, int, int, int], term_modes: object) -> bool:
+        return True
+
+    def shell_requested(self) -> bool:
+        return True
+
+    def session_started(self) -> None:
+        self._machine.on_output = self._channel.write
+        self._attached = True
+        self._channel.write(BANNER)
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        self._machine.type(data)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._attached:
+            self._machine.on_output = None

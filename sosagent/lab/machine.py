@@ -1,0 +1,166 @@
+"""A simulated machine: getty and login in Python, and behind them a real ``sh`` on a real pty.
+
+Its HOME is a folder of its own. The shell never has root's rights: where the lab itself runs as
+root, the shell runs as nobody, so that nothing but that folder can be touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+import pwd
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+
+from ..secret import Secret
+
+__all__ = ["SimulatedMachine"]
+
+_WRONG_PASSWORD_SECONDS = 0.3
+_BACKSPACES = (0x08, 0x7F)
+
+
+class SimulatedMachine:
+    """A machine with one serial console, which lives on when nobody is connected to it.
+
+    Args:
+        name: its host name, shown by getty.
+        home: the folder that is root's home on it; made if it is not there.
+        password: root's.
+
+    Attributes:
+        on_output: is given what the machine prints; None while nobody is connected.
+    """
+
+    def __init__(self, name: str, home: Path, password: Secret) -> None:
+        self.name = name
+        self.home = home
+        self.on_output: Callable[[bytes], None] | None = None
+        self._password = password
+        self._typed = bytearray()
+        self._user: str | None = None  # set while the password is asked for
+        self._shell: pexpect.spawn[bytes] | None = None
+        self._deaf = False  # between a wrong password and the next prompt
+        self._tasks: set[asyncio.Task[None]] = set()
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.getuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            shutil.chown(home, nobody.pw_uid, nobody.pw_gid)
+
+    def power_on(self) -> None:
+        """Boot: getty shows its prompt. Needs a running event loop."""
+        self._getty()
+
+    def power_off(self) -> None:
+        """End everything that runs on the machine."""
+        for task in self._tasks:
+            task.cancel()
+        if self._shell is not None:
+            asyncio.get_running_loop().remove_reader(self._shell.child_fd)
+            self._shell.close(force=True)
+            self._shell = None
+
+    def type(self, data: bytes) -> None:
+        """What arrives on the machine's serial port."""
+        if self._shell is not None:
+            try:
+                os.write(self._shell.child_fd, data)
+            except OSError:  # it is just ending; the reader sees the end
+                return
+            return
+        for byte in data:
+            if not self._deaf and self._shell is None:
+                self._key(byte)
+
+    def _print(self, text: bytes) -> None:
+        if self.on_output is not None:
+            self.on_output(text)
+
+    def _getty(self) -> None:
+        self._user = None
+        self._typed.clear()
+        self._print(f"\r\nDebian GNU/Linux 12 {self.name} ttyS1\r\n\r\n{self.name} login: ".encode())
+
+    def _key(self, byte: int) -> None:
+        secret = self._user is not None
+        if byte in (0x0D, 0x0A):
+            self._print(b"\r\n")
+            line, self._typed = self._typed.decode("utf-8", "replace"), bytearray()
+            self._line(line)
+        elif byte == 0x15:
+            if not secret:
+                self._print(b"\b \b" * len(self._typed))
+            self._typed.clear()
+        elif byte in _BACKSPACES:
+            if self._typed and not secret:
+                self._print(b"\b \b")
+            del self._typed[-1:]
+        elif byte >= 0x20:
+            self._typed.append(byte)
+            if not secret:
+                self._print(bytes([byte]))
+
+    def _line(self, line: str) -> None:
+        if self._user is None:
+            if not line:
+                self._getty()
+                return
+            self._user = line
+            self._print(b"Password: ")
+        elif self._user == "root" and hmac.compare_digest(line.encode(), self._password.reveal().encode()):
+            self._user = None
+            self._log_in()
+        else:
+            self._user = None
+            self._deaf = True
+            task = asyncio.get_running_loop().create_task(self._refuse())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _refuse(self) -> None:
+        await asyncio.sleep(_WRONG_PASSWORD_SECONDS)  # as pam_faildelay does
+        self._deaf = False
+        self._print(b"\r\nLogin incorrect\r\n")
+        self._print(f"{self.name} login: ".encode())
+
+    def _log_in(self) -> None:
+        self._print(f"Linux {self.name} (a simulated machine)\r\nLast login: today on ttyS1\r\n".encode())
+        self._shell = pexpect.spawn(
+            "/bin/sh",
+            ["-i"],
+            cwd=str(self.home),
+            env={
+                "HOME": str(self.home),
+                "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "TERM": "vt220",
+                "PS1": f"root@{self.name}:~# ",
+            },
+            timeout=None,
+            preexec_fn=_drop_rights if os.getuid() == 0 else None,
+        )
+        asyncio.get_running_loop().add_reader(self._shell.child_fd, self._shell_prints)
+
+    def _shell_prints(self) -> None:
+        assert self._shell is not None
+        try:
+            data = os.read(self._shell.child_fd, 65536)
+        except OSError:  # Linux: EIO is the end of a pty
+            data = b""
+        if data:
+            self._print(data)
+            return
+        asyncio.get_running_loop().remove_reader(self._shell.child_fd)
+        self._shell.close(force=True)
+        self._shell = None
+        self._getty()
+
+
+def _drop_rights() -> None:
+    nobody = pwd.getpwnam("nobody")
+    os.setgroups([])
+    os.setgid(nobody.pw_gid)
+    os.setuid(nobody.pw_uid)

@@ -1,0 +1,133 @@
+"""From a console to a verified shell and back, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ..console.console import Console
+from ..console.events import Event
+from ..console.login import Login
+from ..errors import ConsoleError, ConsoleStateUnknown, EndpointLost
+from ..secret import Secret
+from .shell import Shell
+
+__all__ = ["RootShell", "root_shell"]
+
+_MARGIN_SECONDS = 30
+_LEAVE_SECONDS = 30.0
+
+
+@dataclass
+class RootShell:
+    """A verified shell on the machine, and what is known of the way to it.
+
+    Fields:
+        shell: runs programs.
+        state_found: the console's state at the start.
+        ours: whether we logged in; else the shell beneath is somebody else's.
+        left: set after leaving: whether the state found was seen to be back.
+    """
+
+    shell: Shell
+    state_found: str
+    ours: bool
+    left: bool = False
+
+
+@asynccontextmanager
+async def root_shell(
+    console: Console,
+    password: Secret,
+    *,
+    login: str = "root",
+    expect_host: str | None = None,
+    dead_man: int | None = None,
+) -> AsyncIterator[RootShell]:
+    """Get from the console's state to a verified shell, and back at the end.
+
+    On every way out, an error or a cancellation too, our shell is closed and the state found at
+    the start is waited for; a second cancellation does not stop that. If the way back fails and
+    nothing else did, that failure is raised; else it is added to the error as a note.
+
+    Args:
+        console: connected; the job's deadline is set on it.
+        password: of `login`; typed once, at its password prompt.
+        login: the name to log in as.
+        expect_host: compared with what the console shows before the password is typed.
+        dead_man: seconds after which the machine closes the shell by itself; the deadline and a
+            margin by default.
+
+    Raises:
+        ConsoleError: no shell, and why.
+    """
+    way = Login(console, login, expect_host=expect_host)
+    shell: Shell | None = None
+    session: RootShell | None = None
+    failure: BaseException | None = None
+    try:
+        probe = await way.enter(password)
+        if not probe.has_cksum:
+            raise ConsoleStateUnknown(
+                "this machine has no cksum, without which nothing can be checked on its way",
+                state=console.state,
+                tail=console.tail(),
+                hint="Install coreutils or busybox there, by hand.",
+            )
+        if dead_man is None:
+            dead_man = int(console.time_left() or 600.0) + _MARGIN_SECONDS
+        shell = Shell(console, replace=way.ours, dead_man=dead_man)
+        await shell.start()
+        console.tell(Event("done", "shell ready"))
+        session = RootShell(shell, way.found.state.name if way.found else "", way.ours)
+        yield session
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        await _finish(_leave(console, way, shell, session, failure))
+
+
+async def _leave(
+    console: Console, way: Login, shell: Shell | None, session: RootShell | None, failure: BaseException | None
+) -> None:
+    """Undo what was done, within a time of its own."""
+    if isinstance(failure, EndpointLost):
+        return
+    console.set_deadline(_LEAVE_SECONDS)
+    try:
+        if shell is not None and shell.started:
+            console.tell(Event("start", "log out" if way.ours else "leave the shell"))
+            await shell.close()
+            if not way.ours:
+                await way.wait_for_prompt()
+        await way.leave()
+    except ConsoleError as error:
+        if failure is None:
+            raise
+        failure.add_note(f"on the way back: {error.message} {error.hint}".rstrip())
+    else:
+        if session is not None:
+            session.left = True
+            console.tell(Event("done", "logged out" if session.ours else "left the shell as it was found"))
+
+
+async def _finish(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work` to its end, even when cancelled meanwhile; then let the cancellation go on."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+        except ConsoleError:
+            break
+    task.result()
+    if cancelled is not None:
+        raise cancelled

@@ -1,0 +1,196 @@
+"""The verified shell: run a program on the machine, get its exact result.
+
+The protocol is told in `remote/receiver.sh`, its bytes made in `frame.py`, the line that begins
+it in `start.py`. Here are the waits and the repeats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ..console.console import Console
+from ..console.events import Event
+from ..errors import ConsoleStateUnknown, DeadlineExceeded, NotVerified
+from .frame import END, Ended, Reply, ReplyReader, Up, portions, request
+from .programs import program
+from .start import Start, start_line
+
+__all__ = ["Result", "Shell"]
+
+_TRIES = 5
+_REPLY_SECONDS = 5.0
+_LEAVE_SECONDS = 10.0
+
+_E = TypeVar("_E", Up, Ended, Reply)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a program did.
+
+    Fields:
+        status: its exit status.
+        output: what it printed on standard output and error, without newlines at the end.
+    """
+
+    status: int
+    output: bytes
+
+    @property
+    def lines(self) -> list[str]:
+        """The output's lines, as UTF-8 with replacement."""
+        return self.output.decode("utf-8", "replace").split("\n")
+
+
+class Shell:
+    """A plain /bin/sh on the machine that runs nothing that did not arrive intact.
+
+    Args:
+        console: at a shell's prompt.
+        replace: exec over the login shell, so that leaving is logging out.
+        dead_man: after so many seconds the machine closes the shell by itself.
+        patience: so many seconds one program may run.
+
+    Cancelling `run` leaves the program to its watchdog; `close` is always right to call.
+    """
+
+    def __init__(self, console: Console, *, replace: bool, dead_man: int, patience: int = 60) -> None:
+        self.console = console
+        self._start: Start = start_line(
+            program("receiver", seconds=str(dead_man), patience=str(patience)),
+            secrets.token_hex(2),
+            replace=replace,
+        )
+        self._patience = patience
+        self._reader = ReplyReader()
+        self._entered = False  # the start line's Enter was pressed
+        self._up = False  # the receiver answered
+        self._count = 0  # programs that have run there
+        self._events: deque[Up | Ended | Reply] = deque()
+
+    @property
+    def started(self) -> bool:
+        """Whether the start line was entered, so that `close` has something to do."""
+        return self._entered
+
+    async def start(self) -> None:
+        """Type the start line and wait until it collects.
+
+        Raises:
+            ConsoleStateUnknown: it was not answered.
+        """
+        console = self.console
+        console.tell(Event("start", "start the shell"))
+        await console.type_line(self._start.line)
+        console.skip()
+        self._entered = True
+        await console.send("\r")
+        try:
+            await console.expect(self._start.ready, _LEAVE_SECONDS)
+        except DeadlineExceeded:
+            self._entered = False
+            raise ConsoleStateUnknown(
+                "the shell did not start a /bin/sh",
+                state=console.state,
+                tail=console.tail(),
+                hint="The lines above say why. A login shell like tcsh is not supported yet.",
+            ) from None
+        console.state = "our shell"
+
+    async def run(self, text: str) -> Result:
+        """Run the program `text` and give its exact result. It runs at most once.
+
+        Args:
+            text: POSIX sh in one line, printable ASCII. Its input is empty, ``$HOME`` is what the
+                login set, and nothing it assigns stays.
+
+        Raises:
+            NotVerified: the request or its reply did not get through intact, in several tries.
+            DeadlineExceeded, EndpointLost: see `Console.receive`.
+        """
+        number = self._count
+        framed = request(number, text)
+        if self._up:
+            await self.console.send(framed)
+        else:
+            # One exchange for both: the receiver, and the program right behind it.
+            await self.console.send(portions(self._start.receiver) + framed)
+            if await self._next(Up, _REPLY_SECONDS) is None:
+                await self._send_receiver()
+                await self.console.send(framed)
+            self._up = True
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience + _REPLY_SECONDS
+        damaged = 0
+        while damaged < _TRIES and loop.time() < until:
+            reply = await self._next(Reply, _REPLY_SECONDS)
+            if reply is None:
+                # Still at work, or the request or the reply was lost: ask where it stands.
+                await self.console.send("\r]\r")
+                continue
+            if reply.number == number + 1 and reply.output is not None and reply.status is not None:
+                self._count += 1
+                return Result(reply.status, reply.output)
+            damaged += 1
+            # It ran, and the reply is asked for again; or it did not arrive intact.
+            await self.console.send("]\r" if reply.number == number + 1 else framed)
+        raise self._lost("a program and its reply did not get through the line intact")
+
+    async def close(self) -> None:
+        """Put everything back on the machine and end the receiver. Does nothing if none was started.
+
+        Raises:
+            ConsoleError: it did not say that it has ended; the dead-man's switch will end it.
+        """
+        if not self._entered:
+            return
+        if not self._up:
+            # The collector would end by itself after some silence; its receiver ends at once.
+            await self._send_receiver()
+        for _ in range(_TRIES):
+            # The first Enter ends what a cancelled request may have left half sent.
+            await self.console.send(b"\r" + END)
+            if await self._next(Ended, _REPLY_SECONDS) is not None:
+                self._entered = self._up = False
+                return
+        raise ConsoleStateUnknown(
+            "the shell on the machine did not say that it has ended",
+            state=self.console.state,
+            tail=self.console.tail(),
+            hint="Its dead-man's switch closes it when the time set has passed.",
+        )
+
+    async def _send_receiver(self) -> None:
+        for _ in range(_TRIES):
+            # An empty line makes the collector forget what it has.
+            await self.console.send(b"\r\r" + portions(self._start.receiver))
+            if await self._next(Up, _REPLY_SECONDS) is not None:
+                self._up = True
+                return
+        raise self._lost("the receiver did not get through the line intact")
+
+    async def _next(self, kind: type[_E], seconds: float) -> _E | None:
+        """The next event of `kind`; what comes before it is passed over. None after `seconds`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while True:
+            while self._events:
+                event = self._events.popleft()
+                if isinstance(event, kind):
+                    return event
+            data = await self.console.receive(max(until - loop.time(), 0))
+            if data is None:
+                return None
+            self._events.extend(self._reader.feed(data))
+
+    def _lost(self, message: str) -> NotVerified:
+        return NotVerified(
+            message,
+            state=self.console.state,
+            tail=self.console.tail(),
+            hint="The line damages what passes through it. Lower its speed, then run again.",
+        )

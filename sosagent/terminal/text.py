@@ -1,0 +1,232 @@
+"""Terminal bytes -> finished lines and the open line.
+
+A console's output is meant for a terminal: it moves the cursor, redraws, colours, rings. What a
+reader needs is the text that would stand there. `Text` keeps just that: lines that are finished,
+and the *open line*, the one without a newline yet, where prompts stand.
+
+Plan: most of what comes is plain ASCII with CR LF, and takes a path that does no work per
+character. Anything else goes through a small terminal that knows one logical line, wrapped at
+`width` columns, with a cursor that may be moved back within it. That is enough to see what stands
+behind a prompt after a shell's line editor has redrawn it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable
+
+from ..printable import clean
+
+__all__ = ["OPEN_LINE_LIMIT", "Text"]
+
+OPEN_LINE_LIMIT = 64 * 1024
+_ESCAPE_LIMIT = 4096
+
+#: Bytes that the plain path cannot take: C0 without CR and LF, and DEL.
+_SPECIAL = bytes(set(range(0x20)) - {0x0A, 0x0D}) + b"\x7f"
+
+#: One token: plain text, a newline, an escape sequence (whole), or a single control character.
+_TOKEN = re.compile(
+    r"(?P<run>[^\x00-\x1f\x7f]+)"
+    r"|(?P<newline>\r*\n)"
+    r"|\x1b\[(?P<params>[0-?]*)[ -/]*(?P<final>[@-~])"
+    r"|\x1b[P\]X^_](?:[^\x07\x1b]|\x1b(?!\\))*?(?:\x07|\x1b\\)"
+    r"|\x1b[ -/]+[0-~]"
+    r"|\x1b[0-OQ-WYZ`-~\\]"
+    r"|(?P<control>[\x00-\x1f\x7f])"
+)
+#: The beginning of an escape sequence whose end has not come yet.
+_UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[P\]X^_][^\x07]*|[ -/]*)?\Z")
+
+
+class Text:
+    """Feed it bytes in any portions; it returns lines as they are finished.
+
+    Args:
+        width: columns of the terminal that the machine believes in; a serial tty that was told
+            nothing counts as 80.
+        open_line: what already stands on the open line.
+
+    The open line is held to its last 64 KiB.
+    """
+
+    def __init__(self, width: int = 80, open_line: str = "") -> None:
+        self.width = width
+        self.open_line = open_line
+        self._cursor = len(open_line)
+        self._wrap_pending = False
+        self._held = b""  # a carriage return whose newline may still come
+        self._escape = ""  # an escape sequence whose end has not come
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._plain = True  # cursor at the end, nothing half read
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take the next bytes, and give the lines that they finish, without their newlines."""
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        if self._plain and data.isascii() and len(data.translate(None, _SPECIAL)) == len(data):
+            text = data.decode("ascii")
+            if "\r" in text:
+                text = text.replace("\r\n", "\n")
+                if "\r" in text:
+                    return self._feed_slowly(data)
+            if "\n" not in text:
+                self.open_line += text
+                if len(self.open_line) > OPEN_LINE_LIMIT:
+                    self.open_line = self.open_line[-OPEN_LINE_LIMIT // 2 :]
+                self._cursor = len(self.open_line)
+                return []
+            lines = (self.open_line + text).split("\n")
+            self.open_line = lines.pop()
+            self._cursor = len(self.open_line)
+            return lines
+        return self._feed_slowly(data)
+
+    def _feed_slowly(self, data: bytes) -> list[str]:
+        if self._plain:
+            self._wrap_pending = self._cursor > 0 and self._cursor % self.width == 0
+        stripped = data.rstrip(b"\r")
+        self._held = data[len(stripped) :]
+        text = self._escape + self._decoder.decode(stripped)
+        self._escape = ""
+        if "\x1b" in text and (unfinished := _UNFINISHED.search(text)):
+            kept = text[unfinished.start() :]
+            text = text[: unfinished.start()]
+            # A string sequence that never ends is swallowed, not kept.
+            self._escape = kept if len(kept) <= _ESCAPE_LIMIT else kept[:2]
+        lines: list[str] = []
+        for token in _TOKEN.finditer(text):
+            kind = token.lastgroup
+            if kind == "run":
+                self._write(clean(token[0]))
+            elif kind == "newline":
+                self._newline(len(token[0]) > 1, lines)
+            elif kind == "final":
+                self._move(token["final"], token["params"])
+            elif kind == "control":
+                self._control(token[0])
+        if len(self.open_line) > OPEN_LINE_LIMIT:
+            self.open_line = self.open_line[-OPEN_LINE_LIMIT // 2 :]
+            self._cursor = len(self.open_line)
+        # `_held` is no reason to stay here: it goes in front of what comes next.
+        self._plain = (
+            self._cursor == len(self.open_line)
+            and not self._escape
+            and not self._decoder.getstate()[0]
+            and not self._held
+        )
+        return lines
+
+    def _write(self, run: str) -> None:
+        line, at = self.open_line, self._cursor
+        if at > len(line):
+            line += " " * (at - len(line))
+        self.open_line = line[:at] + run + line[at + len(run) :]
+        self._cursor = at + len(run)
+        self._wrap_pending = self._cursor % self.width == 0 and bool(run)
+
+    def _newline(self, with_return: bool, lines: list[str]) -> None:
+        """End the line, unless the cursor was moved up into an earlier row of a wrapped one."""
+        row, last_row = self._row_start() // self.width, max(len(self.open_line) - 1, 0) // self.width
+        if row < last_row:
+            start = self._row_start()
+            column = 0 if with_return else self._cursor - start
+            self._cursor = start + self.width + column
+        else:
+            lines.append(self.open_line)
+            self.open_line = ""
+            self._cursor = 0
+        self._wrap_pending = False
+
+    def _row_start(self) -> int:
+        at = self._cursor - 1 if self._wrap_pending else self._cursor
+        return at - at % self.width
+
+    def _control(self, character: str) -> None:
+        if character == "\r":
+            self._cursor = self._row_start()
+        elif character == "\b":
+            self._cursor = max(self._cursor - 1, 0)
+        elif character == "\t":
+            self._write(" " * (8 - self._cursor % 8))
+            return
+        else:
+            return
+        self._wrap_pending = False
+
+    def _move(self, final: str, params: str) -> None:
+        action = _MOVES.get(final)
+        if action is None or params[:1] in tuple("<=>?"):
+            return
+        number = params.split(";")[0]
+        action(self, min(int(number), OPEN_LINE_LIMIT) if number.isdigit() else None)
+        self._cursor = min(max(self._cursor, 0), OPEN_LINE_LIMIT)
+        self._wrap_pending = False
+
+    def _up(self, count: int | None) -> None:
+        while (count := 1 if count is None else count) > 0 and self._cursor >= self.width:
+            self._cursor -= self.width
+            count -= 1
+
+    def _down(self, count: int | None) -> None:
+        rows = max(len(self.open_line) - 1, 0) // self.width - self._cursor // self.width
+        self._cursor += self.width * max(min(count or 1, rows), 0)
+
+    def _forward(self, count: int | None) -> None:
+        self._cursor += count or 1
+
+    def _back(self, count: int | None) -> None:
+        self._cursor = max(self._cursor - (count or 1), self._row_start())
+
+    def _column(self, count: int | None) -> None:
+        self._cursor = self._row_start() + (count or 1) - 1
+
+    def _erase_in_row(self, mode: int | None) -> None:
+        start = self._row_start()
+        if mode in (1, 2):
+            self._overwrite(start, self._cursor + 1)
+        if mode != 1:
+            self._overwrite(self._cursor, start + self.width)
+
+    def _erase_below(self, mode: int | None) -> None:
+        if mode in (2, 3):  # the screen is cleared: what stood on the line is gone
+            self.open_line, self._cursor = "", 0
+        elif not mode:
+            self.open_line = self.open_line[: self._cursor]
+
+    def _delete(self, count: int | None) -> None:
+        line, at = self.open_line, self._cursor
+        self.open_line = line[:at] + line[at + (count or 1) :]
+
+    def _insert(self, count: int | None) -> None:
+        line, at = self.open_line, self._cursor
+        self.open_line = line[:at] + " " * (count or 1) + line[at:]
+
+    def _overwrite(self, start: int, end: int) -> None:
+        line = self.open_line
+        if end >= len(line):
+            self.open_line = line[:start]
+        else:
+            self.open_line = line[:start] + " " * (end - start) + line[end:]
+
+    def _home(self, _count: int | None) -> None:
+        self._cursor = 0
+
+
+#: What the final character of a CSI sequence does to the line (ECMA-48 8.3); others only vanish.
+_MOVES: dict[str, Callable[[Text, int | None], None]] = {
+    "A": Text._up,
+    "B": Text._down,
+    "C": Text._forward,
+    "D": Text._back,
+    "G": Text._column,
+    "`": Text._column,
+    "H": Text._home,
+    "f": Text._home,
+    "J": Text._erase_below,
+    "K": Text._erase_in_row,
+    "P": Text._delete,
+    "@": Text._insert,
+}

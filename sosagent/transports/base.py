@@ -1,0 +1,34 @@
+"""The smallest interface that a console needs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+__all__ = ["Transport"]
+
+
+class Transport(ABC):
+    """Bytes to and from one console. Owned by one task.
+
+    Errors of the library beneath are mapped here, at the boundary: methods raise `EndpointLost`
+    when the connection is gone, and nothing of that library's own.
+    """
+
+    #: What it is connected to, in the user's words; safe to print.
+    name: str = "console"
+
+    @abstractmethod
+    async def read(self) -> bytes:
+        """Wait for the next bytes; ``b""`` when the endpoint has closed. Cancelling it loses nothing."""
+
+    @abstractmethod
+    async def write(self, data: bytes) -> None:
+        """Send `data`. Returns when it is handed to the connection, which may still be sending it.
+
+        Raises:
+            EndpointLost: the connection is gone.
+        """
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the connection to the endpoint. Does nothing the second time, and never raises."""

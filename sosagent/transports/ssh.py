@@ -1,0 +1,356 @@
+"""A console over SSH (asyncssh): the endpoint's host key first, then a pty and its bytes.
+
+ssh_config applies (user, port, identities, agent, ProxyJump, ProxyCommand), but what would weaken
+or change the session does not: host key checks stay on for every hop, nothing is forwarded, and
+no RemoteCommand, SendEnv or SetEnv reaches the endpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from ..errors import ConsoleError, EndpointBusy, EndpointLost, EndpointRefused, EndpointUnreachable, UsageError
+from ..printable import printable
+from ..target import Target
+from .base import Transport
+from .hostkeys import HostKeys
+
+__all__ = ["Ask", "SshTransport", "open_ssh"]
+
+#: Asks the user on behalf of an endpoint: (endpoint's name, its prompt, whether to show what is typed).
+Ask = Callable[[str, str, bool], Awaitable[str | None]]
+
+_CONNECT_SECONDS = 20.0
+_LOGIN_SECONDS = 40.0
+_KEEPALIVE_SECONDS = 15
+_KEEPALIVE_COUNT = 3
+_MOST_HOPS = 8
+_PAUSE_BYTES = 1 << 20
+#: What endpoints say when their one console is taken (facts: OCI, AWS, metal-stack, SOS).
+_BUSY_WORDS = ("limited to one connection", "session limit", "already", "in use", "busy")
+
+# asyncssh's log is for -v; without a handler it would write to standard error.
+logging.getLogger("asyncssh").addHandler(logging.NullHandler())
+
+
+class SshTransport(Transport):
+    """The console session of one SSH connection."""
+
+    def __init__(self, name: str, session: _Session, connections: Sequence[asyncssh.SSHClientConnection]) -> None:
+        self.name = name
+        self._session = session
+        self._connections = list(connections)
+
+    async def read(self) -> bytes:
+        """See `Transport.read`."""
+        return await self._session.read()
+
+    async def write(self, data: bytes) -> None:
+        """See `Transport.write`."""
+        await self._session.write(data)
+
+    async def aclose(self) -> None:
+        """See `Transport.aclose`."""
+        self._session.close()
+        while self._connections:
+            connection = self._connections.pop()
+            connection.close()
+            try:
+                async with asyncio.timeout(2):
+                    await connection.wait_closed()
+            except (TimeoutError, OSError, asyncssh.Error):
+                connection.abort()
+
+
+class _Session(asyncssh.SSHClientSession[bytes]):
+    """Holds what came until it is read; stops the endpoint when too much is waiting."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+        self._data = bytearray()
+        self._arrived = asyncio.Event()
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self._ended = False
+        self._paused = False
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        self._channel = chan
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        self._data += data
+        self._arrived.set()
+        if len(self._data) > _PAUSE_BYTES and not self._paused and self._channel is not None:
+            self._channel.pause_reading()
+            self._paused = True
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = True
+        self._arrived.set()
+        self._may_write.set()
+
+    def pause_writing(self) -> None:
+        self._may_write.clear()
+
+    def resume_writing(self) -> None:
+        self._may_write.set()
+
+    async def read(self) -> bytes:
+        await self._arrived.wait()
+        data = bytes(self._data)
+        self._data.clear()
+        if not self._ended:
+            self._arrived.clear()
+        if self._paused and self._channel is not None:
+            self._paused = False
+            self._channel.resume_reading()
+        return data
+
+    async def write(self, data: bytes) -> None:
+        if self._ended or self._channel is None:
+            raise EndpointLost(f"the connection to {self._name} is closed")
+        try:
+            self._channel.write(data)
+        except (OSError, asyncssh.Error):
+            raise EndpointLost(f"the connection to {self._name} is closed") from None
+        await self._may_write.wait()
+
+    def close(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+
+
+class _Client(asyncssh.SSHClient):
+    """Answers the questions of one hop's authentication; never with the machine's password."""
+
+    def __init__(self, name: str, keys: HostKeys, ask: Ask | None) -> None:
+        self._name = name
+        self._keys = keys
+        self._ask = ask
+        self._asked = 0
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        return self._keys.accept(key)
+
+    async def password_auth_requested(self) -> str | None:
+        if self._ask is None or self._asked >= 3:
+            return None
+        self._asked += 1
+        return await self._ask(self._name, "Password: ", False)
+
+    async def kbdint_auth_requested(self) -> str | None:
+        return None if self._ask is None or self._asked >= 3 else ""
+
+    async def kbdint_challenge_received(
+        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> Sequence[str] | None:
+        answers: list[str] = []
+        for prompt, echo in prompts:
+            assert self._ask is not None
+            self._asked += 1
+            answer = await self._ask(self._name, printable(prompt), echo)
+            if answer is None:
+                return None
+            answers.append(answer)
+        return answers
+
+
+async def open_ssh(target: Target, *, ask: Ask | None = None, note: Callable[[str], None] | None = None) -> SshTransport:
+    """Connect to the endpoint of `target` and open its console.
+
+    Args:
+        target: where to, and whom to trust.
+        ask: asks the user what an endpoint wants to know to let us in; None where nobody is there.
+        note: is told of a host key that was accepted as new.
+
+    Returns:
+        The console's transport. When cancelled, no connection stays.
+
+    Raises:
+        EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown, HostKeyChanged,
+        UsageError: each with what to do; nothing was sent on the console.
+    """
+    hops: list[asyncssh.SSHClientConnection] = []
+    try:
+        for place in _route(target):
+            hops.append(await _connect(place, target, hops[-1] if hops else None, ask, note))
+        session = await _open_console(str(target), hops[-1])
+    except BaseException:
+        for connection in reversed(hops):
+            connection.abort()
+        raise
+    return SshTransport(str(target), session, hops)
+
+
+def _route(target: Target) -> list[Target]:
+    """The hops to `target`, itself last: ProxyJump of ssh_config, and that of its first jump host."""
+    route = [target]
+    while True:
+        options = _options(route[0])
+        jumps = options.tunnel
+        if not isinstance(jumps, str) or not jumps:
+            return route
+        if len(route) > _MOST_HOPS:
+            raise UsageError(f"ProxyJump of {printable(route[0].host)} goes round in circles")
+        route[:0] = [_jump(text.strip(), target) for text in jumps.split(",")]
+
+
+def _jump(text: str, target: Target) -> Target:
+    user, _, place = text.removeprefix("ssh://").rpartition("@")
+    host, port = place, None
+    if place.startswith("["):
+        host, _, rest = place[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif place.count(":") == 1:
+        host, _, port = place.partition(":")
+    return Target(
+        host,
+        user or None,
+        int(port) if port and port.isdigit() else None,
+        (),
+        target.ssh_config,
+        target.known_hosts,
+        target.host_key,
+    )
+
+
+def _config(target: Target) -> list[str]:
+    if target.ssh_config is not None:
+        path = target.ssh_config
+        if not path.is_file():
+            raise UsageError(f"there is no ssh_config file {printable(str(path))}")
+        return [str(path)]
+    default = Path.home() / ".ssh" / "config"
+    return [str(default)] if default.is_file() else []
+
+
+def _arguments(target: Target) -> dict[str, Any]:
+    given: dict[str, Any] = {"config": _config(target)}
+    if target.user is not None:
+        given["username"] = target.user
+    if target.port is not None:
+        given["port"] = target.port
+    if target.identities:
+        given["client_keys"] = [str(path) for path in target.identities]
+    return given
+
+
+def _options(target: Target) -> asyncssh.SSHClientConnectionOptions:
+    try:
+        return asyncssh.SSHClientConnectionOptions(host=target.host, **_arguments(target))
+    except OSError as error:
+        name = printable(str(error.filename or ""))
+        raise UsageError(f"cannot read {name}: {error.strerror}", hint="Check -i and -F.") from None
+    except asyncssh.KeyEncryptionError:
+        raise UsageError(
+            "an identity is encrypted", hint="Add it to your agent (ssh-add FILE) and run again."
+        ) from None
+    except (asyncssh.KeyImportError, ValueError) as error:
+        raise UsageError(f"ssh_config or an identity cannot be used: {printable(str(error))}") from None
+
+
+def _host_keys(target: Target, options: asyncssh.SSHClientConnectionOptions) -> HostKeys:
+    default = Path.home() / ".ssh" / "known_hosts"
+    if target.known_hosts is not None:
+        return HostKeys((target.known_hosts,), target.host_key, target.known_hosts)
+    config: Any = options.config
+    named = [Path(name).expanduser() for name in config.get("UserKnownHostsFile", ()) if name != "none"]
+    # /dev/null is how people switch the check off; it stays on.
+    users = tuple(path for path in named if str(path) != "/dev/null") or (default,)
+    return HostKeys((*users, Path("/etc/ssh/ssh_known_hosts")), target.host_key, users[0])
+
+
+async def _connect(
+    place: Target,
+    target: Target,
+    tunnel: asyncssh.SSHClientConnection | None,
+    ask: Ask | None,
+    note: Callable[[str], None] | None,
+) -> asyncssh.SSHClientConnection:
+    options = _options(place)
+    keys = _host_keys(target, options)
+    name = str(place)
+    try:
+        connection, _ = await asyncssh.create_connection(
+            lambda: _Client(name, keys, ask),
+            place.host,
+            **_arguments(place),
+            tunnel=tunnel,
+            known_hosts=keys,
+            agent_forwarding=False,
+            x509_trusted_certs=None,
+            keepalive_interval=_KEEPALIVE_SECONDS,
+            keepalive_count_max=_KEEPALIVE_COUNT,
+            connect_timeout=_CONNECT_SECONDS,
+            login_timeout=_LOGIN_SECONDS,
+        )
+    except (OSError, asyncssh.Error) as error:
+        raise _mapped(error, name, options, keys) from None
+    fingerprint = keys.remember()
+    if fingerprint is not None and note is not None:
+        note(f"the host key of {name} was new and is now on file: {fingerprint}")
+    return connection
+
+
+async def _open_console(name: str, connection: asyncssh.SSHClientConnection) -> _Session:
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            _, session = await connection.create_session(
+                lambda: _Session(name),
+                command=None,
+                subsystem=None,
+                env=None,
+                send_env=None,
+                request_pty="force",
+                term_type="vt100",
+                term_size=(80, 24),
+                x11_forwarding=False,
+                encoding=None,
+            )
+    except TimeoutError:
+        raise EndpointUnreachable(f"{name} let us in, but opened no console in {_CONNECT_SECONDS:.0f} s") from None
+    except (OSError, asyncssh.Error) as error:
+        text = printable(str(error))
+        if any(word in text.lower() for word in _BUSY_WORDS):
+            raise EndpointBusy(f"{name} gives no console: {text}") from None
+        raise EndpointRefused(f"{name} let us in, but gives no console: {text}") from None
+    return session
+
+
+def _mapped(
+    error: Exception, name: str, options: asyncssh.SSHClientConnectionOptions, keys: HostKeys
+) -> ConsoleError:
+    """Turn what asyncssh and the network say into what the user does next."""
+    text = printable(str(error))
+    match error:
+        case asyncssh.HostKeyNotVerifiable():
+            return keys.refusal(name)
+        case asyncssh.KeyExchangeFailed() if keys.known:
+            return keys.refusal(name)
+        case asyncssh.PermissionDenied():
+            return EndpointRefused(f"{name} does not let {printable(options.username)!r} in: {text}")
+        case asyncssh.ChannelOpenError():
+            return EndpointUnreachable(f"the jump host cannot reach {name}: {text}")
+        case asyncssh.ConnectionLost():
+            return EndpointUnreachable(f"{name} closed the connection before it was set up: {text}")
+        case asyncssh.Error():
+            return EndpointRefused(f"no SSH session with {name}: {text}", hint="Is this an SSH port?")
+        case socket.gaierror():
+            return EndpointUnreachable(f"the name {printable(options.host)} is not known: {text}")
+        case ConnectionRefusedError():
+            return EndpointUnreachable(f"nothing listens on {name}, port {options.port}: connection refused")
+        case TimeoutError():
+            return EndpointUnreachable(f"{name} does not answer on port {options.port}")
+        case _:
+            return EndpointUnreachable(f"{name} cannot be reached: {text}")

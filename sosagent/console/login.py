@@ -11,7 +11,6 @@ import asyncio
 import enum
 import re
 import secrets
-from dataclasses import dataclass
 
 from ..errors import (
     ConsoleError,
@@ -20,7 +19,6 @@ from ..errors import (
     ConsoleStateUnknown,
     DeadlineExceeded,
     EndpointBusy,
-    EndpointLost,
     LoginRefused,
     WrongMachine,
 )
@@ -30,16 +28,18 @@ from ..terminal.states import SILENT, UNKNOWN, Observation, Way, classify
 from .console import Console
 from .events import Event
 
-__all__ = ["Login", "Probe"]
+__all__ = ["Login"]
 
-#: A prompt counts when the line has been quiet for so long. Typed at once after a password prompt,
-#: a password was echoed by BusyBox sulogin 4 times in 6.
-_QUIET = 0.1
-_LISTEN = 0.2
+#: A prompt counts when the line has been quiet for so long. What is typed there has its echo compared;
+#: a password has none, and typed at once it was echoed by BusyBox sulogin 4 times in 6.
+_QUIET = 0.04
+_QUIET_BEFORE_PASSWORD = 0.1
+_LISTEN = 0.05
 _WAKE_SECONDS = 5.0
 _WAKES = 3
 _LOGIN_SECONDS = 60.0
 _PROBE_SECONDS = 10.0
+_LOGOUT_SECONDS = 15.0
 
 _REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired"),
@@ -61,19 +61,6 @@ class _Stage(enum.IntEnum):
     INSIDE = 3  # a shell that we logged in to
 
 
-@dataclass(frozen=True)
-class Probe:
-    """What a shell answered.
-
-    Fields:
-        uid: the user it runs as.
-        has_cksum: whether the machine has cksum.
-    """
-
-    uid: int
-    has_cksum: bool
-
-
 class Login:
     """The way into one console's shell, and back to what was found.
 
@@ -85,7 +72,6 @@ class Login:
     Attributes:
         found: the state that was found at the start; None before `enter`.
         ours: whether the shell is one that we logged in to.
-        probe: what the shell answered; None before.
     """
 
     def __init__(self, console: Console, name: str, *, expect_host: str | None = None) -> None:
@@ -93,17 +79,15 @@ class Login:
         self.name = name
         self.expect_host = expect_host
         self.found: Observation | None = None
-        self.probe: Probe | None = None
         self._stage = _Stage.OUTSIDE
-        self._prompt = ""
 
     @property
     def ours(self) -> bool:
         """Whether the shell is one that we logged in to."""
         return self._stage is _Stage.INSIDE
 
-    async def enter(self, password: Secret) -> Probe:
-        """Get to a shell that has answered a probe.
+    async def enter(self, password: Secret) -> None:
+        """Get to a shell's prompt: one that we logged in to, or root's that was found and answered a probe.
 
         Raises:
             ConsoleError: what stands in the way; see the leaves of `errors`. On it, and when
@@ -117,46 +101,50 @@ class Login:
             self._check_host(seen.hostname)
             self.console.tell(Event("start", f"log in as {printable(self.name)}"))
             await self._log_in(password)
-        self.probe = await self._probe()
         if self.ours:
+            # That it is a shell is proved by the start line's answer, which no other program gives.
             self.console.tell(Event("done", f"logged in as {printable(self.name)}"))
-        elif self.probe.uid != 0:
+            return
+        uid = await self._probe()
+        if uid != 0:
             raise ConsoleOccupied(
                 "a shell that is not root's was left open on the console; it stays as it is",
                 state=self.console.state,
                 tail=self.console.tail(),
                 hint="Log it out by hand, then run again.",
             )
-        return self.probe
 
-    async def leave(self) -> bool:
-        """Go back to the state that was found; True once it is seen.
+    async def leave(self, *, ended: bool = False) -> None:
+        """Go back to the state that was found, and see it.
 
-        The shell must be at its prompt, or ended if it was ours.
+        Args:
+            ended: the shell that we logged in to has ended already; else it is at its prompt.
 
         Raises:
             ConsoleError: the state did not come back; its message says what is left.
         """
         if self._stage is _Stage.OUTSIDE:
-            return True
+            return
         if self._stage is _Stage.TRIED:
             seen = await self._settle(_LOGIN_SECONDS, until=(Way.LOG_IN, Way.PROBE))
             self._stage = _Stage.INSIDE if seen.state.way is Way.PROBE else _Stage.NAMED
+        if self._stage is _Stage.INSIDE and not ended:
+            await self.console.send("\x15")
+            await self.console.quiet(_QUIET, 2.0)
+            await self.console.send("exit\r")
         if self._stage is _Stage.INSIDE:
-            seen = await self._settle(_WAKE_SECONDS, until=(Way.LOG_IN, Way.PROBE, Way.STOP))
-            if seen.state.way is not Way.LOG_IN:
-                await self.console.send("\x15")
-                await self.console.quiet(_QUIET, 2.0)
-                await self.console.send("exit\r")
-                seen = await self._settle(_LOGIN_SECONDS, until=(Way.LOG_IN,))
+            seen = await self._settle(_LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
         else:
             seen = await self._back_to_login()
+        if seen.state.way is not Way.LOG_IN:
+            # Some consoles show a prompt only when they are asked.
+            await self.console.send("\r")
+            seen = await self._settle(_LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
         if seen.state.way is not Way.LOG_IN:
             raise self._failed(
                 ConsoleStateUnknown, "the login prompt did not come back", hint="Look whether a shell is left open there."
             )
         self._stage = _Stage.OUTSIDE
-        return True
 
     async def wait_for_prompt(self) -> None:
         """Wait until the shell that was found open shows its prompt again."""
@@ -222,7 +210,7 @@ class Login:
         self._stage = _Stage.NAMED
         await console.send("\r")
         seen = await self._settle(_LOGIN_SECONDS, mark=mark)
-        if seen.state.name == "password":
+        if seen.state.name == "password" and await console.quiet(_QUIET_BEFORE_PASSWORD - _QUIET, 2.0):
             self._stage = _Stage.TRIED
             mark = console.line_count
             await console.send_secret(password)
@@ -247,12 +235,12 @@ class Login:
             seen = await self._settle(_LOGIN_SECONDS, mark=mark)
         return seen
 
-    async def _probe(self) -> Probe:
-        """Ask what only a shell answers. Its answer differs from its echo."""
+    async def _probe(self) -> int | None:
+        """Ask what only a shell answers, and whose it is. Its answer differs from its echo."""
         console = self.console
-        self._prompt = console.open_line
+        prompt = console.open_line
         nonce = secrets.token_hex(2)
-        await console.type_line(f"cksum</dev/null;id -u;echo S\\OS{nonce}")
+        await console.type_line(f"id -u;echo S\\OS{nonce}")
         console.skip()
         await console.send("\r")
         try:
@@ -264,14 +252,14 @@ class Login:
             raise self._failed(
                 ConsoleStateUnknown, "what looks like a prompt did not answer as a shell does"
             ) from None
-        await self._wait_for_same_prompt()
+        await self._wait_for_same_prompt(prompt)
         uid = re.findall(r"(?m)^(\d+)\s*$", found.before)
-        return Probe(int(uid[-1]) if uid else -1, "4294967295 0" in found.before)
+        return int(uid[-1]) if uid else None
 
-    async def _wait_for_same_prompt(self) -> None:
+    async def _wait_for_same_prompt(self, prompt: str) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + 1.0
-        while self.console.open_line != self._prompt and loop.time() < until:
+        while self.console.open_line != prompt and loop.time() < until:
             await self.console.receive(_QUIET)
 
     # -- the way back -------------------------------------------------------------------------
@@ -290,13 +278,14 @@ class Login:
     # -- looking ------------------------------------------------------------------------------
 
     async def _settle(
-        self, seconds: float, *, mark: int | None = None, until: tuple[Way, ...] = ()
+        self, seconds: float, *, mark: int | None = None, until: tuple[Way, ...] = (), at_once: bool = False
     ) -> Observation:
         """Wait until a state is recognised and the line is quiet; at the end of `seconds`, what there is.
 
         Args:
             mark: lines before it do not count.
             until: only these ways count; any but waiting, if empty.
+            at_once: do not wait for quiet; where nothing will be typed.
         """
         console = self.console
         if mark is None:
@@ -305,7 +294,8 @@ class Login:
         end = loop.time() + seconds
         unknown_since: float | None = None
         while True:
-            if await console.receive(_QUIET) is None:
+            data = await console.receive(_QUIET)
+            if data is None or at_once:
                 seen = self._observe(mark)
                 known = seen.state is not UNKNOWN and seen.state.way is not Way.WAIT
                 if known and (not until or seen.state.way in until):
@@ -350,7 +340,3 @@ class Login:
                     return self._failed(LoginRefused, f"{reason}: {printable(line.strip())}")
         return self._failed(LoginRefused, "the machine did not log us in and went back to its login prompt")
 
-
-def line_is_dead(error: BaseException | None) -> bool:
-    """Tell whether nothing more can be typed after `error`."""
-    return isinstance(error, EndpointLost)

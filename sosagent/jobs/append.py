@@ -1,5 +1,8 @@
 """Add public keys to a user's authorized_keys: look, append in one write, read back.
 
+In the plain case the machine does all three in one go. Where anything is not plain (a key may be
+there, the file is missing, sshd reads another one), it only looks, and what to do is decided here.
+
 Adding never rewrites: one ``>>`` keeps what others add at the same time, and owner, mode, label
 and links as they are. Presence is judged here, from the lines that the machine shows.
 """
@@ -17,7 +20,8 @@ from ..console.events import Event
 from ..errors import EditRefused, NotVerified, UsageError
 from ..keys import PublicKey
 from ..printable import printable
-from ..shell.programs import Expanded, program
+from ..shell.frame import cksum_appended
+from ..shell.programs import Expanded, Word, program, variables
 from ..shell.shell import Shell
 from .look import Looked, keys_path, obstacles, parse_look
 
@@ -26,6 +30,10 @@ __all__ = ["Appended", "KeyOutcome", "append_keys"]
 _EMPTY = "4294967295 0"  # what cksum says of an empty file
 _PIECE = 12  # characters of a key's base64 that are looked for: 72 bits
 _TRIES = 3
+#: Plainly right is an append to a file that can be read, ends in a newline, holds none of our keys and is
+#: the one that sshd reads: its length in lines, with nothing odd behind it, is its length.
+_PLAINLY_RIGHT = f'"$z{variables("odd", "elsewhere")}" = "${{{variables("was")[1:]}#* }}"'
+_FORM = r"%s\n"  # what printf makes of a key
 #: Options that leave no shell behind a key.
 _BLOCKING = ("command=", "cert-authority", "principals=", "expiry-time=")
 _SAFE_PATH = re.compile(r"/[\w./@%+,-]*", re.ASCII)
@@ -72,51 +80,64 @@ class Appended:
 
 @dataclass(frozen=True)
 class _Work:
-    """Whose file, how it is reached.
+    """Whose file, and the programs that look at it and change it.
 
     Fields:
         user: whose keys.
-        home: the shell word for the home folder.
+        home: the shell's word for the home folder.
         own: whether the shell is this user's; else the file is touched as that user, by su, so
             that a link which the user put there leads nowhere that the user may not go.
+        path: the file, as the shell's word for it.
     """
 
     user: str
     home: str
     own: bool
+    path: str
 
-    def look(self, keys: Sequence[PublicKey], path: str | None) -> str:
-        text = program(
-            "look",
-            home=Expanded(self.home),
-            path=Expanded(path or f"{self.home}/.ssh/authorized_keys"),
-            parts=" ".join(f"-e {key.base64[-_PIECE - 4 : -4]}" for key in keys),
-            user=Expanded(self.user),
+    def look(self, keys: Sequence[PublicKey], *, ask_sshd: bool, and_append: bool) -> str:
+        """Look at the file, and at sshd's configuration or what sshd makes of it.
+
+        With `and_append`, where all is plain, `keys` are appended in the same go.
+        """
+        ask, told = ("sshd", "truth") if ask_sshd else ("config", "plain")
+        text = self._program(keys, "look", told)
+        if and_append:
+            append = self._program(keys, "append", path=Expanded(variables("path")))
+            text += f";[ {_PLAINLY_RIGHT} ]&&{{ {append};}}"
+        return f"{program(ask, user=Expanded(self.user))}|{self._as_user(text)}"
+
+    def append(self, keys: Sequence[PublicKey], looked: Looked) -> str:
+        """Append `keys` if the file is as it was seen; make it if it was missing."""
+        parts = ("create", "same", "append") if looked.checksum is None else ("same", "append")
+        form = ("" if looked.ends_in_newline else r"\n") + _FORM * len(keys)
+        return self._as_user(
+            self._program(keys, *parts, form=Expanded(form), was=looked.checksum or _EMPTY)
         )
-        if self.own:
-            return text
-        variables, machine, file = text.split(":;")
-        return f"{variables}{machine}{self._as_user(variables + file)}"
 
-    def append(self, keys: Sequence[PublicKey], looked: Looked, look: str) -> str:
-        missing = looked.checksum is None
-        text = program(
-            *(("create", "append") if missing else ("append",)),
-            was=looked.checksum or _EMPTY,
-            form=("" if looked.ends_in_newline else r"\n") + r"%s\n" * len(keys),
-        )
-        text = f"set -- {' '.join(shlex.quote(key.line) for key in keys)};{text}"
-        return text if self.own else self._as_user(f"p={shlex.quote(look)};{text}")
+    def verify(self, keys: Sequence[PublicKey], looked: Looked) -> str:
+        """See what stands in the file, where its checksum alone did not tell."""
+        return self._as_user(self._program(keys, "look", "verify", size=Expanded(str(looked.length))))
 
-    def cut_tail(self, keys: Sequence[PublicKey], looked: Looked, path: str) -> str:
+    def cut_tail(self, keys: Sequence[PublicKey], looked: Looked) -> str:
+        """Take back what a failed write left."""
         echoes = [] if looked.ends_in_newline else ["echo"]
         echoes += [f"echo {shlex.quote(key.line)}" for key in keys]
-        written = Expanded(f'"$({";".join(echoes)})"')
-        text = program("cut_tail", path=path, size=str(looked.length), text=written)
-        return text if self.own else self._as_user(text)
+        text = Expanded(f"$({';'.join(echoes)})")
+        return self._as_user(self._program(keys, "cut_tail", size=str(looked.length), text=text))
+
+    def _program(self, keys: Sequence[PublicKey], *parts: str, **values: str) -> str:
+        common = {
+            "home": Expanded(self.home),
+            "path": Word(self.path),
+            "piece": Expanded("|".join(f"*{key.base64[-_PIECE - 4 : -4]}*" for key in keys)),
+            "form": Expanded(_FORM * len(keys)),
+            "lines": Expanded(" ".join(shlex.quote(key.line) for key in keys)),
+        }
+        return program(*parts, **(common | values))
 
     def _as_user(self, text: str) -> str:
-        return f"su -s /bin/sh -c {shlex.quote(text)} {self.user}"
+        return f"{{ {text};}}" if self.own else f"su -s /bin/sh -c {shlex.quote(text)} {self.user}"
 
 
 async def append_keys(
@@ -142,41 +163,52 @@ async def append_keys(
     """
     if not _SAFE_USER.fullmatch(user):
         raise UsageError(f"{printable(user, 60)!r} is not a user name")
-    work = _Work(user, "$HOME" if own and logged_in else f"~{user}", own)
+    home = "$HOME" if own and logged_in else f"~{user}"
+    work = _Work(user, home, own, f"{home}/.ssh/authorized_keys")
     tell = shell.console.tell
     for _ in range(_TRIES):
-        tell(Event("start", f"look at the keys of {user}"))
-        looked, path, look = await _look(shell, work, keys)
-        verdicts = [judge((text for _, text in looked.lines), key) for key in keys]
-        _refuse_blocked(keys, verdicts, path)
-        missing = [key for key, verdict in zip(keys, verdicts, strict=True) if verdict.presence is Presence.ABSENT]
-        tell(Event("done", f"{looked.count} key{'' if looked.count == 1 else 's'} before, in {printable(path)}"))
-        if dry_run or not missing:
-            return _result(work, keys, verdicts, path, looked, looked.count, "would-add")
-        tell(Event("start", "append"))
-        after = parse_look((await shell.run(work.append(missing, looked, look))).lines, with_machine=False)
-        if after.changed:
-            _refuse_uncreated(after, path, looked)
-            continue  # somebody wrote in between: look again
-        if after.failed:
-            await _take_back(shell, work, missing, looked, after, path)
-        _verify(after, looked, missing, path)
-        after = replace(
-            after, hostname=looked.hostname, home=looked.home, machine_id=looked.machine_id, sshd=looked.sshd
-        )
-        tell(Event("done", f"added {len(missing)}, read back"))
-        return _result(work, keys, verdicts, path, after, looked.count, "added")
+        tell(Event("start", f"look at the keys of {user}" if dry_run else f"append to the keys of {user}"))
+        looked, work = await _look(shell, work, keys, and_append=not dry_run)
+        tell(Event("done", f"{_keys(looked.count)} before, in {printable(work.path)}"))
+        verdicts = [judge(looked.lines, key) for key in keys]
+        _refuse_blocked(keys, verdicts, work.path)
+        absent = [key for key, verdict in zip(keys, verdicts, strict=True) if verdict.presence is Presence.ABSENT]
+        if dry_run or not absent:
+            return _result(work, keys, verdicts, looked, looked.count, "would-add")
+        if looked.after is None and not looked.failed:
+            reply = parse_look((await shell.run(work.append(absent, looked))).lines)
+            if reply.changed:
+                _refuse_uncreated(reply, work.path, looked)
+                continue  # somebody wrote in between: look again
+        else:
+            reply = looked
+        if reply.failed:
+            await _take_back(shell, work, absent, looked, reply)
+        looked = await _verified(shell, work, absent, looked, reply)
+        tell(Event("done", f"added {len(absent)}, read back"))
+        return _result(work, keys, verdicts, looked, looked.count - len(absent), "added")
     raise EditRefused(
-        f"{printable(path)} was changed by somebody else each time that we were about to append",
+        f"{printable(work.path)} was changed by somebody else each time that we were about to append",
         state="our shell",
         hint="Find out what rewrites it (a configuration tool, an agent), then run again.",
     )
 
 
-async def _look(shell: Shell, work: _Work, keys: Sequence[PublicKey]) -> tuple[Looked, str, str]:
-    """Look at the usual file; once more if sshd reads another one. Gives the program's text too."""
-    text = work.look(keys, None)
-    looked = parse_look((await shell.run(text)).lines)
+def _keys(count: int) -> str:
+    return f"{count} key{'' if count == 1 else 's'}"
+
+
+async def _look(
+    shell: Shell, work: _Work, keys: Sequence[PublicKey], *, and_append: bool
+) -> tuple[Looked, _Work]:
+    """Look until it is known which file sshd reads and what that holds.
+
+    The usual file is looked at first; sshd is asked where its configuration is not plain, and the
+    file that it names is looked at if it is another one.
+    """
+    looked = parse_look((await shell.run(work.look(keys, ask_sshd=False, and_append=and_append))).lines)
+    if not looked.plain:
+        looked = parse_look((await shell.run(work.look(keys, ask_sshd=True, and_append=and_append))).lines)
     if not looked.home.startswith("/"):
         raise EditRefused(
             f"the machine knows no user {work.user}", state="our shell", hint="Check -u/--user.", tail=looked.complaints
@@ -188,6 +220,9 @@ async def _look(shell: Shell, work: _Work, keys: Sequence[PublicKey]) -> tuple[L
             hint="Is its file system mounted? A key that is put in its place would vanish under the mount.",
             tail=looked.complaints,
         )
+    if not looked.hostname:
+        name = (await shell.run("uname -n")).lines[0]
+        looked = replace(looked, hostname=name)
     path = keys_path(looked, work.user)
     if path is None:
         raise EditRefused(
@@ -197,11 +232,40 @@ async def _look(shell: Shell, work: _Work, keys: Sequence[PublicKey]) -> tuple[L
         )
     if not _SAFE_PATH.fullmatch(path) or "/../" in path:
         raise EditRefused(f"the path {printable(path)!r} is too unusual to be typed safely", state="our shell")
+    work = replace(work, path=path)
     if path != f"{looked.home}/.ssh/authorized_keys":
-        text = work.look(keys, path)
-        looked = parse_look((await shell.run(text)).lines)
+        elsewhere = parse_look((await shell.run(work.look(keys, ask_sshd=True, and_append=False))).lines)
+        looked = replace(elsewhere, hostname=looked.hostname)
     _refuse_odd_file(looked, path)
-    return looked, path, text
+    return looked, work
+
+
+async def _verified(
+    shell: Shell, work: _Work, added: Sequence[PublicKey], looked: Looked, reply: Looked
+) -> Looked:
+    """What the machine shows now: the old bytes as they were, each new line once, whole and usable.
+
+    One checksum tells, if nobody else wrote: it is known what it must be. Else the file is looked at.
+    """
+    before = looked.checksum or _EMPTY
+    written = ("" if looked.ends_in_newline else "\n") + "".join(f"{key.line}\n" for key in added)
+    as_foreseen = reply.after == cksum_appended(before, written.encode("ascii"))
+    if as_foreseen and looked.checksum is not None:
+        return replace(looked, count=looked.count + len(added))
+    seen = parse_look((await shell.run(work.verify(added, looked))).lines)
+    lines = list(seen.lines)
+    problems = [
+        f"the line of {key.fingerprint} does not stand there as it should"
+        for key in added
+        if lines.count(key.line) != 1 or judge(lines, key).presence is not Presence.USABLE
+    ]
+    if seen.before != before:
+        problems.append("what was in the file before is no longer the same")
+    if problems:
+        raise NotVerified(
+            f"{printable(work.path)}: {'; '.join(problems)}", state="our shell", tail=[*seen.complaints, *lines]
+        )
+    return replace(seen, hostname=looked.hostname, sshd=looked.sshd)
 
 
 def _refuse_odd_file(looked: Looked, path: str) -> None:
@@ -213,6 +277,12 @@ def _refuse_odd_file(looked: Looked, path: str) -> None:
         raise EditRefused(f"{name} is not a regular file", state="our shell", tail=looked.complaints)
     if info is not None and looked.checksum is None:
         raise EditRefused(f"{name} cannot be read", state="our shell", tail=looked.complaints)
+    if looked.holds_nul:
+        raise EditRefused(
+            f"{name} holds NUL bytes: it may be UTF-16, of which sshd reads nothing",
+            state="our shell",
+            hint="Look at it by hand; it is left as it is.",
+        )
 
 
 def _refuse_blocked(keys: Sequence[PublicKey], verdicts: Sequence[Verdict], path: str) -> None:
@@ -234,19 +304,20 @@ def _refuse_uncreated(after: Looked, path: str, looked: Looked) -> None:
 
 
 async def _take_back(
-    shell: Shell, work: _Work, keys: Sequence[PublicKey], looked: Looked, after: Looked, path: str
+    shell: Shell, work: _Work, keys: Sequence[PublicKey], looked: Looked, reply: Looked
 ) -> None:
     """The write failed: nothing of it may stay."""
-    if after.checksum != looked.checksum:
-        result = parse_look((await shell.run(work.cut_tail(keys, looked, path))).lines, with_machine=False)
-        if result.checksum != (looked.checksum or _EMPTY):
+    before = looked.checksum or _EMPTY
+    if reply.after != before:
+        after = parse_look((await shell.run(work.cut_tail(keys, looked))).lines).after
+        if after != before:
             raise NotVerified(
-                f"writing to {printable(path)} failed half way, and the piece could not be taken back",
+                f"writing to {printable(work.path)} failed half way, and the piece could not be taken back",
                 state="our shell",
-                tail=after.complaints,
+                tail=reply.complaints,
                 hint="Look at the end of the file: a torn line there is ours and can be removed.",
             )
-    raise _cannot(path, after.complaints)
+    raise _cannot(work.path, reply.complaints)
 
 
 def _cannot(path: str, complaints: Sequence[str]) -> EditRefused:
@@ -260,23 +331,8 @@ def _cannot(path: str, complaints: Sequence[str]) -> EditRefused:
     )
 
 
-def _verify(after: Looked, looked: Looked, added: Sequence[PublicKey], path: str) -> None:
-    """See that the old bytes are unchanged, and each new line is there once, whole and usable."""
-    problems: list[str] = []
-    if after.before != (looked.checksum or _EMPTY):
-        problems.append("what was in the file before is no longer the same")
-    lines = [text for _, text in after.lines]
-    for key in added:
-        if lines.count(key.line) != 1 or judge(lines, key).presence is not Presence.USABLE:
-            problems.append(f"the line of {key.fingerprint} does not stand there as it should")
-    if problems:
-        raise NotVerified(
-            f"{printable(path)}: {'; '.join(problems)}", state="our shell", tail=[*after.complaints, *lines]
-        )
-
-
 def _result(
-    work: _Work, keys: Sequence[PublicKey], verdicts: Sequence[Verdict], path: str, after: Looked, before: int, absent: Outcome
+    work: _Work, keys: Sequence[PublicKey], verdicts: Sequence[Verdict], after: Looked, before: int, absent: Outcome
 ) -> Appended:
     limits = [
         f"{key.fingerprint} stands behind options: {printable(','.join(verdict.options), 160)}"
@@ -284,7 +340,7 @@ def _result(
         if verdict.presence is Presence.RESTRICTED
     ]
     return Appended(
-        path,
+        work.path,
         tuple(
             KeyOutcome(key, absent if verdict.presence is Presence.ABSENT else "present", verdict.options)
             for key, verdict in zip(keys, verdicts, strict=True)
@@ -293,5 +349,5 @@ def _result(
         after.count,
         printable(after.hostname, 80),
         after.machine_id,
-        tuple(printable(text) for text in [*limits, *obstacles(after, work.user, path)]),
+        tuple(printable(text) for text in [*limits, *obstacles(after, work.user, work.path)]),
     )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["Looked", "PathInfo", "keys_path", "obstacles", "parse_look"]
 
-_LS = re.compile(r"^(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+\d+\s+(?P<uid>\d+)\s+(?P<gid>\d+)\s+\d+,?\s.*?(?P<path>/\S*)$")
-_SIZE = re.compile(r"^s (\d+) (\d+) +(\d+) +(\d+)$")
-_SSHD = re.compile(r"^(a[lu]|de|permitr|pubkeyau)[a-z]* ")
-_LINE = re.compile(r"^(\d+):(.*)$", re.DOTALL)
+_FLAGS = {"l": "is_link", "c": "changed", "f": "failed"}
+_MACHINE = re.compile(r"m (?P<hostname>\S*) (?P<machine_id>[0-9a-f]{32})? ?(?P<home>[/~]\S*)")
+_CHECKSUM = re.compile(r"([ab]) (\d+ \d+)")
+_SIZE = re.compile(r"s (?P<plain>[px])(?: (?P<checksum>\d+ (?P<length>\d+)))? (?P<in_lines>\d+) (?P<count>\d+)")
+_SSHD = re.compile(r"(a[lu]|de|permitr|pubkeyau)[a-z]* ")
+_LS = re.compile(
+    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+\d+\s+(?P<uid>\d+)\s+\d+\s+\d+,?\s.*?(?P<path>/\S*)"
+)
 _TOKEN = re.compile(r"%(.)")
 
 
@@ -41,19 +46,22 @@ class Looked:
     """What stands on the machine.
 
     Fields:
-        hostname, home: as the machine says.
+        hostname, home: as the machine says; empty if it did not.
         machine_id: of /etc/machine-id; None where there is none.
         sshd: keyword -> value, of ``sshd -T``; empty if sshd did not answer.
         is_link: whether the file is a symbolic link.
         paths: home, folder and file, as far as they are there.
         checksum: "CRC LENGTH" of the file; None if it cannot be read.
         length: its length in bytes.
-        ends_in_newline: whether its last byte is a newline; True for an empty file.
+        length_in_lines: the same with a newline for every line.
+        plain: whether sshd reads the usual file, as far as that was looked at.
         count: lines that are neither empty nor comments.
-        lines: (number, text) of those that may hold our keys.
+        lines: those that may hold our keys, in their order.
         complaints: what the commands complained of.
-        changed, failed: the append did not begin, or its write failed.
-        before: "CRC LENGTH" of the part that was there before the append.
+        changed: the file was no longer what had been seen, and nothing was done.
+        failed: the append's write failed.
+        after: "CRC LENGTH" of the file after the append; None if there was none.
+        before: "CRC LENGTH" of the part that was there before it.
     """
 
     hostname: str = ""
@@ -64,60 +72,62 @@ class Looked:
     paths: tuple[PathInfo, ...] = ()
     checksum: str | None = None
     length: int = 0
-    ends_in_newline: bool = True
+    length_in_lines: int = 0
+    plain: bool = False
     count: int = 0
-    lines: tuple[tuple[int, str], ...] = ()
+    lines: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
     changed: bool = False
     failed: bool = False
+    after: str | None = None
     before: str | None = None
+
+    @property
+    def ends_in_newline(self) -> bool:
+        """Whether the file's last byte is a newline, or it is empty."""
+        return self.length_in_lines == self.length
+
+    @property
+    def holds_nul(self) -> bool:
+        """Whether the file holds bytes that no line of text has."""
+        return self.length_in_lines not in (self.length, self.length + 1)
 
     def path(self, name: str) -> PathInfo | None:
         """What is known of the path `name`; None if it is not there."""
         return next((info for info in self.paths if info.path == name), None)
 
 
-def parse_look(lines: list[str], *, with_machine: bool = True) -> Looked:
-    """Read what look.sh (or, without the machine, append.sh) printed.
+def parse_look(lines: list[str]) -> Looked:
+    """Read what look.sh and append.sh printed.
 
     Lines that fit nothing are complaints; a machine that prints nonsense gives a `Looked` that
     knows nothing, never an exception.
     """
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     sshd: dict[str, str] = {}
     paths: list[PathInfo] = []
-    held: list[tuple[int, str]] = []
+    held: list[str] = []
     complaints: list[str] = []
-    if with_machine and len(lines) >= 2:
-        found["hostname"], found["home"] = lines[0].strip(), lines[1].strip()
-        lines = lines[2:]
     for line in lines:
-        if re.fullmatch(r"[0-9a-f]{32}", line):
-            found["machine_id"] = line
+        if line in _FLAGS:
+            found[_FLAGS[line]] = True
+        elif machine := _MACHINE.fullmatch(line):
+            found |= machine.groupdict()
+        elif checksum := _CHECKSUM.fullmatch(line):
+            found["after" if checksum[1] == "a" else "before"] = checksum[2]
+        elif size := _SIZE.fullmatch(line):
+            found |= {"plain": size["plain"] == "p", "checksum": size["checksum"], "length": int(size["length"] or 0)}
+            found |= {"length_in_lines": int(size["in_lines"]), "count": int(size["count"])}
         elif _SSHD.match(line):
             keyword, _, value = line.partition(" ")
             sshd[keyword] = f"{sshd[keyword]} {value}" if keyword in sshd else value
-        elif line == "l":
-            found["is_link"] = True
-        elif line == "c":
-            found["changed"] = True
-        elif line == "f":
-            found["failed"] = True
-        elif re.fullmatch(r"b \d+ \d+", line):
-            found["before"] = line[2:]
-        elif size := _SIZE.match(line):
-            found["checksum"], found["length"] = f"{size[1]} {size[2]}", int(size[2])
-            found["ends_in_newline"] = size[2] == "0" or size[3] != "0"
-            found["count"] = int(size[4])
-        elif ls := _LS.match(line):
+        elif ls := _LS.fullmatch(line):
             paths.append(PathInfo(ls["path"], ls["kind"], ls["modes"], int(ls["uid"])))
-        elif numbered := _LINE.match(line):
-            held.append((int(numbered[1]), numbered[2]))
-        elif line.strip() and not line.startswith("s "):
+        elif line.startswith(":"):
+            held.append(line[1:])
+        elif line.strip():
             complaints.append(line)
-    return Looked(
-        sshd=sshd, paths=tuple(paths), lines=tuple(held), complaints=tuple(complaints), **found  # type: ignore[arg-type]
-    )
+    return Looked(sshd=sshd, paths=tuple(paths), lines=tuple(held), complaints=tuple(complaints), **found)
 
 
 def keys_path(looked: Looked, user: str) -> str | None:

@@ -1,7 +1,7 @@
 """Requests and replies of the verified shell, as bytes. No I/O, no clock.
 
-A request is a program in portions, then a line with its number, checksum and length. A reply is
-the output's lines, each marked, then a line with number, exit status, checksum and length. Every
+A request is a program in portions, then a line with its number, checksum and length. A reply is a
+colon and the output, then a line with number, exit status, checksum and length. Every
 request line begins with ``)``, which every shell (bash, dash, ash, mksh, zsh, tcsh) refuses as a
 syntax error: should the receiver be gone, nothing of it is executed. The protocol is told in
 `remote/receiver.sh`.
@@ -13,10 +13,13 @@ import re
 import zlib
 from dataclasses import dataclass
 
-__all__ = ["END", "PORTION", "Ended", "Reply", "ReplyReader", "Up", "cksum", "portions", "request"]
+__all__ = [
+    "CHECK", "END", "PORTION", "Ended", "Reply", "ReplyReader", "Up", "cksum", "cksum_appended", "portions", "request",
+]  # fmt: skip
 
 PORTION = 200  # characters of a line: below every tty's and shell's limit (255 is POSIX MAX_CANON)
 END = b"]Z\r"
+CHECK = b"\r"  # an empty line: the collector of the start line looks at what it has
 _REPLY_LIMIT = 8 << 20
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _TRAILER = re.compile(rb"=(\d+) (\d*) (\d+) (\d+)$")
@@ -48,15 +51,56 @@ class Reply:
 
 
 def cksum(data: bytes) -> str:
-    """What ``cksum`` prints for `data`: checksum, a blank, length (POSIX, cksum).
-
-    POSIX has the CRC most significant bit first and without complement at the start; that is
-    zlib's with the bits of each byte turned round.
-    """
+    """What ``cksum`` prints for `data`: checksum, a blank, length (POSIX, cksum)."""
     length = len(data)
-    tail = length.to_bytes((length.bit_length() + 7) // 8, "little")
-    turned = zlib.crc32((data + tail).translate(_REVERSED), 0xFFFFFFFF)
-    return f"{int(f'{turned:032b}'[::-1], 2)} {length}"
+    return f"{_finished(_register(data), length)} {length}"
+
+
+def cksum_appended(before: str, added: bytes) -> str:
+    """What ``cksum`` must print when `added` was appended to a file for which it printed `before`.
+
+    A CRC can be run backwards: taking the length bytes off the end gives the register as it stood
+    behind the file's last byte. So one checksum proves that all old bytes are as they were, and
+    that ours stand behind them, without a copy of the file.
+    """
+    crc, length = map(int, before.split())
+    register = ~crc & 0xFFFFFFFF
+    for byte in reversed(_length_bytes(length)):
+        index = _INDEX_BY_LOW_BYTE[register & 0xFF]
+        register = (register ^ _TABLE[index]) >> 8 | (index ^ byte) << 24
+    return f"{_finished(_register(added, register), length + len(added))} {length + len(added)}"
+
+
+def _register(data: bytes, register: int = 0) -> int:
+    """The CRC register after `data`. POSIX takes the most significant bit first: zlib's, turned round."""
+    return _turned(zlib.crc32(data.translate(_REVERSED), _turned(register) ^ 0xFFFFFFFF) ^ 0xFFFFFFFF)
+
+
+def _finished(register: int, length: int) -> int:
+    return ~_register(_length_bytes(length), register) & 0xFFFFFFFF
+
+
+def _length_bytes(length: int) -> bytes:
+    return length.to_bytes((length.bit_length() + 7) // 8, "little")
+
+
+def _turned(number: int) -> int:
+    return int(f"{number:032b}"[::-1], 2)
+
+
+def _table() -> list[int]:
+    table = []
+    for byte in range(256):
+        register = byte << 24
+        for _ in range(8):
+            register = (register << 1 ^ (_POLYNOMIAL if register & 0x80000000 else 0)) & 0xFFFFFFFF
+        table.append(register)
+    return table
+
+
+_POLYNOMIAL = 0x04C11DB7
+_TABLE = _table()
+_INDEX_BY_LOW_BYTE = {entry & 0xFF: index for index, entry in enumerate(_TABLE)}
 
 
 def portions(program: str) -> bytes:
@@ -84,8 +128,8 @@ def request(number: int, program: str) -> bytes:
 class ReplyReader:
     """Finds replies in what the console prints; all else is noise and passes by.
 
-    What a reply carries is checked: a line of the kernel in between is seen by its missing mark, a
-    damaged byte by the checksum.
+    What a reply carries is checked. A line of the kernel in its middle is taken out if the checksum
+    is right without it; else the reply is damaged.
     """
 
     def __init__(self) -> None:
@@ -99,39 +143,57 @@ class ReplyReader:
         self._open = lines.pop()[-_REPLY_LIMIT:]
         return [event for line in lines if (event := self._line(line)) is not None]
 
+    def forget(self) -> None:
+        """Pass over what has come: the reply is one to a request that is sent now."""
+        self._open, self._lines, self._size = b"", [], 0
+
     def _line(self, line: bytes) -> Up | Ended | Reply | None:
         text = line.rstrip(b"\r")
-        if text.startswith(b":"):
-            self._size += len(line)
-            if self._size <= _REPLY_LIMIT:
-                self._lines.append(line[1:])
-            return None
         if text == b"=R":
             return Up()
         if text == b"=Z":
             return Ended()
         found = _TRAILER.match(text)
         if found is None:
+            self._size += len(line)
+            if self._size <= _REPLY_LIMIT:
+                self._lines.append(line)
             return None
         number, status, crc, length = (group.decode("ascii") for group in found.groups())
-        lines, self._lines, self._size = self._lines, [], 0
-        return Reply(
-            int(number),
-            int(status) if status else None,
-            _intact(lines, f"{number} {status} ".encode("ascii"), f"{crc} {length}"),
-        )
+        output = _intact(self._lines, f"{number} {status} ".encode("ascii"), f"{crc} {length}")
+        if output is None:
+            # An output may hold what looks like its end: the lines stay, for the real one.
+            self._lines.append(line)
+        else:
+            self._lines, self._size = [], 0
+        return Reply(int(number), int(status) if status else None, output)
+
+
+_KERNEL_LINE = re.compile(rb"\[ *\d+\.\d{6}\] .*\r?$")
 
 
 def _intact(lines: list[bytes], head: bytes, checksum: str) -> bytes | None:
-    """Join the lines so that the checksum is right. A tty puts \\r before \\n, an endpoint's own one more."""
-    for strip in (1, 2, 0, None):
-        joined = b"\n".join(line.rstrip(b"\r") if strip is None else _without(line, strip) for line in lines)
-        if cksum(head + joined) == checksum:
-            return joined
+    """Find the output in `lines`, so that the checksum is right; None if it is damaged.
+
+    It begins at a colon. A tty puts a carriage return before each newline, an endpoint's own one
+    more; the kernel may have printed lines in between.
+    """
+    for start in range(len(lines) - 1, -1, -1):
+        if not lines[start].startswith(b":"):
+            continue
+        body = [lines[start][1:], *lines[start + 1 :]]
+        for kept in (body, [line for line in body if not _KERNEL_LINE.match(line)]):
+            for returns in (1, 2, 0, None):
+                joined = b"\n".join(_without(line, returns) for line in kept)
+                if cksum(head + joined) == checksum:
+                    return joined
     return None
 
 
-def _without(line: bytes, returns: int) -> bytes:
+def _without(line: bytes, returns: int | None) -> bytes:
+    """Take `returns` carriage returns off the line's end; None takes all."""
+    if returns is None:
+        return line.rstrip(b"\r")
     for _ in range(returns):
         line = line.removesuffix(b"\r")
     return line

@@ -12,34 +12,53 @@ import shlex
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["Expanded", "program", "shrink"]
+__all__ = ["Expanded", "Word", "program", "shrink", "variables"]
 
 _NAME = re.compile(r"\bsos_[a-z_]+")
 _WORDS_BEFORE_A_BLANK = ("do", "then", "else", "{", "!", "in")
 _NEEDS_NO_SEMICOLON = ("(", "&", "|", ";")
 _QUOTED_OR_NOT = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|[^'\"]+|.", re.DOTALL)
-#: What names may become. Missing are the letters that the receiver and the start line use as they are.
-_LETTERS = "abcdefghjkmqsuvwyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#: What names may become. Missing are the letters that the sources use as they are.
+_LETTERS = "abcdefgjqsuvwyABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Expanded(str):
-    """A value that the machine's shell is to expand: our own words only, such as ``~root`` or ``$HOME``."""
+    """A word that the machine's shell is to see as it is, put where its name stands.
+
+    Only for our own words, such as ``~root``, ``$HOME`` or a number.
+    """
+
+
+class Word(str):
+    """A value that is assigned as it is, so that the shell expands it there: our own words only."""
 
 
 def program(*parts: str, **values: str) -> str:
-    """Give the programs `parts`, one after the other, as one line with `values` assigned in front.
+    """Give the programs `parts`, one after the other, as one line.
 
     Args:
         parts: files of `remote/`, without ``.sh``.
-        values: for ``sos_path`` the keyword is ``path``; each is quoted for the shell,
-            but for `Expanded` ones.
+        values: for ``$sos_path`` the keyword is ``path``; those that no part mentions are left out.
+            Each is quoted for the shell and assigned in front, but for `Expanded` ones, which take
+            the place of the variable, and `Word` ones, which are not quoted.
     """
     sources, names = _sources()
-    assigned = "".join(
-        f"{names['sos_' + key]}={value if isinstance(value, Expanded) else shlex.quote(value)};"
-        for key, value in values.items()
-    )
-    return assigned + ";".join(shrink(sources[part], names) for part in parts)
+    text = ";".join(shrink(sources[part]) for part in parts)
+    assigned = ""
+    for key, value in values.items():
+        if f"sos_{key}" not in text:
+            continue
+        if isinstance(value, Expanded):
+            text = re.sub(rf"\$sos_{key}\b", lambda _, word=value: word, text)  # type: ignore[misc]
+        else:
+            assigned += f"{names['sos_' + key]}={value if isinstance(value, Word) else shlex.quote(value)};"
+    return assigned + _NAME.sub(lambda name: names[name[0]], text)
+
+
+def variables(*names: str) -> str:
+    """The values of variables of the programs, one after the other, as a word for the shell."""
+    short = _sources()[1]
+    return "".join(f"${short['sos_' + name]}" for name in names)
 
 
 @cache
@@ -50,13 +69,12 @@ def _sources() -> tuple[dict[str, str], dict[str, str]]:
     return sources, dict(zip(long_names, _LETTERS, strict=False))
 
 
-def shrink(source: str, names: dict[str, str]) -> str:
+def shrink(source: str) -> str:
     """Make a POSIX sh program one short line.
 
     Args:
         source: complete commands, one or more to a line; comments on lines of their own; no here
             documents, and no quotes that span lines.
-        names: what its ``sos_`` names become.
     """
     joined = ""
     for line in source.splitlines():
@@ -69,8 +87,7 @@ def shrink(source: str, names: dict[str, str]) -> str:
             joined += " " + line
         else:
             joined += ";" + line
-    short = "".join(
+    return "".join(
         part if part[0] in "'\"" else re.sub(r"\s*(&&|\|\||;;|[;|&<>])\s*", r"\1", part)
         for part in _QUOTED_OR_NOT.findall(joined)
     )
-    return _NAME.sub(lambda name: names[name[0]], short)

@@ -15,9 +15,9 @@ from typing import TypeVar
 from ..console.console import Console
 from ..console.events import Event
 from ..errors import ConsoleStateUnknown, DeadlineExceeded, NotVerified
-from .frame import END, Ended, Reply, ReplyReader, Up, portions, request
-from .programs import program
-from .start import Start, start_line
+from .frame import CHECK, END, Ended, Reply, ReplyReader, Up, portions, request
+from .programs import Expanded, program
+from .start import MODES_FOUND, MODES_SANE, Start, start_line
 
 __all__ = ["Result", "Shell"]
 
@@ -61,7 +61,12 @@ class Shell:
     def __init__(self, console: Console, *, replace: bool, dead_man: int, patience: int = 60) -> None:
         self.console = console
         self._start: Start = start_line(
-            program("receiver", seconds=str(dead_man), patience=str(patience)),
+            program(
+                "receiver",
+                modes=Expanded(MODES_SANE if replace else MODES_FOUND),
+                seconds=str(dead_man),
+                patience=str(patience),
+            ),
             secrets.token_hex(2),
             replace=replace,
         )
@@ -118,7 +123,7 @@ class Shell:
             await self.console.send(framed)
         else:
             # One exchange for both: the receiver, and the program right behind it.
-            await self.console.send(portions(self._start.receiver) + framed)
+            await self.console.send(portions(self._start.receiver) + CHECK + framed)
             if await self._next(Up, _REPLY_SECONDS) is None:
                 await self._send_receiver()
                 await self.console.send(framed)
@@ -166,8 +171,8 @@ class Shell:
 
     async def _send_receiver(self) -> None:
         for _ in range(_TRIES):
-            # An empty line makes the collector forget what it has.
-            await self.console.send(b"\r\r" + portions(self._start.receiver))
+            # The first Enter ends a half line; the second makes the collector forget what it has.
+            await self.console.send(b"\r\r" + portions(self._start.receiver) + CHECK)
             if await self._next(Up, _REPLY_SECONDS) is not None:
                 self._up = True
                 return

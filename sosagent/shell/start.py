@@ -1,8 +1,8 @@
 """The start line: the one line that is typed at a shell's prompt, its echo compared before Enter.
 
 It replaces the login shell (or runs as its child) by a plain ``/bin/sh`` with an empty environment
-on a raw tty, which collects lines until their checksum is the one named in the line, and only then
-evaluates them: that text is the receiver.
+on a raw tty, which collects lines. At an empty one it evaluates them if their checksum is the one
+named in the line, and forgets them if not: that text is the receiver.
 
 Why it is as it is: ``HISTFILE=`` keeps it out of bash's history, which is written at ``exec``. No
 ``!`` (csh), no newline, no single quote inside. Echo is turned off within the new shell only, since
@@ -17,7 +17,11 @@ from dataclasses import dataclass
 
 from .frame import cksum
 
-__all__ = ["Start", "start_line"]
+__all__ = ["MODES_FOUND", "MODES_SANE", "Start", "start_line"]
+
+#: What puts the tty back: for the receiver, as for the start line.
+MODES_FOUND = "$t"
+MODES_SANE = "sane"
 
 _MOST_CHARACTERS = 250
 
@@ -38,22 +42,25 @@ class Start:
 
 
 def start_line(receiver: str, nonce: str, *, replace: bool) -> Start:
-    """Make the start line for `receiver`.
+    """Make the start line for `receiver`. An empty line makes it check what it has collected.
 
     Args:
-        receiver: the program to collect, one line of ASCII without a backslash.
+        receiver: the program to collect, one line of ASCII.
         nonce: some letters and digits that this run has not printed before.
         replace: exec over a login shell of ours, so that leaving is logging out; else run as a
             child, and the shell beneath stays.
     """
-    if "\\" in receiver or not receiver.isascii():
-        raise ValueError("the receiver holds what echo may change")
-    checksum = cksum(receiver.encode("ascii") + b"\n")
+    if not receiver.isascii() or not receiver.isprintable():
+        raise ValueError("the receiver holds what cannot be typed")
+    shell = 'env -i HOME="$HOME" /bin/sh -c'
+    # A login shell's tty gets its modes from the next getty; another's are put back as they were.
+    begin, save, modes = (
+        (" HISTFILE= exec ", "", MODES_SANE) if replace else (" ", "t=`stty -g`;", MODES_FOUND)
+    )
     line = (
-        f' {"HISTFILE= exec " if replace else ""}env -i HOME="$HOME" /bin/sh -c \'t=`stty -g`;'
-        f"stty -echo -isig -ixon -iexten -icanon icrnl min 0 time 255;echo S\\OS{nonce};"
-        'while read -r l;do x=$x${l#?};[ "$l" ]||x=;'
-        f'[ "`echo "$x"|cksum`" = "{checksum}" ]&&eval "$x";done;stty $t\''
+        f"{begin}{shell} '{save}stty -echo -isig -ixon -iexten -icanon icrnl min 0 time 255;"
+        f'echo S\\OS{nonce};while read -r l;do x=$x${{l#?}};[ "$l" ]||{{ '
+        f'[ "`printf %s "$x"|cksum`" = "{cksum(receiver.encode("ascii"))}" ]&&eval "$x";x=;}};done;stty {modes}\''
     )
     if len(line) > _MOST_CHARACTERS:
         raise ValueError(f"the start line has {len(line)} characters")

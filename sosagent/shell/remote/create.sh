@@ -1,6 +1,4 @@
 # Make the file sos_path and its folder where they are missing: never through a link, never over anything.
-# Runs after look.sh.
-eval "${p%%:;*}"
 umask 77
 mkdir -p ${sos_path%/*}
 (set -C;: >$sos_path) && command -v restorecon && restorecon -F ${sos_path%/*} $sos_path

@@ -1,0 +1,47 @@
+"""`sosagent lab`: an endpoint and a machine to try the commands on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from ..errors import SosError, UsageError
+from .run import Interrupted, run_job
+from .show import show_error
+
+__all__ = ["lab"]
+
+
+def lab(
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")
+    ] = 0,
+    machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine's host name.")] = "lab",
+) -> None:
+    """Start an SOS endpoint and a simulated machine on this computer, until Ctrl-C."""
+    try:
+        run_job(_serve(port, machine))
+    except Interrupted:
+        print("The lab is gone, with its folder.", file=sys.stderr)
+    except SosError as error:
+        show_error(error)
+        raise typer.Exit(error.exit_code) from None
+
+
+async def _serve(port: int, machine: str) -> None:
+    from ..lab import open_lab
+
+    try:
+        async with open_lab(port=port, machine=machine) as running:
+            print(f"The machine {machine!r} is up; its console is at {running.host}.")
+            print(f"root's password:  {running.password.reveal()}")
+            print(f"authorized_keys:  {running.authorized_keys}")
+            print("Try:")
+            print(f"  {running.command} KEYFILE")
+            print("Ctrl-C ends it.", flush=True)
+            await asyncio.Event().wait()
+    except OSError as error:
+        raise UsageError(f"the lab cannot listen on port {port}: {error.strerror}") from None

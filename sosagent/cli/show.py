@@ -1,0 +1,193 @@
+"""How events, results and errors look: on a terminal, in a pipe, as JSON.
+
+Nothing but text that went through `printable` is handed to rich, and never as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SosError
+from ..printable import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console as Screen
+    from rich.status import Status
+
+    from ..console.events import Event
+    from ..jobs.add_key import AddKeyResult
+    from ..keys import PublicKey
+
+__all__ = ["Progress", "error_json", "result_json", "show_error", "show_result"]
+
+
+class Progress:
+    """Shows steps as they end, with the seconds each took; a spinner on the running one.
+
+    Args:
+        quiet: show nothing but notes.
+        verbose: show details too.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self._quiet = quiet
+        self._verbose = verbose
+        self._since = time.monotonic()
+        self._screen: Screen | None = None
+        self._status: Status | None = None
+        if sys.stderr.isatty() and not quiet:
+            from rich.console import Console as Screen
+
+            self._screen = Screen(stderr=True, highlight=False, markup=False, emoji=False)
+
+    def __call__(self, event: Event) -> None:
+        text = printable(event.text)
+        if event.kind == "start":
+            self._spin(text)
+        elif event.kind == "done":
+            self.stop()
+            now = time.monotonic()
+            if not self._quiet:
+                self._line("✓" if self._screen else " ", f"{text:<60} {now - self._since:6.2f} s", "green")
+            self._since = now
+        elif event.kind == "note":
+            self._line("!", text, "yellow")
+        elif self._verbose:
+            self._line("·", text, "dim")
+
+    def stop(self) -> None:
+        """Take the spinner away."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def _spin(self, text: str) -> None:
+        self.stop()
+        if self._screen is not None:
+            from rich.text import Text
+
+            self._status = self._screen.status(Text(text))
+            self._status.start()
+
+    def _line(self, mark: str, text: str, style: str) -> None:
+        if self._screen is None:
+            print(f"{mark} {text}".rstrip(), file=sys.stderr, flush=True)
+            return
+        from rich.text import Text
+
+        self._screen.print(Text.assemble((mark, style), " ", text), soft_wrap=True)
+
+
+def show_result(result: AddKeyResult) -> None:
+    """Print what is true now: the file, each key, and the command that should work."""
+    where = f"{printable(result.file)} on {printable(result.hostname)}"
+    if result.machine_id:
+        where += f" (machine-id {printable(result.machine_id)})"
+    print(where)
+    for outcome in result.keys:
+        print(f"  {outcome.result:<9} {outcome.key.fingerprint} {_comment(outcome.key)}".rstrip())
+    for warning in result.warnings:
+        print(f"  warning: {printable(warning)}")
+    if result.status == "would-add":
+        print("Nothing was changed (--dry-run).")
+    elif not result.warnings:
+        print(f"This should work now:  ssh {printable(result.user)}@{printable(result.hostname)}")
+
+
+def show_error(error: SosError) -> None:
+    """Print what happened, where, and what to do next, on standard error."""
+    print(f"sosagent: {printable(error.message)}", file=sys.stderr)
+    if error.state:
+        print(f"  console state: {printable(error.state)}", file=sys.stderr)
+    if error.tail:
+        print("  last lines:", file=sys.stderr)
+        for line in error.tail:
+            print(f"    | {printable(line)}", file=sys.stderr)
+    for note in getattr(error, "__notes__", ()):
+        print(f"  {printable(note)}", file=sys.stderr)
+    # A hint is our own text, with newlines of its own; what it quotes is printable already.
+    for line in error.hint.splitlines():
+        print(f"  {printable(line, 2000)}", file=sys.stderr)
+
+
+def result_json(result: AddKeyResult) -> str:
+    """The one object of ``--json``, on success."""
+    return _dump(
+        {
+            "status": result.status,
+            "host": result.host,
+            "user": result.user,
+            "file": result.file,
+            "keys": [
+                {**_key(outcome.key), "result": outcome.result, "options": list(outcome.options)}
+                for outcome in result.keys
+            ],
+            "state_found": result.state_found,
+            "logged_out": result.logged_out,
+            "keys_before": result.keys_before,
+            "keys_after": result.keys_after,
+            "machine": {"hostname": result.hostname, "machine_id": result.machine_id},
+            "warnings": list(result.warnings),
+            "seconds": round(result.seconds, 3),
+            "bytes_sent": result.bytes_sent,
+            "bytes_received": result.bytes_received,
+            "exchanges": result.exchanges,
+            "error": None,
+        }
+    )
+
+
+def error_json(error: SosError, *, host: str, user: str, keys: list[PublicKey]) -> str:
+    """The one object of ``--json``, on failure: the same fields."""
+    return _dump(
+        {
+            "status": "failed",
+            "host": host,
+            "user": user,
+            "file": None,
+            "keys": [{**_key(key), "result": "failed", "options": []} for key in keys],
+            "state_found": error.state or None,
+            "logged_out": None,
+            "keys_before": None,
+            "keys_after": None,
+            "machine": {"hostname": None, "machine_id": None},
+            "warnings": list(getattr(error, "__notes__", ())),
+            "seconds": None,
+            "bytes_sent": None,
+            "bytes_received": None,
+            "exchanges": None,
+            "error": {
+                "code": error.code,
+                "message": error.message,
+                "state": error.state or None,
+                "hint": error.hint,
+                "tail": list(error.tail),
+            },
+        }
+    )
+
+
+def _key(key: PublicKey) -> dict[str, str]:
+    return {"type": key.type, "fingerprint": key.fingerprint, "comment": key.comment}
+
+
+def _comment(key: PublicKey) -> str:
+    return printable(key.comment)
+
+
+def _dump(value: dict[str, Any]) -> str:
+    return json.dumps(_clean(value), indent=2)
+
+
+def _clean(value: Any) -> Any:
+    """Make every string printable: JSON would carry an escape sequence to whoever decodes it."""
+    if isinstance(value, str):
+        return printable(value, 4000)
+    if isinstance(value, dict):
+        return {name: _clean(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return value

@@ -1,0 +1,130 @@
+"""A Debian image for the tests: built by mmdebstrap once, kept in the user's cache folder.
+
+    python -m tests.vm.image      build it now (root)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+__all__ = ["HOSTNAME", "PASSWORD", "Image", "build", "missing_tools"]
+
+HOSTNAME = "vm"
+PASSWORD = "correct horse 1"
+_SUITE = "bookworm"
+_PACKAGES = (
+    "systemd-sysv,udev,kmod,login,passwd,procps,iproute2,openssh-server,linux-image-cloud-amd64,zstd,"
+    "less,vim-tiny,sudo,zsh,fish,tcsh,mksh,busybox-static"
+)
+_TOOLS = {
+    "mmdebstrap": "mmdebstrap",
+    "mke2fs": "e2fsprogs",
+    "qemu-img": "qemu-utils",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "socat": "socat",
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+}
+#: Run in the image's root folder ($1) when the packages are in.
+_CUSTOMIZE = f"""
+set -e
+echo {HOSTNAME} > "$1/etc/hostname"
+printf '127.0.0.1 localhost {HOSTNAME}\\n' > "$1/etc/hosts"
+echo 0123456789abcdef0123456789abcdef > "$1/etc/machine-id"
+printf 'root:{PASSWORD}\\n' | chroot "$1" chpasswd
+chroot "$1" useradd -m -s /bin/bash alice
+printf 'alice:{PASSWORD}\\n' | chroot "$1" chpasswd
+printf '[Match]\\nName=e*\\n[Network]\\nDHCP=yes\\n' > "$1/etc/systemd/network/80-dhcp.network"
+chroot "$1" systemctl enable -q systemd-networkd ssh
+chroot "$1" systemctl mask -q apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer
+chroot "$1" systemctl mask -q e2scrub_reap.service systemd-networkd-wait-online.service
+mkdir -p -m 700 "$1/root/.ssh"
+printf '# keys of the team\\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBrzFWcjhrs7K2hCqdMDgL8HZFuVVdXbMNvCFwUJz5Ta one\\n' \\
+    > "$1/root/.ssh/authorized_keys"
+chmod 600 "$1/root/.ssh/authorized_keys"
+printf '/dev/vda / ext4 defaults 0 1\\n' > "$1/etc/fstab"
+rm -rf "$1/usr/share/doc" "$1/usr/share/man" "$1/usr/share/locale"
+"""
+
+
+@dataclass(frozen=True)
+class Image:
+    """The parts that QEMU boots.
+
+    Fields:
+        folder: where they lie; the saved state of a booted machine is put beside them.
+        disk: qcow2, never written to.
+        kernel, initrd: booted directly, without a boot loader.
+    """
+
+    folder: Path
+    disk: Path
+    kernel: Path
+    initrd: Path
+
+
+def missing_tools() -> list[str]:
+    """The Debian packages that are needed and not installed."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+    return [package for tool, package in _TOOLS.items() if shutil.which(tool, path=path) is None]
+
+
+def image() -> Image:
+    """Where the image is, or will be: its name changes with the recipe."""
+    recipe = hashlib.sha256(f"{_SUITE} {_PACKAGES} {_CUSTOMIZE}".encode()).hexdigest()[:12]
+    folder = Path(platformdirs.user_cache_dir("sosagent")) / "vm" / recipe
+    return Image(folder, folder / "disk.qcow2", folder / "vmlinuz", folder / "initrd.img")
+
+
+def build() -> Image:
+    """Give the image, building it if it is not there yet (about a minute, as root)."""
+    made = image()
+    if made.disk.exists():
+        return made
+    made.folder.mkdir(parents=True, exist_ok=True)
+    root, raw, hook = made.folder / "root", made.folder / "disk.raw", made.folder / "customize.sh"
+    hook.write_text(f"#!/bin/sh{_CUSTOMIZE}")
+    hook.chmod(0o700)
+    shutil.rmtree(root, ignore_errors=True)
+    sources = next(
+        (path for path in map(Path, ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")) if path.exists()),
+        None,
+    )
+    # On Debian the user's own mirror serves; elsewhere mmdebstrap's default does.
+    debian = sources is not None and _SUITE in sources.read_text()
+    try:
+        _run(
+            "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={_PACKAGES}",
+            f"--customize-hook={hook}", _SUITE, str(root), *([str(sources)] if debian else []),
+        )  # fmt: skip
+        shutil.copy(next(root.glob("boot/vmlinuz-*")), made.kernel)
+        shutil.copy(next(root.glob("boot/initrd.img-*")), made.initrd)
+        _run("mke2fs", "-q", "-t", "ext4", "-F", "-d", str(root), str(raw), "1500M")
+        _run("qemu-img", "convert", "-O", "qcow2", str(raw), str(made.disk))
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+        raw.unlink(missing_ok=True)
+    return made
+
+
+def _run(*command: str) -> None:
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+    done = subprocess.run(
+        command, env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed:\n{done.stdout.decode(errors='replace')[-3000:]}")
+
+
+if __name__ == "__main__":
+    if absent := missing_tools():
+        sys.exit(f"install these Debian packages first: {' '.join(absent)}")
+    print(build().folder)

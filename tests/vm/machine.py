@@ -1,0 +1,296 @@
+"""A real machine in QEMU, and a real OpenSSH server as its console's endpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import sosagent
+
+from .image import HOSTNAME, Image, build
+
+__all__ = ["Machine", "free_port", "machine", "wait_for"]
+
+_BOOT_SECONDS = 180
+#: What the saved state of a machine depends on.
+_HARDWARE = ("-M", "q35", "-cpu", "max", "-smp", "2", "-m", "512M")
+
+
+@dataclass
+class Machine:
+    """A running machine.
+
+    Fields:
+        folder: its files; gone afterwards.
+        ssh_port: port 22 of the machine, on 127.0.0.1.
+        console_port: the OpenSSH server whose sessions are the machine's serial console.
+        identity: the private key for the endpoint.
+        known_hosts: the endpoint's key.
+        serial: the socket of the machine's serial port.
+    """
+
+    folder: Path
+    ssh_port: int
+    console_port: int
+    identity: Path
+    known_hosts: Path
+    serial: Path
+    processes: list[subprocess.Popen[bytes]]
+
+    @property
+    def target(self) -> sosagent.Target:
+        """The console's endpoint."""
+        return sosagent.Target(
+            "127.0.0.1", _user(), self.console_port, (self.identity,), self._no_config(), self.known_hosts
+        )
+
+    @property
+    def arguments(self) -> list[str]:
+        """The same as options of `sos-addkey`, and HOST."""
+        return [
+            "-F", str(self._no_config()), "-i", str(self.identity), "--known-hosts", str(self.known_hosts),
+            f"{_user()}@127.0.0.1:{self.console_port}",
+        ]  # fmt: skip
+
+    def ssh(self, identity: Path, command: str, user: str = "root") -> subprocess.CompletedProcess[str]:
+        """Log in to the machine over its network, as the one whose key was added would."""
+        return subprocess.run(
+            [
+                "ssh", "-F", "none", "-i", str(identity), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+                "-o", "ConnectTimeout=30", "-p", str(self.ssh_port), f"{user}@127.0.0.1", command,
+            ],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def _no_config(self) -> Path:
+        path = self.folder / "ssh_config"
+        path.touch()
+        return path
+
+
+def _user() -> str:
+    import getpass
+
+    return getpass.getuser()
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+@contextmanager
+def machine() -> Iterator[Machine]:
+    """A machine that has booted to its login prompt, restored from a saved state if there is one."""
+    made = build()
+    folder = Path(tempfile.mkdtemp(prefix="sosagent-vm-"))
+    folder.chmod(0o700)
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        booted, state = _booted(made)
+        ssh_port = free_port()
+        _overlay(booted, folder / "disk.qcow2")
+        processes.append(_qemu(made, folder, ssh_port, state))
+        with _Monitor(folder / "qmp") as monitor:
+            wait_for(lambda: monitor.status() == "paused", 60, "the saved state")
+            monitor.run("cont")
+        console_port = free_port()
+        identity, known_hosts, server = _endpoint(folder, console_port)
+        processes.append(server)
+        wait_for(lambda: _answers(console_port), 20, "the console's endpoint")
+        yield Machine(folder, ssh_port, console_port, identity, known_hosts, folder / "serial", processes)
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _overlay(base: Path, path: Path) -> None:
+    subprocess.run(
+        ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(base), str(path)], check=True
+    )
+
+
+def _qemu(made: Image, folder: Path, ssh_port: int, state: Path | None) -> subprocess.Popen[bytes]:
+    command = [
+        "qemu-system-x86_64", *_HARDWARE, "-accel", _accelerator(),
+        "-display", "none", "-nodefaults", "-no-user-config",
+        "-kernel", str(made.kernel), "-initrd", str(made.initrd),
+        "-append", "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 mitigations=off",
+        "-drive", f"file={folder / 'disk.qcow2'},if=virtio,format=qcow2",
+        "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{ssh_port}-:22", "-device", "virtio-net-pci,netdev=n",
+        "-device", "virtio-rng-pci",
+        "-chardev", f"socket,id=s,path={folder / 'serial'},server=on,wait=off", "-serial", "chardev:s",
+        "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
+    ]  # fmt: skip
+    if state is not None:
+        command += ["-incoming", f"exec:zstd -dcq {state}"]
+    log = (folder / "qemu.log").open("wb")
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    wait_for(lambda: (folder / "qmp").exists() or process.poll() is not None, 30, "QEMU")
+    if process.poll() is not None:
+        raise RuntimeError(f"QEMU ended: {(folder / 'qemu.log').read_text()}")
+    return process
+
+
+@cache
+def _accelerator() -> str:
+    """KVM where it works: on some hosts it is there and QEMU fails with it all the same."""
+    if not os.access("/dev/kvm", os.W_OK):
+        return "tcg"
+    # "-S": it waits for the monitor, so that it only ends if something is wrong.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(
+            ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "max", "-display", "none", "-nodefaults", "-S"],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=2, check=False,
+        )  # fmt: skip
+        return "tcg"  # it ended, though nothing told it to
+    return "kvm"
+
+
+class _Monitor:
+    """QEMU's machine protocol, as far as it is needed here."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(60)
+        self._socket.connect(str(path))
+        self._file = self._socket.makefile("r")
+        self._file.readline()
+        self.run("qmp_capabilities")
+
+    def __enter__(self) -> _Monitor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def status(self) -> object:
+        """What the machine does, in QEMU's words."""
+        answer = self.run("query-status")
+        assert isinstance(answer, dict)
+        return answer["status"]
+
+    def run(self, command: str, **arguments: object) -> object:
+        self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        while True:
+            answer = json.loads(self._file.readline())
+            if "error" in answer:
+                raise RuntimeError(f"{command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+
+def _booted(made: Image) -> tuple[Path, Path]:
+    """Disk and memory of a machine at its login prompt: booted once, kept for all later runs."""
+    hardware = hashlib.sha256(" ".join([*_HARDWARE, _accelerator()]).encode()).hexdigest()[:8]
+    disk, state = (made.folder / f"booted-{hardware}.{end}" for end in ("qcow2", "zst"))
+    if state.exists():
+        return disk, state
+    folder = Path(tempfile.mkdtemp(prefix="sosagent-boot-"))
+    ssh_port = free_port()
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        _overlay(made.disk, folder / "disk.qcow2")
+        process = _qemu(made, folder, ssh_port, None)
+        _boot(folder / "serial")
+        wait_for(lambda: _answers(ssh_port, b"SSH-"), _BOOT_SECONDS, "the machine's sshd")
+        with _Monitor(folder / "qmp") as monitor:
+            monitor.run("stop")
+            monitor.run("migrate", uri=f"exec:zstd -q -1 > {folder / 'state.zst'}")
+
+            def saved() -> bool:
+                status = monitor.run("query-migrate")
+                assert isinstance(status, dict)
+                if status.get("status") == "failed":
+                    raise RuntimeError("the machine's state cannot be saved")
+                return status.get("status") == "completed"
+
+            wait_for(saved, 120, "the saved state")
+            monitor.run("quit")
+        process.wait(30)
+        # The backing file is named by its full path, so the overlay can move.
+        shutil.move(folder / "disk.qcow2", disk)
+        shutil.move(folder / "state.zst", state)
+        return disk, state
+    finally:
+        if process is not None and process.poll() is None:
+            process.terminate()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _boot(serial: Path) -> None:
+    seen = b""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(_BOOT_SECONDS)
+        line.connect(str(serial))
+        while f"{HOSTNAME} login: ".encode() not in seen:
+            data = line.recv(4096)
+            if not data:
+                raise RuntimeError(f"the machine ended while booting: {seen[-500:]!r}")
+            seen += data
+
+
+def _answers(port: int, greeting: bytes = b"SSH-") -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as line:
+            line.settimeout(5)
+            return line.recv(4) == greeting
+    except OSError:
+        return False
+
+
+def wait_for(condition: object, seconds: float, what: str) -> None:
+    """Poll `condition` of another process, which gives no event to wait for."""
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not come within {seconds:.0f} s")
+        time.sleep(0.02)
+
+
+def _endpoint(folder: Path, port: int) -> tuple[Path, Path, subprocess.Popen[bytes]]:
+    """An OpenSSH server that gives the serial port to whoever has the key."""
+    for name in ("host", "client"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(folder / name)], check=True
+        )
+    shutil.copy(folder / "client.pub", folder / "authorized")
+    host_key = " ".join((folder / "host.pub").read_text().split()[:2])
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}\n")
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nPidFile none\n"
+        f"AuthorizedKeysFile {folder / 'authorized'}\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+        f"PasswordAuthentication no\nPrintMotd no\nPrintLastLog no\n"
+        f"ForceCommand exec socat -,rawer UNIX-CONNECT:{folder / 'serial'}\n"
+    )
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "sshd"
+    log = (folder / "sshd.log").open("wb")
+    server = subprocess.Popen(
+        [sshd, "-D", "-e", "-f", str(folder / "sshd_config")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    )
+    return folder / "client", folder / "known_hosts", server

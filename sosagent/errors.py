@@ -51,9 +51,7 @@ class SosError(Exception):
     exit_code: ClassVar[int] = 1
     default_hint: ClassVar[str] = ""
 
-    def __init__(
-        self, message: str, *, hint: str | None = None, state: str = "", tail: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, state: str = "", tail: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = self.default_hint if hint is None else hint
@@ -87,9 +85,7 @@ class PasswordMissing(UsageError):
     """No source gave the machine's password."""
 
     code = "password-missing"
-    default_hint = (
-        "Give --password-file, --password-command or the variable SOS_PASSWORD, or run it on a terminal."
-    )
+    default_hint = "Give --password-file, --password-command or the variable SOS_PASSWORD, or run it on a terminal."
 
 
 class ConsoleError(SosError):

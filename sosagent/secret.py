@@ -125,15 +125,11 @@ def _from_command(command: str) -> str:
     try:
         done = subprocess.run(arguments, stdout=subprocess.PIPE, timeout=_COMMAND_SECONDS, check=False)
     except OSError as error:
-        raise UsageError(
-            f"the password command {printable(arguments[0])} cannot be run: {error.strerror}"
-        ) from None
+        raise UsageError(f"the password command {printable(arguments[0])} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise UsageError(f"the password command did not end within {_COMMAND_SECONDS:.0f} s") from None
     if done.returncode != 0:
-        raise UsageError(
-            f"the password command {printable(arguments[0])} ended with status {done.returncode}"
-        )
+        raise UsageError(f"the password command {printable(arguments[0])} ended with status {done.returncode}")
     try:
         return done.stdout.decode("utf-8")
     except UnicodeDecodeError:

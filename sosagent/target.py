@@ -15,7 +15,9 @@ __all__ = ["HostKeyPolicy", "Target", "parse_target"]
 
 HostKeyPolicy = Literal["strict", "accept-new"]
 
-_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<name>[A-Za-z0-9_](?:[\w.-]*\w)?\.?))(?::(?P<port>\d+))?")
+_HOST = re.compile(
+    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<name>[A-Za-z0-9_](?:[\w.-]*\w)?\.?))(?::(?P<port>\d+))?"
+)
 _HOST_HINT = "Write user@host, user@host:port, ssh://user@host:port, or a Host of ~/.ssh/config."
 
 

@@ -13,7 +13,7 @@ from ..keys import PublicKey, parse_public_keys
 from ..printable import printable
 from ..secret import find_password
 from ..target import HostKeyPolicy, parse_target
-from .run import ask_on_terminal, run_job
+from .run import Reported, VersionOption, ask_on_terminal, foreseen, run_job
 from .show import Progress, error_json, result_json, show_error, show_result
 
 __all__ = ["addkey"]
@@ -40,7 +40,11 @@ def addkey(
     user: Annotated[
         str | None,
         typer.Option(
-            "-u", "--user", metavar="NAME", help="Whose authorized_keys; the login's by default.", show_default=False
+            "-u",
+            "--user",
+            metavar="NAME",
+            help="Whose authorized_keys; the login's by default.",
+            show_default=False,
         ),
     ] = None,
     identity: Annotated[
@@ -49,15 +53,11 @@ def addkey(
     ] = None,
     ssh_config: Annotated[
         Path | None,
-        typer.Option(
-            "-F", "--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config.", show_default=False
-        ),
+        typer.Option("-F", "--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config.", show_default=False),
     ] = None,
     known_hosts: Annotated[
         Path | None,
-        typer.Option(
-            "--known-hosts", metavar="FILE", help="The only file of trusted host keys.", show_default=False
-        ),
+        typer.Option("--known-hosts", metavar="FILE", help="The only file of trusted host keys.", show_default=False),
     ] = None,
     host_key: Annotated[
         str,
@@ -70,18 +70,22 @@ def addkey(
     password_file: Annotated[
         Path | None,
         typer.Option(
-            "--password-file", metavar="FILE", help="Its first line is the machine's password.", show_default=False
+            "--password-file",
+            metavar="FILE",
+            help="Its first line is the machine's password.",
+            show_default=False,
         ),
     ] = None,
     password_command: Annotated[
         str | None,
         typer.Option(
-            "--password-command", metavar="COMMAND", help="It prints the machine's password.", show_default=False
+            "--password-command",
+            metavar="COMMAND",
+            help="It prints the machine's password.",
+            show_default=False,
         ),
     ] = None,
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", help="For the whole job.")
-    ] = 120.0,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For the whole job.")] = 120.0,
     expect_host: Annotated[
         str | None,
         typer.Option(
@@ -98,11 +102,15 @@ def addkey(
     transcript: Annotated[
         Path | None,
         typer.Option(
-            "--transcript", metavar="FILE", help="Record the console (asciicast v2), without secrets.", show_default=False
+            "--transcript",
+            metavar="FILE",
+            help="Record the console (asciicast v2), without secrets.",
+            show_default=False,
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="More progress; a traceback on a bug.")] = False,
+    version: VersionOption = False,
 ) -> None:
     """Add SSH public keys to a machine through its serial console.
 
@@ -113,43 +121,46 @@ def addkey(
     keys: list[PublicKey] = []
     progress = Progress(quiet=quiet, verbose=verbose)
     try:
-        if not 0 < timeout <= _MOST_SECONDS:
-            raise UsageError(f"--timeout must be between 0 and {_MOST_SECONDS} seconds")
-        target = parse_target(
-            host,
-            identities=tuple(identity or ()),
-            ssh_config=ssh_config,
-            known_hosts=known_hosts,
-            host_key=_policy(host_key),
-        )
-        keys = _read_keys(keyfile)
-        password = find_password(
-            file=password_file, command=password_command, prompt=f"{printable(login)}'s password on the machine: "
-        )
-        from ..jobs.add_key import add_key
-
-        result = run_job(
-            add_key(
-                target,
-                keys,
-                password=password,
-                login=login,
-                user=user,
-                expect_host=expect_host,
-                dry_run=dry_run,
-                timeout=timeout,
-                transcript=transcript,
-                on_event=progress,
-                ask=ask_on_terminal(progress) if sys.stdin.isatty() else None,
+        with foreseen(verbose):
+            if not 0 < timeout <= _MOST_SECONDS:
+                raise UsageError(f"--timeout must be between 0 and {_MOST_SECONDS} seconds")
+            target = parse_target(
+                host,
+                identities=tuple(identity or ()),
+                ssh_config=ssh_config,
+                known_hosts=known_hosts,
+                host_key=_policy(host_key),
             )
-        )
+            keys += _read_keys(keyfile)
+            password = find_password(
+                file=password_file,
+                command=password_command,
+                prompt=f"{printable(login)}'s password on the machine: ",
+            )
+            from ..jobs.add_key import add_key
+
+            result = run_job(
+                add_key(
+                    target,
+                    keys,
+                    password=password,
+                    login=login,
+                    user=user,
+                    expect_host=expect_host,
+                    dry_run=dry_run,
+                    timeout=timeout,
+                    transcript=transcript,
+                    on_event=progress,
+                    ask=ask_on_terminal(progress) if sys.stdin.isatty() else None,
+                )
+            )
     except SosError as error:
         progress.stop()
         if json:
             print(error_json(error, host=host, user=user or login, keys=keys))
         else:
             show_error(error)
-        raise typer.Exit(error.exit_code) from None
+        raise Reported(error.exit_code) from None
     progress.stop()
     if json:
         print(result_json(result))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import SosError, UsageError
-from .run import Interrupted, run_job
+from .run import Interrupted, Reported, foreseen, run_job
 from .show import show_error
 
 __all__ = ["lab"]
@@ -23,12 +23,13 @@ def lab(
 ) -> None:
     """Start an SOS endpoint and a simulated machine on this computer, until Ctrl-C."""
     try:
-        run_job(_serve(port, machine))
+        with foreseen(verbose=False):
+            run_job(_serve(port, machine))
     except Interrupted:
         print("The lab is gone, with its folder.", file=sys.stderr)
     except SosError as error:
         show_error(error)
-        raise typer.Exit(error.exit_code) from None
+        raise Reported(error.exit_code) from None
 
 
 async def _serve(port: int, machine: str) -> None:

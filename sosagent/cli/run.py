@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
+import typer
+
+from .. import __version__
 from ..errors import SosError
+from ..printable import printable
 
 if TYPE_CHECKING:
     from .show import Progress
 
-__all__ = ["Interrupted", "ask_on_terminal", "run_job"]
+__all__ = ["Interrupted", "Reported", "Unforeseen", "VersionOption", "ask_on_terminal", "foreseen", "run_job"]
+
 
 _T = TypeVar("_T")
 
@@ -21,8 +28,46 @@ _T = TypeVar("_T")
 class Interrupted(SosError):
     """Ctrl-C, or the signal of a shutdown: we logged out first."""
 
-    code = "interrupted"
-    exit_code = 130
+    code: ClassVar[str] = "interrupted"
+    exit_code: ClassVar[int] = 130
+
+
+class Unforeseen(SosError):
+    """A bug, or something of the system's that nobody thought of."""
+
+    code: ClassVar[str] = "unforeseen"
+    default_hint: ClassVar[str] = "This is a bug in sosagent. With -v it shows where; please report that."
+
+
+class Reported(SystemExit):
+    """The end of the program after its error has been shown."""
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sosagent {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.", show_default=False),
+]
+
+
+@contextmanager
+def foreseen(verbose: bool) -> Iterator[None]:
+    """Let nothing but a `SosError` out, so that no traceback reaches a user who did not ask for it."""
+    try:
+        yield
+    except (SosError, typer.Exit, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted("stopped", hint="Nothing was sent.") from None
+    except Exception as error:  # noqa: BLE001 - the last resort before the user
+        if verbose:
+            traceback.print_exc()
+        raise Unforeseen(f"unforeseen: {type(error).__name__}: {printable(str(error))}") from None
 
 
 def run_job(job: Coroutine[Any, Any, _T]) -> _T:

@@ -129,9 +129,7 @@ class Console:
                 raise self._late(f"the deadline of {self._seconds:.0f} s passed") from None
             return None
         if not data:
-            raise EndpointLost(
-                f"{self.transport.name} closed the connection", state=self.state, tail=self.tail()
-            )
+            raise EndpointLost(f"{self.transport.name} closed the connection", state=self.state, tail=self.tail())
         self.bytes_received += len(data)
         self._take(data)
         return data

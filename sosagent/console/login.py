@@ -142,7 +142,9 @@ class Login:
             seen = await self._settle(_LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
         if seen.state.way is not Way.LOG_IN:
             raise self._failed(
-                ConsoleStateUnknown, "the login prompt did not come back", hint="Look whether a shell is left open there."
+                ConsoleStateUnknown,
+                "the login prompt did not come back",
+                hint="Look whether a shell is left open there.",
             )
         self._stage = _Stage.OUTSIDE
 
@@ -198,9 +200,7 @@ class Login:
                 hint="Leave out --expect-host if you are sure of the endpoint.",
             )
         if hostname.split(".")[0].lower() != self.expect_host.split(".")[0].lower():
-            raise self._failed(
-                WrongMachine, f"this is {printable(hostname)}, not {printable(self.expect_host)}"
-            )
+            raise self._failed(WrongMachine, f"this is {printable(hostname)}, not {printable(self.expect_host)}")
 
     async def _log_in(self, password: Secret) -> None:
         console = self.console
@@ -249,9 +249,7 @@ class Login:
             left = console.time_left()
             if left is not None and left <= 0:
                 raise
-            raise self._failed(
-                ConsoleStateUnknown, "what looks like a prompt did not answer as a shell does"
-            ) from None
+            raise self._failed(ConsoleStateUnknown, "what looks like a prompt did not answer as a shell does") from None
         await self._wait_for_same_prompt(prompt)
         uid = re.findall(r"(?m)^(\d+)\s*$", found.before)
         return int(uid[-1]) if uid else None
@@ -324,7 +322,8 @@ class Login:
         state = seen.state
         if state is UNKNOWN:
             return self._failed(
-                ConsoleStateUnknown, "the console shows something that sosagent does not know; nothing was typed into it"
+                ConsoleStateUnknown,
+                "the console shows something that sosagent does not know; nothing was typed into it",
             )
         if state is SILENT:
             return self._failed(ConsoleSilent, "the console fell silent")
@@ -339,4 +338,3 @@ class Login:
                 if pattern.search(line):
                     return self._failed(LoginRefused, f"{reason}: {printable(line.strip())}")
         return self._failed(LoginRefused, "the machine did not log us in and went back to its login prompt")
-

@@ -35,15 +35,19 @@ class Transcript:
             path.unlink(missing_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
-            raise UsageError(
-                f"cannot write the transcript {printable(str(path))}: {error.strerror}"
-            ) from None
+            raise UsageError(f"cannot write the transcript {printable(str(path))}: {error.strerror}") from None
         self._file: TextIO | None = os.fdopen(descriptor, "w", encoding="utf-8")
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""
         self._start = time.monotonic()
         self._written = 0
-        header = {"version": 2, "width": 80, "height": 24, "timestamp": int(time.time()), "title": printable(title)}
+        header = {
+            "version": 2,
+            "width": 80,
+            "height": 24,
+            "timestamp": int(time.time()),
+            "title": printable(title),
+        }
         self._file.write(json.dumps(header) + "\n")
 
     def output(self, data: bytes) -> None:

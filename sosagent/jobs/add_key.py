@@ -111,10 +111,13 @@ async def add_key(
     tell = on_event or (lambda _event: None)
     more = _more_time(listed)
     if more:
-        tell(Event("note", f"{len(listed)} keys take long on a slow line: the time limit is {timeout + more:.0f} s"))
-    async with connect(
-        target, timeout=timeout + more, transcript=transcript, on_event=on_event, ask=ask
-    ) as console:
+        tell(
+            Event(
+                "note",
+                f"{len(listed)} keys take long on a slow line: the time limit is {timeout + more:.0f} s",
+            )
+        )
+    async with connect(target, timeout=timeout + more, transcript=transcript, on_event=on_event, ask=ask) as console:
         async with root_shell(console, secret, login=login, expect_host=expect_host) as session:
             done = await append_keys(
                 session.shell,

@@ -111,9 +111,7 @@ class _Work:
         """Append `keys` if the file is as it was seen; make it if it was missing."""
         parts = ("create", "same", "append") if looked.checksum is None else ("same", "append")
         form = ("" if looked.ends_in_newline else r"\n") + _FORM * len(keys)
-        return self._as_user(
-            self._program(keys, *parts, form=Expanded(form), was=looked.checksum or _EMPTY)
-        )
+        return self._as_user(self._program(keys, *parts, form=Expanded(form), was=looked.checksum or _EMPTY))
 
     def verify(self, keys: Sequence[PublicKey], looked: Looked) -> str:
         """See what stands in the file, where its checksum alone did not tell."""
@@ -198,9 +196,7 @@ def _keys(count: int) -> str:
     return f"{count} key{'' if count == 1 else 's'}"
 
 
-async def _look(
-    shell: Shell, work: _Work, keys: Sequence[PublicKey], *, and_append: bool
-) -> tuple[Looked, _Work]:
+async def _look(shell: Shell, work: _Work, keys: Sequence[PublicKey], *, and_append: bool) -> tuple[Looked, _Work]:
     """Look until it is known which file sshd reads and what that holds.
 
     The usual file is looked at first; sshd is asked where its configuration is not plain, and the
@@ -211,7 +207,10 @@ async def _look(
         looked = parse_look((await shell.run(work.look(keys, ask_sshd=True, and_append=and_append))).lines)
     if not looked.home.startswith("/"):
         raise EditRefused(
-            f"the machine knows no user {work.user}", state="our shell", hint="Check -u/--user.", tail=looked.complaints
+            f"the machine knows no user {work.user}",
+            state="our shell",
+            hint="Check -u/--user.",
+            tail=looked.complaints,
         )
     if looked.path(looked.home) is None:
         raise EditRefused(
@@ -240,9 +239,7 @@ async def _look(
     return looked, work
 
 
-async def _verified(
-    shell: Shell, work: _Work, added: Sequence[PublicKey], looked: Looked, reply: Looked
-) -> Looked:
+async def _verified(shell: Shell, work: _Work, added: Sequence[PublicKey], looked: Looked, reply: Looked) -> Looked:
     """What the machine shows now: the old bytes as they were, each new line once, whole and usable.
 
     One checksum tells, if nobody else wrote: it is known what it must be. Else the file is looked at.
@@ -263,7 +260,9 @@ async def _verified(
         problems.append("what was in the file before is no longer the same")
     if problems:
         raise NotVerified(
-            f"{printable(work.path)}: {'; '.join(problems)}", state="our shell", tail=[*seen.complaints, *lines]
+            f"{printable(work.path)}: {'; '.join(problems)}",
+            state="our shell",
+            tail=[*seen.complaints, *lines],
         )
     return replace(seen, hostname=looked.hostname, sshd=looked.sshd)
 
@@ -303,9 +302,7 @@ def _refuse_uncreated(after: Looked, path: str, looked: Looked) -> None:
         raise _cannot(path, after.complaints)
 
 
-async def _take_back(
-    shell: Shell, work: _Work, keys: Sequence[PublicKey], looked: Looked, reply: Looked
-) -> None:
+async def _take_back(shell: Shell, work: _Work, keys: Sequence[PublicKey], looked: Looked, reply: Looked) -> None:
     """The write failed: nothing of it may stay."""
     before = looked.checksum or _EMPTY
     if reply.after != before:
@@ -332,7 +329,12 @@ def _cannot(path: str, complaints: Sequence[str]) -> EditRefused:
 
 
 def _result(
-    work: _Work, keys: Sequence[PublicKey], verdicts: Sequence[Verdict], after: Looked, before: int, absent: Outcome
+    work: _Work,
+    keys: Sequence[PublicKey],
+    verdicts: Sequence[Verdict],
+    after: Looked,
+    before: int,
+    absent: Outcome,
 ) -> Appended:
     limits = [
         f"{key.fingerprint} stands behind options: {printable(','.join(verdict.options), 160)}"

@@ -116,7 +116,11 @@ def parse_look(lines: list[str]) -> Looked:
         elif checksum := _CHECKSUM.fullmatch(line):
             found["after" if checksum[1] == "a" else "before"] = checksum[2]
         elif size := _SIZE.fullmatch(line):
-            found |= {"plain": size["plain"] == "p", "checksum": size["checksum"], "length": int(size["length"] or 0)}
+            found |= {
+                "plain": size["plain"] == "p",
+                "checksum": size["checksum"],
+                "length": int(size["length"] or 0),
+            }
             found |= {"length_in_lines": int(size["in_lines"]), "count": int(size["count"])}
         elif _SSHD.match(line):
             keyword, _, value = line.partition(" ")

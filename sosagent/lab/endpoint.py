@@ -20,10 +20,7 @@ from .machine import SimulatedMachine
 __all__ = ["BANNER", "Lab", "open_lab"]
 
 #: What Packet's SOS said on connecting, to the letter.
-BANNER = (
-    b"[SOS Session Ready. Use ~? for help.]\r\n"
-    b"[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n"
-)
+BANNER = b"[SOS Session Ready. Use ~? for help.]\r\n[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n"
 #: What Oracle's console says to a second client; SOS's own words are not known.
 _BUSY = "console access is limited to one connection at a time"
 

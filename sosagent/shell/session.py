@@ -85,7 +85,11 @@ async def root_shell(
 
 
 async def _leave(
-    console: Console, way: Login, shell: Shell | None, session: RootShell | None, failure: BaseException | None
+    console: Console,
+    way: Login,
+    shell: Shell | None,
+    session: RootShell | None,
+    failure: BaseException | None,
 ) -> None:
     """Undo what was done, within a time of its own."""
     if isinstance(failure, EndpointLost):

@@ -54,9 +54,7 @@ def start_line(receiver: str, nonce: str, *, replace: bool) -> Start:
         raise ValueError("the receiver holds what cannot be typed")
     shell = 'env -i HOME="$HOME" /bin/sh -c'
     # A login shell's tty gets its modes from the next getty; another's are put back as they were.
-    begin, save, modes = (
-        (" HISTFILE= exec ", "", MODES_SANE) if replace else (" ", "t=`stty -g`;", MODES_FOUND)
-    )
+    begin, save, modes = (" HISTFILE= exec ", "", MODES_SANE) if replace else (" ", "t=`stty -g`;", MODES_FOUND)
     line = (
         f"{begin}{shell} '{save}stty -echo -isig -ixon -iexten -icanon icrnl min 0 time 255;"
         f'echo S\\OS{nonce};while read -r l;do x=$x${{l#?}};[ "$l" ]||{{ '

@@ -208,4 +208,3 @@ class Expecter:
     def _before(self, last: str, drop: int = 0) -> str:
         text = "".join(self._old)
         return (text[: len(text) - drop] + last)[-_KEEP_BEFORE:]
-

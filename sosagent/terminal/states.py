@@ -62,9 +62,7 @@ class Observation:
     hostname: str | None = None
 
 
-def _row(
-    name: str, title: str, way: Way, *, prompt: str = "", message: str = "", hint: str = ""
-) -> State:
+def _row(name: str, title: str, way: Way, *, prompt: str = "", message: str = "", hint: str = "") -> State:
     return State(
         name,
         title,

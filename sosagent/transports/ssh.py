@@ -16,7 +16,14 @@ from typing import Any
 
 import asyncssh
 
-from ..errors import ConsoleError, EndpointBusy, EndpointLost, EndpointRefused, EndpointUnreachable, UsageError
+from ..errors import (
+    ConsoleError,
+    EndpointBusy,
+    EndpointLost,
+    EndpointRefused,
+    EndpointUnreachable,
+    UsageError,
+)
 from ..printable import printable
 from ..target import Target
 from .base import Transport
@@ -166,7 +173,9 @@ class _Client(asyncssh.SSHClient):
         return answers
 
 
-async def open_ssh(target: Target, *, ask: Ask | None = None, note: Callable[[str], None] | None = None) -> SshTransport:
+async def open_ssh(
+    target: Target, *, ask: Ask | None = None, note: Callable[[str], None] | None = None
+) -> SshTransport:
     """Connect to the endpoint of `target` and open its console.
 
     Args:
@@ -306,8 +315,9 @@ async def _connect(
 async def _open_console(name: str, connection: asyncssh.SSHClientConnection) -> _Session:
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            _, session = await connection.create_session(
-                lambda: _Session(name),
+            session = _Session(name)
+            await connection.create_session(
+                lambda: session,
                 command=None,
                 subsystem=None,
                 env=None,
@@ -328,9 +338,7 @@ async def _open_console(name: str, connection: asyncssh.SSHClientConnection) -> 
     return session
 
 
-def _mapped(
-    error: Exception, name: str, options: asyncssh.SSHClientConnectionOptions, keys: HostKeys
-) -> ConsoleError:
+def _mapped(error: Exception, name: str, options: asyncssh.SSHClientConnectionOptions, keys: HostKeys) -> ConsoleError:
     """Turn what asyncssh and the network say into what the user does next."""
     text = printable(str(error))
     match error:

@@ -1,6 +1,6 @@
 """A Debian image for the tests: built by mmdebstrap once, kept in the user's cache folder.
 
-    python -m tests.vm.image      build it now (root)
+python -m tests.vm.image      build it now (root)
 """
 
 from __future__ import annotations
@@ -95,7 +95,11 @@ def build() -> Image:
     hook.chmod(0o700)
     shutil.rmtree(root, ignore_errors=True)
     sources = next(
-        (path for path in map(Path, ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")) if path.exists()),
+        (
+            path
+            for path in map(Path, ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"))
+            if path.exists()
+        ),
         None,
     )
     # On Debian the user's own mirror serves; elsewhere mmdebstrap's default does.
@@ -118,7 +122,11 @@ def build() -> Image:
 def _run(*command: str) -> None:
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     done = subprocess.run(
-        command, env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed:\n{done.stdout.decode(errors='replace')[-3000:]}")

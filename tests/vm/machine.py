@@ -125,9 +125,7 @@ def machine() -> Iterator[Machine]:
 
 
 def _overlay(base: Path, path: Path) -> None:
-    subprocess.run(
-        ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(base), str(path)], check=True
-    )
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(base), str(path)], check=True)
 
 
 def _qemu(made: Image, folder: Path, ssh_port: int, state: Path | None) -> subprocess.Popen[bytes]:
@@ -291,6 +289,9 @@ def _endpoint(folder: Path, port: int) -> tuple[Path, Path, subprocess.Popen[byt
     sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "sshd"
     log = (folder / "sshd.log").open("wb")
     server = subprocess.Popen(
-        [sshd, "-D", "-e", "-f", str(folder / "sshd_config")], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        [sshd, "-D", "-e", "-f", str(folder / "sshd_config")],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
     )
     return folder / "client", folder / "known_hosts", server

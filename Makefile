@@ -1,0 +1,54 @@
+# Everything a fresh checkout needs: python3 (3.11 or newer) with venv, and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# The programs of remote/ are pieces: variables come from other pieces, and quotes cost bytes on the line
+# where the words are our own. Each is tested under dash, bash, BusyBox ash and mksh.
+SHELLCHECK_OFF := SC2034,SC2046,SC2059,SC2086,SC2154,SC2162,SC2216,SC2254,SC2283
+
+.PHONY: help demo test vm-test lint bench format clean
+
+help:
+	@echo "make demo     try it: a lab, a key, the real command"
+	@echo "make test     all tests that need no root"
+	@echo "make vm-test  the tests on a real machine in QEMU (root)"
+	@echo "make lint     ruff, mypy --strict, the floors, shellcheck"
+	@echo "make bench    the benchmarks, as tables"
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=...)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/python examples/demo.py
+
+test: $(READY)
+	$(BIN)/python -m pytest -m 'not vm' -n 2
+
+vm-test: $(READY)
+	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }
+	@$(BIN)/python -m tests.vm.image
+	$(BIN)/python -m pytest -m vm tests/vm
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@command -v shellcheck >/dev/null || { echo "shellcheck is needed: apt-get install shellcheck"; exit 1; }
+	shellcheck --shell=sh --exclude=$(SHELLCHECK_OFF) sosagent/shell/remote/*.sh
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

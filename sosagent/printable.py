@@ -25,7 +25,7 @@ _UNSAFE_IN_PLAY = re.compile(f"[{_UNSAFE_CLASS}]".replace("\x00-\x1f", "\x00-\x0
 _ESCAPE = re.compile(
     r"(?P<safe>\x1b\[[0-9;:]*[A-HJKPXm@dfG`])"
     r"|\x1b\[[0-?]*[ -/]*[@-~]"
-    r"|\x1b[P\]X^_][^\x07\x1b]*(?:\x07|\x1b\\)?"
+    r"|\x1b[P\]X^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?"
     r"|\x1b[ -/]*[0-~]?"
 )
 

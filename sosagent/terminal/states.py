@@ -117,7 +117,7 @@ STATES: tuple[State, ...] = (
     _row("continuation", "a shell in the middle of a command", Way.STOP,
          prompt=r"^(?:(?:d?quote|bquote|heredoc|cmdsubst|for|while|if|then|else|function|pipe|cursh|subsh)[\w ]*)?> ?$",
          hint=_BY_HAND),
-    _row("login", "a login prompt", Way.LOG_IN, prompt=r"(?i)^(?:(?P<host>[\w.-]+) )?login: ?$"),
+    _row("login", "a login prompt", Way.LOG_IN, prompt=r"(?i)^(?!last )(?:(?P<host>[\w.-]+) )?login: ?$"),
     _row("shell", "a shell that was left open", Way.PROBE, prompt=r"[#$%>❯➜λ»] ?$"),
     _row("panic", "a kernel panic", Way.STOP, message=r"Kernel panic - not syncing",
          hint="The machine has crashed. It must be reset (power cycle) before anybody can log in."),

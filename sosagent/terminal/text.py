@@ -31,13 +31,14 @@ _TOKEN = re.compile(
     r"(?P<run>[^\x00-\x1f\x7f]+)"
     r"|(?P<newline>\r*\n)"
     r"|\x1b\[(?P<params>[0-?]*)[ -/]*(?P<final>[@-~])"
-    r"|\x1b[P\]X^_](?:[^\x07\x1b]|\x1b(?!\\))*?(?:\x07|\x1b\\)"
+    # A string (OSC, DCS, APC, PM, SOS) without its end may not swallow all that follows: a newline ends it.
+    r"|\x1b[P\]X^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\|(?=[\x1b\r\n]))"
     r"|\x1b[ -/]+[0-~]"
     r"|\x1b[0-OQ-WYZ`-~\\]"
     r"|(?P<control>[\x00-\x1f\x7f])"
 )
 #: The beginning of an escape sequence whose end has not come yet.
-_UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[P\]X^_][^\x07]*|[ -/]*)?\Z")
+_UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[P\]X^_][^\x07\x1b\r\n]*\x1b?|[ -/]*)?\Z")
 
 
 class Text:

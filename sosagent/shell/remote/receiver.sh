@@ -20,9 +20,11 @@ x=
 n=0
 
 # After $1 seconds do $2, unless ended by TERM; takes its sleep with it. For the background only.
+# The colon: where `wait` is the last command, mksh ends without running the trap.
 sos_after() {
 trap 'kill $!;exit' 15
 sleep $1 & wait $! && eval "$2"
+:
 }
 
 # The dead-man's switch. Where this shell leads a process group it ends the group, else the shell.

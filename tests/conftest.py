@@ -1,0 +1,91 @@
+"""What the tests share: a lab, keys, shells on real ptys."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+import sosagent
+from sosagent.lab import Lab, open_lab
+
+#: Real shells, each as a /bin/sh that has the programs of remote/ to run.
+SHELLS = {
+    "dash": ["dash"],
+    "bash": ["bash", "--posix"],
+    "busybox": ["busybox", "ash"],
+    "mksh": ["mksh"],
+}
+
+
+def new_key(comment: str = "you@laptop", algorithm: str = "ssh-ed25519") -> sosagent.PublicKey:
+    """A public key that nobody has used before."""
+    made = asyncssh.generate_private_key(algorithm, comment)
+    return sosagent.parse_public_keys(made.export_public_key(), "made")[0]
+
+
+@pytest.fixture(params=SHELLS)
+def sh(request: pytest.FixtureRequest) -> list[str]:
+    """The command of a real shell; each that is installed in turn."""
+    command = SHELLS[request.param]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    return command
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    """A running lab."""
+    async with open_lab() as running:
+        yield running
+
+
+@pytest.fixture
+def key() -> sosagent.PublicKey:
+    """A fresh key."""
+    return new_key()
+
+
+@pytest.fixture
+def lab_target(lab: Lab) -> sosagent.Target:
+    """The lab's endpoint, with nothing of the user's own configuration."""
+    config = lab.folder / "ssh_config"
+    config.touch()
+    return sosagent.Target(
+        "127.0.0.1", "lab", int(lab.host.rpartition(":")[2]), (lab.identity,), config, lab.known_hosts
+    )
+
+
+@pytest.fixture(autouse=True)
+def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No agent, no password and no home of the person who runs the tests."""
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.delenv("SOS_PASSWORD", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+async def until(condition: object, seconds: float = 10.0) -> None:
+    """Wait for something in another process, which gives no event to wait for."""
+    assert callable(condition)
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def processes_of(uid_or_text: str) -> list[str]:
+    """Command lines of processes that hold `uid_or_text`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if uid_or_text in line:
+                found.append(line)
+    return found

@@ -1,0 +1,105 @@
+"""Real programs on real ptys, as transports."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import termios
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pexpect
+
+from sosagent.console import Console
+from sosagent.errors import EndpointLost
+from sosagent.shell.frame import CHECK, ReplyReader, Up, portions
+from sosagent.shell.programs import Expanded, program
+from sosagent.shell.shell import Shell
+from sosagent.shell.start import MODES_FOUND, Start, start_line
+from sosagent.transports import Transport
+
+__all__ = ["PtyTransport", "collector", "on_pty", "receiver", "verified_shell"]
+
+
+class PtyTransport(Transport):
+    """A program on a pty of 80 columns."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
+        self.name = command[0]
+        self.child = pexpect.spawn(command[0], list(command[1:]), env=dict(env), timeout=None, dimensions=(24, 80))
+        self._data: asyncio.Queue[bytes] = asyncio.Queue()
+        asyncio.get_running_loop().add_reader(self.child.child_fd, self._read)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self.child.child_fd, 65536)
+        except OSError:
+            data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(self.child.child_fd)
+        self._data.put_nowait(data)
+
+    @property
+    def modes(self) -> list[object]:
+        """The tty's modes, as termios tells them."""
+        return list(termios.tcgetattr(self.child.child_fd))
+
+    async def read(self) -> bytes:
+        return await self._data.get()
+
+    async def write(self, data: bytes) -> None:
+        if not self.child.isalive():
+            raise EndpointLost("the program has ended")
+        os.write(self.child.child_fd, data)
+
+    async def aclose(self) -> None:
+        if not self.child.closed:
+            asyncio.get_running_loop().remove_reader(self.child.child_fd)
+            self.child.close(force=True)
+
+
+@asynccontextmanager
+async def on_pty(command: Sequence[str], home: Path, **env: str) -> AsyncIterator[tuple[Console, PtyTransport]]:
+    """A console whose machine is `command` on a pty."""
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    transport = PtyTransport(command, {"TERM": "vt220", "PATH": path, "HOME": str(home), **env})
+    async with Console(transport) as console:
+        console.set_deadline(60)
+        yield console, transport
+
+
+def receiver(seconds: int = 60, patience: int = 20) -> str:
+    """The receiver's text."""
+    return program(
+        "receiver", modes=Expanded(MODES_FOUND), seconds=Expanded(str(seconds)), patience=Expanded(str(patience))
+    )
+
+
+def collector(start: Start) -> str:
+    """The program that the start line gives to /bin/sh, to give it to another shell."""
+    return start.line.partition("-c '")[2].removesuffix("'")
+
+
+@asynccontextmanager
+async def verified_shell(
+    sh: Sequence[str], home: Path, *, seconds: int = 60, patience: int = 20
+) -> AsyncIterator[tuple[Shell, PtyTransport]]:
+    """A `Shell` whose far end runs in `sh`: what the start line would have started."""
+    start = start_line(receiver(seconds, patience), "7f3a", replace=False)
+    async with on_pty([*sh, "-c", collector(start)], home) as (console, transport):
+        await console.expect(start.ready)
+        shell = Shell(console, replace=False, dead_man=seconds, patience=patience)
+        shell._start, shell._entered = start, True
+        yield shell, transport
+
+
+async def bring_up(console: Console, start: Start) -> ReplyReader:
+    """Send the receiver by hand, and wait until it runs."""
+    reader = ReplyReader()
+    await console.send(portions(start.receiver) + CHECK)
+    while True:
+        data = await console.receive(10)
+        assert data is not None, console.tail()
+        if any(isinstance(event, Up) for event in reader.feed(data)):
+            return reader

@@ -1,0 +1,90 @@
+"""The start line in real login shells: its echo compared, the program run, the shell and its tty as before."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import sosagent
+from sosagent.shell.shell import Shell
+
+from .ptys import on_pty
+
+#: Shells that somebody may have left open, with their interactive line editors.
+INTERACTIVE = {
+    "bash": ["bash", "--norc", "--noprofile"],
+    "dash": ["dash", "-i"],
+    "busybox": ["busybox", "ash"],
+    "zsh": ["zsh", "-f"],
+}
+
+
+@pytest.fixture(params=INTERACTIVE)
+def interactive(request: pytest.FixtureRequest) -> list[str]:
+    command = INTERACTIVE[request.param]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    return command
+
+
+@pytest.mark.parametrize("width", [80, 132])
+async def test_as_a_child_of_an_open_shell(interactive: list[str], width: int, tmp_path: Path) -> None:
+    async with on_pty(interactive, tmp_path, PS1="prompt# ") as (console, transport):
+        transport.child.setwinsize(24, width)
+        await console.quiet(0.5, 5)
+        prompt, modes = console.open_line, transport.modes
+        shell = Shell(console, replace=False, dead_man=60)
+        await shell.start()
+        assert (await shell.run("echo it works;echo $-")).lines[0] == "it works"
+        await shell.close()
+        await console.quiet(0.5, 5)
+        assert console.open_line == prompt
+        assert transport.modes == modes
+        await console.type_line("echo A\\B")
+        await console.send("\r")
+        await console.expect("AB")
+
+
+@pytest.mark.parametrize("name", ["bash", "dash", "busybox", "zsh"])
+async def test_in_place_of_a_login_shell(name: str, tmp_path: Path) -> None:
+    command = INTERACTIVE[name]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    async with on_pty(command, tmp_path, PS1="prompt# ", HISTFILE=str(tmp_path / "history")) as (console, _):
+        await console.quiet(0.5, 5)
+        shell = Shell(console, replace=True, dead_man=60)
+        await shell.start()
+        assert (await shell.run("echo $HOME")).output == str(tmp_path).encode()
+        await shell.close()
+        with pytest.raises(sosagent.EndpointLost):
+            while True:
+                await console.receive(10)
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or b"stty" not in file.read_bytes(), file
+
+
+async def test_a_shell_that_cannot_is_said_to_be_so(tmp_path: Path) -> None:
+    if shutil.which("tcsh") is None:
+        pytest.skip("tcsh is not installed")
+    async with on_pty(["tcsh", "-f"], tmp_path) as (console, _):
+        await console.quiet(0.5, 5)
+        shell = Shell(console, replace=True, dead_man=60)
+        with pytest.raises(sosagent.ConsoleStateUnknown, match="did not start"):
+            await shell.start()
+        assert not shell.started
+
+
+async def test_enter_is_withheld_where_the_echo_is_wrong(tmp_path: Path) -> None:
+    """`stty` makes what is typed come back in capitals: nothing may be executed."""
+    async with on_pty(["dash", "-i"], tmp_path, PS1="prompt# ") as (console, _):
+        await console.expect("prompt# $")
+        await console.send("stty olcuc\r")
+        await console.quiet(0.3, 5)
+        mark = tmp_path / "mark"
+        with pytest.raises(sosagent.ConsoleStateUnknown, match="as it was typed"):
+            await console.type_line(f"touch {mark}")
+        await console.send("\r")
+        await console.quiet(0.3, 5)
+        assert not mark.exists()

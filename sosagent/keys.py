@@ -71,11 +71,11 @@ class PublicKey:
         return (self.type, self.blob) == (other.type, other.blob)
 
 
-def parse_public_keys(data: bytes, name: str) -> list[PublicKey]:
+def parse_public_keys(data: bytes | str, name: str = "the key") -> list[PublicKey]:
     """Read the public keys of one file.
 
     Args:
-        data: the file's bytes: OpenSSH one-line keys, with blank lines and ``#`` lines between.
+        data: the file's contents: OpenSSH one-line keys, with blank lines and ``#`` lines between.
         name: what the file is called in messages.
 
     Returns:
@@ -85,7 +85,7 @@ def parse_public_keys(data: bytes, name: str) -> list[PublicKey]:
         KeyInvalid: with file and line, for anything that is not a usable public key.
     """
     name = printable(name)
-    text = _text(data, name)
+    text = _text(data.encode("utf-8") if isinstance(data, str) else data, name)
     if _PRIVATE.search(text):
         public = f"{name}.pub" if name != "-" else "the file that ends in .pub"
         raise KeyInvalid(

@@ -137,7 +137,7 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize(("line", "presence"), LINES)
+@pytest.mark.parametrize(("line", "presence"), LINES, ids=range(len(LINES)))
 def test_a_line_means_what_sshd_makes_of_it(line: str, presence: Presence) -> None:
     assert judge([line], ED).presence is presence
 

@@ -133,7 +133,7 @@ async def add_key(
 
 def _keys(keys: str | PublicKey | Sequence[PublicKey]) -> list[PublicKey]:
     if isinstance(keys, str):
-        return parse_public_keys(keys.encode("utf-8"), "the key")
+        return parse_public_keys(keys)
     listed = [keys] if isinstance(keys, PublicKey) else list(keys)
     if not listed:
         raise UsageError("no key was given")

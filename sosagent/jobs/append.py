@@ -314,12 +314,15 @@ async def _take_back(shell: Shell, work: _Work, keys: Sequence[PublicKey], looke
                 tail=reply.complaints,
                 hint="Look at the end of the file: a torn line there is ours and can be removed.",
             )
-    raise _cannot(work.path, reply.complaints)
+    # dash says "I/O error" of a full disk, BusyBox nothing.
+    usage = (await shell.run(f"df -P {work.path}")).lines
+    full = ["the file system is full"] if re.search(r" 100% ", usage[-1]) else []
+    raise _cannot(work.path, [*full, *reply.complaints, *usage])
 
 
 def _cannot(path: str, complaints: Sequence[str]) -> EditRefused:
     reason = next((line for line in complaints if not line.startswith("ls:")), "")
-    reason = printable(re.sub(r"^.*?: (?:\d+: |line \d+: )*", "", reason), 160)
+    reason = printable(re.sub(r"^\S+: (?:\d+: |line \d+: )*", "", reason), 160)
     return EditRefused(
         f"the machine cannot write to {printable(path)}: {reason or 'it does not say why'}",
         state="our shell",

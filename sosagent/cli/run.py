@@ -117,7 +117,7 @@ def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[
         import getpass
 
         progress.stop()
-        words = f"The endpoint {endpoint} asks: {prompt}"
+        words = f"The endpoint {endpoint} asks: {prompt} "
         try:
             # Not the machine's password: this prompt is the endpoint's.
             return await asyncio.to_thread(input if echo else getpass.getpass, words)

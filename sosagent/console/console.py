@@ -259,8 +259,10 @@ class Console:
         if data.endswith(b"\r"):
             self.exchanges += 1
         left = self.time_left()
+        if left is not None and left <= 0:
+            raise self._late(f"the deadline of {self._seconds:.0f} s passed")
         try:
-            async with asyncio.timeout(None if left is None else max(left, 0)):
+            async with asyncio.timeout(left):
                 await self.transport.write(data)
         except TimeoutError:
             raise self._late("the endpoint takes no more bytes") from None

@@ -154,7 +154,7 @@ class _Client(asyncssh.SSHClient):
         if self._ask is None or self._asked >= 3:
             return None
         self._asked += 1
-        return await self._ask(self._name, "Password: ", False)
+        return await self._ask(self._name, "Password:", False)
 
     async def kbdint_auth_requested(self) -> str | None:
         return None if self._ask is None or self._asked >= 3 else ""
@@ -166,7 +166,7 @@ class _Client(asyncssh.SSHClient):
         for prompt, echo in prompts:
             assert self._ask is not None
             self._asked += 1
-            answer = await self._ask(self._name, printable(prompt), echo)
+            answer = await self._ask(self._name, printable(prompt.strip()), echo)
             if answer is None:
                 return None
             answers.append(answer)

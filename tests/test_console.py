@@ -1,0 +1,223 @@
+"""console/: waits, echoes, masking, and consoles that do not do what one hopes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import sosagent
+from sosagent.console import Console
+from sosagent.console.transcript import Transcript
+from sosagent.printable import is_clean
+from sosagent.transports.memory import MemoryTransport, memory_pair
+
+from .conftest import new_key
+
+PASSWORD = "s3cret-Passw0rd"
+
+
+class Script:
+    """The far end of a memory console: answers what was typed so far by a function."""
+
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+        self.near, self.far = memory_pair()
+        self.typed = b""
+        self._answer = answer
+        self._task = asyncio.ensure_future(self._run())
+
+    async def _run(self) -> None:
+        while data := await self.far.read():
+            self.typed += data
+            if answer := self._answer(self.typed):
+                await self.far.write(answer)
+
+    async def add(self, **options: object) -> sosagent.AddKeyResult:
+        options = {"password": PASSWORD, "timeout": 20.0, **options}
+        return await sosagent.add_key(self.near, [new_key()], **options)  # type: ignore[arg-type]
+
+
+async def pair() -> tuple[Console, MemoryTransport]:
+    near, far = memory_pair()
+    return Console(near), far
+
+
+async def test_expect_in_pexpects_shape() -> None:
+    console, far = await pair()
+    await far.write(b"Debian\r\nvm login: ")
+    found = await console.expect([r"assword: $", r"(\w+) login: $", sosagent.TIMEOUT])
+    assert (found.index, found.groups, found.before) == (1, ("vm",), "Debian\n")
+    assert (await console.expect([sosagent.TIMEOUT, "x"], 0.01)).index == 0
+    await far.aclose()
+    assert (await console.expect(["x", sosagent.EOF])).index == 1
+
+
+async def test_every_wait_ends_and_says_where() -> None:
+    console, far = await pair()
+    await far.write(b"booting\x1b[31m\r\nstill ")
+    with pytest.raises(sosagent.DeadlineExceeded) as caught:
+        await console.expect("never", 0.02)
+    assert caught.value.tail == ("booting", "still ")
+    console.set_deadline(0.02)
+    for wait in (console.receive(9), console.expect("x", 9), console.quiet(9, 9), console.type_line("x")):
+        with pytest.raises(sosagent.DeadlineExceeded, match="deadline"):
+            await wait
+
+
+async def test_a_cancelled_read_loses_nothing() -> None:
+    console, far = await pair()
+    task = asyncio.ensure_future(console.expect("word"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await far.write(b"word")
+    assert (await console.expect("word")).text == "word"
+
+
+async def test_a_secrets_echo_is_kept_nowhere(tmp_path: Path) -> None:
+    near, far = memory_pair()
+    cast = tmp_path / "cast"
+    console = Console(near, transcript=Transcript(cast, "t"))
+    await far.write(b"Password: ")
+    await console.expect("Password: $")
+    await console.send_secret(sosagent.Secret(PASSWORD))
+    assert await far.read() == PASSWORD.encode() + b"\r"
+    for part in (PASSWORD[:4], PASSWORD[4:] + "\r", "\nLast login\r\n# "):
+        await far.write(part.encode())
+    await console.expect("# $")
+    await console.aclose()
+    assert PASSWORD[:5] not in cast.read_text() + "".join(console.tail())
+    assert console.tail()[-2:] == ("Last login", "# ")
+
+
+@pytest.mark.parametrize("damage", [lambda t: t[:-1], lambda t: t + b"x", lambda t: t.replace(b"o", b"p")])
+async def test_a_line_that_comes_back_otherwise_gets_no_enter(damage: Callable[[bytes], bytes]) -> None:
+    near, far = memory_pair()
+    console = Console(near)
+    console.set_deadline(30)
+    await far.write(b"vm login: ")
+    await console.expect("login: $")
+    typed = b""
+
+    async def machine() -> None:
+        nonlocal typed
+        while data := await far.read():
+            typed += data
+            await far.write(b"\r\x1b[Kvm login: " if data == b"\x15" else damage(data))
+
+    task = asyncio.ensure_future(machine())
+    with pytest.raises(sosagent.ConsoleStateUnknown):
+        await console.type_line("root")
+    assert typed == b"root\x15" * 3
+    task.cancel()
+
+
+async def test_a_silent_console() -> None:
+    script = Script(lambda typed: b"")
+    with pytest.raises(sosagent.ConsoleSilent) as caught:
+        await script.add()
+    assert caught.value.exit_code == 4
+    assert "getty" in caught.value.hint
+    assert set(script.typed) <= set(b"\x15\r")
+
+
+@pytest.mark.parametrize(
+    ("screen", "kind", "name"),
+    [
+        (b"racadm>>", sosagent.ConsoleOccupied, "bmc-prompt"),
+        (b"(initramfs) ", sosagent.ConsoleOccupied, "initramfs"),
+        (b"(or press Control-D to continue): ", sosagent.ConsoleOccupied, "maintenance"),
+        (b"Overwrite? [y/N] ", sosagent.ConsoleOccupied, "question"),
+        (b"what is this", sosagent.ConsoleStateUnknown, "unknown"),
+        (b"[Read-only SOS Session. Use ~? for help.]\r\n", sosagent.EndpointBusy, "endpoint-read-only"),
+    ],
+)
+async def test_nothing_is_typed_into_what_is_not_a_login(screen: bytes, kind: type, name: str) -> None:
+    script = Script(lambda typed: b"")
+    await script.far.write(screen)
+    with pytest.raises(kind) as caught:
+        await script.add()
+    assert script.typed == b""
+    assert caught.value.state == name
+    assert caught.value.hint
+
+
+async def test_the_connection_dies_in_mid_job() -> None:
+    script = Script(lambda typed: b"\r\nvm login: " if typed.endswith(b"\r") else b"")
+
+    async def die() -> None:
+        while b"\r" not in script.typed:
+            await asyncio.sleep(0.001)
+        await script.far.aclose()
+
+    task = asyncio.ensure_future(die())
+    with pytest.raises(sosagent.EndpointLost) as caught:
+        await script.add()
+    assert caught.value.exit_code == 3
+    await task
+
+
+HOSTILE = b"\x1b]52;c;aGk=\x07\x1b[31m\x9b1m\xe2\x80\xae[/foo]\xc2\x9b31m\x00"
+
+
+async def test_hostile_text_reaches_nobody_raw(tmp_path: Path) -> None:
+    cast = tmp_path / "cast"
+    script = Script(lambda typed: b"")
+    await script.far.write(HOSTILE + b"\r\n" + HOSTILE)
+    events: list[str] = []
+    with pytest.raises(sosagent.SosError) as caught:
+        await script.add(transcript=cast, on_event=lambda event: events.append(event.text))
+    assert all(map(is_clean, [caught.value.message, caught.value.hint, *caught.value.tail, *events]))
+    for line in cast.read_text().splitlines()[1:]:
+        assert is_clean(json.loads(line)[2].replace("\x1b[31m", "").replace("\r\n", ""))
+
+
+async def test_ten_megabytes_without_a_newline() -> None:
+    near, far = memory_pair()
+    console = Console(near)
+    console.set_deadline(60)
+    for _ in range(160):
+        await far.write(b"x" * 65536)
+    await far.write(b"\r\nvm login: ")
+    await console.expect("login: $", 50)
+    assert console.bytes_received > 10_000_000
+    assert sum(map(len, console.tail())) < 10_000
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from(
+                [b"\r\nvm login: ", b"Password: ", b"# ", b"$ ", b"Login incorrect\r\n", b"racadm>>", b"> ", b"root"]
+            ),
+        ),
+        max_size=6,
+    )
+)
+async def test_whatever_the_console_prints_it_ends_and_no_secret_goes_astray(screens: list[bytes]) -> None:
+    """The password is sent only to a password prompt that came after our own name."""
+    left, shown = list(screens), b""
+    sent_to: list[bytes] = []
+
+    def answer(typed: bytes) -> bytes:
+        nonlocal shown
+        if PASSWORD.encode() in typed and not sent_to:
+            assert b"root\r" in typed
+            sent_to.append(shown)
+        out = left.pop(0) if left else b""
+        shown = (shown + out)[-200:]
+        return out
+
+    script = Script(answer)
+    with pytest.raises(sosagent.SosError):
+        await script.add(timeout=0.6)
+    assert all(screen.rstrip().endswith(b"assword:") for screen in sent_to)
+    await script.near.aclose()

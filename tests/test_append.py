@@ -99,9 +99,7 @@ async def test_old_bytes_stay_and_the_line_is_whole(name: str, sh: list[str], tm
     assert (await add(sh, tmp_path, key)).keys[0].result == "present"
 
 
-@pytest.mark.parametrize(
-    "line", ["#{}", "# off {}", "no-such-option {}", "{}x-glued", "ssh-ed25519 AAAA{}"]
-)
+@pytest.mark.parametrize("line", ["#{}", "# off {}", "no-such-option {}", "{}x-glued", "ssh-ed25519 AAAA{}"])
 async def test_a_key_that_only_seems_to_be_there_is_added(line: str, sh: list[str], tmp_path: Path) -> None:
     key = new_key()
     text = line.format(key.line if "glued" not in line else f"{key.type} {key.base64}") + "\n"
@@ -208,8 +206,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     image.write_bytes(b"\0" * (1 << 20))
     mke2fs = shutil.which("mke2fs", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     mounted = mke2fs and not (
-        subprocess.run([mke2fs, "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", str(image)], check=False).returncode
-        or subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=False, stderr=subprocess.DEVNULL).returncode
+        subprocess.run(
+            [mke2fs, "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", str(image)], check=False
+        ).returncode
+        or subprocess.run(
+            ["mount", "-o", "loop", str(image), str(place)], check=False, stderr=subprocess.DEVNULL
+        ).returncode
     )
     if not mounted:
         pytest.skip("no loop mount here")

@@ -190,7 +190,7 @@ async def test_ten_megabytes_without_a_newline() -> None:
     assert sum(map(len, console.tail())) < 10_000
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.one_of(

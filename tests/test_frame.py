@@ -91,9 +91,7 @@ def test_a_request_names_its_number_checksum_and_length() -> None:
     assert request(4, "echo hi") == b")echo hi\r" + f"]4 {cksum(b'4echo hi')}\r".encode()
 
 
-NAMES = sorted(
-    entry.name.removesuffix(".sh") for entry in files("sosagent.shell").joinpath("remote").iterdir()
-)
+NAMES = sorted(entry.name.removesuffix(".sh") for entry in files("sosagent.shell").joinpath("remote").iterdir())
 
 
 @pytest.mark.parametrize("name", NAMES)

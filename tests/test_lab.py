@@ -134,9 +134,7 @@ async def test_cancelled_at_any_byte_it_logs_out(lab: Lab, lab_target: sosagent.
                 return data
 
             console.transport.read = read  # type: ignore[method-assign]
-            task = asyncio.ensure_future(
-                sosagent.add_key(console.transport, [new_key()], password=lab.password)
-            )
+            task = asyncio.ensure_future(sosagent.add_key(console.transport, [new_key()], password=lab.password))
             try:
                 await task
             except asyncio.CancelledError:

@@ -183,18 +183,14 @@ async def test_each_way_not_to_get_in_has_its_own_words(lab: Lab, tmp_path: Path
         probe.bind(("127.0.0.1", 0))
         closed = probe.getsockname()[1]
     base = target(lab, tmp_path, known=known)
-    port = await refused(
-        sosagent.EndpointUnreachable, sosagent.Target(**{**vars(base), "port": closed}), lab
-    )
+    port = await refused(sosagent.EndpointUnreachable, sosagent.Target(**{**vars(base), "port": closed}), lab)
     name = await refused(
         sosagent.EndpointUnreachable, sosagent.Target(**{**vars(base), "host": "no-such-host.invalid"}), lab
     )
     stranger = tmp_path / "stranger"
     stranger.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
     stranger.chmod(0o600)
-    key = await refused(
-        sosagent.EndpointRefused, sosagent.Target(**{**vars(base), "identities": (stranger,)}), lab
-    )
+    key = await refused(sosagent.EndpointRefused, sosagent.Target(**{**vars(base), "identities": (stranger,)}), lab)
     assert "nothing listens" in port.message
     assert "name" in name.message
     assert "does not let 'lab' in" in key.message

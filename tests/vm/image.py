@@ -20,6 +20,8 @@ __all__ = ["HOSTNAME", "PASSWORD", "Image", "build", "missing_tools"]
 HOSTNAME = "vm"
 PASSWORD = "correct horse 1"
 _SUITE = "bookworm"
+#: Looked up when this is imported: tests have another HOME.
+_CACHE = Path(platformdirs.user_cache_dir("sosagent")) / "vm"
 _PACKAGES = (
     "systemd-sysv,udev,kmod,login,passwd,procps,iproute2,openssh-server,linux-image-cloud-amd64,zstd,"
     "less,vim-tiny,sudo,zsh,fish,tcsh,mksh,busybox-static"
@@ -47,8 +49,7 @@ chroot "$1" systemctl enable -q systemd-networkd ssh
 chroot "$1" systemctl mask -q apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer
 chroot "$1" systemctl mask -q e2scrub_reap.service systemd-networkd-wait-online.service
 mkdir -p -m 700 "$1/root/.ssh"
-printf '# keys of the team\\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBrzFWcjhrs7K2hCqdMDgL8HZFuVVdXbMNvCFwUJz5Ta one\\n' \\
-    > "$1/root/.ssh/authorized_keys"
+printf '# keys of the team\\n' | cat - "$ADMIN" > "$1/root/.ssh/authorized_keys"
 chmod 600 "$1/root/.ssh/authorized_keys"
 printf '/dev/vda / ext4 defaults 0 1\\n' > "$1/etc/fstab"
 rm -rf "$1/usr/share/doc" "$1/usr/share/man" "$1/usr/share/locale"
@@ -63,12 +64,14 @@ class Image:
         folder: where they lie; the saved state of a booted machine is put beside them.
         disk: qcow2, never written to.
         kernel, initrd: booted directly, without a boot loader.
+        admin: a private key that root's authorized_keys holds from the start, for the tests' own errands.
     """
 
     folder: Path
     disk: Path
     kernel: Path
     initrd: Path
+    admin: Path
 
 
 def missing_tools() -> list[str]:
@@ -80,8 +83,8 @@ def missing_tools() -> list[str]:
 def image() -> Image:
     """Where the image is, or will be: its name changes with the recipe."""
     recipe = hashlib.sha256(f"{_SUITE} {_PACKAGES} {_CUSTOMIZE}".encode()).hexdigest()[:12]
-    folder = Path(platformdirs.user_cache_dir("sosagent")) / "vm" / recipe
-    return Image(folder, folder / "disk.qcow2", folder / "vmlinuz", folder / "initrd.img")
+    folder = _CACHE / recipe
+    return Image(folder, folder / "disk.qcow2", folder / "vmlinuz", folder / "initrd.img", folder / "admin")
 
 
 def build() -> Image:
@@ -91,7 +94,9 @@ def build() -> Image:
         return made
     made.folder.mkdir(parents=True, exist_ok=True)
     root, raw, hook = made.folder / "root", made.folder / "disk.raw", made.folder / "customize.sh"
-    hook.write_text(f"#!/bin/sh{_CUSTOMIZE}")
+    made.admin.unlink(missing_ok=True)
+    _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "admin", "-f", str(made.admin))
+    hook.write_text(f"#!/bin/sh\nADMIN={made.admin}.pub\n{_CUSTOMIZE}")
     hook.chmod(0o700)
     shutil.rmtree(root, ignore_errors=True)
     sources = next(

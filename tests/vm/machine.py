@@ -39,6 +39,7 @@ class Machine:
         identity: the private key for the endpoint.
         known_hosts: the endpoint's key.
         serial: the socket of the machine's serial port.
+        admin: a private key that root's authorized_keys holds from the start.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Machine:
     identity: Path
     known_hosts: Path
     serial: Path
+    admin: Path
     processes: list[subprocess.Popen[bytes]]
 
     @property
@@ -63,6 +65,12 @@ class Machine:
             "-F", str(self._no_config()), "-i", str(self.identity), "--known-hosts", str(self.known_hosts),
             f"{_user()}@127.0.0.1:{self.console_port}",
         ]  # fmt: skip
+
+    def do(self, command: str) -> str:
+        """Run `command` as root over the machine's network, for the tests' own errands."""
+        done = self.ssh(self.admin, command)
+        assert done.returncode == 0, done
+        return done.stdout
 
     def ssh(self, identity: Path, command: str, user: str = "root") -> subprocess.CompletedProcess[str]:
         """Log in to the machine over its network, as the one whose key was added would."""
@@ -115,7 +123,7 @@ def machine() -> Iterator[Machine]:
         identity, known_hosts, server = _endpoint(folder, console_port)
         processes.append(server)
         wait_for(lambda: _answers(console_port), 20, "the console's endpoint")
-        yield Machine(folder, ssh_port, console_port, identity, known_hosts, folder / "serial", processes)
+        yield Machine(folder, ssh_port, console_port, identity, known_hosts, folder / "serial", made.admin, processes)
     finally:
         for process in reversed(processes):
             process.terminate()
@@ -142,8 +150,8 @@ def _qemu(made: Image, folder: Path, ssh_port: int, state: Path | None) -> subpr
     ]  # fmt: skip
     if state is not None:
         command += ["-incoming", f"exec:zstd -dcq {state}"]
-    log = (folder / "qemu.log").open("wb")
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    with (folder / "qemu.log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     wait_for(lambda: (folder / "qmp").exists() or process.poll() is not None, 30, "QEMU")
     if process.poll() is not None:
         raise RuntimeError(f"QEMU ended: {(folder / 'qemu.log').read_text()}")
@@ -287,11 +295,11 @@ def _endpoint(folder: Path, port: int) -> tuple[Path, Path, subprocess.Popen[byt
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "sshd"
-    log = (folder / "sshd.log").open("wb")
-    server = subprocess.Popen(
-        [sshd, "-D", "-e", "-f", str(folder / "sshd_config")],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-    )
+    with (folder / "sshd.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sshd, "-D", "-e", "-f", str(folder / "sshd_config")],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
     return folder / "client", folder / "known_hosts", server

@@ -73,7 +73,7 @@ async def test_json_is_one_object_always(arguments: list[str], keyfile: Path, tm
     }  # fmt: skip
     assert set(done["keys"][0]) >= {"type", "fingerprint", "comment", "result"}
     assert set(done["machine"]) == {"hostname", "machine_id"}
-    failures = [
+    failures: list[tuple[int, list[object]]] = [
         (2, [*arguments, tmp_path / "none", "--json"]),
         (2, ["--json"]),
         (2, [*arguments, keyfile, "--json", "--no-such-option"]),
@@ -89,7 +89,7 @@ async def test_json_is_one_object_always(arguments: list[str], keyfile: Path, tm
 async def test_usage_errors(arguments: list[str], keyfile: Path, tmp_path: Path) -> None:
     private = tmp_path / "id"
     private.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
-    bad = [
+    bad: list[tuple[list[object], str]] = [
         ([*arguments, private], "private key"),
         ([*arguments, keyfile, "--host-key", "maybe"], "strict or accept-new"),
         ([*arguments, keyfile, "--timeout", "0"], "--timeout"),
@@ -144,7 +144,7 @@ async def test_a_signal_logs_out_first(
         assert line, said
         said += line
     process.send_signal(number)
-    out, err = await process.communicate()
+    _, err = await process.communicate()
     # The last step may have been the end already.
     assert process.returncode == 130 or (step == "added" and process.returncode == 0), said + err
     assert b"Traceback" not in err

@@ -138,7 +138,9 @@ async def test_a_silent_console() -> None:
         (b"[Read-only SOS Session. Use ~? for help.]\r\n", sosagent.EndpointBusy, "endpoint-read-only"),
     ],
 )
-async def test_nothing_is_typed_into_what_is_not_a_login(screen: bytes, kind: type, name: str) -> None:
+async def test_nothing_is_typed_into_what_is_not_a_login(
+    screen: bytes, kind: type[sosagent.SosError], name: str
+) -> None:
     script = Script(lambda typed: b"")
     await script.far.write(screen)
     with pytest.raises(kind) as caught:

@@ -59,7 +59,7 @@ def test_a_comment_is_made_harmless(comment: str, kept: str) -> None:
     assert key.comment == kept
 
 
-BAD = {
+BAD: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "holds no key"),
     "only a comment": ("# nothing\n", "holds no key"),
     "prose": ("dear admin, please add my key\n", "line 1"),

@@ -125,7 +125,8 @@ def test_hosts(text: str, user: str | None, host: str, port: int | None) -> None
 @pytest.mark.parametrize(
     "text",
     [
-        "", "@h", "u@", "h:0", "h:99999", "h:x", "http://h", "-oProxyCommand=id", "a b", "h\x1b[m", "ssh://u:pw@h", "h/x",
+        "", "@h", "u@", "h:0", "h:99999", "h:x", "http://h", "-oProxyCommand=id", "a b", "h\x1b[m", "ssh://u:pw@h",
+        "h/x",
     ],
 )  # fmt: skip
 def test_bad_hosts(text: str) -> None:

@@ -225,7 +225,8 @@ async def _look(shell: Shell, work: _Work, keys: Sequence[PublicKey], *, and_app
     path = keys_path(looked, work.user)
     if path is None:
         raise EditRefused(
-            f"sshd reads no file of {work.user}'s own: AuthorizedKeysFile {printable(looked.sshd['authorizedkeysfile'])}",
+            f"sshd reads no file of {work.user}'s own: AuthorizedKeysFile "
+            + printable(looked.sshd["authorizedkeysfile"]),
             state="our shell",
             hint="A key in a file that all users share would let its owner in as anybody.",
         )

@@ -1,0 +1,27 @@
+"""The benchmarks, as tables. `make bench`, or `python -m bench [startup|expect|lab|vm]...`
+
+Figures of one run are compared with each other only: machines are noisy, ratios and medians less so.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import add, expect, startup
+
+_ALL = {"startup": startup.main, "expect": expect.main, "lab": add.lab, "vm": add.vm}
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or [name for name in _ALL if name != "vm" or os.getuid() == 0]
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}\n")
+    for name in wanted:
+        _ALL[name]()
+        print()
+    if not sys.argv[1:] and os.getuid() != 0:
+        print("The add in the VM needs root: sudo make bench")
+
+
+if __name__ == "__main__":
+    main()

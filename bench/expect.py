@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-
+from typing import Any
 
 from pexpect.expect import Expecter as PexpectExpecter
 from pexpect.expect import searcher_re
@@ -17,7 +17,7 @@ _LINE = b"[%12.6f] usb 1-1.%d: new high-speed USB device number %d using xhci_hc
 _SIZES = (1, 4, 16, 64)
 _PORTIONS = (64, 1024, 16384)
 #: pexpect without a window is quadratic: 1 MiB in 64-byte portions took 33.7 s.
-_PEXPECT_LIMIT = {(64, None): 0.25, (1024, None): 1, (16384, None): 4}
+_PEXPECT_LIMIT: dict[tuple[int, int | None], float] = {(64, None): 0.25, (1024, None): 1, (16384, None): 4}
 
 
 def main() -> None:
@@ -36,7 +36,8 @@ def main() -> None:
 
 
 def _log(size: int) -> bytes:
-    lines, length = [], 0
+    lines: list[bytes] = []
+    length = 0
     while length < size << 20:
         lines.append(_LINE % (len(lines) / 7, len(lines) % 9, len(lines)))
         length += len(lines[-1])
@@ -61,9 +62,9 @@ def _shown(log: bytes, size: int, portion: int, window: int | None) -> str:
 
 
 def _pexpect(log: bytes, portion: int, window: int | None) -> float:
-    spawn = SpawnBase(searchwindowsize=window)
+    spawn: Any = SpawnBase(searchwindowsize=window)
     compiled = spawn.compile_pattern_list([pattern.encode() for pattern in _PATTERNS])
-    expecter = PexpectExpecter(spawn, searcher_re(compiled), window or -1)
+    expecter: Any = PexpectExpecter(spawn, searcher_re(compiled), window or -1)
     start = time.perf_counter()
     for at in range(0, len(log), portion):
         expecter.new_data(log[at : at + portion])

@@ -25,11 +25,11 @@ k=0
 [ -f $sos_path ] && sos_was=$(cksum<$sos_path) && while IFS= read -r l || [ "$l" ]; do
 z=$((z+${#l}+1))
 case $l in
-$sos_piece) echo ":$l"
+$sos_piece)echo ":$l"
 sos_odd=x
 esac
 case $l in
-'#'*|'') ;;
-*) k=$((k+1))
+'#'*|'');;
+*)k=$((k+1))
 esac
 done <$sos_path

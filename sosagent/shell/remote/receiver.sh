@@ -21,7 +21,7 @@ n=0
 
 # After $1 seconds do $2, unless ended by TERM; takes its sleep with it. For the background only.
 # The colon: where `wait` is the last command, mksh ends without running the trap.
-sos_after() {
+sos_after(){
 trap 'kill $!;exit' 15
 sleep $1 & wait $! && eval "$2"
 :
@@ -34,9 +34,9 @@ echo =R
 # The tty's idle time-out (start line) shows as an end of file, which here is none: the switch ends us.
 while read -r l || :; do
 case $l in
-')'*) x=$x${l#?};;
-']Z') break;;
-']'*) [ "$l" = "]$n $(printf %s "$n$x"|cksum)" ] && {
+')'*)x=$x${l#?};;
+']Z')break;;
+']'*)[ "$l" = "]$n $(printf %s "$n$x"|cksum)" ] && {
 n=$((n+1))
 # The program, with a watchdog. A background job's input is /dev/null, so it cannot eat the line.
 o=$( (eval "$x") 2>&1 & sos_program=$!

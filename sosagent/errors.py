@@ -120,7 +120,13 @@ class EndpointBusy(ConsoleError):
 
 
 class EndpointLost(ConsoleError):
-    """The connection to the endpoint ended in mid-job."""
+    """The connection to the endpoint ended in mid-job.
+
+    Attributes:
+        shell_open: we had logged in, and no switch on the machine closes that shell by itself.
+    """
+
+    shell_open: bool = False
 
     code = "endpoint-lost"
     exit_code = 3

@@ -142,6 +142,37 @@ async def test_cancelled_at_any_byte_it_logs_out(lab: Lab, lab_target: sosagent.
         await still_works(lab, lab_target)
 
 
+@pytest.mark.parametrize("moment", ["log in as root", "start the shell"])
+async def test_where_the_line_dies_with_a_shell_open_it_connects_again(
+    moment: str, lab: Lab, lab_target: sosagent.Target
+) -> None:
+    cuts: list[str] = []
+
+    def cut(event: sosagent.Event) -> None:
+        if event.text == moment and not cuts:
+            cuts.append(event.text)
+            channel = lab.machine.on_output.__self__  # type: ignore[union-attr]
+            if moment == "start the shell":
+                channel.get_connection().abort()
+                return
+            # The password is on its way when the machine greets.
+            write = lab.machine.on_output
+
+            def until_greeted(data: bytes) -> None:
+                if data.startswith(b"Linux"):
+                    channel.get_connection().abort()
+                elif write is not None:
+                    write(data)
+
+            lab.machine.on_output = until_greeted
+
+    with pytest.raises(sosagent.EndpointLost) as caught:
+        await add(lab, lab_target, on_event=cut)
+    assert caught.value.exit_code == 3
+    assert "no shell of ours is open" in caught.value.__notes__[0]
+    await still_works(lab, lab_target)
+
+
 async def test_the_deadline_logs_out_first(lab: Lab, lab_target: sosagent.Target) -> None:
     with pytest.raises(sosagent.DeadlineExceeded) as caught:
         await add(lab, lab_target, timeout=0.2)

@@ -114,6 +114,22 @@ class Login:
                 hint="Log it out by hand, then run again.",
             )
 
+    @property
+    def may_be_inside(self) -> bool:
+        """Whether a shell that we logged in to may be open, or be about to open."""
+        return self._stage >= _Stage.TRIED
+
+    async def close_left_shell(self) -> None:
+        """On a new connection: log out of the shell that an earlier one of ours had to leave open.
+
+        Raises:
+            ConsoleError: the login prompt did not come back.
+        """
+        seen = await self._find_state()
+        if seen.state.way is Way.PROBE:
+            self._stage = _Stage.INSIDE
+            await self.leave()
+
     async def leave(self, *, ended: bool = False) -> None:
         """Go back to the state that was found, and see it.
 

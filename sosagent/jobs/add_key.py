@@ -11,7 +11,8 @@ from typing import Literal
 from ..console.connect import connect
 from ..console.console import Console
 from ..console.events import Event, EventSink
-from ..errors import UsageError
+from ..console.login import Login
+from ..errors import EndpointLost, SosError, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..secret import Secret
 from ..shell.session import root_shell
@@ -21,7 +22,10 @@ from .append import Appended, KeyOutcome, append_keys
 
 __all__ = ["AddKeyResult", "add_key"]
 
+Ask = Callable[[str, str, bool], Awaitable[str | None]]
+
 _SLOW_BAUD = 9600
+_LOG_OUT_SECONDS = 60.0
 _PAYLOAD_WITHOUT_MORE_TIME = 4000  # bytes
 
 
@@ -75,7 +79,7 @@ async def add_key(
     timeout: float = 120.0,
     transcript: Path | None = None,
     on_event: EventSink | None = None,
-    ask: Callable[[str, str, bool], Awaitable[str | None]] | None = None,
+    ask: Ask | None = None,
 ) -> AddKeyResult:
     """Add public keys to a machine that is reached through its serial console.
 
@@ -117,18 +121,36 @@ async def add_key(
                 f"{len(listed)} keys take long on a slow line: the time limit is {timeout + more:.0f} s",
             )
         )
-    async with connect(target, timeout=timeout + more, transcript=transcript, on_event=on_event, ask=ask) as console:
-        async with root_shell(console, secret, login=login, expect_host=expect_host) as session:
-            done = await append_keys(
-                session.shell,
-                listed,
-                user=user,
-                own=user == login,
-                logged_in=session.ours,
-                dry_run=dry_run,
-            )
-        host = target.name if isinstance(target, Transport) else str(target)
+    try:
+        async with connect(
+            target, timeout=timeout + more, transcript=transcript, on_event=on_event, ask=ask
+        ) as console:
+            async with root_shell(console, secret, login=login, expect_host=expect_host) as session:
+                done = await append_keys(
+                    session.shell,
+                    listed,
+                    user=user,
+                    own=user == login,
+                    logged_in=session.ours,
+                    dry_run=dry_run,
+                )
+
+    except EndpointLost as error:
+        if error.shell_open and isinstance(target, Target):
+            error.add_note(await _log_out_again(target, login, on_event, ask))
+        raise
+    host = target.name if isinstance(target, Transport) else str(target)
     return _result(done, console, session.state_found, session.left, host, user, time.monotonic() - started)
+
+
+async def _log_out_again(target: Target, login: str, on_event: EventSink | None, ask: Ask | None) -> str:
+    """The line died while a shell of ours was open, before a switch could close it: connect again and do it."""
+    try:
+        async with connect(target, timeout=_LOG_OUT_SECONDS, on_event=on_event, ask=ask) as console:
+            await Login(console, login).close_left_shell()
+    except SosError as error:
+        return f"a shell that we logged in to may be open on the console still: {error.message}"
+    return "the console was connected to again, and no shell of ours is open on it"
 
 
 def _keys(keys: str | PublicKey | Sequence[PublicKey]) -> list[PublicKey]:

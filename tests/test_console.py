@@ -118,6 +118,44 @@ async def test_a_line_that_comes_back_otherwise_gets_no_enter(damage: Callable[[
     task.cancel()
 
 
+async def test_a_prompt_that_times_out_gets_no_password() -> None:
+    """`Password:` is followed by a login prompt before the line was quiet long enough."""
+    script = Script(lambda typed: b"")
+
+    async def machine() -> None:
+        while b"root\r" not in script.typed:
+            was = script.typed
+            await asyncio.sleep(0.005)
+            if script.typed != was:
+                await script.far.write(
+                    b"\r\nvm login: " if script.typed.endswith(b"\x15\r") else script.typed[len(was) :]
+                )
+        await script.far.write(b"\r\nPassword: ")
+        await asyncio.sleep(0.07)
+        await script.far.write(b"\r\nLogin timed out after 60 seconds.\r\nvm login: ")
+
+    task = asyncio.ensure_future(machine())
+    with pytest.raises(sosagent.LoginRefused, match="timed out"):
+        await script.add()
+    assert PASSWORD.encode() not in script.typed
+    await task
+
+
+async def test_what_cannot_be_erased_is_not_typed_behind() -> None:
+    near, far = memory_pair()
+    console = Console(near)
+    console.set_deadline(30)
+    await far.write(b"# ")
+    await console.expect("# $")
+    task = asyncio.ensure_future(console.type_line("rm x"))
+    assert await far.read() == b"rm x"
+    await far.write(b"m x")  # the first byte was lost, and so will be the ^U
+    with pytest.raises(sosagent.ConsoleStateUnknown):
+        await task
+    assert await far.read() == b"\x15"
+    assert far._incoming.empty()
+
+
 async def test_a_silent_console() -> None:
     script = Script(lambda typed: b"")
     with pytest.raises(sosagent.ConsoleSilent) as caught:

@@ -74,6 +74,12 @@ def test_noise_is_no_exception(data: bytes) -> None:
     ReplyReader().feed(data + b"\n")
 
 
+def test_a_flood_of_what_looks_like_replies_costs_little() -> None:
+    """Quadratic, this would take minutes (no time is asserted: the suite's own limit ends it)."""
+    flood = b":x\r\n" * 60_000 + b"=1 0 1 1\r\n" + b"=" + b"9" * 9000 + b" 0 1 1\r\n"
+    assert ReplyReader().feed(flood) == [Reply(1, 0, None)]
+
+
 def test_marks() -> None:
     assert ReplyReader().feed(b"x\r\n=R\r\n=Z\r\n") == [Up(), Ended()]
 

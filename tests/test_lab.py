@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
+import sosagent.transports
 from sosagent.lab import Lab
 from sosagent.printable import is_clean
 
@@ -50,6 +51,45 @@ async def test_added_then_present(lab: Lab, lab_target: sosagent.Target, key: so
     assert (again.status, again.keys_before, again.keys_after) == ("present", 1, 1)
     assert again.exchanges <= 8
     assert again.bytes_sent <= 1500
+    await still_works(lab, lab_target)
+
+
+class Far(sosagent.transports.Transport):
+    """A transport whose far end is `delay` seconds away, there and back."""
+
+    def __init__(self, near: sosagent.transports.Transport, delay: float) -> None:
+        self.name, self._near, self._delay = near.name, near, delay
+        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()
+        self._task = asyncio.ensure_future(self._carry())
+
+    async def _carry(self) -> None:
+        loop = asyncio.get_running_loop()
+        while data := await self._near.read():
+            loop.call_later(self._delay, self._arrived.put_nowait, data)
+        loop.call_later(self._delay, self._arrived.put_nowait, b"")
+
+    async def read(self) -> bytes:
+        return await self._arrived.get()
+
+    async def write(self, data: bytes) -> None:
+        await self._near.write(data)
+
+    async def aclose(self) -> None:
+        await self._near.aclose()
+        await self._task
+
+
+@pytest.mark.parametrize("delay", [0.03, 0.06, 0.1, 0.3, 0.8])
+async def test_a_far_endpoint(delay: float, lab: Lab, lab_target: sosagent.Target) -> None:
+    """An answer that takes its time is waited for; what stood there before is no answer."""
+    key = new_key()
+    async with sosagent.connect(lab_target) as console:
+        done = await sosagent.add_key(Far(console.transport, delay), key, password=lab.password)
+    assert (done.status, done.logged_out) == ("added", True)
+    await until(lambda: lab.machine.on_output is None)
+    async with sosagent.connect(lab_target) as console:
+        with pytest.raises(sosagent.LoginRefused):
+            await sosagent.add_key(Far(console.transport, delay), key, password="wrong")
     await still_works(lab, lab_target)
 
 

@@ -6,6 +6,7 @@ Nothing but text that went through `printable` is handed to rich, and never as m
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,9 @@ def show_result(result: AddKeyResult) -> None:
     if result.status == "would-add":
         print("Nothing was changed (--dry-run).")
     elif not result.warnings:
-        print(f"This should work now:  ssh {printable(result.user)}@{printable(result.hostname)}")
+        # What can be pasted holds nothing that a shell would run.
+        host = result.hostname if re.fullmatch(r"[\w.-]+", result.hostname, re.ASCII) else "HOST"
+        print(f"This should work now:  ssh {result.user}@{host}")
 
 
 def show_error(error: SosError) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from ..errors import DeadlineExceeded
 from ..printable import printable
 from ..target import Target, parse_target
 from ..transports import Transport
@@ -51,7 +54,13 @@ async def connect(
             from ..transports.ssh import open_ssh
 
             tell(Event("start", f"connect to {target}"))
-            transport = await open_ssh(target, ask=ask, note=lambda text: tell(Event("note", text)))
+            started = time.monotonic()
+            try:
+                async with asyncio.timeout(timeout):
+                    transport = await open_ssh(target, ask=ask, note=lambda text: tell(Event("note", text)))
+            except TimeoutError:
+                raise DeadlineExceeded(f"{target} did not let us in within {timeout:.0f} s") from None
+            timeout = None if timeout is None else max(timeout - (time.monotonic() - started), 0.001)
     except BaseException:
         if recorder is not None:
             recorder.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -17,13 +18,26 @@ from ..transports import Transport
 from .events import Event, EventSink
 from .transcript import Transcript
 
-__all__ = ["Console"]
+__all__ = ["Console", "Mark"]
 
 _TAIL_LINES = 12
 _ECHO_SECONDS = 2.0
 _RAW_LIMIT = 64 * 1024
 #: Terminal widths at which an echo is read; 80 is what shells take for a serial tty without a size.
 _WIDTHS = (80, 999, *range(40, 260))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment on a console.
+
+    Fields:
+        lines: how many lines were finished by then.
+        open_line: the line that was open; empty for a mark that lets any open line count.
+    """
+
+    lines: int
+    open_line: str = ""
 
 
 class Console:
@@ -91,10 +105,20 @@ class Console:
         """The line without a newline, as it stands."""
         return self._text.open_line
 
-    def lines_since(self, mark: int) -> list[str]:
-        """The finished lines that came since `mark`, oldest first; at most the last 200."""
-        count = min(self.line_count - mark, len(self._lines))
-        return list(self._lines)[len(self._lines) - count :]
+    def mark(self) -> Mark:
+        """A mark for `since`: what stands on the console now is no answer to what is typed next."""
+        return Mark(self.line_count, self.open_line)
+
+    def since(self, mark: Mark) -> tuple[list[str], str]:
+        """What came since `mark`: finished lines (at most the last 200), and the open line.
+
+        The open line that stood there already is left out: an answer that takes its time (a far
+        endpoint) must not be taken for the prompt before it.
+        """
+        count = min(self.line_count - mark.lines, len(self._lines))
+        lines = list(self._lines)[len(self._lines) - count :]
+        stale = not count and self.open_line == mark.open_line
+        return lines, "" if stale else self.open_line
 
     def tail(self, count: int = _TAIL_LINES) -> tuple[str, ...]:
         """The last lines that hold something, made printable; for error messages."""
@@ -222,10 +246,10 @@ class Console:
         A line that comes back otherwise is erased (^U) and typed again.
 
         Raises:
-            ConsoleStateUnknown: three times it did not come back as typed; it is erased.
+            ConsoleStateUnknown: three times it did not come back as typed, or could not be erased.
         """
+        before = self.open_line
         for _ in range(3):
-            before = self.open_line
             self._typed = bytearray()
             try:
                 await self.send(text)
@@ -233,6 +257,8 @@ class Console:
                     return
                 await self.send("\x15")
                 await self.quiet(0.2, 2.0)
+                if self.open_line != before:
+                    break  # it is not erased: what is typed now would stand behind it
             finally:
                 self._typed = None
         raise ConsoleStateUnknown(

@@ -25,7 +25,7 @@ from ..errors import (
 from ..printable import printable
 from ..secret import Secret
 from ..terminal.states import SILENT, UNKNOWN, Observation, Way, classify
-from .console import Console
+from .console import Console, Mark
 from .events import Event
 
 __all__ = ["Login"]
@@ -105,7 +105,9 @@ class Login:
             # That it is a shell is proved by the start line's answer, which no other program gives.
             self.console.tell(Event("done", f"logged in as {printable(self.name)}"))
             return
-        uid = await self._probe()
+        uid, hostname = await self._probe()
+        if hostname is not None:
+            self._check_host(hostname)
         if uid != 0:
             raise ConsoleOccupied(
                 "a shell that is not root's was left open on the console; it stays as it is",
@@ -142,7 +144,7 @@ class Login:
         if self._stage is _Stage.OUTSIDE:
             return
         if self._stage is _Stage.TRIED:
-            seen = await self._settle(_LOGIN_SECONDS, until=(Way.LOG_IN, Way.PROBE))
+            seen = await self._settle(_LOGIN_SECONDS, until=(Way.LOG_IN, Way.PROBE, Way.ENTER, Way.STOP))
             self._stage = _Stage.INSIDE if seen.state.way is Way.PROBE else _Stage.NAMED
         if self._stage is _Stage.INSIDE and not ended:
             await self.console.send("\x15")
@@ -174,19 +176,19 @@ class Login:
         console = self.console
         console.tell(Event("start", "look at the console"))
         await console.quiet(_LISTEN, 2.0)
-        seen = self._observe(0)
+        seen = self._observe(Mark(0))
         if seen.state.way in (Way.STOP, Way.BUSY):
             raise self._stopped(seen)
         if seen.state.way in (Way.ENTER, Way.PROBE):
             return seen
         for _ in range(_WAKES):
             # A half-typed command that cannot be seen is erased, not run.
-            mark = console.line_count
+            mark = console.mark()
             await console.send("\x15\r")
             seen = await self._settle(_WAKE_SECONDS, mark=mark)
             while seen.state.way is Way.WAIT and seen.state is not SILENT:
                 console.tell(Event("detail", f"{seen.state.title}: {(console.tail(1) or ('',))[0]}"))
-                seen = await self._settle(_WAKE_SECONDS, mark=console.line_count)
+                seen = await self._settle(_WAKE_SECONDS, mark=console.mark())
             if seen.state is not SILENT:
                 break
         if seen.state is SILENT:
@@ -199,7 +201,7 @@ class Login:
 
     async def _end_password_prompt(self) -> Observation:
         """Somebody typed a name and went: an empty password ends their attempt, ours never goes there."""
-        mark = self.console.line_count
+        mark = self.console.mark()
         await self.console.send("\r")
         seen = await self._settle(_LOGIN_SECONDS, mark=mark, until=(Way.LOG_IN,))
         if seen.state.way is not Way.LOG_IN:
@@ -222,41 +224,46 @@ class Login:
         console = self.console
         # getty throws away what was typed before it was ready, so the name's echo is compared.
         await console.type_line(self.name)
-        mark = console.line_count
+        mark = console.mark()
         self._stage = _Stage.NAMED
         await console.send("\r")
         seen = await self._settle(_LOGIN_SECONDS, mark=mark)
-        if seen.state.name == "password" and await console.quiet(_QUIET_BEFORE_PASSWORD - _QUIET, 2.0):
+        while seen.state.name == "password":
+            # Quiet, and still asking: a prompt that timed out meanwhile would get it as a name.
+            if await console.receive(_QUIET_BEFORE_PASSWORD - _QUIET) is not None:
+                seen = await self._settle(_LOGIN_SECONDS, mark=mark)
+                continue
             self._stage = _Stage.TRIED
-            mark = console.line_count
+            mark = console.mark()
             await console.send_secret(password)
             seen = await self._outcome(mark)
+            break
         if seen.state.way is Way.LOG_IN:
             raise self._refused(mark)
-        if seen.state.way is Way.PROBE or seen.state is UNKNOWN:
+        if seen.state.way is Way.PROBE or (seen.state is UNKNOWN and self._stage is _Stage.TRIED):
             self._stage = _Stage.INSIDE
         elif seen.state.name in ("password", "password-expired"):
-            self._stage = _Stage.NAMED
             raise self._refused(mark)
         else:
             raise self._stopped(seen)
 
-    async def _outcome(self, mark: int) -> Observation:
+    async def _outcome(self, mark: Mark) -> Observation:
         """What came of the password. A login that takes its time is waited for."""
         seen = await self._settle(_WAKE_SECONDS, mark=mark)
-        if seen.state is SILENT and self.console.line_count == mark:
+        if seen.state is SILENT and self.console.line_count == mark.lines:
             # Its Enter may have been lost.
             await self.console.send("\r")
         if seen.state is SILENT or seen.state.way is Way.WAIT:
             seen = await self._settle(_LOGIN_SECONDS, mark=mark)
         return seen
 
-    async def _probe(self) -> int | None:
-        """Ask what only a shell answers, and whose it is. Its answer differs from its echo."""
+    async def _probe(self) -> tuple[int | None, str | None]:
+        """Ask what only a shell answers: whose it is and, if that matters, where. Its answer differs from its echo."""
         console = self.console
         prompt = console.open_line
         nonce = secrets.token_hex(2)
-        await console.type_line(f"id -u;echo S\\OS{nonce}")
+        where = "uname -n;" if self.expect_host is not None else ""
+        await console.type_line(f"id -u;{where}echo S\\OS{nonce}")
         console.skip()
         await console.send("\r")
         try:
@@ -267,8 +274,10 @@ class Login:
                 raise
             raise self._failed(ConsoleStateUnknown, "what looks like a prompt did not answer as a shell does") from None
         await self._wait_for_same_prompt(prompt)
-        uid = re.findall(r"(?m)^(\d+)\s*$", found.before)
-        return int(uid[-1]) if uid else None
+        answers = found.before.split("\n")[:-1]
+        hostname = answers.pop().strip() if where and answers else None
+        uid = re.fullmatch(r"\d{1,10}", answers[-1].strip()) if answers else None
+        return int(uid[0]) if uid else None, hostname
 
     async def _wait_for_same_prompt(self, prompt: str) -> None:
         loop = asyncio.get_running_loop()
@@ -282,9 +291,9 @@ class Login:
         """From a prompt of the login dialogue: an empty answer ends it, at most three are needed."""
         seen = await self._settle(_WAKE_SECONDS)
         for _ in range(3):
-            if seen.state.way is Way.LOG_IN:
+            if seen.state.way in (Way.LOG_IN, Way.PROBE):
                 break
-            mark = self.console.line_count
+            mark = self.console.mark()
             await self.console.send("\r")
             seen = await self._settle(_LOGIN_SECONDS / 3, mark=mark)
         return seen
@@ -292,18 +301,18 @@ class Login:
     # -- looking ------------------------------------------------------------------------------
 
     async def _settle(
-        self, seconds: float, *, mark: int | None = None, until: tuple[Way, ...] = (), at_once: bool = False
+        self, seconds: float, *, mark: Mark | None = None, until: tuple[Way, ...] = (), at_once: bool = False
     ) -> Observation:
         """Wait until a state is recognised and the line is quiet; at the end of `seconds`, what there is.
 
         Args:
-            mark: lines before it do not count.
+            mark: what stood there then does not count.
             until: only these ways count; any but waiting, if empty.
             at_once: do not wait for quiet; where nothing will be typed.
         """
         console = self.console
         if mark is None:
-            mark = console.line_count
+            mark = Mark(console.line_count)
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         unknown_since: float | None = None
@@ -324,8 +333,8 @@ class Login:
             if loop.time() > end:
                 return self._observe(mark)
 
-    def _observe(self, mark: int) -> Observation:
-        seen = classify(self.console.lines_since(mark), self.console.open_line)
+    def _observe(self, mark: Mark) -> Observation:
+        seen = classify(*self.console.since(mark))
         self.console.state = seen.state.name
         return seen
 
@@ -347,8 +356,8 @@ class Login:
             return self._failed(EndpointBusy, state.title, hint=state.hint)
         return self._failed(ConsoleOccupied, f"on the console is {state.title}", hint=state.hint)
 
-    def _refused(self, mark: int) -> ConsoleError:
-        lines = self.console.lines_since(mark)
+    def _refused(self, mark: Mark) -> ConsoleError:
+        lines, _ = self.console.since(mark)
         for pattern, reason in _REFUSALS:
             for line in reversed(lines):
                 if pattern.search(line):

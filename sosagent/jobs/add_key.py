@@ -15,10 +15,10 @@ from ..console.login import Login
 from ..errors import EndpointLost, SosError, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..secret import Secret
-from ..shell.session import root_shell
+from ..shell.session import RootShell, root_shell
 from ..target import Target, parse_target
 from ..transports import Transport
-from .append import Appended, KeyOutcome, append_keys
+from .append import Appended, KeyOutcome, append_keys, check_user
 
 __all__ = ["AddKeyResult", "add_key"]
 
@@ -111,7 +111,7 @@ async def add_key(
     if isinstance(target, str):
         target = parse_target(target)
     secret = password if isinstance(password, Secret) else Secret(password)
-    user = user or login
+    user = check_user(user or login)
     tell = on_event or (lambda _event: None)
     more = _more_time(listed)
     if more:
@@ -122,25 +122,26 @@ async def add_key(
             )
         )
     try:
-        async with connect(
-            target, timeout=timeout + more, transcript=transcript, on_event=on_event, ask=ask
-        ) as console:
-            async with root_shell(console, secret, login=login, expect_host=expect_host) as session:
-                done = await append_keys(
-                    session.shell,
-                    listed,
-                    user=user,
-                    own=user == login,
-                    logged_in=session.ours,
-                    dry_run=dry_run,
-                )
+        async with (
+            connect(target, timeout=timeout + more, transcript=transcript, on_event=on_event, ask=ask) as console,
+            root_shell(console, secret, login=login, expect_host=expect_host) as session,
+        ):
+            done = await append_keys(
+                session.shell,
+                listed,
+                user=user,
+                # A shell that was found is root's, whatever the login would have been.
+                own=user == (login if session.ours else "root"),
+                logged_in=session.ours,
+                dry_run=dry_run,
+            )
 
     except EndpointLost as error:
         if error.shell_open and isinstance(target, Target):
             error.add_note(await _log_out_again(target, login, on_event, ask))
         raise
     host = target.name if isinstance(target, Transport) else str(target)
-    return _result(done, console, session.state_found, session.left, host, user, time.monotonic() - started)
+    return _result(done, console, session, host, user, time.monotonic() - started)
 
 
 async def _log_out_again(target: Target, login: str, on_event: EventSink | None, ask: Ask | None) -> str:
@@ -168,9 +169,7 @@ def _more_time(keys: Sequence[PublicKey]) -> float:
     return 3 * payload * 10 / _SLOW_BAUD if payload > _PAYLOAD_WITHOUT_MORE_TIME else 0.0
 
 
-def _result(
-    done: Appended, console: Console, state: str, left: bool, host: str, user: str, seconds: float
-) -> AddKeyResult:
+def _result(done: Appended, console: Console, session: RootShell, host: str, user: str, seconds: float) -> AddKeyResult:
     results = {outcome.result for outcome in done.keys}
     status: Literal["added", "present", "would-add"] = "present"
     if "added" in results:
@@ -183,13 +182,13 @@ def _result(
         user=user,
         file=done.file,
         keys=done.keys,
-        state_found=state,
-        logged_out=left,
+        state_found=session.state_found,
+        logged_out=session.left,
         keys_before=done.before,
         keys_after=done.after,
         hostname=done.hostname,
         machine_id=done.machine_id,
-        warnings=done.warnings,
+        warnings=(*done.warnings, *([session.trouble] if session.trouble else [])),
         seconds=seconds,
         bytes_sent=console.bytes_sent,
         bytes_received=console.bytes_received,

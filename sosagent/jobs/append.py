@@ -25,7 +25,7 @@ from ..shell.programs import Expanded, Word, program, variables
 from ..shell.shell import Shell
 from .look import Looked, keys_path, obstacles, parse_look
 
-__all__ = ["Appended", "KeyOutcome", "append_keys"]
+__all__ = ["Appended", "KeyOutcome", "append_keys", "check_user"]
 
 _EMPTY = "4294967295 0"  # what cksum says of an empty file
 _PIECE = 12  # characters of a key's base64 that are looked for: 72 bits
@@ -119,9 +119,9 @@ class _Work:
 
     def cut_tail(self, keys: Sequence[PublicKey], looked: Looked) -> str:
         """Take back what a failed write left."""
-        echoes = [] if looked.ends_in_newline else ["echo"]
-        echoes += [f"echo {shlex.quote(key.line)}" for key in keys]
-        text = Expanded(f"$({';'.join(echoes)})")
+        lines = " ".join(shlex.quote(key.line) for key in keys)
+        newline = "" if looked.ends_in_newline else "echo;"
+        text = Expanded(f"$({newline}printf '%s\\n' {lines})")
         return self._as_user(self._program(keys, "cut_tail", size=str(looked.length), text=text))
 
     def _program(self, keys: Sequence[PublicKey], *parts: str, **values: str) -> str:
@@ -135,7 +135,20 @@ class _Work:
         return program(*parts, **(common | values))
 
     def _as_user(self, text: str) -> str:
-        return f"{{ {text};}}" if self.own else f"su -s /bin/sh -c {shlex.quote(text)} {self.user}"
+        # su may set a locale, in which a shell counts characters and not bytes.
+        as_user = f"LC_ALL=C su -s /bin/sh -c {shlex.quote(f'LC_ALL=C;{text}')} {self.user}"
+        return f"{{ {text};}}" if self.own else as_user
+
+
+def check_user(name: str) -> str:
+    """Give `name` back if a system could have such a user; it goes into a command.
+
+    Raises:
+        UsageError: it could not.
+    """
+    if not _SAFE_USER.fullmatch(name):
+        raise UsageError(f"{printable(name, 60)!r} is not a user name")
+    return name
 
 
 async def append_keys(
@@ -146,7 +159,7 @@ async def append_keys(
     Args:
         shell: on the machine.
         keys: at least one.
-        user: whose authorized_keys.
+        user: whose authorized_keys; a name that `check_user` let through.
         own: whether the shell runs as `user`.
         logged_in: whether the login set ``$HOME`` just now; a shell that was found may have any.
         dry_run: only look.
@@ -155,12 +168,9 @@ async def append_keys(
         What the machine shows afterwards.
 
     Raises:
-        UsageError: `user` is no name that a system could have.
         EditRefused: nothing was changed, and why.
         NotVerified: something was written, and what was read back does not prove it.
     """
-    if not _SAFE_USER.fullmatch(user):
-        raise UsageError(f"{printable(user, 60)!r} is not a user name")
     home = "$HOME" if own and logged_in else f"~{user}"
     work = _Work(user, home, own, f"{home}/.ssh/authorized_keys")
     tell = shell.console.tell
@@ -203,8 +213,11 @@ async def _look(shell: Shell, work: _Work, keys: Sequence[PublicKey], *, and_app
     file that it names is looked at if it is another one.
     """
     looked = parse_look((await shell.run(work.look(keys, ask_sshd=False, and_append=and_append))).lines)
-    if not looked.plain:
+    if not looked.plain and looked.after is None:
         looked = parse_look((await shell.run(work.look(keys, ask_sshd=True, and_append=and_append))).lines)
+    if looked.after is not None:
+        # It was plain and is done: from here on, nothing may be called refused.
+        return looked, replace(work, path=f"{looked.home or '~'}/.ssh/authorized_keys")
     if not looked.home.startswith("/"):
         raise EditRefused(
             f"the machine knows no user {work.user}",
@@ -248,7 +261,7 @@ async def _verified(shell: Shell, work: _Work, added: Sequence[PublicKey], looke
     before = looked.checksum or _EMPTY
     written = ("" if looked.ends_in_newline else "\n") + "".join(f"{key.line}\n" for key in added)
     as_foreseen = reply.after == cksum_appended(before, written.encode("ascii"))
-    if as_foreseen and looked.checksum is not None:
+    if as_foreseen and looked.checksum is not None and work.own:
         return replace(looked, count=looked.count + len(added))
     seen = parse_look((await shell.run(work.verify(added, looked))).lines)
     lines = list(seen.lines)
@@ -271,8 +284,6 @@ async def _verified(shell: Shell, work: _Work, added: Sequence[PublicKey], looke
 def _refuse_odd_file(looked: Looked, path: str) -> None:
     info = looked.path(path)
     name = printable(path)
-    if info is None and looked.is_link:
-        raise EditRefused(f"{name} is a link that leads nowhere", state="our shell", tail=looked.complaints)
     if info is not None and info.kind != "-":
         raise EditRefused(f"{name} is not a regular file", state="our shell", tail=looked.complaints)
     if info is not None and looked.checksum is None:
@@ -299,6 +310,8 @@ def _refuse_blocked(keys: Sequence[PublicKey], verdicts: Sequence[Verdict], path
 
 def _refuse_uncreated(after: Looked, path: str, looked: Looked) -> None:
     """A file that was missing and still cannot be read was not made: no reason to try again."""
+    if after.is_link:
+        raise EditRefused(f"{printable(path)} is a link that leads nowhere", state="our shell", tail=after.complaints)
     if looked.checksum is None and after.complaints:
         raise _cannot(path, after.complaints)
 
@@ -355,5 +368,5 @@ def _result(
         after.count,
         printable(after.hostname, 80),
         after.machine_id,
-        tuple(printable(text) for text in [*limits, *obstacles(after, work.user, work.path)]),
+        tuple(printable(text, 300) for text in [*limits, *obstacles(after, work.user, work.path)]),
     )

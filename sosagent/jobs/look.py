@@ -9,12 +9,14 @@ from typing import Any
 __all__ = ["Looked", "PathInfo", "keys_path", "obstacles", "parse_look"]
 
 _FLAGS = {"l": "is_link", "c": "changed", "f": "failed"}
-_MACHINE = re.compile(r"m (?P<hostname>\S*) (?P<machine_id>[0-9a-f]{32})? ?(?P<home>[/~]\S*)")
-_CHECKSUM = re.compile(r"([ab]) (\d+ \d+)")
-_SIZE = re.compile(r"s (?P<plain>[px])(?: (?P<checksum>\d+ (?P<length>\d+)))? (?P<in_lines>\d+) (?P<count>\d+)")
+_MACHINE = re.compile(r"m (?P<hostname>\S*) (?P<machine_id>\S*) (?P<home>[/~]\S*)")
+_CHECKSUM = re.compile(r"([ab]) (\d{1,10} \d{1,15})")
+_SIZE = re.compile(
+    r"s (?P<plain>[px])(?: (?P<checksum>\d{1,10} (?P<length>\d{1,15})))? (?P<in_lines>\d{1,15}) (?P<count>\d{1,15})"
+)
 _SSHD = re.compile(r"(a[lu]|de|permitr|pubkeyau)[a-z]* ")
 _LS = re.compile(
-    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+\d+\s+(?P<uid>\d+)\s+\d+\s+\d+,?\s.*?(?P<path>/\S*)"
+    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+\d+\s+(?P<uid>\d{1,10})\s+\d+\s+\d+,?\s.*?(?P<path>/\S*)"
 )
 _TOKEN = re.compile(r"%(.)")
 
@@ -112,7 +114,7 @@ def parse_look(lines: list[str]) -> Looked:
         if line in _FLAGS:
             found[_FLAGS[line]] = True
         elif machine := _MACHINE.fullmatch(line):
-            found |= machine.groupdict()
+            found |= machine.groupdict() | {"machine_id": machine["machine_id"] or None}
         elif checksum := _CHECKSUM.fullmatch(line):
             found["after" if checksum[1] == "a" else "before"] = checksum[2]
         elif size := _SIZE.fullmatch(line):
@@ -158,6 +160,10 @@ def obstacles(looked: Looked, user: str, path: str) -> list[str]:
     """What would keep sshd from letting `user` in by a key in `path`, in sentences."""
     sshd = looked.sshd
     said: list[str] = []
+    if not sshd and not looked.plain:
+        said.append(
+            f"sshd did not say which file it reads; {path} is the usual one (is sshd installed and its setup whole?)"
+        )
     if user == "root" and sshd.get("permitrootlogin") in ("no", "forced-commands-only"):
         said.append(f"sshd is set to PermitRootLogin {sshd['permitrootlogin']}: it will refuse root")
     if sshd.get("pubkeyauthentication") == "no":

@@ -30,12 +30,14 @@ class RootShell:
         state_found: the console's state at the start.
         ours: whether we logged in; else the shell beneath is somebody else's.
         left: set after leaving: whether the state found was seen to be back.
+        trouble: set after leaving, if it was not: what is known of the console.
     """
 
     shell: Shell
     state_found: str
     ours: bool
     left: bool = False
+    trouble: str = ""
 
 
 @asynccontextmanager
@@ -50,8 +52,8 @@ async def root_shell(
     """Get from the console's state to a verified shell, and back at the end.
 
     On every way out, an error or a cancellation too, our shell is closed and the state found at
-    the start is waited for; a second cancellation does not stop that. If the way back fails and
-    nothing else did, that failure is raised; else it is added to the error as a note.
+    the start is waited for; a second cancellation does not stop that. If the way back fails, that is
+    no error of what was done: it is in `RootShell.trouble`, or added to the error as a note.
 
     Args:
         console: connected; the job's deadline is set on it.
@@ -106,9 +108,12 @@ async def _leave(
                 await way.wait_for_prompt()
         await way.leave(ended=ended)
     except ConsoleError as error:
-        if failure is None:
-            raise
-        failure.add_note(f"on the way back: {error.message} {error.hint}".rstrip())
+        trouble = f"on the way back: {error.message}. {error.hint}"
+        if failure is not None:
+            failure.add_note(trouble)
+        elif session is not None:
+            session.trouble = trouble
+            console.tell(Event("note", trouble))
     else:
         if session is not None:
             session.left = True

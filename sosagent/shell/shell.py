@@ -74,6 +74,7 @@ class Shell:
         self._reader = ReplyReader()
         self._entered = False  # the start line's Enter was pressed
         self._up = False  # the receiver answered
+        self._idle = True  # no request is under way
         self._count = 0  # programs that have run there
         self._events: deque[Up | Ended | Reply] = deque()
 
@@ -117,7 +118,7 @@ class Shell:
             NotVerified: the request or its reply did not get through intact, in several tries.
             DeadlineExceeded, EndpointLost: see `Console.receive`.
         """
-        number = self._count
+        number, self._idle = self._count, False
         framed = request(number, text)
         if self._up:
             await self.console.send(framed)
@@ -139,6 +140,7 @@ class Shell:
                 continue
             if reply.number == number + 1 and reply.output is not None and reply.status is not None:
                 self._count += 1
+                self._idle = True
                 return Result(reply.status, reply.output)
             damaged += 1
             # It ran, and the reply is asked for again; or it did not arrive intact.
@@ -157,8 +159,9 @@ class Shell:
             # The collector would end by itself after some silence; its receiver ends at once.
             await self._send_receiver()
         for _ in range(_TRIES):
-            # The first Enter ends what a cancelled request may have left half sent.
-            await self.console.send(b"\r" + END)
+            # An Enter in front ends what a cancelled request may have left half sent.
+            await self.console.send(END if self._idle else b"\r" + END)
+            self._idle = False
             if await self._next(Ended, _REPLY_SECONDS) is not None:
                 self._entered = self._up = False
                 return
@@ -176,7 +179,19 @@ class Shell:
             if await self._next(Up, _REPLY_SECONDS) is not None:
                 self._up = True
                 return
-        raise self._lost("the receiver did not get through the line intact")
+        if any("cksum" in line and "SOS" not in line for line in self.console.tail(4)):
+            raise ConsoleStateUnknown(
+                "this machine has no cksum, without which nothing can be checked on its way",
+                state=self.console.state,
+                tail=self.console.tail(),
+                hint="Nothing was changed. Install coreutils or a BusyBox with cksum there, by hand.",
+            )
+        raise ConsoleStateUnknown(
+            "the line damages what passes through it: the shell could not be set up, and nothing was changed",
+            state=self.console.state,
+            tail=self.console.tail(),
+            hint="Lower the line's speed, then run again.",
+        )
 
     async def _next(self, kind: type[_E], seconds: float) -> _E | None:
         """The next event of `kind`; what comes before it is passed over. None after `seconds`."""

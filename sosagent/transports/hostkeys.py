@@ -50,12 +50,19 @@ class HostKeys:
         self._place = _place(host, port)
         places = [self._place, *([_place(addr, port)] if addr else [])]
         # Entries whose key we cannot read are entries all the same: such a host is not new.
-        self.known = any(any(_load(_with_one_key(text)).match(place, "", None)) for place in places)
+        entries = _load(_with_one_key(text))
+        having = [place for place in places if any(entries.match(place, "", None))]
+        self.known = bool(having)
         if port is not None:
             # As ssh does it: a key on file for the host without a port is good for its other ports.
             self._elsewhere = tuple(trusted.match(host, addr, None)[0])
-        found = [trusted.match(place, "", None) for place in places]
-        return tuple([key for lists in column for key in lists] for column in zip(*found, strict=True))
+        # The name's own entries go before its address's: that may be another host's, by a forged DNS answer.
+        found = list(trusted.match(having[0] if having else self._place, "", None))
+        for place in places:
+            revoked = trusted.match(place, "", None)
+            for index in (2, 4, 6):
+                found[index] = [*found[index], *revoked[index]]
+        return tuple(found)
 
     def accept(self, key: asyncssh.SSHKey) -> bool:
         """Decide on a key that is not on the list."""

@@ -4,8 +4,8 @@
 #   sos_path    the file
 #   sos_piece   PATTERN|PATTERN of a `case`: they fit the lines that may hold our keys
 #
-# It prints, in this order: complaints of the commands, if any; "m HOSTNAME MACHINE-ID HOME"; "l" if the
-#   file is a link; ls -ldnL of home, folder and file; ":LINE" for each line that fits.
+# It prints, in this order: complaints of the commands, if any; "m HOSTNAME MACHINE-ID HOME";
+#   ls -ldnL of home, folder and file; ":LINE" for each line that fits.
 # It leaves
 #   sos_was     "CRC LENGTH" of the file; nothing if it cannot be read or is no regular file
 #   z           the sum of its lines' lengths and a newline for each: one more than LENGTH if the last
@@ -18,14 +18,13 @@
 read h </proc/sys/kernel/hostname
 read m </etc/machine-id
 echo "m $h $m" $sos_home
-[ -h $sos_path ] && echo l
 ls -ldnL $sos_home ${sos_path%/*} $sos_path
 z=0
 k=0
 [ -f $sos_path ] && sos_was=$(cksum<$sos_path) && while IFS= read -r l || [ "$l" ]; do
 z=$((z+${#l}+1))
 case $l in
-$sos_piece)echo ":$l"
+$sos_piece)printf ':%s\n' "$l"
 sos_odd=x
 esac
 case $l in

@@ -38,8 +38,9 @@ case $l in
 ']Z')break;;
 ']'*)[ "$l" = "]$n $(printf %s "$n$x"|cksum)" ] && {
 n=$((n+1))
-# The program, with a watchdog. A background job's input is /dev/null, so it cannot eat the line.
-o=$( (eval "$x") 2>&1 & sos_program=$!
+# The program, with a watchdog for its shell (what that started is the switch's to end). A background
+# job is a subshell, and its input is /dev/null, so it cannot eat the line.
+o=$(eval "$x" 2>&1 & sos_program=$!
 sos_after $sos_patience "kill -9 $sos_program" >&- 2>&- & wait $sos_program
 r=$?
 kill $!

@@ -157,11 +157,12 @@ async def test_a_root_shell_left_open_stays_as_it_was(vm: Machine, identity: Pat
 
 async def test_when_the_line_dies_the_switch_closes_the_shell(vm: Machine) -> None:
     async with sosagent.connect(vm.target, timeout=60) as console:
-        with pytest.raises(sosagent.EndpointLost):
-            async with root_shell(console, sosagent.Secret(PASSWORD), dead_man=3) as session:
-                await session.shell.run("true")
-                assert "sleep 3" in vm.do("ps -t ttyS0 -o args=")
-                await console.transport.aclose()
+        async with root_shell(console, sosagent.Secret(PASSWORD), dead_man=3) as session:
+            await session.shell.run("true")
+            assert "sleep 3" in vm.do("ps -t ttyS0 -o args=")
+            await console.transport.aclose()
+        assert not session.left
+        assert "is closed" in session.trouble
     wait_for(lambda: "agetty" in vm.do("ps -t ttyS0 -o args=; true"), 20, "a new getty")
     await at_login(vm)
 

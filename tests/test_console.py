@@ -118,8 +118,9 @@ async def test_a_line_that_comes_back_otherwise_gets_no_enter(damage: Callable[[
     task.cancel()
 
 
-async def test_a_prompt_that_times_out_gets_no_password() -> None:
+async def test_a_prompt_that_times_out_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     """`Password:` is followed by a login prompt before the line was quiet long enough."""
+    monkeypatch.setattr("sosagent.console.login._QUIET_BEFORE_PASSWORD", 2.0)
     script = Script(lambda typed: b"")
 
     async def machine() -> None:
@@ -131,7 +132,7 @@ async def test_a_prompt_that_times_out_gets_no_password() -> None:
                     b"\r\nvm login: " if script.typed.endswith(b"\x15\r") else script.typed[len(was) :]
                 )
         await script.far.write(b"\r\nPassword: ")
-        await asyncio.sleep(0.07)
+        await asyncio.sleep(0.3)
         await script.far.write(b"\r\nLogin timed out after 60 seconds.\r\nvm login: ")
 
     task = asyncio.ensure_future(machine())

@@ -123,7 +123,7 @@ async def test_a_damaged_receiver_is_not_evaluated(sh: list[str], tmp_path: Path
 async def test_the_dead_mans_switch_ends_a_silent_and_a_busy_shell(sh: list[str], tmp_path: Path) -> None:
     sleep = f"sleep {odd_number()}"
     for program in ("", sleep):
-        async with verified_shell(sh, tmp_path, seconds=1) as (shell, transport):
+        async with verified_shell(sh, tmp_path, seconds=3) as (shell, transport):
             if program:
                 task = asyncio.create_task(shell.run(program))
                 await until(lambda: processes_of(sleep))

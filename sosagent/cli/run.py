@@ -101,7 +101,10 @@ async def _guarded(job: Coroutine[Any, Any, _T]) -> _T:
     except asyncio.CancelledError as error:
         if not signals:
             raise
-        interrupted = Interrupted(f"stopped by {signals[0]}", hint="Nothing that was there is lost.")
+        interrupted = Interrupted(
+            f"stopped by {signals[0]}",
+            hint="Nothing that was there is lost. Whether a key was added already, a second run tells.",
+        )
         for note in getattr(error, "__notes__", ()):
             interrupted.add_note(note)
         raise interrupted from None

@@ -29,13 +29,17 @@ def new_key(comment: str = "you@laptop", algorithm: str = "ssh-ed25519") -> sosa
     return sosagent.parse_public_keys(made.export_public_key(), "made")[0]
 
 
-@pytest.fixture(params=SHELLS)
-def sh(request: pytest.FixtureRequest) -> list[str]:
-    """The command of a real shell; each that is installed in turn."""
-    command = SHELLS[request.param]
+def installed(command: list[str]) -> list[str]:
+    """Give `command` back; skip the test if its program is not installed."""
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
     return command
+
+
+@pytest.fixture(params=SHELLS)
+def sh(request: pytest.FixtureRequest) -> list[str]:
+    """The command of a real shell; each that is installed in turn."""
+    return installed(SHELLS[request.param])
 
 
 @pytest.fixture

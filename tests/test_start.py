@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import sosagent
 from sosagent.shell.shell import Shell
 
+from .conftest import installed
 from .ptys import on_pty
 
 #: Shells that somebody may have left open, with their interactive line editors.
@@ -23,10 +23,7 @@ INTERACTIVE = {
 
 @pytest.fixture(params=INTERACTIVE)
 def interactive(request: pytest.FixtureRequest) -> list[str]:
-    command = INTERACTIVE[request.param]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
-    return command
+    return installed(INTERACTIVE[request.param])
 
 
 @pytest.mark.parametrize("width", [80, 132])
@@ -50,9 +47,7 @@ async def test_as_a_child_of_an_open_shell(interactive: list[str], width: int, t
 
 @pytest.mark.parametrize("name", ["bash", "dash", "busybox", "zsh"])
 async def test_in_place_of_a_login_shell(name: str, tmp_path: Path) -> None:
-    command = INTERACTIVE[name]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
+    command = installed(INTERACTIVE[name])
     async with on_pty(command, tmp_path, PS1="prompt# ", HISTFILE=str(tmp_path / "history")) as (console, _):
         await console.quiet(0.5, 5)
         shell = Shell(console, replace=True, dead_man=60)
@@ -67,9 +62,7 @@ async def test_in_place_of_a_login_shell(name: str, tmp_path: Path) -> None:
 
 
 async def test_a_shell_that_cannot_is_said_to_be_so(tmp_path: Path) -> None:
-    if shutil.which("tcsh") is None:
-        pytest.skip("tcsh is not installed")
-    async with on_pty(["tcsh", "-f"], tmp_path) as (console, _):
+    async with on_pty(installed(["tcsh", "-f"]), tmp_path) as (console, _):
         await console.quiet(0.5, 5)
         shell = Shell(console, replace=True, dead_man=60)
         with pytest.raises(sosagent.ConsoleStateUnknown, match="did not start"):

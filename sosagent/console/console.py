@@ -12,7 +12,7 @@ from typing import Self
 from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointLost
 from ..printable import printable
 from ..secret import Secret
-from ..terminal.expect import Expecter, Match, Pattern, Patterns, compile_patterns
+from ..terminal.expect import Expecter, Match, Pattern, compile_patterns
 from ..terminal.text import Text
 from ..transports import Transport
 from .events import Event, EventSink
@@ -208,10 +208,6 @@ class Console:
                     return Match(compiled.timeout, "", "")
                 raise self._late(f"nothing that was expected came within {seconds:.0f} s")
         return found
-
-    def look(self, patterns: Patterns) -> Match | None:
-        """Search what has come, without waiting."""
-        return self._text.find(patterns)
 
     def skip(self) -> None:
         """Forget what has come: only what comes from now on can match."""

@@ -119,9 +119,8 @@ class _Work:
 
     def cut_tail(self, keys: Sequence[PublicKey], looked: Looked) -> str:
         """Take back what a failed write left."""
-        lines = " ".join(shlex.quote(key.line) for key in keys)
         newline = "" if looked.ends_in_newline else "echo;"
-        text = Expanded(f"$({newline}printf '%s\\n' {lines})")
+        text = Expanded(f"$({newline}printf '%s\\n' {_words(keys)})")
         return self._as_user(self._program(keys, "cut_tail", size=str(looked.length), text=text))
 
     def _program(self, keys: Sequence[PublicKey], *parts: str, **values: str) -> str:
@@ -130,7 +129,7 @@ class _Work:
             "path": Word(self.path),
             "piece": Expanded("|".join(f"*{key.base64[-_PIECE - 4 : -4]}*" for key in keys)),
             "form": Expanded(_FORM * len(keys)),
-            "lines": Expanded(" ".join(shlex.quote(key.line) for key in keys)),
+            "lines": Expanded(_words(keys)),
         }
         return program(*parts, **(common | values))
 
@@ -138,6 +137,11 @@ class _Work:
         # su may set a locale, in which a shell counts characters and not bytes.
         as_user = f"LC_ALL=C su -s /bin/sh -c {shlex.quote(f'LC_ALL=C;{text}')} {self.user}"
         return f"{{ {text};}}" if self.own else as_user
+
+
+def _words(keys: Sequence[PublicKey]) -> str:
+    """The lines of `keys`, each a word of the shell."""
+    return " ".join(shlex.quote(key.line) for key in keys)
 
 
 def check_user(name: str) -> str:

@@ -143,10 +143,6 @@ class ReplyReader:
         self._open = lines.pop()[-_REPLY_LIMIT:]
         return [event for line in lines if (event := self._line(line)) is not None]
 
-    def forget(self) -> None:
-        """Pass over what has come: the reply is one to a request that is sent now."""
-        self._open, self._lines, self._size = b"", [], 0
-
     def _line(self, line: bytes) -> Up | Ended | Reply | None:
         text = line.rstrip(b"\r")
         if text == b"=R":

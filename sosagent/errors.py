@@ -20,12 +20,14 @@ __all__ = [
     "EditRefused",
     "EndpointBusy",
     "EndpointLost",
+    "EndpointReadOnly",
     "EndpointRefused",
     "EndpointUnreachable",
     "HostKeyChanged",
     "HostKeyUnknown",
     "KeyInvalid",
     "LoginRefused",
+    "MachineRestarted",
     "NotVerified",
     "PasswordMissing",
     "SosError",
@@ -119,6 +121,12 @@ class EndpointBusy(ConsoleError):
     default_hint = "Wait until the other session ends."
 
 
+class EndpointReadOnly(EndpointBusy):
+    """The endpoint shows the console and takes no input yet."""
+
+    code = "endpoint-read-only"
+
+
 class EndpointLost(ConsoleError):
     """The connection to the endpoint ended in mid-job.
 
@@ -172,6 +180,13 @@ class ConsoleOccupied(ConsoleError):
     """Something that is not ours is on the console, and is left as it is."""
 
     code = "console-occupied"
+
+
+class MachineRestarted(ConsoleError):
+    """The machine went away in mid-job: it boots, has crashed, or is back at its login prompt."""
+
+    code = "machine-restarted"
+    default_hint = "Wait until it has booted, then run again: it looks first, and adds no key twice."
 
 
 class WrongMachine(ConsoleError):

@@ -86,10 +86,10 @@ async def verified_shell(
     sh: Sequence[str], home: Path, *, seconds: int = 60, patience: int = 20
 ) -> AsyncIterator[tuple[Shell, PtyTransport]]:
     """A `Shell` whose far end runs in `sh`: what the start line would have started."""
-    start = start_line(receiver(seconds, patience), "7f3a", replace=False)
+    start = start_line(receiver(seconds, patience), "7f3a", replace=False, modes=MODES_FOUND)
     async with on_pty([*sh, "-c", collector(start)], home) as (console, transport):
         await console.expect(start.ready)
-        shell = Shell(console, replace=False, dead_man=seconds, patience=patience)
+        shell = Shell(console, replace=False, keep_modes=True, dead_man=seconds, patience=patience)
         shell._start, shell._entered = start, True
         yield shell, transport
 

@@ -163,18 +163,21 @@ async def test_a_silent_console() -> None:
         await script.add()
     assert caught.value.exit_code == 4
     assert "getty" in caught.value.hint
-    assert set(script.typed) <= set(b"\x15\r")
+    assert set(script.typed) <= set(b"\x0c\x15\r")
 
 
 @pytest.mark.parametrize(
     ("screen", "kind", "name"),
     [
         (b"racadm>>", sosagent.ConsoleOccupied, "bmc-prompt"),
-        (b"(initramfs) ", sosagent.ConsoleOccupied, "initramfs"),
-        (b"(or press Control-D to continue): ", sosagent.ConsoleOccupied, "maintenance"),
+        (b"grub> ", sosagent.ConsoleOccupied, "grub"),
+        (
+            b"Cannot open access to console, the root account is locked.\r\n",
+            sosagent.LoginRefused,
+            "maintenance-locked",
+        ),
         (b"Overwrite? [y/N] ", sosagent.ConsoleOccupied, "question"),
-        (b"what is this", sosagent.ConsoleStateUnknown, "unknown"),
-        (b"[Read-only SOS Session. Use ~? for help.]\r\n", sosagent.EndpointBusy, "endpoint-read-only"),
+        (b"[Read-only SOS Session. Use ~? for help.]\r\n", sosagent.EndpointReadOnly, "endpoint-read-only"),
     ],
 )
 async def test_nothing_is_typed_into_what_is_not_a_login(
@@ -187,6 +190,31 @@ async def test_nothing_is_typed_into_what_is_not_a_login(
     assert script.typed == b""
     assert caught.value.state == name
     assert caught.value.hint
+
+
+async def test_into_the_unknown_nothing_is_typed_but_what_erases() -> None:
+    script = Script(lambda typed: b"")
+    await script.far.write(b"what is this")
+    with pytest.raises(sosagent.ConsoleStateUnknown) as caught:
+        await script.add()
+    assert script.typed == b"\x15"
+    assert (caught.value.state, caught.value.exit_code) == ("unknown", 4)
+
+
+async def test_while_somebody_types_nothing_is_typed() -> None:
+    script = Script(lambda typed: b"")
+    await script.far.write(b"root@vm:~# re")
+
+    async def type_on() -> None:
+        for letter in b"boot":
+            await asyncio.sleep(0.2)
+            await script.far.write(bytes([letter]))
+
+    task = asyncio.ensure_future(type_on())
+    with pytest.raises(sosagent.ConsoleOccupied, match="somebody is typing"):
+        await script.add()
+    assert script.typed == b""
+    await task
 
 
 async def test_the_connection_dies_in_mid_job() -> None:

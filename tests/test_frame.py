@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sosagent.shell.frame import Ended, Reply, ReplyReader, Up, cksum, cksum_appended, portions, request
 from sosagent.shell.programs import program, shrink
-from sosagent.shell.start import start_line
+from sosagent.shell.start import MODES_FOUND, MODES_SANE, start_line
 
 from .ptys import receiver
 
@@ -117,7 +117,7 @@ def test_shrink_keeps_what_is_quoted() -> None:
 
 def test_the_start_line_is_short_and_safe() -> None:
     for replace in (True, False):
-        start = start_line(receiver(99999, 99999), "ffff", replace=replace)
+        start = start_line(receiver(99999, 99999), "fff", replace=replace, modes=MODES_FOUND)
         assert len(start.line) <= 250
         assert start.line.isascii() and start.line.isprintable()
         assert "!" not in start.line
@@ -125,7 +125,7 @@ def test_the_start_line_is_short_and_safe() -> None:
         assert start.ready not in start.line
         assert not start.line.lstrip().startswith("~")
     with pytest.raises(ValueError, match="typed"):
-        start_line("a\nb", "1", replace=True)
+        start_line("a\nb", "1", replace=True, modes=MODES_SANE)
 
 
 def test_random_bytes_foretold_at_length() -> None:

@@ -19,7 +19,7 @@ from sosagent.errors import SosError
 from sosagent.printable import clean, is_clean, playable, printable
 from sosagent.secret import Secret, find_password
 from sosagent.target import parse_target
-from sosagent.terminal.states import STATES, Way, classify
+from sosagent.terminal.states import STATES, State, Way, classify
 
 HOSTILE = "\x1b]52;c;aGk=\x07\x1b[31mred\x9b1m\u202eevil\u2066[/foo]\r\n\x00\ufeff"
 
@@ -199,11 +199,22 @@ def test_screens_are_named(lines: list[str], open_line: str, name: str, host: st
     assert (seen.state.name, seen.hostname) == (name, host)
 
 
-def test_every_row_is_reached_and_every_stop_says_what_to_do() -> None:
-    assert {name for _, _, name, _ in SCREENS} == {state.name for state in STATES} | {"silent", "unknown"}
-    assert all(state.hint for state in STATES if state.way in (Way.STOP, Way.BUSY))
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+def test_every_row_is_what_its_example_shows(state: State) -> None:
+    if state.name == "editor-insert":
+        assert classify(["text", "-- INSERT --"], "", screen=True).state is state
+        return
+    *lines, open_line = state.example.split("\n")
+    assert classify(lines, open_line, screen=state.screen).state is state
+    assert state.hint or state.way not in (Way.STOP, Way.BUSY, Way.RECONNECT, Way.REFUSED)
+    assert state.title.startswith(("a ", "an ", "the ", "emergency ", "somebody's ", "vim's ", "tmux ", "characters "))
+
+
+def test_the_names_of_the_rows_differ() -> None:
+    assert len({state.name for state in STATES}) == len(STATES)
 
 
 @given(st.lists(st.text(max_size=60), max_size=8), st.text(max_size=80))
 def test_any_screen_has_a_name(lines: list[str], open_line: str) -> None:
     assert classify(lines, open_line).state.title
+    assert classify(lines, open_line, screen=True).state.title

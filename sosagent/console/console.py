@@ -34,10 +34,12 @@ class Mark:
     Fields:
         lines: how many lines were finished by then.
         open_line: the line that was open; empty for a mark that lets any open line count.
+        drawn: how often programs had sent the cursor about by then.
     """
 
     lines: int
     open_line: str = ""
+    drawn: int = 0
 
 
 class Console:
@@ -102,12 +104,12 @@ class Console:
 
     @property
     def open_line(self) -> str:
-        """The line without a newline, as it stands."""
-        return self._text.open_line
+        """The line without a newline, as it stands; without a right prompt."""
+        return self._text.prompt
 
     def mark(self) -> Mark:
         """A mark for `since`: what stands on the console now is no answer to what is typed next."""
-        return Mark(self.line_count, self.open_line)
+        return Mark(self.line_count, self.open_line, self._text.drawn)
 
     def since(self, mark: Mark) -> tuple[list[str], str]:
         """What came since `mark`: finished lines (at most the last 200), and the open line.
@@ -119,6 +121,15 @@ class Console:
         lines = list(self._lines)[len(self._lines) - count :]
         stale = not count and self.open_line == mark.open_line
         return lines, "" if stale else self.open_line
+
+    def drawn_since(self, mark: Mark) -> bool:
+        """Whether a program has sent the cursor about since `mark`, as those do that fill the screen."""
+        return self._text.drawn > mark.drawn
+
+    @property
+    def drawing(self) -> bool:
+        """Whether the cursor is still where a program has sent it: no newline has come since."""
+        return self._text.drawing
 
     def tail(self, count: int = _TAIL_LINES) -> tuple[str, ...]:
         """The last lines that hold something, made printable; for error messages."""
@@ -236,24 +247,41 @@ class Console:
             self._transcript.input("(a secret)\r")
         await self._write(secret.reveal().encode("utf-8") + b"\r")
 
-    async def type_line(self, text: str) -> None:
+    async def type_line(self, text: str, *, tries: int = 3) -> bool:
         """Type `text` without Enter, and see it stand behind the prompt as it was typed.
 
         A line that comes back otherwise is erased (^U) and typed again.
 
+        Args:
+            text: printable ASCII.
+            tries: how often. With 1, a line that cannot be compared is dropped (^C): for a shell's prompt only.
+
+        Returns:
+            True; False if `tries` is 1 and it did not come back as typed.
+
         Raises:
-            ConsoleStateUnknown: three times it did not come back as typed, or could not be erased.
+            ConsoleStateUnknown: each time it did not come back as typed, or it could not be erased.
         """
         before = self.open_line
-        for _ in range(3):
+        for _ in range(tries):
             self._typed = bytearray()
             try:
                 await self.send(text)
                 if await self._echoed(before, text):
-                    return
+                    return True
+                if tries == 1:
+                    # Its line editor has drawn what cannot be read: only a new line is sure to be empty.
+                    await self.send("\x15\x03")
+                    await self.quiet(0.2, 2.0)
+                    fresh = Text()
+                    fresh.feed(bytes(self._typed).rpartition(b"\n")[2])
+                    if fresh.prompt.rstrip() != before.rstrip():
+                        break
+                    self._text.restart(fresh.prompt)
+                    return False
                 await self.send("\x15")
                 await self.quiet(0.2, 2.0)
-                if self.open_line != before:
+                if self.open_line.rstrip() != before.rstrip():
                     break  # it is not erased: what is typed now would stand behind it
             finally:
                 self._typed = None
@@ -298,11 +326,12 @@ class Console:
 def _shows(raw: bytes, before: str, text: str, widths: Sequence[int]) -> bool:
     """Tell whether `raw`, received behind `before`, leaves exactly `text` there, at one of the widths.
 
-    Shells that know their terminal's width break the line themselves, so lines are joined.
+    Shells that know their terminal's width break the line themselves, so lines are joined. What
+    stands to the right of the cursor was not typed: fish suggests there how the line might go on.
     """
     for width in widths:
         screen = Text(width, before)
-        shown = "".join([*screen.feed(raw), screen.open_line])
+        shown = "".join([*screen.feed(raw), screen.before_cursor])
         if shown == before + text:
             return True
     return False

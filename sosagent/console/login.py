@@ -1,8 +1,10 @@
 """From any state of the console to a shell, and back.
 
 The rules (design, section 5): listen first; ^U before Enter; the echo of the name is compared
-before Enter; a password is typed once, at a password prompt that answered our own name, when the
-line is quiet; a prompt is taken for a shell only when a probe was answered.
+before Enter; a password is typed once, at a password prompt that answers our own name (or the
+maintenance prompt, or our own sudo or su), when the line is quiet; a prompt is taken for a shell
+only when a probe was answered. Each step that changes something leaves a `_Layer`, and `leave` takes
+them off again, the last one first.
 """
 
 from __future__ import annotations
@@ -11,35 +13,37 @@ import asyncio
 import enum
 import re
 import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import (
     ConsoleError,
     ConsoleOccupied,
-    ConsoleSilent,
     ConsoleStateUnknown,
     DeadlineExceeded,
-    EndpointBusy,
     LoginRefused,
     WrongMachine,
 )
 from ..printable import printable
 from ..secret import Secret
-from ..terminal.states import SILENT, UNKNOWN, Observation, Way, classify
+from ..terminal.states import SILENT, UNKNOWN, Observation, Way
 from .console import Console, Mark
 from .events import Event
+from .find import decided, find_state
+from .watch import QUIET, Watch
 
-__all__ = ["Login"]
+__all__ = ["Entry", "Login"]
 
-#: A prompt counts when the line has been quiet for so long. What is typed there has its echo compared;
-#: a password has none, and typed at once it was echoed by BusyBox sulogin 4 times in 6.
-_QUIET = 0.04
+#: A password has no echo to compare, and typed at once it was echoed by BusyBox sulogin 4 times in 6.
 _QUIET_BEFORE_PASSWORD = 0.1
-_LISTEN = 0.05
 _WAKE_SECONDS = 5.0
-_WAKES = 3
 _LOGIN_SECONDS = 60.0
+_REFUSAL_SECONDS = 3.0
 _PROBE_SECONDS = 10.0
 _LOGOUT_SECONDS = 15.0
+_SUSPEND_SECONDS = 3.0
+_MOST_STEPS = 8
 
 _REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired"),
@@ -48,12 +52,36 @@ _REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)maximum number of tries"), "the machine allows no more tries"),
     (re.compile(r"(?i)not currently available|nologin"), "this account may not log in"),
     (re.compile(r"(?i)timed out"), "the login timed out"),
-    (re.compile(r"(?i)incorrect|failure|denied|invalid"), "the machine refused the password"),
+    (re.compile(r"(?i)not in the sudoers|may not run|not allowed to"), "this user may not become root"),
+    (re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the password"),
 )  # fmt: skip
+_STOPPED = re.compile(r"(?i)\b(?:stopped|suspended)\b")
+_PASSWORD_PROMPTS = ("password", "sudo-password")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How to get in.
+
+    Fields:
+        login: the name to log in as.
+        expect_host: the machine's name; compared with what the console shows before the password.
+        become: how `login` becomes root, if it is to.
+        become_password: what that asks for; the login's by default.
+        take_over: discard what somebody left on the console, and log their shell out.
+        continue_boot: leave a maintenance shell by its end, so that the boot goes on.
+    """
+
+    login: str = "root"
+    expect_host: str | None = None
+    become: Literal["sudo", "su"] | None = None
+    become_password: Secret | None = None
+    take_over: bool = False
+    continue_boot: bool = False
 
 
 class _Stage(enum.IntEnum):
-    """How far in we are; decides what has to be undone."""
+    """How far our own login is."""
 
     OUTSIDE = 0
     NAMED = 1  # our name was entered
@@ -61,30 +89,54 @@ class _Stage(enum.IntEnum):
     INSIDE = 3  # a shell that we logged in to
 
 
+class _Layer(enum.Enum):
+    """What was put between the state found and our shell, and has to be undone."""
+
+    RESUME = "a program that is suspended"
+    INSERT = "its insert mode, which was left"
+    MAINTENANCE = "a maintenance shell"
+    BECOME = "root's shell, over a user's that was found"
+
+
 class Login:
     """The way into one console's shell, and back to what was found.
 
     Args:
         console: its only user until `leave` has ended.
-        name: the login name.
-        expect_host: the machine's name; compared with the login prompt's before the password.
+        entry: how to get in.
+        ours_left: an earlier run of ours, which was cut, may have left a shell.
 
     Attributes:
         found: the state that was found at the start; None before `enter`.
-        ours: whether the shell is one that we logged in to.
+        root: whether the shell is root's, as far as a probe told or the name says.
     """
 
-    def __init__(self, console: Console, name: str, *, expect_host: str | None = None) -> None:
+    def __init__(self, console: Console, entry: Entry, *, ours_left: bool = False) -> None:
         self.console = console
-        self.name = name
-        self.expect_host = expect_host
+        self.entry = entry
         self.found: Observation | None = None
+        self.root = entry.login == "root"
+        self._watch = Watch(console)
+        self._ours_left = ours_left
         self._stage = _Stage.OUTSIDE
+        self._layers: list[_Layer] = []
+        self._becoming = False
+        self._prompt = ""  # of the shell that was found, to see it again
 
     @property
     def ours(self) -> bool:
-        """Whether the shell is one that we logged in to."""
+        """Whether the shell beneath is one that we logged in to."""
         return self._stage is _Stage.INSIDE
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether the shell at whose prompt we are is ours to replace."""
+        return self.ours or _Layer.BECOME in self._layers
+
+    @property
+    def may_be_inside(self) -> bool:
+        """Whether a shell that we logged in to may be open, or be about to open."""
+        return self._stage >= _Stage.TRIED or self._becoming
 
     async def enter(self, password: Secret) -> None:
         """Get to a shell's prompt: one that we logged in to, or root's that was found and answered a probe.
@@ -93,177 +145,288 @@ class Login:
             ConsoleError: what stands in the way; see the leaves of `errors`. On it, and when
                 cancelled, call `leave`.
         """
-        seen = self.found = await self._find_state()
+        seen: Observation | None = await find_state(
+            self._watch, take_over=self.entry.take_over, ours_left=self._ours_left
+        )
+        assert seen is not None
+        self.found = seen
         self.console.tell(Event("done", f"state found: {seen.state.title}"))
-        if seen.state.way is Way.ENTER:
-            seen = await self._end_password_prompt()
-        if seen.state.way is Way.LOG_IN:
-            self._check_host(seen.hostname)
-            self.console.tell(Event("start", f"log in as {printable(self.name)}"))
-            await self._log_in(password)
-        if self.ours:
-            # That it is a shell is proved by the start line's answer, which no other program gives.
-            self.console.tell(Event("done", f"logged in as {printable(self.name)}"))
-            return
-        uid, hostname = await self._probe()
-        if hostname is not None:
-            self._check_host(hostname)
-        if uid != 0:
-            raise ConsoleOccupied(
-                "a shell that is not root's was left open on the console; it stays as it is",
-                state=self.console.state,
-                tail=self.console.tail(),
-                hint="Log it out by hand, then run again.",
-            )
+        steps: dict[Way, Callable[[Observation, Secret], Awaitable[Observation | None]]] = {
+            Way.LOG_IN: self._log_in,
+            Way.MAINTAIN: self._maintain,
+            Way.ENTER: self._end_password_prompt,
+            Way.PRESS: self._press_enter,
+            Way.PROBE: self._use_found_shell,
+            Way.INTERRUPT: self._interrupt,
+            Way.SUSPEND: self._suspend,
+            Way.LEAVE_INSERT: self._suspend,
+            Way.END_OURS: self._end_receiver,
+            Way.STOP: self._discard,
+        }
+        for _ in range(_MOST_STEPS):
+            step = steps.get(seen.state.way)
+            if step is None:
+                raise self._watch.stopped(seen)
+            seen = await step(seen, password)
+            if seen is None:
+                return
+        raise self._failed(ConsoleStateUnknown, "the console does not come to a shell, whatever is done")
 
-    @property
-    def may_be_inside(self) -> bool:
-        """Whether a shell that we logged in to may be open, or be about to open."""
-        return self._stage >= _Stage.TRIED
+    # -- steps: each gives the state that it led to, or None at a shell's prompt --------------
 
-    async def close_left_shell(self) -> None:
-        """On a new connection: log out of the shell that an earlier one of ours had to leave open.
-
-        Raises:
-            ConsoleError: the login prompt did not come back.
-        """
-        seen = await self._find_state()
-        if seen.state.way is Way.PROBE:
-            self._stage = _Stage.INSIDE
-            await self.leave()
-
-    async def leave(self, *, ended: bool = False) -> None:
-        """Go back to the state that was found, and see it.
-
-        Args:
-            ended: the shell that we logged in to has ended already; else it is at its prompt.
-
-        Raises:
-            ConsoleError: the state did not come back; its message says what is left.
-        """
-        if self._stage is _Stage.OUTSIDE:
-            return
-        if self._stage is _Stage.TRIED:
-            seen = await self._settle(_LOGIN_SECONDS, until=(Way.LOG_IN, Way.PROBE, Way.ENTER, Way.STOP))
-            self._stage = _Stage.INSIDE if seen.state.way is Way.PROBE else _Stage.NAMED
-        if self._stage is _Stage.INSIDE and not ended:
-            await self.console.send("\x15")
-            await self.console.quiet(_QUIET, 2.0)
-            await self.console.send("exit\r")
-        if self._stage is _Stage.INSIDE:
-            seen = await self._settle(_LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
-        else:
-            seen = await self._back_to_login()
-        if seen.state.way is not Way.LOG_IN:
-            # Some consoles show a prompt only when they are asked.
-            await self.console.send("\r")
-            seen = await self._settle(_LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
-        if seen.state.way is not Way.LOG_IN:
-            raise self._failed(
-                ConsoleStateUnknown,
-                "the login prompt did not come back",
-                hint="Look whether a shell is left open there.",
-            )
-        self._stage = _Stage.OUTSIDE
-
-    async def wait_for_prompt(self) -> None:
-        """Wait until the shell that was found open shows its prompt again."""
-        await self._settle(_WAKE_SECONDS, until=(Way.PROBE,))
-
-    # -- the way in ---------------------------------------------------------------------------
-
-    async def _find_state(self) -> Observation:
-        console = self.console
-        console.tell(Event("start", "look at the console"))
-        await console.quiet(_LISTEN, 2.0)
-        seen = self._observe(Mark(0))
-        if seen.state.way in (Way.STOP, Way.BUSY):
-            raise self._stopped(seen)
-        if seen.state.way in (Way.ENTER, Way.PROBE):
-            return seen
-        for _ in range(_WAKES):
-            # A half-typed command that cannot be seen is erased, not run.
-            mark = console.mark()
-            await console.send("\x15\r")
-            seen = await self._settle(_WAKE_SECONDS, mark=mark)
-            while seen.state.way is Way.WAIT and seen.state is not SILENT:
-                console.tell(Event("detail", f"{seen.state.title}: {(console.tail(1) or ('',))[0]}"))
-                seen = await self._settle(_WAKE_SECONDS, mark=console.mark())
-            if seen.state is not SILENT:
-                break
-        if seen.state is SILENT:
-            if console.line_count == 0 and not console.open_line:
-                raise self._failed(ConsoleSilent, "the console is connected, but nothing answers on it")
-            raise self._failed(ConsoleSilent, "the console does not answer Enter with any prompt")
-        if seen.state.way in (Way.STOP, Way.BUSY):
-            raise self._stopped(seen)
-        return seen
-
-    async def _end_password_prompt(self) -> Observation:
-        """Somebody typed a name and went: an empty password ends their attempt, ours never goes there."""
-        mark = self.console.mark()
-        await self.console.send("\r")
-        seen = await self._settle(_LOGIN_SECONDS, mark=mark, until=(Way.LOG_IN,))
-        if seen.state.way is not Way.LOG_IN:
-            raise self._stopped(seen)
-        return seen
-
-    def _check_host(self, hostname: str | None) -> None:
-        if self.expect_host is None:
-            return
-        if hostname is None:
-            raise self._failed(
-                WrongMachine,
-                f"the console shows no host name to compare with {printable(self.expect_host)}",
-                hint="Leave out --expect-host if you are sure of the endpoint.",
-            )
-        if hostname.split(".")[0].lower() != self.expect_host.split(".")[0].lower():
-            raise self._failed(WrongMachine, f"this is {printable(hostname)}, not {printable(self.expect_host)}")
-
-    async def _log_in(self, password: Secret) -> None:
-        console = self.console
+    async def _log_in(self, seen: Observation, password: Secret) -> Observation | None:
+        self._check_host(seen.hostname)
+        console, watch = self.console, self._watch
+        console.tell(Event("start", f"log in as {printable(self.entry.login)}"))
         # getty throws away what was typed before it was ready, so the name's echo is compared.
-        await console.type_line(self.name)
+        await console.type_line(self.entry.login)
         mark = console.mark()
         self._stage = _Stage.NAMED
         await console.send("\r")
-        seen = await self._settle(_LOGIN_SECONDS, mark=mark)
-        while seen.state.name == "password":
-            # Quiet, and still asking: a prompt that timed out meanwhile would get it as a name.
-            if await console.receive(_QUIET_BEFORE_PASSWORD - _QUIET) is not None:
-                seen = await self._settle(_LOGIN_SECONDS, mark=mark)
-                continue
+        seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
+        if seen.state.name == "password":
             self._stage = _Stage.TRIED
-            mark = console.mark()
-            await console.send_secret(password)
-            seen = await self._outcome(mark)
-            break
+            sent = await self._answer(password, mark)
+            if sent is None:
+                self._stage = _Stage.NAMED
+                seen = watch.observe(Mark(console.line_count))
+            else:
+                seen = await self._outcome(mark := sent)
         if seen.state.way is Way.LOG_IN:
             raise self._refused(mark)
+        while self._stage is _Stage.TRIED and seen.state.name == "pager":
+            # The message of the day, in a pager: ours to quit.
+            mark = console.mark()
+            await console.send("q")
+            seen = await watch.settle(_WAKE_SECONDS, mark=mark)
         if seen.state.way is Way.PROBE or (seen.state is UNKNOWN and self._stage is _Stage.TRIED):
+            # That it is a shell is proved by the start line's answer, which no other program gives.
             self._stage = _Stage.INSIDE
+            console.tell(Event("done", f"logged in as {printable(self.entry.login)}"))
         elif seen.state.name in ("password", "password-expired"):
             raise self._refused(mark)
         else:
-            raise self._stopped(seen)
+            raise watch.stopped(seen)
+        if self.entry.become is not None:
+            await self._become(password)
+        return None
+
+    async def _maintain(self, _seen: Observation, password: Secret) -> Observation | None:
+        """The maintenance prompt asks for root's password, whatever the login would have been."""
+        if self.entry.login != "root":
+            raise self._failed(
+                ConsoleOccupied,
+                "the machine is in emergency mode, where only root can log in",
+                hint="Run again without --login, with root's password.",
+            )
+        self._check_host(None)
+        self.console.tell(Event("start", "log in for maintenance"))
+        mark = await self._answer(password, Mark(self.console.line_count))
+        if mark is None:
+            return await self._watch.settle(_WAKE_SECONDS)
+        self._becoming = True
+        seen = await self._outcome(mark)
+        if seen.state.way is not Way.PROBE:
+            self._becoming = False
+            raise self._refused(mark)
+        return self._in_maintenance()
+
+    async def _press_enter(self, _seen: Observation, _password: Secret) -> Observation | None:
+        self._check_host(None)
+        mark = self.console.mark()
+        await self.console.send("\r")
+        seen = await self._watch.settle(_LOGIN_SECONDS, mark=mark)
+        return self._in_maintenance() if seen.state.way is Way.PROBE else seen
+
+    def _in_maintenance(self) -> Observation | None:
+        self._becoming = False
+        self._layers.append(_Layer.MAINTENANCE)
+        self.root = True
+        self._prompt = self.console.open_line
+        self.console.tell(Event("done", "logged in for maintenance"))
+        return None
+
+    async def _end_password_prompt(self, _seen: Observation, _password: Secret) -> Observation:
+        """Somebody typed a name and went: an empty password ends their attempt, ours never goes there."""
+        mark = self.console.mark()
+        await self.console.send("\r")
+        seen = await self._watch.settle(
+            _LOGIN_SECONDS, mark=mark, until=(Way.LOG_IN, Way.PROBE, Way.MAINTAIN, Way.SUSPEND)
+        )
+        if seen.state is SILENT or seen.state.name == "password":
+            raise self._watch.stopped(seen)
+        return seen
+
+    async def _interrupt(self, _seen: Observation, _password: Secret) -> Observation:
+        mark = self.console.mark()
+        await self.console.send("\x03")
+        seen = await self._watch.settle(_WAKE_SECONDS, mark=mark)
+        if seen.state.way is Way.INTERRUPT:
+            # There are prompts that look like PS2.
+            return await self._shell_with_odd_prompt()
+        return seen
+
+    async def _shell_with_odd_prompt(self) -> Observation:
+        from ..terminal.states import STATES
+
+        return Observation(next(state for state in STATES if state.name == "shell"))
+
+    async def _suspend(self, seen: Observation, _password: Secret) -> Observation:
+        """Send a program to the background; what comes back to the front at the end."""
+        console = self.console
+        if seen.state.way is Way.LEAVE_INSERT:
+            # What asked it to draw itself anew stands in its text: take that out first.
+            await console.send("\x7f")
+            await console.quiet(QUIET, 2.0)
+            await console.send("\x1b")
+            await console.quiet(0.3, 2.0)
+            self._layers.append(_Layer.INSERT)
+        mark = console.mark()
+        await console.send("\x1a")
+        after = await self._watch.settle(_SUSPEND_SECONDS, mark=mark, until=(Way.PROBE, Way.INTERRUPT))
+        if after.state.way in (Way.PROBE, Way.INTERRUPT) or _STOPPED.search("\n".join(console.since(mark)[0])):
+            self._layers.append(_Layer.RESUME)
+        if after.state.way in (Way.PROBE, Way.INTERRUPT):
+            console.tell(Event("detail", f"suspended {seen.state.title}"))
+            return await self._shell_with_odd_prompt()
+        if self.entry.take_over:
+            console.tell(Event("note", f"{seen.state.title} does not let itself be suspended, and is ended"))
+            return await self._interrupt(seen, _password)
+        raise self._failed(
+            ConsoleOccupied,
+            f"on the console is {seen.state.title}, and it does not let itself be suspended",
+            hint="End it by hand, or with --take-over (which interrupts it).",
+        )
+
+    async def _end_receiver(self, _seen: Observation, _password: Secret) -> Observation:
+        console = self.console
+        console.tell(Event("note", "a shell of ours that a run which was cut had left is ended"))
+        console.skip()
+        await console.send("]Z\r")
+        await console.expect(r"=Z\n", _PROBE_SECONDS)
+        seen = await self._watch.settle(_LOGOUT_SECONDS, mark=console.mark())
+        return seen if decided(seen) else await find_state(self._watch)
+
+    async def _discard(self, seen: Observation, _password: Secret) -> Observation:
+        """What stands in the way is taken out of it, if we are told to."""
+        if not self.entry.take_over or not seen.state.force:
+            raise self._watch.stopped(seen)
+        console = self.console
+        console.tell(Event("note", f"{seen.state.title} is discarded"))
+        for keys in seen.state.force:
+            mark = console.mark()
+            await console.send(keys)
+            after = await self._watch.settle(_SUSPEND_SECONDS, mark=mark)
+            if decided(after) and after.state is not seen.state and after.state.way is not Way.STOP:
+                return after
+        return await find_state(self._watch, take_over=True)
+
+    async def _use_found_shell(self, _seen: Observation, password: Secret) -> Observation | None:
+        console = self.console
+        await console.send("\x15")  # what was typed there half is erased, not run
+        await console.quiet(QUIET, 2.0)
+        self._prompt = console.open_line
+        uid, name, hostname = await self._probe()
+        if hostname is not None:
+            self._check_host(hostname)
+        if uid == 0:
+            self.root = True
+            if self.entry.continue_boot and self.found is not None and self.found.state.name == "initramfs":
+                self._layers.append(_Layer.MAINTENANCE)
+            return None
+        if self.entry.become is not None and name == self.entry.login:
+            await self._become(password)
+            return None
+        if self.entry.take_over:
+            console.tell(Event("note", "somebody's shell is logged out"))
+            return await self._log_out()
+        raise self._failed(
+            ConsoleOccupied,
+            f"a shell of {printable(name or 'somebody')}, who is not root, was left open on the console; "
+            "it stays as it is",
+            hint="Log it out by hand, or with --take-over.",
+        )
+
+    # -- becoming root ------------------------------------------------------------------------
+
+    async def _become(self, password: Secret) -> None:
+        """At a user's prompt: get root's shell by sudo or su, over it, or instead of it where it is ours."""
+        console, watch = self.console, self._watch
+        console.tell(Event("start", f"become root by {self.entry.become}"))
+        asks = f"SOS{secrets.token_hex(2)}: "
+        command = f"sudo -H -p '{asks}' /bin/sh" if self.entry.become == "sudo" else "su"
+        await console.type_line(f" {'exec ' if self.ours else ''}{command}")
+        mark = console.mark()
+        self._becoming = True
+        await console.send("\r")
+        seen = await self._settle_asked(asks, mark)
+        if console.open_line == asks or seen.state.name in _PASSWORD_PROMPTS:
+            answered = await self._answer(self.entry.become_password or password, mark, asks)
+            if answered is None:
+                raise watch.stopped(watch.observe(Mark(console.line_count)))
+            mark = answered
+            seen = await self._settle_asked(asks, mark)
+        if seen.state.way is not Way.PROBE:
+            raise self._refused(mark, f"{self.entry.become} did not make {printable(self.entry.login)} root")
+        uid, _, _ = await self._probe()
+        if uid != 0:
+            raise self._refused(mark, f"{self.entry.become} did not make {printable(self.entry.login)} root")
+        self._becoming = False
+        if not self.ours:
+            self._layers.append(_Layer.BECOME)
+        self.root = True
+        console.tell(Event("done", f"became root by {self.entry.become}"))
+
+    async def _settle_asked(self, asks: str, mark: Mark) -> Observation:
+        """Wait for what sudo or su do: ask, let us in, or refuse."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _LOGIN_SECONDS
+        while True:
+            seen = await self._watch.settle(_WAKE_SECONDS, mark=mark)
+            asked = self.console.open_line == asks and bool(self.console.since(mark)[1])
+            if asked or decided(seen) or loop.time() > end:
+                return seen
+
+    # -- secrets and what comes of them -------------------------------------------------------
+
+    async def _answer(self, password: Secret, mark: Mark, asks: str | None = None) -> Mark | None:
+        """Type the password when the line is quiet and the prompt still stands; None if it went away."""
+        console = self.console
+        # A prompt that timed out meanwhile would get it as a name.
+        while await console.receive(_QUIET_BEFORE_PASSWORD - QUIET) is not None:
+            seen = await self._watch.settle(_LOGIN_SECONDS, mark=mark)
+            asked = seen.state.way is Way.MAINTAIN or seen.state.name in _PASSWORD_PROMPTS
+            if not asked and (asks is None or console.open_line != asks):
+                return None
+        sent = console.mark()
+        await console.send_secret(password)
+        return sent
 
     async def _outcome(self, mark: Mark) -> Observation:
         """What came of the password. A login that takes its time is waited for."""
-        seen = await self._settle(_WAKE_SECONDS, mark=mark)
-        if seen.state is SILENT and self.console.line_count == mark.lines:
+        console, watch = self.console, self._watch
+        seen = await watch.settle(_WAKE_SECONDS, mark=mark)
+        if seen.state is SILENT and console.line_count == mark.lines:
             # Its Enter may have been lost.
-            await self.console.send("\r")
+            await console.send("\r")
         if seen.state is SILENT or seen.state.way is Way.WAIT:
-            seen = await self._settle(_LOGIN_SECONDS, mark=mark)
+            seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
+        if seen.state.name == "password" and not self._refusal(mark):
+            # A message of the day may look like that, and stop there for a moment.
+            before = console.open_line
+            await console.quiet(_REFUSAL_SECONDS, _REFUSAL_SECONDS)
+            seen = watch.observe(mark)
+            if seen.state.name == "password" and console.open_line != before:
+                seen = await watch.settle(_LOGIN_SECONDS, mark=console.mark())
         return seen
 
-    async def _probe(self) -> tuple[int | None, str | None]:
+    async def _probe(self) -> tuple[int | None, str | None, str | None]:
         """Ask what only a shell answers: whose it is and, if that matters, where. Its answer differs from its echo."""
         console = self.console
         prompt = console.open_line
         nonce = secrets.token_hex(2)
-        where = "uname -n;" if self.expect_host is not None else ""
-        await console.type_line(f"id -u;{where}echo S\\OS{nonce}")
+        where = "uname -n;" if self.entry.expect_host is not None else ""
+        await console.type_line(f" id -u;id -un;{where}echo S\\OS{nonce}")
         console.skip()
         await console.send("\r")
         try:
@@ -274,92 +437,189 @@ class Login:
                 raise
             raise self._failed(ConsoleStateUnknown, "what looks like a prompt did not answer as a shell does") from None
         await self._wait_for_same_prompt(prompt)
-        answers = found.before.split("\n")[:-1]
-        hostname = answers.pop().strip() if where and answers else None
-        uid = re.fullmatch(r"\d{1,10}", answers[-1].strip()) if answers else None
-        return int(uid[0]) if uid else None, hostname
+        return _read_probe(found.before, with_host=bool(where))
 
     async def _wait_for_same_prompt(self, prompt: str) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + 1.0
         while self.console.open_line != prompt and loop.time() < until:
-            await self.console.receive(_QUIET)
+            await self.console.receive(QUIET)
+
+    def _check_host(self, hostname: str | None) -> None:
+        expected = self.entry.expect_host
+        if expected is None:
+            return
+        if hostname is None:
+            raise self._failed(
+                WrongMachine,
+                f"the console shows no host name to compare with {printable(expected)}",
+                hint="Leave out --expect-host if you are sure of the endpoint.",
+            )
+        if hostname.split(".")[0].lower() != expected.split(".")[0].lower():
+            raise self._failed(WrongMachine, f"this is {printable(hostname)}, not {printable(expected)}")
 
     # -- the way back -------------------------------------------------------------------------
 
+    async def leave(self, *, ended: bool = False) -> None:
+        """Go back to the state that was found, and see it.
+
+        Args:
+            ended: our shell has ended already, and was the one that `replaceable` told of; else the
+                console is at the prompt that `enter` led to, or somewhere on the way there.
+
+        Raises:
+            ConsoleError: the state did not come back; its message says what is left.
+        """
+        if self._becoming and not self.ours:
+            await self._stop_becoming()
+        if self._stage is not _Stage.OUTSIDE:
+            await self._leave_login(ended)
+        for layer in reversed(self._layers):
+            await self._undo(layer, ended)
+        self._layers.clear()
+
+    async def close_left_shell(self) -> None:
+        """On a new connection: log out of the shell that an earlier one of ours had to leave open.
+
+        Raises:
+            ConsoleError: the login prompt did not come back.
+        """
+        seen = await find_state(self._watch, ours_left=True)
+        if seen.state.way is Way.END_OURS:
+            seen = await self._end_receiver(seen, Secret(""))
+        if seen.state.way is Way.PROBE:
+            self._stage = _Stage.INSIDE
+            await self.leave()
+
+    def adopt(self) -> None:
+        """The shell that was found is one that we logged in to earlier: it is ours to log out."""
+        self._stage = _Stage.INSIDE
+
+    async def wait_for_prompt(self) -> None:
+        """Wait until the shell that was found open shows its prompt again."""
+        await self._watch.settle(_WAKE_SECONDS, until=(Way.PROBE, Way.INTERRUPT))
+
+    async def _leave_login(self, ended: bool) -> None:
+        console = self.console
+        if self._stage is _Stage.TRIED:
+            seen = await self._watch.settle(_LOGIN_SECONDS, until=(Way.LOG_IN, Way.PROBE, Way.ENTER, Way.STOP))
+            self._stage = _Stage.INSIDE if seen.state.way is Way.PROBE else _Stage.NAMED
+        if self._becoming:
+            seen = await self._stop_becoming()
+        elif self._stage is _Stage.INSIDE:
+            seen = await (self._see_login() if ended else self._log_out())
+        else:
+            seen = await self._back_to_login()
+        if seen.state.way is not Way.LOG_IN:
+            # Some consoles show a prompt only when they are asked.
+            await console.send("\r")
+            seen = await self._see_login()
+        if seen.state.way is not Way.LOG_IN:
+            raise self._failed(
+                ConsoleStateUnknown,
+                "the login prompt did not come back",
+                hint="Look whether a shell is left open there.",
+            )
+        self._stage = _Stage.OUTSIDE
+
+    async def _see_login(self) -> Observation:
+        return await self._watch.settle(_LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
+
+    async def _log_out(self) -> Observation:
+        """`exit`, and again where jobs are left; what comes then."""
+        console = self.console
+        await console.send("\x15")
+        await console.quiet(QUIET, 2.0)
+        seen = Observation(UNKNOWN)
+        for _ in range(3):
+            mark = console.mark()
+            await console.send("exit\r")
+            seen = await self._watch.settle(_LOGOUT_SECONDS, mark=mark, until=(Way.LOG_IN, Way.PROBE))
+            if seen.state.way is Way.LOG_IN:
+                break
+        return seen
+
     async def _back_to_login(self) -> Observation:
         """From a prompt of the login dialogue: an empty answer ends it, at most three are needed."""
-        seen = await self._settle(_WAKE_SECONDS)
+        seen = await self._watch.settle(_WAKE_SECONDS)
         for _ in range(3):
             if seen.state.way in (Way.LOG_IN, Way.PROBE):
                 break
             mark = self.console.mark()
             await self.console.send("\r")
-            seen = await self._settle(_LOGIN_SECONDS / 3, mark=mark)
+            seen = await self._watch.settle(_LOGIN_SECONDS / 3, mark=mark)
         return seen
 
-    # -- looking ------------------------------------------------------------------------------
-
-    async def _settle(
-        self, seconds: float, *, mark: Mark | None = None, until: tuple[Way, ...] = (), at_once: bool = False
-    ) -> Observation:
-        """Wait until a state is recognised and the line is quiet; at the end of `seconds`, what there is.
-
-        Args:
-            mark: what stood there then does not count.
-            until: only these ways count; any but waiting, if empty.
-            at_once: do not wait for quiet; where nothing will be typed.
-        """
+    async def _stop_becoming(self) -> Observation:
+        """sudo or su were entered, and what came of it is not known: ^C ends their question, `exit` a shell."""
         console = self.console
-        if mark is None:
-            mark = Mark(console.line_count)
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        unknown_since: float | None = None
-        while True:
-            data = await console.receive(_QUIET)
-            if data is None or at_once:
-                seen = self._observe(mark)
-                known = seen.state is not UNKNOWN and seen.state.way is not Way.WAIT
-                if known and (not until or seen.state.way in until):
-                    return seen
-                if seen.state is UNKNOWN and not until:
-                    # An unknown prompt gets a second to become a known one.
-                    unknown_since = unknown_since or loop.time()
-                    if loop.time() - unknown_since > 1.0:
-                        return seen
-            else:
-                unknown_since = None
-            if loop.time() > end:
-                return self._observe(mark)
-
-    def _observe(self, mark: Mark) -> Observation:
-        seen = classify(*self.console.since(mark))
-        self.console.state = seen.state.name
+        ways = (Way.LOG_IN, Way.PROBE, Way.MAINTAIN)
+        seen = await self._watch.settle(_SUSPEND_SECONDS, until=ways)
+        for keys in ("\x03", "\r", "\r"):
+            if seen.state.way in ways:
+                break
+            mark = console.mark()
+            await console.send(keys)
+            seen = await self._watch.settle(_LOGOUT_SECONDS, mark=mark, until=ways)
+        self._becoming = False
+        if seen.state.way is Way.PROBE and (self.ours or console.open_line != self._prompt):
+            seen = await self._log_out() if self.ours else seen
         return seen
+
+    async def _undo(self, layer: _Layer, ended: bool) -> None:
+        console = self.console
+        if layer is _Layer.BECOME and not ended:
+            await console.send("\x15exit\r")
+            await self.wait_for_prompt()
+        elif layer is _Layer.MAINTENANCE:
+            if self.entry.continue_boot:
+                await console.send("exit\r")
+                await console.quiet(QUIET, 1.0)
+                console.tell(Event("note", "the maintenance shell is ended, and the boot goes on"))
+            else:
+                console.tell(Event("note", "the maintenance shell stays open: its end would continue the boot"))
+        elif layer is _Layer.RESUME:
+            await self._resume()
+        elif layer is _Layer.INSERT:
+            await console.send("gi")
+
+    async def _resume(self) -> None:
+        """Bring the suspended program back to the front, and see that the shell let it."""
+        console = self.console
+        await console.type_line(" fg")
+        mark = console.mark()
+        await console.send("\r")
+        seen = await self._watch.settle(1.0, mark=mark, until=(Way.PROBE,))
+        if seen.state.way is Way.PROBE and console.open_line == self._prompt:
+            raise self._failed(
+                ConsoleStateUnknown,
+                "the program that was suspended did not come back to the front",
+                hint="Look at the console: `fg` there brings it back.",
+            )
 
     # -- failing ------------------------------------------------------------------------------
 
     def _failed(self, kind: type[ConsoleError], message: str, hint: str | None = None) -> ConsoleError:
-        return kind(message, state=self.console.state, tail=self.console.tail(), hint=hint)
+        return self._watch.failed(kind, message, hint)
 
-    def _stopped(self, seen: Observation) -> ConsoleError:
-        state = seen.state
-        if state is UNKNOWN:
-            return self._failed(
-                ConsoleStateUnknown,
-                "the console shows something that sosagent does not know; nothing was typed into it",
-            )
-        if state is SILENT:
-            return self._failed(ConsoleSilent, "the console fell silent")
-        if state.way is Way.BUSY:
-            return self._failed(EndpointBusy, state.title, hint=state.hint)
-        return self._failed(ConsoleOccupied, f"on the console is {state.title}", hint=state.hint)
-
-    def _refused(self, mark: Mark) -> ConsoleError:
+    def _refusal(self, mark: Mark) -> str:
+        """What the machine said since `mark` that refuses us; empty if nothing."""
         lines, _ = self.console.since(mark)
         for pattern, reason in _REFUSALS:
             for line in reversed(lines):
                 if pattern.search(line):
-                    return self._failed(LoginRefused, f"{reason}: {printable(line.strip())}")
-        return self._failed(LoginRefused, "the machine did not log us in and went back to its login prompt")
+                    return f"{reason}: {printable(line.strip())}"
+        return ""
+
+    def _refused(self, mark: Mark, otherwise: str = "") -> ConsoleError:
+        said = self._refusal(mark) or otherwise
+        return self._failed(LoginRefused, said or "the machine did not log us in and went back to its login prompt")
+
+
+def _read_probe(text: str, *, with_host: bool) -> tuple[int | None, str | None, str | None]:
+    """The uid, the name and the host that a probe's answer tells."""
+    answers = [line.strip() for line in text.split("\n")[:-1]]
+    hostname = answers.pop() if with_host and answers else None
+    name = answers.pop() if answers else None
+    uid = answers.pop() if answers else ""
+    return int(uid) if re.fullmatch(r"\d{1,10}", uid) else None, name, hostname

@@ -11,7 +11,7 @@ from typing import Literal
 from ..console.connect import connect
 from ..console.console import Console
 from ..console.events import Event, EventSink
-from ..console.login import Login
+from ..console.login import Entry, Login
 from ..errors import EndpointLost, SosError, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..secret import Secret
@@ -74,7 +74,11 @@ async def add_key(
     password: Secret | str,
     login: str = "root",
     user: str | None = None,
+    become: Literal["sudo", "su"] | None = None,
+    become_password: Secret | str | None = None,
     expect_host: str | None = None,
+    take_over: bool = False,
+    continue_boot: bool = False,
     dry_run: bool = False,
     timeout: float = 120.0,
     transcript: Path | None = None,
@@ -89,8 +93,12 @@ async def add_key(
         password: of `login` on the machine (not of the endpoint).
         login: the name to log in as at the console.
         user: whose authorized_keys; `login` by default.
+        become: how `login` gets root's rights, where it is not root and the job needs them.
+        become_password: what that asks for; `password` by default.
         expect_host: the machine's name, compared with what the console shows before the password
             is typed.
+        take_over: end or discard what somebody left on the console and stands in the way.
+        continue_boot: leave a maintenance shell by its end, so that the boot goes on.
         dry_run: look, and change nothing.
         timeout: seconds for the whole job; a large payload adds to it, which an event tells.
         transcript: a file for a recording in asciicast v2, without secrets.
@@ -110,7 +118,14 @@ async def add_key(
     listed = _keys(keys)
     if isinstance(target, str):
         target = parse_target(target)
-    secret = password if isinstance(password, Secret) else Secret(password)
+    entry = Entry(
+        login,
+        expect_host,
+        become,
+        None if become_password is None else _secret(become_password),
+        take_over,
+        continue_boot,
+    )
     user = check_user(user or login)
     tell = on_event or (lambda _event: None)
     more = _more_time(listed)
@@ -124,34 +139,37 @@ async def add_key(
     try:
         async with (
             connect(target, timeout=timeout + more, transcript=transcript, on_event=on_event, ask=ask) as console,
-            root_shell(console, secret, login=login, expect_host=expect_host) as session,
+            root_shell(console, _secret(password), entry=entry) as session,
         ):
             done = await append_keys(
                 session.shell,
                 listed,
                 user=user,
-                # A shell that was found is root's, whatever the login would have been.
-                own=user == (login if session.ours else "root"),
-                logged_in=session.ours,
+                own=user == ("root" if session.root else login),
+                logged_in=session.ours and become is None,
                 dry_run=dry_run,
             )
 
     except EndpointLost as error:
         if error.shell_open and isinstance(target, Target):
-            error.add_note(await _log_out_again(target, login, on_event, ask))
+            error.add_note(await _log_out_again(target, entry, on_event, ask))
         raise
     host = target.name if isinstance(target, Transport) else str(target)
     return _result(done, console, session, host, user, time.monotonic() - started)
 
 
-async def _log_out_again(target: Target, login: str, on_event: EventSink | None, ask: Ask | None) -> str:
+async def _log_out_again(target: Target, entry: Entry, on_event: EventSink | None, ask: Ask | None) -> str:
     """The line died while a shell of ours was open, before a switch could close it: connect again and do it."""
     try:
         async with connect(target, timeout=_LOG_OUT_SECONDS, on_event=on_event, ask=ask) as console:
-            await Login(console, login).close_left_shell()
+            await Login(console, entry).close_left_shell()
     except SosError as error:
         return f"a shell that we logged in to may be open on the console still: {error.message}"
     return "the console was connected to again, and no shell of ours is open on it"
+
+
+def _secret(password: Secret | str) -> Secret:
+    return password if isinstance(password, Secret) else Secret(password)
 
 
 def _keys(keys: str | PublicKey | Sequence[PublicKey]) -> list[PublicKey]:

@@ -99,7 +99,7 @@ class SimulatedMachine:
             if self._typed and not secret:
                 self._print(b"\b \b")
             del self._typed[-1:]
-        elif byte >= 0x20:
+        else:
             self._typed.append(byte)
             if not secret:
                 self._print(bytes([byte]))

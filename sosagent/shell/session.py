@@ -10,7 +10,7 @@ from typing import Any
 
 from ..console.console import Console
 from ..console.events import Event
-from ..console.login import Login
+from ..console.login import Entry, Login
 from ..errors import ConsoleError, EndpointLost
 from ..secret import Secret
 from .shell import Shell
@@ -29,6 +29,7 @@ class RootShell:
         shell: runs programs.
         state_found: the console's state at the start.
         ours: whether we logged in; else the shell beneath is somebody else's.
+        root: whether it is root's.
         left: set after leaving: whether the state found was seen to be back.
         trouble: set after leaving, if it was not: what is known of the console.
     """
@@ -36,6 +37,7 @@ class RootShell:
     shell: Shell
     state_found: str
     ours: bool
+    root: bool
     left: bool = False
     trouble: str = ""
 
@@ -45,8 +47,7 @@ async def root_shell(
     console: Console,
     password: Secret,
     *,
-    login: str = "root",
-    expect_host: str | None = None,
+    entry: Entry | None = None,
     dead_man: int | None = None,
 ) -> AsyncIterator[RootShell]:
     """Get from the console's state to a verified shell, and back at the end.
@@ -58,15 +59,14 @@ async def root_shell(
     Args:
         console: connected; the job's deadline is set on it.
         password: of `login`; typed once, at its password prompt.
-        login: the name to log in as.
-        expect_host: compared with what the console shows before the password is typed.
+        entry: how to get in; as root by default.
         dead_man: seconds after which the machine closes the shell by itself; the deadline and a
             margin by default.
 
     Raises:
         ConsoleError: no shell, and why.
     """
-    way = Login(console, login, expect_host=expect_host)
+    way = Login(console, entry or Entry())
     shell: Shell | None = None
     session: RootShell | None = None
     failure: BaseException | None = None
@@ -74,10 +74,10 @@ async def root_shell(
         await way.enter(password)
         if dead_man is None:
             dead_man = int(console.time_left() or 600.0) + _MARGIN_SECONDS
-        shell = Shell(console, replace=way.ours, dead_man=dead_man)
+        shell = Shell(console, replace=way.replaceable, keep_modes=not way.ours, dead_man=dead_man)
         await shell.start()
         console.tell(Event("done", "shell ready"))
-        session = RootShell(shell, way.found.state.name if way.found else "", way.ours)
+        session = RootShell(shell, way.found.state.name if way.found else "", way.ours, way.root)
         yield session
     except BaseException as error:
         failure = error
@@ -101,7 +101,7 @@ async def _leave(
     console.set_deadline(_LEAVE_SECONDS)
     try:
         ended = shell is not None and shell.started
-        if shell is not None and ended:
+        if shell is not None:
             console.tell(Event("start", "log out" if way.ours else "leave the shell"))
             await shell.close()
             if not way.ours:

@@ -7,6 +7,7 @@ it in `start.py`. Here are the waits and the repeats.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections import deque
 from dataclasses import dataclass
@@ -15,15 +16,17 @@ from typing import TypeVar
 from ..console.console import Console
 from ..console.events import Event
 from ..errors import ConsoleStateUnknown, DeadlineExceeded, NotVerified
+from ..terminal.expect import Pattern
 from .frame import CHECK, END, Ended, Reply, ReplyReader, Up, portions, request
 from .programs import Expanded, program
-from .start import MODES_FOUND, MODES_SANE, Start, start_line
+from .start import MODES_FOUND, MODES_SANE, PLAIN_SHELL, Start, start_line
 
 __all__ = ["Result", "Shell"]
 
 _TRIES = 5
 _REPLY_SECONDS = 5.0
 _LEAVE_SECONDS = 10.0
+_QUIET = 0.04
 
 _E = TypeVar("_E", Up, Ended, Reply)
 
@@ -51,29 +54,30 @@ class Shell:
 
     Args:
         console: at a shell's prompt.
-        replace: exec over the login shell, so that leaving is logging out.
+        replace: exec over the shell at whose prompt we are, which is ours.
+        keep_modes: put the tty's modes back as they were found; else the next getty sets them.
         dead_man: after so many seconds the machine closes the shell by itself.
         patience: so many seconds one program may run.
+
+    Attributes:
+        plain: whether a plain shell was started over the one that was there; `close` ends it with ours.
 
     Cancelling `run` leaves the program to its watchdog; `close` is always right to call.
     """
 
-    def __init__(self, console: Console, *, replace: bool, dead_man: int, patience: int = 60) -> None:
+    def __init__(self, console: Console, *, replace: bool, keep_modes: bool, dead_man: int, patience: int = 60) -> None:
         self.console = console
-        self._start: Start = start_line(
-            program(
-                "receiver",
-                modes=Expanded(MODES_SANE if replace else MODES_FOUND),
-                seconds=str(dead_man),
-                patience=str(patience),
-            ),
-            secrets.token_hex(2),
-            replace=replace,
-        )
+        modes = MODES_FOUND if keep_modes else MODES_SANE
+        receiver = program("receiver", modes=Expanded(modes), seconds=str(dead_man), patience=str(patience))
+        self._start: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=replace, modes=modes)
+        #: The same over a plain shell of ours, should the one that is there not take it.
+        self._again: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=True, modes=modes)
+        self._replace = replace
         self._patience = patience
         self._reader = ReplyReader()
         self._entered = False  # the start line's Enter was pressed
         self._up = False  # the receiver answered
+        self.plain = False
         self._idle = True  # no request is under way
         self._count = 0  # programs that have run there
         self._events: deque[Up | Ended | Reply] = deque()
@@ -84,28 +88,49 @@ class Shell:
         return self._entered
 
     async def start(self) -> None:
-        """Type the start line and wait until it collects.
+        """Type the start line and wait until it collects; where the shell does not take it, over a plain one.
 
         Raises:
             ConsoleStateUnknown: it was not answered.
         """
         console = self.console
         console.tell(Event("start", "start the shell"))
+        prompt = console.open_line
+        if await console.type_line(self._start.line, tries=1) and await self._collects(prompt):
+            return
+        console.tell(Event("detail", "its shell does not take the start line: a plain sh does"))
+        await console.type_line(f" {'exec ' if self._replace else ''}{PLAIN_SHELL}")
+        console.skip()
+        await console.send("\r")
+        self.plain = True
+        await console.expect(r"[#$%>] ?$", _LEAVE_SECONDS)
+        await console.quiet(_QUIET, 2.0)
+        self._start, prompt = self._again, console.open_line
         await console.type_line(self._start.line)
+        if not await self._collects(prompt):
+            raise self._not_started()
+
+    async def _collects(self, prompt: str) -> bool:
+        """Press Enter behind the start line. False when the shell refused it: its prompt is back."""
+        console = self.console
         console.skip()
         self._entered = True
         await console.send("\r")
+        # A shell that takes the line prints nothing before the mark; one that refuses it, its prompt again.
+        refused: list[Pattern] = [re.compile(rf"^{re.escape(prompt)}$"), r"[#$%>❯➜λ»] ?$"]
         try:
-            await console.expect(self._start.ready, _LEAVE_SECONDS)
+            found = await console.expect([self._start.ready, *refused], _LEAVE_SECONDS)
         except DeadlineExceeded:
+            left = console.time_left()
+            if left is not None and left <= 0:
+                raise
             self._entered = False
-            raise ConsoleStateUnknown(
-                "the shell did not start a /bin/sh",
-                state=console.state,
-                tail=console.tail(),
-                hint="The lines above say why. A login shell like tcsh is not supported yet.",
-            ) from None
+            raise self._not_started() from None
+        if found.index:
+            self._entered = False
+            return False
         console.state = "our shell"
+        return True
 
     async def run(self, text: str) -> Result:
         """Run the program `text` and give its exact result. It runs at most once.
@@ -154,6 +179,8 @@ class Shell:
             ConsoleError: it did not say that it has ended; the dead-man's switch will end it.
         """
         if not self._entered:
+            if self.plain and not self._replace:
+                await self.console.send("\x15exit\r")
             return
         if not self._up:
             # The collector would end by itself after some silence; its receiver ends at once.
@@ -206,6 +233,14 @@ class Shell:
             if data is None:
                 return None
             self._events.extend(self._reader.feed(data))
+
+    def _not_started(self) -> ConsoleStateUnknown:
+        return ConsoleStateUnknown(
+            "the shell did not start a /bin/sh",
+            state=self.console.state,
+            tail=self.console.tail(),
+            hint="The lines above say why.",
+        )
 
     def _lost(self, message: str) -> NotVerified:
         return NotVerified(

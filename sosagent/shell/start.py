@@ -17,11 +17,15 @@ from dataclasses import dataclass
 
 from .frame import cksum
 
-__all__ = ["MODES_FOUND", "MODES_SANE", "Start", "start_line"]
+__all__ = ["MODES_FOUND", "MODES_SANE", "PLAIN_SHELL", "Start", "start_line"]
 
 #: What puts the tty back: for the receiver, as for the start line.
 MODES_FOUND = "$t"
 MODES_SANE = "sane"
+
+#: Shells that know no POSIX syntax, or show a long line so that it cannot be compared (tcsh, fish, mksh on a narrow
+#: terminal), are left for a plain one first. Every shell takes this.
+PLAIN_SHELL = "/bin/sh"
 
 _MOST_CHARACTERS = 250
 
@@ -41,7 +45,7 @@ class Start:
     receiver: str
 
 
-def start_line(receiver: str, nonce: str, *, replace: bool) -> Start:
+def start_line(receiver: str, nonce: str, *, replace: bool, modes: str) -> Start:
     """Make the start line for `receiver`. An empty line makes it check what it has collected.
 
     Args:
@@ -49,17 +53,18 @@ def start_line(receiver: str, nonce: str, *, replace: bool) -> Start:
         nonce: some letters and digits that this run has not printed before.
         replace: exec over a login shell of ours, so that leaving is logging out; else run as a
             child, and the shell beneath stays.
+        modes: what stty needs to put the tty back: `MODES_SANE`, or `MODES_FOUND` to save them first.
     """
     if not receiver.isascii() or not receiver.isprintable():
         raise ValueError("the receiver holds what cannot be typed")
     shell = 'env -i HOME="$HOME" /bin/sh -c'
-    # A login shell's tty gets its modes from the next getty; another's are put back as they were.
-    begin, save, modes = (" HISTFILE= exec ", "", MODES_SANE) if replace else (" ", "t=`stty -g`;", MODES_FOUND)
+    begin = "HISTFILE= exec " if replace else " "
+    save = "t=`stty -g`;" if modes == MODES_FOUND else ""
     line = (
         f"{begin}{shell} '{save}stty -echo -isig -ixon -iexten -icanon icrnl min 0 time 255;"
-        f'echo S\\OS{nonce};while read -r l;do x=$x${{l#?}};[ "$l" ]||{{ '
+        f'echo S\\O{nonce};while read -r l;do x=$x${{l#?}};[ "$l" ]||{{ '
         f'[ "`printf %s "$x"|cksum`" = "{cksum(receiver.encode("ascii"))}" ]&&eval "$x";x=;}};done;stty {modes}\''
     )
     if len(line) > _MOST_CHARACTERS:
         raise ValueError(f"the start line has {len(line)} characters")
-    return Start(line, f"SOS{nonce}", receiver)
+    return Start(line, f"SO{nonce}", receiver)

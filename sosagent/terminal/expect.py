@@ -127,6 +127,16 @@ class Expecter:
         """The line without a newline, as it stands."""
         return self._text.open_line
 
+    @property
+    def prompt(self) -> str:
+        """The open line without a right prompt; see `Text.prompt`."""
+        return self._text.prompt
+
+    @property
+    def drawn(self) -> int:
+        """How often a program has sent the cursor about; see `Text.drawn`."""
+        return self._text.drawn
+
     def feed(self, data: bytes) -> list[str]:
         """Take the next bytes of the console; give the lines that they finished."""
         lines = self._text.feed(data)
@@ -137,6 +147,16 @@ class Expecter:
                 self._open_used = 0
             self._new.append(text)
         return lines
+
+    @property
+    def drawing(self) -> bool:
+        """Whether the cursor is still where a program has sent it; see `Text.drawing`."""
+        return self._text.drawing
+
+    def restart(self, open_line: str) -> None:
+        """Consume all, and go on with `open_line`; see `Text.restart`."""
+        self._text.restart(open_line)
+        self.skip()
 
     def skip(self) -> None:
         """Consume all that has come: only what comes after this call can match."""

@@ -1,8 +1,9 @@
-"""The table of console states: how each looks, what leads out of it, what the user is told.
+"""The table of console states: how each looks, what leads out of it, how it is put back.
 
-A prompt is looked for on the open line, then a message in the last lines. Rows are tried in their
-order and the first that fits is the state, so the narrower stands above the wider. A prompt never
-proves that a shell is there; that a probe does (console/login.py).
+`classify` names a state. A row's prompt is looked for on the open line, its message in the last lines;
+rows are tried in their order, all prompts before all messages, so the narrower stands above the wider. A
+prompt never proves that a shell is there; that a probe does (console/login.py). The README's chapter on
+states is made from this table (`tools/states.py`).
 """
 
 from __future__ import annotations
@@ -12,19 +13,28 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["SILENT", "STATES", "UNKNOWN", "Observation", "State", "Way", "classify"]
+__all__ = ["RUNNING", "SILENT", "STATES", "UNKNOWN", "Observation", "State", "Way", "classify"]
 
 _MESSAGE_LINES = 6  # a message counts while it is among the last lines
+_SCREEN_LINES = 60  # and on a screen that a program has drawn, wherever it stands
 
 
 class Way(enum.Enum):
-    """What leads out of a state."""
+    """What leads out of a state, in words that follow "sosagent would"."""
 
-    LOG_IN = "log in"
-    PROBE = "probe for a shell"
-    ENTER = "press Enter"
+    LOG_IN = "log in, and log out again at the end"
+    MAINTAIN = "type the password there, and leave the shell at its prompt"
+    ENTER = "press Enter, which ends that attempt"
+    PRESS = "press Enter, and leave the shell at its prompt"
+    PROBE = "ask whose shell it is; in root's do the job, and leave it as it was"
+    INTERRUPT = "press ^C, which drops the unfinished command"
+    SUSPEND = "suspend it (^Z), do the job in the shell beneath, and bring it back (fg)"
+    LEAVE_INSERT = "leave insert mode, suspend it (^Z), do the job in the shell beneath, and bring both back"
+    END_OURS = "end it"
     WAIT = "wait"
+    RECONNECT = "wait, and connect again"
     STOP = "stop and say so"
+    REFUSED = "stop: nobody can log in"
     BUSY = "stop: somebody else has the endpoint"
 
 
@@ -36,16 +46,24 @@ class State:
         name: short and stable; programs see it.
         title: in words, for people.
         way: what leads out of it.
+        example: how it looks, as a reader would know it; a test holds the row to it.
         prompt: how the open line looks.
+        above: how the last finished line looks, where the prompt alone does not tell.
         message: how one of the last lines looks.
+        screen: whether only a screen counts that a program has drawn by moving the cursor.
+        force: keys that discard it, with the least loss; typed with ``--take-over`` only.
         hint: what the user does where `way` is to stop.
     """
 
     name: str
     title: str
     way: Way
+    example: str = ""
     prompt: re.Pattern[str] | None = None
+    above: re.Pattern[str] | None = None
     message: re.Pattern[str] | None = None
+    screen: bool = False
+    force: tuple[str, ...] = ()
     hint: str = ""
 
 
@@ -62,87 +80,154 @@ class Observation:
     hostname: str | None = None
 
 
-def _row(name: str, title: str, way: Way, *, prompt: str = "", message: str = "", hint: str = "") -> State:
-    return State(
-        name,
-        title,
-        way,
-        re.compile(prompt) if prompt else None,
-        re.compile(message) if message else None,
-        hint,
-    )
+def _row(
+    name: str,
+    title: str,
+    way: Way,
+    example: str,
+    *,
+    prompt: str | None = None,
+    above: str | None = None,
+    message: str | None = None,
+    screen: bool = False,
+    force: tuple[str, ...] = (),
+    hint: str = "",
+) -> State:
+    looks = [re.compile(text) if text is not None else None for text in (prompt, above, message)]
+    return State(name, title, way, example, looks[0], looks[1], looks[2], screen, force, hint)
 
 
 _BY_HAND = "Bring the console to a login prompt by hand, then run again."
-_MAINTENANCE = "The machine stopped in its boot and waits for somebody. " + _BY_HAND
+_TAKE_OVER = "Bring the console to a login prompt by hand, or discard it with --take-over."
+_OR_CONTROL_D = r"\(or (?:press|type) control-d to continue\): ?$"
 
 STATES: tuple[State, ...] = (
-    _row(
-        "endpoint-read-only", "the endpoint lets us only look", Way.BUSY,
-        message=r"\[Read-only SOS Session\.",
-        hint="The machine is still being provisioned. Wait half a minute after it is done and run again.",
-    ),
-    _row(
-        "endpoint-busy", "somebody else has the console", Way.BUSY,
-        message=r"(?i)limited to one connection|currently in use by another session|Active console session exists"
-        r"|already active on another session|console is (?:busy|in use)|\[SOS Session Busy",
-        hint="Wait until the other session ends, or end it at the endpoint.",
-    ),
-    _row(
-        "bmc-prompt", "the prompt of a management controller, not of the machine", Way.STOP,
-        prompt=r"^(?:racadm>>|</>hpiLO->|/admin1->|system>|->|/[\w/]*->)\s*$",
-        hint="The endpoint fell back to its own command line. Start the console there by hand.",
-    ),
-    _row("windows-sac", "the Windows Special Administration Console", Way.STOP, prompt=r"^SAC>\s*$",
+    # -- the endpoint's own words
+    _row("endpoint-read-only", "an endpoint that lets us only look", Way.RECONNECT,
+         "[Read-only SOS Session. Use ~? for help.]", message=r"\[Read-only SOS Session\.",
+         hint="The machine is still being provisioned. Wait half a minute after it is done and run again."),
+    _row("endpoint-busy", "an endpoint that somebody else holds", Way.BUSY,
+         "Virtual Serial Port is currently in use by another session.",
+         message=r"(?i)limited to one connection|currently in use by another session|active console session exists"
+         r"|already active on another session|activation limit reached|another user connected to the console"
+         r"|console is (?:already )?(?:busy|in use|locked|attached)|session limit exceeded|\[SOS Session Busy",
+         hint="Wait until the other session ends, or end it at the endpoint."),
+    _row("endpoint-closed", "an endpoint that gives no console", Way.BUSY, "Info: SOL payload disabled",
+         message=r"(?i)SOL payload disabled|SOL session closed by BMC|terminating console session|^VM \d+ not running"
+         r"|machine (?:is not allocated|allocation changed)|not using a PTY"
+         r"|unable to establish IPMI|^Connection closed",
+         hint="The endpoint's own words above say why; mend it there."),
+    _row("endpoint-menu", "the menu of a console server", Way.STOP, "  1 Initiate a regular session",
+         message=r"(?i)Initiate a (?:regular|sniff) session|^Linodes located in this data center"
+         r"|^\s*\d+[.)]? +Port \d+\b",
+         hint="Name the console in HOST (its port or label), so that the endpoint shows no menu."),
+    _row("bmc-prompt", "the prompt of a management controller, not of the machine", Way.STOP, "racadm>>",
+         prompt=r"^(?:racadm>>|</>hpiLO->|/admin1->|system>|->|/[\w/]*->)\s*$",
+         hint="The endpoint fell back to its own command line. Start the console there by hand."),
+    _row("windows-sac", "the Windows Special Administration Console", Way.STOP, "SAC>", prompt=r"^SAC>\s*$",
          hint="This machine runs Windows; sosagent works on systems with a POSIX shell."),
-    _row("maintenance", "emergency or rescue mode, waiting for the root password", Way.STOP,
-         prompt=r"(?i)^(?:give root password for (?:maintenance|login)|\(or (?:press|type) control-d to continue\))"
-         r".*: ?$",
-         hint=_MAINTENANCE),
-    _row("maintenance-enter", "emergency mode with a locked root", Way.STOP,
-         prompt=r"(?i)^press enter (?:for maintenance|to continue)", hint=_MAINTENANCE),
-    _row("password-expired", "a password that must be changed", Way.STOP,
-         prompt=r"(?i)^(?:\(current\) unix|current|old|new|enter new|retype new)(?: unix)? password: ?$",
-         hint="The password has expired. Change it by hand on the console; sosagent never does."),
-    _row("sudo-password", "somebody's sudo or su that asks for a password", Way.STOP,
-         prompt=r"^\[sudo[^\]]*\] .*: ?$", hint=_BY_HAND),
-    _row("password", "a password prompt that somebody else's attempt left", Way.ENTER,
-         prompt=r"(?i)^(?:\S+'s )?(?:password|passwort|mot de passe|contraseña)(?: for \S+)? ?: ?$"),
-    _row("grub", "the GRUB boot loader", Way.STOP, prompt=r"^grub(?: rescue)?> ?$", hint=_BY_HAND),
-    _row("uefi-shell", "the UEFI shell", Way.STOP, prompt=r"^(?:Shell|FS\d+:\\.*)> ?$", hint=_BY_HAND),
-    _row("initramfs", "the shell of an initramfs", Way.STOP, prompt=r"^\(initramfs\) $", hint=_MAINTENANCE),
-    _row("question", "a question that waits for an answer", Way.STOP,
-         prompt=r"(?i)\[y/n\](?:[?:])? ?$|\(y/n\)(?:[?:])? ?$|<y>\? ?$", hint=_BY_HAND),
-    _row("pager", "a pager", Way.STOP, prompt=r"^--More--|^\(END\) ?$|^:$|^lines \d+-\d+", hint=_BY_HAND),
-    _row("repl", "an interpreter", Way.STOP,
-         prompt=r"^(?:>>>|\.\.\.|In \[\d+\]:|irb.*>|mysql>|\w+=#) $", hint=_BY_HAND),
-    _row("continuation", "a shell in the middle of a command", Way.STOP,
-         prompt=r"^(?:(?:d?quote|bquote|heredoc|cmdsubst|for|while|if|then|else|function|pipe|cursh|subsh)[\w ]*)?> ?$",
+    # -- ours
+    _row("receiver", "a shell of ours that a run which was cut has left", Way.END_OURS, "=R\n", message=r"^=R$"),
+    # -- not yet a login
+    _row("grub", "the command line of the GRUB boot loader", Way.STOP, "grub> ", prompt=r"^grub(?: rescue)?> ?$",
          hint=_BY_HAND),
-    _row("login", "a login prompt", Way.LOG_IN, prompt=r"(?i)^(?!last )(?:(?P<host>[\w.-]+) )?login: ?$"),
-    _row("shell", "a shell that was left open", Way.PROBE, prompt=r"[#$%>❯➜λ»] ?$"),
-    _row("panic", "a kernel panic", Way.STOP, message=r"Kernel panic - not syncing",
+    _row("uefi-shell", "the UEFI shell", Way.STOP, "Shell> ", prompt=r"^(?:Shell|FS\d+:\\.*)> ?$", hint=_BY_HAND),
+    _row("boot-prompt", "the prompt of a boot loader", Way.STOP, "iPXE> ", prompt=r"^(?:iPXE>|=>|U-Boot>|boot:|OK) ?$",
+         hint=_BY_HAND),
+    _row("maintenance-enter", "emergency mode of a root without a password", Way.PRESS,
+         "Press Enter for maintenance\n(or press Control-D to continue): ",
+         prompt=rf"(?i)^press enter for maintenance|^{_OR_CONTROL_D}", above=r"(?i)^press enter for maintenance"),
+    _row("maintenance", "emergency or rescue mode that waits for the root password", Way.MAINTAIN,
+         "Give root password for maintenance\n(or press Control-D to continue): ",
+         prompt=rf"(?i)^give root password for (?:maintenance|login).*: ?$|^{_OR_CONTROL_D}"),
+    _row("maintenance-locked", "emergency mode, and root is locked", Way.REFUSED,
+         "Cannot open access to console, the root account is locked.\nPress Enter to continue.\n",
+         message=r"(?i)cannot open access to console, the root account is locked",
+         hint="Enter would continue the boot. Boot with init=/bin/sh or a rescue system instead."),
+    _row("initramfs", "the shell of an initramfs", Way.PROBE, "(initramfs) ",
+         prompt=r"^\(initramfs\) ?$|^(?:dracut|switch_root|pre-\w+|initqueue|cmdline):\S*# ?$"),
+    # -- passwords
+    _row("password-expired", "a password that must be changed", Way.STOP, "Current password: ",
+         prompt=r"(?i)^(?:\(current\) unix|current|old|new|enter new|retype(?: new)?|re-enter new)(?: unix)?"
+         r" password: ?$",
+         force=("\x03",), hint="The password has expired. Change it by hand on the console; sosagent never does."),
+    _row("sudo-password", "somebody's sudo that asks for a password", Way.STOP, "[sudo] password for alice: ",
+         prompt=r"^\[sudo[^\]]*\] .*: ?$|^doas \(\S+\) password: ?$", force=("\x03",), hint=_TAKE_OVER),
+    _row("password", "a password prompt that somebody else's attempt left", Way.ENTER, "Password: ",
+         prompt=r"(?i)^(?:\S+'s )?(?:password|passwort|mot de passe|contraseña)(?: for \S+)? ?: ?$"),
+    # -- programs
+    _row("vim-swap", "vim's question about a swap file", Way.STOP,
+         "[O]pen Read-Only, (E)dit anyway, (R)ecover, (Q)uit: ",
+         prompt=r"\[O\]pen Read-Only, \(E\)dit", message=r"^E325: ATTENTION|\(E\)dit anyway", force=("q",),
+         hint=_TAKE_OVER),
+    _row("question", "a question that waits for an answer", Way.STOP, "Do you want to continue? [Y/n] ",
+         prompt=r"(?i)[\[(<](?:y|yes|n|no)(?:/\S*)?[\])>](?: \[default=\w\])? ?[?:]? ?$",
+         force=("n\r", "\x03"), hint=_TAKE_OVER),
+    _row("pager", "a pager", Way.SUSPEND, "--More--(12%)",
+         prompt=r"^--More--|^\(END\) ?$|^:$|^lines \d+-\d+|^ ?Manual page .* line \d+|\(END\)$"
+         r"|^\S+ \(press h for help"),
+    _row("repl", "an interpreter", Way.SUSPEND, ">>> ",
+         prompt=r"^(?:>>>|\.\.\.|In \[\d+\]:|irb\S*>|mysql>|MariaDB \[.*\]>|sqlite>|\w+[=('\"-][#>]|ftp>"
+         r"|\(gdb\)|lua>) ?$"),
+    _row("nano", "the editor nano", Way.STOP, "  GNU nano 7.2    /etc/fstab", screen=True, message=r"GNU nano \d",
+         force=("\x18", "n"), hint=_TAKE_OVER),
+    _row("multiplexer", "tmux or screen", Way.STOP, '[0] 0:bash*      "vm" 12:00 01-Jan-26', screen=True,
+         message=r"^\[[\w.-]+\] ?\d+:\S+.*\d\d:\d\d", force=("\x02d", "\x01d"),
+         hint="Detach it by hand, or with --take-over (it runs on)."),
+    _row("editor-insert", "an editor in insert mode", Way.LEAVE_INSERT, "^L", screen=True, message=r"^-- INSERT --"),
+    _row("full-screen", "a program that fills the screen", Way.SUSPEND, "top - 12:00:00 up 3 days",
+         screen=True, message=r""),
+    # -- shells and logins
+    _row("continuation", "a shell in the middle of a command", Way.INTERRUPT, "> ",
+         prompt=r"^(?:(?:d?quote|bquote|heredocd?|cmdsubst|for|while|if|then|else|elif|function|pipe|cursh|subsh|braceparam"
+         r"|case|select|repeat|cmdand|cmdor|math)[\w ]*)?> ?$|^\? $"),
+    _row("login", "a login prompt", Way.LOG_IN, "web-1 login: ",
+         prompt=r"(?i)^(?!last )(?:(?P<host>[\w.-]+)(?: \S+)? )?login: ?$"),
+    _row("shell", "a shell that was left open", Way.PROBE, "root@web-1:~# ", prompt=r"[#$%>❯➜λ»] ?$"),
+    # -- what only lines tell
+    _row("panic", "a kernel panic", Way.STOP, "Kernel panic - not syncing: VFS: Unable to mount root fs\n",
+         message=r"Kernel panic - not syncing",
          hint="The machine has crashed. It must be reset (power cycle) before anybody can log in."),
-    _row("booting", "a machine that boots", Way.WAIT,
-         message=r"^\[ *\d+\.\d+\] |^\[ *(?:OK|FAILED|DEPEND) *\] |^(?:Starting|Started|Stopping) .*|^\s*Booting "),
+    _row("boot-menu", "a boot menu that counts down", Way.WAIT,
+         "The highlighted entry will be executed automatically in 5s.",
+         message=r"(?i)executed automatically in \d+ ?s|^Booting .* in \d+ seconds|autoboot in \d"),
+    _row("firmware", "a menu of the boot loader or the firmware", Way.STOP, "GNU GRUB  version 2.06\n",
+         message=r"GNU GRUB +version|(?i:aptio setup|uefi boot menu|boot manager|bios setup utility)",
+         hint="It waits for somebody to choose. " + _BY_HAND),
+    _row("booting", "a machine that boots", Way.WAIT, "[    0.000000] Linux version 6.1.0\n",
+         message=r"^\[ *\d+\.\d+\] |^\[ *(?:OK|FAILED|DEPEND|WARN|TIME|INFO) *\] |^\[[ *]{4,}\] |^Begin: "
+         r"|^Loading Linux"
+         r"|^(?:Starting|Started|Stopping|Reached target|Mounting|Welcome to) .*|^ \* \w+ing .*\.\.\.|^\s*Booting "),
+    _row("garbled", "characters that make no sense", Way.STOP, "\ufffd\ufffdx\ufffd\ufffd\ufffd",
+         prompt=r"\ufffd.*\ufffd.*\ufffd", message=r"\ufffd.*\ufffd.*\ufffd",
+         hint="The line's two ends differ in speed. Set the endpoint's to the getty's (often 115200), then run again."),
 )  # fmt: skip
 
-SILENT = State("silent", "nothing comes from the machine", Way.WAIT)
+_DRAWN = tuple(state for state in STATES if state.name in ("vim-swap", "question", "pager", "repl"))
+#: What no text tells: it is concluded from what comes of our keys (console/find.py).
+SILENT = State("silent", "nothing comes from the machine", Way.STOP)
+RUNNING = State("running", "a program that runs", Way.SUSPEND)
 UNKNOWN = State("unknown", "something that no row of the table knows", Way.STOP)
 
 
-def classify(lines: Sequence[str], open_line: str) -> Observation:
+def classify(lines: Sequence[str], open_line: str, *, screen: bool = False) -> Observation:
     """Name the state that a console is in.
 
     Args:
         lines: the last finished lines, oldest first.
         open_line: the line without a newline.
+        screen: whether a program has drawn these by moving the cursor about: then no prompt of a
+            shell or a login counts, since it may be text in an editor.
     """
-    recent = [line for line in lines[-_MESSAGE_LINES * 2 :] if line.strip()][-_MESSAGE_LINES:]
-    for state in STATES:
-        if state.prompt is not None and (found := state.prompt.search(open_line)):
+    count = _SCREEN_LINES if screen else _MESSAGE_LINES
+    recent = [line for line in lines[-_SCREEN_LINES:] if line.strip()][-count:]
+    for state in _DRAWN if screen else STATES:
+        found = state.prompt.search(open_line) if state.prompt is not None else None
+        if found and (state.above is None or any(map(state.above.search, [open_line, *recent[-1:]]))):
             return Observation(state, found.groupdict().get("host"))
     for state in STATES:
-        if state.message is not None and any(map(state.message.search, [*recent, open_line])):
+        if state.message is None or state.screen is not screen:
+            continue
+        if any(map(state.message.search, [*recent, open_line])):
             return Observation(state)
     return Observation(UNKNOWN if open_line.strip() else SILENT)

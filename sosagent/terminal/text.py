@@ -49,18 +49,40 @@ class Text:
             nothing counts as 80.
         open_line: what already stands on the open line.
 
+    Attributes:
+        drawn: how often the cursor was sent to another row of the screen, as programs do that fill
+            it; what stood on the open line then counts as a line.
+        drawing: whether it is there still: no newline has come since.
+
     The open line is held to its last 64 KiB.
     """
 
     def __init__(self, width: int = 80, open_line: str = "") -> None:
         self.width = width
+        self.drawn = 0
+        self.restart(open_line)
+
+    def restart(self, open_line: str) -> None:
+        """Go on as if just `open_line` stood there; where drawing for another width was misread."""
         self.open_line = open_line
+        self.drawing = False
         self._cursor = len(open_line)
         self._wrap_pending = False
         self._held = b""  # a carriage return whose newline may still come
         self._escape = ""  # an escape sequence whose end has not come
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._plain = True  # cursor at the end, nothing half read
+
+    @property
+    def before_cursor(self) -> str:
+        """The open line as far as the cursor."""
+        return self.open_line[: self._cursor]
+
+    @property
+    def prompt(self) -> str:
+        """The open line without what stands at a distance behind the cursor (a right prompt)."""
+        right = self.open_line[self._cursor :]
+        return self.before_cursor if right.startswith("  ") else self.open_line
 
     def feed(self, data: bytes) -> list[str]:
         """Take the next bytes, and give the lines that they finish, without their newlines."""
@@ -79,6 +101,7 @@ class Text:
                     self.open_line = self.open_line[-OPEN_LINE_LIMIT // 2 :]
                 self._cursor = len(self.open_line)
                 return []
+            self.drawing = False
             lines = (self.open_line + text).split("\n")
             self.open_line = lines.pop()
             self._cursor = len(self.open_line)
@@ -105,7 +128,7 @@ class Text:
             elif kind == "newline":
                 self._newline(len(token[0]) > 1, lines)
             elif kind == "final":
-                self._move(token["final"], token["params"])
+                self._move(token["final"], token["params"], lines)
             elif kind == "control":
                 self._control(token[0])
         if len(self.open_line) > OPEN_LINE_LIMIT:
@@ -139,6 +162,7 @@ class Text:
             lines.append(self.open_line)
             self.open_line = ""
             self._cursor = 0
+            self.drawing = False
         self._wrap_pending = False
 
     def _row_start(self) -> int:
@@ -157,13 +181,27 @@ class Text:
             return
         self._wrap_pending = False
 
-    def _move(self, final: str, params: str) -> None:
-        action = _MOVES.get(final)
-        if action is None or params[:1] in tuple("<=>?"):
+    def _move(self, final: str, params: str, lines: list[str]) -> None:
+        if params[:1] in tuple("<=>?"):
             return
-        number = params.split(";")[0]
+        number, _, column = params.partition(";")
+        if final in "Hf" and number.isdigit() and int(number) > 1:
+            self._go_to_row(column, lines)
+            return
+        action = _MOVES.get(final)
+        if action is None:
+            return
         action(self, min(int(number), OPEN_LINE_LIMIT) if number.isdigit() else None)
         self._cursor = min(max(self._cursor, 0), OPEN_LINE_LIMIT)
+        self._wrap_pending = False
+
+    def _go_to_row(self, column: str, lines: list[str]) -> None:
+        self.drawn += 1
+        self.drawing = True
+        if self.open_line.strip():
+            lines.append(self.open_line.rstrip())
+        self.open_line = ""
+        self._cursor = min(max(int(column) - 1, 0), self.width) if column.isdigit() else 0
         self._wrap_pending = False
 
     def _up(self, count: int | None) -> None:

@@ -24,7 +24,7 @@ _SUITE = "bookworm"
 _CACHE = Path(platformdirs.user_cache_dir("sosagent")) / "vm"
 _PACKAGES = (
     "systemd-sysv,udev,kmod,login,passwd,procps,iproute2,openssh-server,linux-image-cloud-amd64,zstd,"
-    "less,vim-tiny,sudo,zsh,fish,tcsh,mksh,busybox-static"
+    "less,vim-tiny,sudo,zsh,fish,tcsh,mksh,busybox-static,python3,nano,screen,tmux,iputils-ping"
 )
 _TOOLS = {
     "mmdebstrap": "mmdebstrap",

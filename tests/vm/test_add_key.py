@@ -168,12 +168,12 @@ async def test_when_the_line_dies_the_switch_closes_the_shell(vm: Machine) -> No
 
 
 async def test_when_the_line_dies_before_the_switch_silence_closes_the_shell(vm: Machine) -> None:
-    from sosagent.console.login import Login
+    from sosagent.console.login import Entry, Login
     from sosagent.shell.shell import Shell
 
     async with sosagent.connect(vm.target, timeout=60) as console:
-        await Login(console, "root").enter(sosagent.Secret(PASSWORD))
-        await Shell(console, replace=True, dead_man=60).start()
+        await Login(console, Entry()).enter(sosagent.Secret(PASSWORD))
+        await Shell(console, replace=True, keep_modes=False, dead_man=60).start()
     wait_for(lambda: "agetty" in vm.do("ps -t ttyS0 -o args=; true"), 45, "a new getty")
     await at_login(vm)
 

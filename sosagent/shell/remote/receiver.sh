@@ -8,7 +8,7 @@
 # It reads    )TEXT             a portion of a program
 #             ]N CRC LENGTH     run what was collected, if this is the checksum of N and the program
 #             ]Z                put everything back and end
-# It prints   =R                it is up
+# It prints   =R                it is up; the answer to any other line too, so that whoever comes later knows
 #             :TEXT             a program's output, whose other lines come as they are
 #             =N STATUS CRC LENGTH   its end, and the checksum of "N STATUS OUTPUT"
 #             =Z                all is put back
@@ -49,7 +49,8 @@ r=$?
 }
 x=
 printf ':%s\n' "$o"
-echo "=$n $r $(printf %s "$n $r $o"|cksum)"
+echo "=$n $r $(printf %s "$n $r $o"|cksum)";;
+*)echo =R
 esac
 done
 kill $sos_switch

@@ -1,0 +1,219 @@
+"""Finding out what is on a console, with as little typing as will do.
+
+Listen first. On a silent line ^L comes next: shells, pagers and editors draw themselves anew and
+change nothing (a blind ^U and Enter would take text from an editor and move a pager). Where that
+is only echoed, or not even that, ^U erases what cannot be seen, and Enter asks for a prompt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from ..errors import ConsoleOccupied, ConsoleSilent, EndpointLost
+from ..terminal.states import RUNNING, SILENT, STATES, UNKNOWN, Observation, Way
+from .console import Console, Mark
+from .events import Event
+from .watch import QUIET, Watch
+
+__all__ = ["decided", "find_state", "listen", "refuse_typing"]
+
+_LISTEN = 0.05
+_LISTEN_AT_MOST = 2.0
+_REDRAW_SECONDS = 1.0  # a far endpoint's answer may take so long
+_ECHOES = 4
+_ECHO_QUIET = 0.4
+_WAKE_SECONDS = 5.0
+_WAKES = 3
+_WAKES_IN_BOOT = 12
+_BOOT_QUIET = 2.0
+_FLOW_SECONDS = 8.0
+_TYPING_SECONDS = 1.5
+_OURS_SILENT_SECONDS = 27.0  # a collector of ours ends after 25.5 s of silence (shell/start.py)
+
+_EDITOR_INSERT = next(state for state in STATES if state.name == "editor-insert")
+_KEYS = re.compile(rb"[ -~]{1,3}")
+
+
+async def listen(watch: Watch, seconds: float = _LISTEN) -> Observation:
+    """What the line shows by itself: until it has been quiet for `seconds`. Nothing is typed."""
+    await watch.console.quiet(seconds, _LISTEN_AT_MOST)
+    return watch.observe(Mark(0))
+
+
+async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool = False) -> Observation:
+    """Find out what is on the console.
+
+    Args:
+        watch: of a console that was just connected.
+        take_over: go on though somebody seems to be typing there.
+        ours_left: an earlier run of ours was cut: what it left may be silent for a while, and then ends.
+
+    Raises:
+        ConsoleSilent: nothing answers.
+        ConsoleOccupied: somebody types there.
+        ConsoleError: what the endpoint says stands in the way.
+    """
+    console = watch.console
+    console.tell(Event("start", "look at the console"))
+    try:
+        seen = await listen(watch)
+        if seen.state is SILENT and console.bytes_received and await _flows(watch):
+            seen = await _after_flow(watch)
+        if seen.state in (SILENT, UNKNOWN):
+            if seen.state is SILENT:
+                seen = await _redraw(watch)
+            if seen.state is UNKNOWN:
+                seen = await _erase(watch, take_over)
+        if seen.state is SILENT or seen.state.way is Way.WAIT:
+            seen = await _wake(watch, ours_left)
+    except EndpointLost as lost:
+        # Endpoints say why they close just before they do.
+        seen = watch.observe(Mark(0))
+        if seen.state.way in (Way.BUSY, Way.RECONNECT):
+            raise watch.stopped(seen) from None
+        raise lost
+    if seen.state.way in (Way.SUSPEND, Way.LEAVE_INSERT) and not take_over:
+        await refuse_typing(watch)
+    return seen
+
+
+async def _flows(watch: Watch) -> bool:
+    return not await watch.console.quiet(0.5, _LISTEN_AT_MOST)
+
+
+async def _after_flow(watch: Watch) -> Observation:
+    """Lines come by themselves, and no row knows them: a program prints, if it goes on like that."""
+    seen = await watch.settle(_FLOW_SECONDS, mark=watch.console.mark())
+    return Observation(RUNNING) if seen.state is SILENT and await _flows(watch) else seen
+
+
+async def _redraw(watch: Watch) -> Observation:
+    """Let whatever is there draw itself anew. An echo alone tells nothing: SILENT.
+
+    ``^L`` may be the echo of the endpoint's own pty, whose program has not made it raw yet; that
+    would take our ^U for itself, and hand on the Enter alone. So it is tried for a while. getty
+    echoes the character as it is.
+    """
+    console = watch.console
+    raw, mark = await _answer_to_redraw(console)
+    for _ in range(_ECHOES):
+        if raw != b"^L":
+            break
+        await console.send("\x15")
+        await console.quiet(_ECHO_QUIET, _LISTEN_AT_MOST)
+        raw, mark = await _answer_to_redraw(console)
+    if raw in (b"", b"^L", b"\x0c"):
+        return Observation(SILENT)
+    if b"^L" in raw and b"\x1b" in raw:
+        console.state = _EDITOR_INSERT.name
+        return Observation(_EDITOR_INSERT)
+    return await watch.settle(_REDRAW_SECONDS, mark=mark)
+
+
+async def _answer_to_redraw(console: Console) -> tuple[bytes, Mark]:
+    mark = console.mark()
+    await console.send("\x0c")
+    raw = b""
+    data = await console.receive(_REDRAW_SECONDS)
+    while data is not None:
+        raw += data
+        if raw in (b"^L", b"\x0c"):
+            break
+        data = await console.receive(QUIET)
+    return raw, mark
+
+
+async def _erase(watch: Watch, take_over: bool) -> Observation:
+    """Text that no row knows stands on the open line. If ^U makes it a prompt, it was a half-typed command."""
+    console = watch.console
+    if not take_over:
+        await refuse_typing(watch)
+    before = console.open_line
+    await console.send("\x15")
+    await console.quiet(QUIET, _LISTEN_AT_MOST)
+    seen = watch.observe(Mark(console.line_count))
+    prompt = console.open_line.rstrip()
+    if seen.state in (SILENT, UNKNOWN) or not before.startswith(prompt):
+        return Observation(UNKNOWN)
+    console.tell(Event("note", "a half-typed command was erased"))
+    return seen
+
+
+async def _wake(watch: Watch, ours_left: bool) -> Observation:
+    """^U and Enter, until something shows."""
+    console = watch.console
+    wakes, woken = _WAKES, 0
+    seen = watch.observe(Mark(0))
+    while woken < wakes:
+        if seen.state.way is Way.WAIT:
+            wakes = _WAKES_IN_BOOT
+            await _until_quiet(watch, seen)
+        mark = console.mark()
+        # A half-typed command that cannot be seen is erased, not run.
+        await console.send("\x15\r")
+        seen = await watch.settle(_WAKE_SECONDS, mark=mark)
+        if decided(seen) or seen.state is UNKNOWN:
+            return seen
+        if seen.state is SILENT:
+            woken += 1
+            if console.line_count > mark.lines and wakes == _WAKES:
+                return await _echoed_only(watch, mark)
+            if ours_left:
+                seen = await watch.settle(_OURS_SILENT_SECONDS, mark=mark)
+                ours_left = False
+                if seen.state is not SILENT:
+                    return seen
+    if console.line_count == 0 and not console.open_line:
+        raise watch.failed(ConsoleSilent, "the console is connected, but nothing answers on it")
+    raise watch.failed(ConsoleSilent, "the console does not answer Enter with any prompt")
+
+
+async def _echoed_only(watch: Watch, mark: Mark) -> Observation:
+    """Enter was echoed, and no prompt came: a program is at work there, or a login takes its time to refuse."""
+    seen = await watch.settle(_WAKE_SECONDS / 2, mark=mark)
+    if seen.state is not SILENT:
+        return seen
+    watch.console.state = RUNNING.name
+    return Observation(RUNNING)
+
+
+async def _until_quiet(watch: Watch, seen: Observation) -> None:
+    """Let a boot go on until nothing comes for a while, or a prompt does; show its last line."""
+    console = watch.console
+    while True:
+        console.tell(Event("start", f"{seen.state.title}: {(console.tail(1) or ('',))[0]}"))
+        mark = Mark(console.line_count)
+        again = await watch.settle(_BOOT_QUIET, mark=mark)
+        if again.state is SILENT and console.line_count == mark.lines and seen.state.name != "boot-menu":
+            return
+        if decided(again):
+            return
+        seen = again if again.state.way is Way.WAIT else seen
+
+
+async def refuse_typing(watch: Watch) -> None:
+    """Stop if somebody types: single characters come, one by one, that nobody asked for.
+
+    Raises:
+        ConsoleOccupied: so it is.
+    """
+    console = watch.console
+    loop = asyncio.get_running_loop()
+    end, keys = loop.time() + _TYPING_SECONDS, 0
+    while (left := end - loop.time()) > 0:
+        before = console.open_line
+        data = await console.receive(left)
+        if data is not None and _KEYS.fullmatch(data) and console.open_line == before + data.decode("ascii"):
+            keys += 1
+    if keys >= 2:
+        raise watch.failed(
+            ConsoleOccupied,
+            "somebody is typing on the console; nothing was typed between",
+            hint="Ask who is at work there. --take-over goes on all the same.",
+        )
+
+
+def decided(seen: Observation) -> bool:
+    """Whether `seen` is a state of the table that something leads out of, or that is to be told."""
+    return seen.state not in (SILENT, UNKNOWN) and seen.state.way is not Way.WAIT

@@ -1,0 +1,109 @@
+"""Watching a console until its state is known, and the errors that say what was seen."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..errors import (
+    ConsoleError,
+    ConsoleOccupied,
+    ConsoleSilent,
+    ConsoleStateUnknown,
+    EndpointBusy,
+    EndpointReadOnly,
+    LoginRefused,
+)
+from ..terminal.states import SILENT, UNKNOWN, Observation, Way, classify
+from .console import Console, Mark
+
+__all__ = ["QUIET", "Watch"]
+
+#: A prompt counts when the line has been quiet for so long. What is typed there has its echo compared;
+#: a password has none (see login.py).
+QUIET = 0.04
+_BY_HAND = "Bring the console to a login prompt by hand, then run again."
+_UNKNOWN_SECONDS = 1.0  # an unknown prompt gets so long to become a known one
+
+
+class Watch:
+    """Tells what state a console is in.
+
+    Args:
+        console: what is watched. Nothing is ever typed here.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def observe(self, mark: Mark) -> Observation:
+        """The state, by what has come since `mark`."""
+        console = self.console
+        lines, open_line = console.since(mark)
+        drawn = console.drawn_since(mark)
+        seen = classify(lines, open_line, screen=drawn and console.drawing)
+        if drawn and seen.state in (UNKNOWN, SILENT):
+            # It ended its drawing by a newline; a prompt would stand there if it had ended itself.
+            seen = classify(lines, open_line, screen=True)
+        console.state = seen.state.name
+        return seen
+
+    async def settle(
+        self, seconds: float, *, mark: Mark | None = None, until: tuple[Way, ...] = (), at_once: bool = False
+    ) -> Observation:
+        """Wait until a state is recognised and the line is quiet; at the end of `seconds`, what there is.
+
+        Args:
+            seconds: how long at most.
+            mark: what stood there then does not count.
+            until: only these ways count; any but waiting, if empty.
+            at_once: do not wait for quiet; where nothing will be typed.
+        """
+        console = self.console
+        if mark is None:
+            mark = Mark(console.line_count)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        unknown_since: float | None = None
+        while True:
+            data = await console.receive(QUIET)
+            if data is None or at_once:
+                seen = self.observe(mark)
+                known = seen.state not in (UNKNOWN, SILENT) and seen.state.way is not Way.WAIT
+                if known and (not until or seen.state.way in until):
+                    return seen
+                if seen.state is UNKNOWN and not until:
+                    unknown_since = unknown_since or loop.time()
+                    if loop.time() - unknown_since > _UNKNOWN_SECONDS:
+                        return seen
+            else:
+                unknown_since = None
+            if loop.time() > end:
+                return self.observe(mark)
+
+    # -- failing ------------------------------------------------------------------------------
+
+    def failed(self, kind: type[ConsoleError], message: str, hint: str | None = None) -> ConsoleError:
+        """An error of `kind` that shows the console."""
+        return kind(message, state=self.console.state, tail=self.console.tail(), hint=hint)
+
+    def stopped(self, seen: Observation) -> ConsoleError:
+        """The error for a state that nothing leads out of."""
+        state = seen.state
+        self.console.state = state.name
+        if state is UNKNOWN:
+            return self.failed(
+                ConsoleStateUnknown,
+                "the console shows something that sosagent does not know; nothing was typed into it",
+            )
+        if state is SILENT:
+            return self.failed(ConsoleSilent, "the console fell silent")
+        return self.failed(
+            _ERRORS.get(state.way, ConsoleOccupied), f"on the console is {state.title}", hint=state.hint or _BY_HAND
+        )
+
+
+_ERRORS: dict[Way, type[ConsoleError]] = {
+    Way.BUSY: EndpointBusy,
+    Way.RECONNECT: EndpointReadOnly,
+    Way.REFUSED: LoginRefused,
+}

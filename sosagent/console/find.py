@@ -16,13 +16,12 @@ from .console import Console, Mark
 from .events import Event
 from .watch import QUIET, Watch
 
-__all__ = ["decided", "find_state", "listen", "refuse_typing"]
+__all__ = ["decided", "find_state", "listen", "redraw", "refuse_typing"]
 
 _LISTEN = 0.05
 _LISTEN_AT_MOST = 2.0
 _REDRAW_SECONDS = 1.0  # a far endpoint's answer may take so long
-_ECHOES = 4
-_ECHO_QUIET = 0.4
+_ECHO_PAUSES = (0.05, 0.05, 0.1, 0.2, 0.4, 0.8)
 _WAKE_SECONDS = 5.0
 _WAKES = 3
 _WAKES_IN_BOOT = 12
@@ -62,7 +61,7 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
             seen = await _after_flow(watch)
         if seen.state in (SILENT, UNKNOWN):
             if seen.state is SILENT:
-                seen = await _redraw(watch)
+                seen = await redraw(watch)
             if seen.state is UNKNOWN:
                 seen = await _erase(watch, take_over)
         if seen.state is SILENT or seen.state.way is Way.WAIT:
@@ -88,7 +87,7 @@ async def _after_flow(watch: Watch) -> Observation:
     return Observation(RUNNING) if seen.state is SILENT and await _flows(watch) else seen
 
 
-async def _redraw(watch: Watch) -> Observation:
+async def redraw(watch: Watch) -> Observation:
     """Let whatever is there draw itself anew. An echo alone tells nothing: SILENT.
 
     ``^L`` may be the echo of the endpoint's own pty, whose program has not made it raw yet; that
@@ -97,11 +96,11 @@ async def _redraw(watch: Watch) -> Observation:
     """
     console = watch.console
     raw, mark = await _answer_to_redraw(console)
-    for _ in range(_ECHOES):
+    for pause in _ECHO_PAUSES:
         if raw != b"^L":
             break
         await console.send("\x15")
-        await console.quiet(_ECHO_QUIET, _LISTEN_AT_MOST)
+        await console.quiet(pause, _LISTEN_AT_MOST)
         raw, mark = await _answer_to_redraw(console)
     if raw in (b"", b"^L", b"\x0c"):
         return Observation(SILENT)

@@ -30,7 +30,7 @@ from ..secret import Secret
 from ..terminal.states import SILENT, UNKNOWN, Observation, Way
 from .console import Console, Mark
 from .events import Event
-from .find import decided, find_state
+from .find import decided, find_state, redraw
 from .watch import QUIET, Watch
 
 __all__ = ["Entry", "Login"]
@@ -39,7 +39,7 @@ __all__ = ["Entry", "Login"]
 _QUIET_BEFORE_PASSWORD = 0.1
 _WAKE_SECONDS = 5.0
 _LOGIN_SECONDS = 60.0
-_REFUSAL_SECONDS = 3.0
+_REFUSAL_SECONDS = 1.5
 _PROBE_SECONDS = 10.0
 _LOGOUT_SECONDS = 15.0
 _SUSPEND_SECONDS = 3.0
@@ -50,7 +50,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)account (?:has )?expired"), "the account has expired"),
     (re.compile(r"(?i)account.* locked|locked due to"), "the account is locked"),
     (re.compile(r"(?i)maximum number of tries"), "the machine allows no more tries"),
-    (re.compile(r"(?i)not currently available|nologin"), "this account may not log in"),
+    (re.compile(r"(?i)not currently available|currently not available|nologin"), "this account may not log in"),
     (re.compile(r"(?i)timed out"), "the login timed out"),
     (re.compile(r"(?i)not in the sudoers|may not run|not allowed to"), "this user may not become root"),
     (re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the password"),
@@ -339,6 +339,7 @@ class Login:
             return None
         if self.entry.take_over:
             console.tell(Event("note", "somebody's shell is logged out"))
+            self._layers.clear()
             return await self._log_out()
         raise self._failed(
             ConsoleOccupied,
@@ -411,13 +412,16 @@ class Login:
             await console.send("\r")
         if seen.state is SILENT or seen.state.way is Way.WAIT:
             seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
-        if seen.state.name == "password" and not self._refusal(mark):
-            # A message of the day may look like that, and stop there for a moment.
+        while seen.state.way in (Way.LOG_IN, Way.ENTER):
+            # It refuses us, or a message of the day looks like that for a moment.
             before = console.open_line
-            await console.quiet(_REFUSAL_SECONDS, _REFUSAL_SECONDS)
-            seen = watch.observe(mark)
-            if seen.state.name == "password" and console.open_line != before:
-                seen = await watch.settle(_LOGIN_SECONDS, mark=console.mark())
+            if await console.receive(_REFUSAL_SECONDS) is None and console.open_line == before:
+                break
+            seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
+        if seen.state is UNKNOWN:
+            # A pager shows a file's name first.
+            redrawn = await redraw(watch)
+            seen = seen if redrawn.state is SILENT else redrawn
         return seen
 
     async def _probe(self) -> tuple[int | None, str | None, str | None]:

@@ -190,7 +190,7 @@ class Expecter:
 
     def _find_message(self, patterns: Patterns) -> Match | None:
         new = "".join(self._new)
-        overlap = self._old[-1][-_SPAN_OVERLAP:] if patterns.spanning and self._old else ""
+        overlap = self._overlap() if patterns.spanning else ""
         text = overlap + new + self._text.open_line[self._open_used :]
         best: tuple[int, re.Match[str]] | None = None
         for index, pattern in patterns.messages:
@@ -204,6 +204,17 @@ class Expecter:
         before = self._before(text[len(overlap) : match.start()], drop=max(len(overlap) - match.start(), 0))
         self._consume(new, match.end() - len(overlap))
         return Match(index, match[0], before, match.groups())
+
+    def _overlap(self) -> str:
+        """The end of what was searched in vain, where a match may begin that reaches into the new text."""
+        parts: list[str] = []
+        size = 0
+        for text in reversed(self._old):
+            parts.append(text)
+            size += len(text)
+            if size >= _SPAN_OVERLAP:
+                break
+        return "".join(reversed(parts))[-_SPAN_OVERLAP:]
 
     def _consume(self, new: str, end: int) -> None:
         self._old.clear()

@@ -185,7 +185,7 @@ class Text:
         if params[:1] in tuple("<=>?"):
             return
         number, _, column = params.partition(";")
-        if final in "Hf" and number.isdigit() and int(number) > 1:
+        if final in "Hf" and any(part.isdigit() and int(part) > 1 for part in (number, column)):
             self._go_to_row(column, lines)
             return
         action = _MOVES.get(final)

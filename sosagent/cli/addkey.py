@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,24 +12,26 @@ from ..errors import KeyInvalid, SosError, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..printable import printable
 from ..secret import find_password
-from ..target import HostKeyPolicy, parse_target
+from .endpoint import (
+    HostArgument,
+    HostKeyOption,
+    IdentityOption,
+    JsonOption,
+    KnownHostsOption,
+    SshConfigOption,
+    TimeoutOption,
+    VerboseOption,
+    checked_timeout,
+    endpoint,
+)
 from .run import Reported, VersionOption, ask_on_terminal, foreseen, run_job
 from .show import Progress, error_json, result_json, show_error, show_result
 
 __all__ = ["addkey"]
 
-_MOST_SECONDS = 24 * 3600
-
 
 def addkey(
-    host: Annotated[
-        str,
-        typer.Argument(
-            metavar="HOST",
-            help="The console's endpoint: user@host, user@host:port, ssh://user@host:port or a Host of ~/.ssh/config.",
-            show_default=False,
-        ),
-    ],
+    host: HostArgument,
     keyfile: Annotated[
         list[str],
         typer.Argument(metavar="KEYFILE...", help="Public key files; - is standard input.", show_default=False),
@@ -47,26 +49,10 @@ def addkey(
             show_default=False,
         ),
     ] = None,
-    identity: Annotated[
-        list[Path] | None,
-        typer.Option("-i", "--identity", metavar="FILE", help="Private key for the endpoint.", show_default=False),
-    ] = None,
-    ssh_config: Annotated[
-        Path | None,
-        typer.Option("-F", "--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config.", show_default=False),
-    ] = None,
-    known_hosts: Annotated[
-        Path | None,
-        typer.Option("--known-hosts", metavar="FILE", help="The only file of trusted host keys.", show_default=False),
-    ] = None,
-    host_key: Annotated[
-        str,
-        typer.Option(
-            "--host-key",
-            metavar="strict|accept-new",
-            help="What to do with an endpoint whose host key is not known. A changed one is always refused.",
-        ),
-    ] = "strict",
+    identity: IdentityOption = None,
+    ssh_config: SshConfigOption = None,
+    known_hosts: KnownHostsOption = None,
+    host_key: HostKeyOption = "strict",
     password_file: Annotated[
         Path | None,
         typer.Option(
@@ -85,7 +71,25 @@ def addkey(
             show_default=False,
         ),
     ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For the whole job.")] = 120.0,
+    become: Annotated[
+        str | None,
+        typer.Option(
+            "--become",
+            metavar="sudo|su",
+            help="How NAME becomes root, where the job needs that.",
+            show_default=False,
+        ),
+    ] = None,
+    become_password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--become-password-file",
+            metavar="FILE",
+            help="What sudo or su ask for; the login's password by default.",
+            show_default=False,
+        ),
+    ] = None,
+    timeout: TimeoutOption = 120.0,
     expect_host: Annotated[
         str | None,
         typer.Option(
@@ -98,7 +102,17 @@ def addkey(
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Say what would be appended and where; change nothing.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Discard what somebody left on the console, and log their shell out."),
+    ] = False,
+    remount: Annotated[
+        bool, typer.Option("--remount", help="Make a read-only root writable for the job, and put it back.")
+    ] = False,
+    continue_boot: Annotated[
+        bool, typer.Option("--continue-boot", help="End a maintenance shell afterwards, so that the boot goes on.")
+    ] = False,
+    json: JsonOption = False,
     transcript: Annotated[
         Path | None,
         typer.Option(
@@ -109,7 +123,7 @@ def addkey(
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="More progress; a traceback on a bug.")] = False,
+    verbose: VerboseOption = False,
     version: VersionOption = False,
 ) -> None:
     """Add SSH public keys to a machine through its serial console.
@@ -122,21 +136,16 @@ def addkey(
     progress = Progress(quiet=quiet, verbose=verbose)
     try:
         with foreseen(verbose):
-            if not 0 < timeout <= _MOST_SECONDS:
-                raise UsageError(f"--timeout must be between 0 and {_MOST_SECONDS} seconds")
-            target = parse_target(
-                host,
-                identities=tuple(identity or ()),
-                ssh_config=ssh_config,
-                known_hosts=known_hosts,
-                host_key=_policy(host_key),
-            )
+            target = endpoint(host, identity, ssh_config, known_hosts, host_key)
+            checked_timeout(timeout)
+            way = _become(become)
             keys += _read_keys(keyfile)
             password = find_password(
                 file=password_file,
                 command=password_command,
                 prompt=f"{printable(login)}'s password on the machine: ",
             )
+            become_password = None if become_password_file is None else find_password(file=become_password_file)
             from ..jobs.add_key import add_key
 
             result = run_job(
@@ -146,7 +155,12 @@ def addkey(
                     password=password,
                     login=login,
                     user=user,
+                    become=way,
+                    become_password=become_password,
                     expect_host=expect_host,
+                    take_over=take_over,
+                    remount=remount,
+                    continue_boot=continue_boot,
                     dry_run=dry_run,
                     timeout=timeout,
                     transcript=transcript,
@@ -168,11 +182,10 @@ def addkey(
         show_result(result)
 
 
-def _policy(text: str) -> HostKeyPolicy:
-    for policy in get_args(HostKeyPolicy):
-        if text == policy:
-            return policy  # type: ignore[no-any-return]
-    raise UsageError(f"--host-key is strict or accept-new, not {printable(text, 60)!r}")
+def _become(text: str | None) -> Literal["sudo", "su"] | None:
+    if text in (None, "sudo", "su"):
+        return text  # type: ignore[return-value]
+    raise UsageError(f"--become is sudo or su, not {printable(text or '', 60)!r}")
 
 
 def _read_keys(names: list[str]) -> list[PublicKey]:

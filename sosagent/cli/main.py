@@ -12,6 +12,7 @@ from .addkey import addkey
 from .lab import lab
 from .run import Reported, VersionOption
 from .show import error_json
+from .state import screen, state
 
 __all__ = ["addkey_main", "main"]
 
@@ -29,6 +30,8 @@ def main() -> None:
     )
     app.callback()(_options)
     app.command("addkey")(addkey)
+    app.command("state")(state)
+    app.command("screen")(screen)
     app.command("lab")(lab)
     _run(app)
 

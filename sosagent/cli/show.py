@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from ..console.events import Event
     from ..jobs.add_key import AddKeyResult
+    from ..jobs.state import ConsoleState
     from ..keys import PublicKey
 
-__all__ = ["Progress", "error_json", "result_json", "show_error", "show_result"]
+__all__ = ["Progress", "error_json", "result_json", "show_error", "show_result", "state_error_json", "state_json"]
 
 
 class Progress:
@@ -162,15 +163,31 @@ def error_json(error: SosError, *, host: str, user: str, keys: list[PublicKey]) 
             "bytes_sent": None,
             "bytes_received": None,
             "exchanges": None,
-            "error": {
-                "code": error.code,
-                "message": error.message,
-                "state": error.state or None,
-                "hint": error.hint,
-                "tail": list(error.tail),
-            },
+            "error": _error(error),
         }
     )
+
+
+def state_json(seen: ConsoleState) -> str:
+    """The one object of ``sosagent state --json``."""
+    fields = ("host", "name", "title", "would", "hint", "hostname")
+    return _dump({name: getattr(seen, name) for name in fields} | {"tail": list(seen.tail), "error": None})
+
+
+def state_error_json(error: SosError, host: str) -> str:
+    """The same where no state was seen."""
+    fields = dict.fromkeys(("name", "title", "would", "hint", "hostname"))
+    return _dump({"host": host} | fields | {"tail": list(error.tail), "error": _error(error)})
+
+
+def _error(error: SosError) -> dict[str, object]:
+    return {
+        "code": error.code,
+        "message": error.message,
+        "state": error.state or None,
+        "hint": error.hint,
+        "tail": list(error.tail),
+    }
 
 
 def _key(key: PublicKey) -> dict[str, str]:

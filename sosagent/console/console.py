@@ -22,7 +22,7 @@ __all__ = ["Console", "Mark"]
 
 _TAIL_LINES = 12
 _ECHO_SECONDS = 2.0
-_RAW_LIMIT = 64 * 1024
+_RAW_LIMIT = 64 * 1024  # of what came since typing began, and of what is kept for a picture of the screen
 #: Terminal widths at which an echo is read; 80 is what shells take for a serial tty without a size.
 _WIDTHS = (80, 999, *range(40, 260))
 
@@ -58,6 +58,7 @@ class Console:
         state: the console's state as last recognised.
         bytes_sent, bytes_received, exchanges: what went over the line so far; an exchange is a
             write that ends in Enter, whose answer is waited for.
+        output: the last 64 KiB that came, as a terminal would get them; without what hid a secret.
         line_count: how many lines have been finished so far; a mark for `lines_since`.
     """
 
@@ -74,6 +75,7 @@ class Console:
         self.bytes_received = 0
         self.exchanges = 0
         self.line_count = 0
+        self.output = bytearray()
         self._transcript = transcript
         self._on_event = on_event
         self._text = Expecter()
@@ -128,7 +130,7 @@ class Console:
 
     @property
     def drawing(self) -> bool:
-        """Whether the cursor is still where a program has sent it: no newline has come since."""
+        """Whether the cursor is still where a program has sent it: nothing was written since."""
         return self._text.drawing
 
     def tail(self, count: int = _TAIL_LINES) -> tuple[str, ...]:
@@ -181,6 +183,9 @@ class Console:
             self._typed += data
         if self._transcript is not None:
             self._transcript.output(data)
+        self.output += data
+        if len(self.output) > 2 * _RAW_LIMIT:
+            del self.output[:-_RAW_LIMIT]
         lines = self._text.feed(data)
         self.line_count += len(lines)
         self._lines.extend(lines)

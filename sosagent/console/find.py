@@ -11,12 +11,12 @@ import asyncio
 import re
 
 from ..errors import ConsoleOccupied, ConsoleSilent, EndpointLost
-from ..terminal.states import RUNNING, SILENT, STATES, UNKNOWN, Observation, Way
+from ..terminal.states import READING, RUNNING, SILENT, STATES, UNKNOWN, Observation, Way
 from .console import Console, Mark
 from .events import Event
 from .watch import QUIET, Watch
 
-__all__ = ["decided", "find_state", "listen", "redraw", "refuse_typing"]
+__all__ = ["decided", "find_state", "listen", "redraw", "refuse_typing", "wake"]
 
 _LISTEN = 0.05
 _LISTEN_AT_MOST = 2.0
@@ -28,6 +28,7 @@ _WAKES_IN_BOOT = 12
 _BOOT_QUIET = 2.0
 _FLOW_SECONDS = 8.0
 _TYPING_SECONDS = 1.5
+_KEY_SECONDS = 0.06
 _OURS_SILENT_SECONDS = 27.0  # a collector of ours ends after 25.5 s of silence (shell/start.py)
 
 _EDITOR_INSERT = next(state for state in STATES if state.name == "editor-insert")
@@ -65,7 +66,7 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
             if seen.state is UNKNOWN:
                 seen = await _erase(watch, take_over)
         if seen.state is SILENT or seen.state.way is Way.WAIT:
-            seen = await _wake(watch, ours_left)
+            seen = await wake(watch, ours_left)
     except EndpointLost as lost:
         # Endpoints say why they close just before they do.
         seen = watch.observe(Mark(0))
@@ -88,11 +89,11 @@ async def _after_flow(watch: Watch) -> Observation:
 
 
 async def redraw(watch: Watch) -> Observation:
-    """Let whatever is there draw itself anew. An echo alone tells nothing: SILENT.
+    """Let whatever is there draw itself anew. SILENT if nothing does.
 
-    ``^L`` may be the echo of the endpoint's own pty, whose program has not made it raw yet; that
-    would take our ^U for itself, and hand on the Enter alone. So it is tried for a while. getty
-    echoes the character as it is.
+    ``^L`` is the echo of a tty whose reader takes whole lines. It may be the endpoint's own pty,
+    whose program has not made it raw yet; that would take our ^U for itself, and hand on the Enter
+    alone. So it is tried for a while. getty echoes the character as it is.
     """
     console = watch.console
     raw, mark = await _answer_to_redraw(console)
@@ -102,7 +103,11 @@ async def redraw(watch: Watch) -> Observation:
         await console.send("\x15")
         await console.quiet(pause, _LISTEN_AT_MOST)
         raw, mark = await _answer_to_redraw(console)
-    if raw in (b"", b"^L", b"\x0c"):
+    if raw == b"^L":
+        # Nobody can see what it asks; an Enter might answer that.
+        console.state = READING.name
+        return Observation(READING)
+    if raw in (b"", b"\x0c"):
         return Observation(SILENT)
     if b"^L" in raw and b"\x1b" in raw:
         console.state = _EDITOR_INSERT.name
@@ -139,7 +144,7 @@ async def _erase(watch: Watch, take_over: bool) -> Observation:
     return seen
 
 
-async def _wake(watch: Watch, ours_left: bool) -> Observation:
+async def wake(watch: Watch, ours_left: bool = False) -> Observation:
     """^U and Enter, until something shows."""
     console = watch.console
     wakes, woken = _WAKES, 0
@@ -199,12 +204,15 @@ async def refuse_typing(watch: Watch) -> None:
     """
     console = watch.console
     loop = asyncio.get_running_loop()
-    end, keys = loop.time() + _TYPING_SECONDS, 0
+    last = loop.time()
+    end, keys = last + _TYPING_SECONDS, 0
     while (left := end - loop.time()) > 0:
         before = console.open_line
         data = await console.receive(left)
-        if data is not None and _KEYS.fullmatch(data) and console.open_line == before + data.decode("ascii"):
-            keys += 1
+        pause, last = loop.time() - last, loop.time()
+        # A machine's own output may come in small pieces too, but not at a person's pace.
+        if data is not None and pause > _KEY_SECONDS and _KEYS.fullmatch(data):
+            keys += console.open_line == before + data.decode("ascii")
     if keys >= 2:
         raise watch.failed(
             ConsoleOccupied,

@@ -22,15 +22,17 @@ from ..errors import (
     ConsoleOccupied,
     ConsoleStateUnknown,
     DeadlineExceeded,
+    EditRefused,
     LoginRefused,
     WrongMachine,
 )
 from ..printable import printable
 from ..secret import Secret
-from ..terminal.states import SILENT, UNKNOWN, Observation, Way
+from ..terminal.states import READING, RUNNING, SILENT, STATES, UNKNOWN, Observation, Way, classify
 from .console import Console, Mark
 from .events import Event
-from .find import decided, find_state, redraw
+from .find import decided, find_state, redraw, wake
+from .left import OpenLogin
 from .watch import QUIET, Watch
 
 __all__ = ["Entry", "Login"]
@@ -56,6 +58,8 @@ _REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the password"),
 )  # fmt: skip
 _STOPPED = re.compile(r"(?i)\b(?:stopped|suspended)\b")
+_SHELL, _MULTIPLEXER = (next(state for state in STATES if state.name == name) for name in ("shell", "multiplexer"))
+_ROOTS = ("/root", "/sysroot")  # where initramfs-tools and dracut mount it
 _PASSWORD_PROMPTS = ("password", "sudo-password")
 
 
@@ -70,6 +74,7 @@ class Entry:
         become_password: what that asks for; the login's by default.
         take_over: discard what somebody left on the console, and log their shell out.
         continue_boot: leave a maintenance shell by its end, so that the boot goes on.
+        remount: in an initramfs, make a root that is mounted read-only writable meanwhile.
     """
 
     login: str = "root"
@@ -78,6 +83,7 @@ class Entry:
     become_password: Secret | None = None
     take_over: bool = False
     continue_boot: bool = False
+    remount: bool = False
 
 
 class _Stage(enum.IntEnum):
@@ -95,6 +101,7 @@ class _Layer(enum.Enum):
     RESUME = "a program that is suspended"
     INSERT = "its insert mode, which was left"
     MAINTENANCE = "a maintenance shell"
+    INITRAMFS = "an initramfs, whose mounts were changed"
     BECOME = "root's shell, over a user's that was found"
 
 
@@ -104,23 +111,26 @@ class Login:
     Args:
         console: its only user until `leave` has ended.
         entry: how to get in.
-        ours_left: an earlier run of ours, which was cut, may have left a shell.
 
     Attributes:
         found: the state that was found at the start; None before `enter`.
         root: whether the shell is root's, as far as a probe told or the name says.
+        chroot: where the machine's own root is mounted, in an initramfs; else empty.
+        record: what tells the next run that a login of ours was left open.
     """
 
-    def __init__(self, console: Console, entry: Entry, *, ours_left: bool = False) -> None:
+    def __init__(self, console: Console, entry: Entry) -> None:
         self.console = console
         self.entry = entry
         self.found: Observation | None = None
         self.root = entry.login == "root"
         self._watch = Watch(console)
-        self._ours_left = ours_left
+        self.record = OpenLogin(console.transport.name)
         self._stage = _Stage.OUTSIDE
         self._layers: list[_Layer] = []
         self._becoming = False
+        self.chroot = ""
+        self._put_back: list[str] = []  # commands, for an initramfs
         self._prompt = ""  # of the shell that was found, to see it again
 
     @property
@@ -146,9 +156,11 @@ class Login:
                 cancelled, call `leave`.
         """
         seen: Observation | None = await find_state(
-            self._watch, take_over=self.entry.take_over, ours_left=self._ours_left
+            self._watch, take_over=self.entry.take_over, ours_left=self.record.seconds() is not None
         )
         assert seen is not None
+        if seen.state.way in (Way.LOG_IN, Way.END_OURS):
+            self.record.forget()
         self.found = seen
         self.console.tell(Event("done", f"state found: {seen.state.title}"))
         steps: dict[Way, Callable[[Observation, Secret], Awaitable[Observation | None]]] = {
@@ -186,6 +198,7 @@ class Login:
         seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
         if seen.state.name == "password":
             self._stage = _Stage.TRIED
+            self.record.remember()
             sent = await self._answer(password, mark)
             if sent is None:
                 self._stage = _Stage.NAMED
@@ -202,6 +215,7 @@ class Login:
         if seen.state.way is Way.PROBE or (seen.state is UNKNOWN and self._stage is _Stage.TRIED):
             # That it is a shell is proved by the start line's answer, which no other program gives.
             self._stage = _Stage.INSIDE
+            self.record.remember()
             console.tell(Event("done", f"logged in as {printable(self.entry.login)}"))
         elif seen.state.name in ("password", "password-expired"):
             raise self._refused(mark)
@@ -263,13 +277,8 @@ class Login:
         seen = await self._watch.settle(_WAKE_SECONDS, mark=mark)
         if seen.state.way is Way.INTERRUPT:
             # There are prompts that look like PS2.
-            return await self._shell_with_odd_prompt()
+            return Observation(_SHELL)
         return seen
-
-    async def _shell_with_odd_prompt(self) -> Observation:
-        from ..terminal.states import STATES
-
-        return Observation(next(state for state in STATES if state.name == "shell"))
 
     async def _suspend(self, seen: Observation, _password: Secret) -> Observation:
         """Send a program to the background; what comes back to the front at the end."""
@@ -287,8 +296,20 @@ class Login:
         if after.state.way in (Way.PROBE, Way.INTERRUPT) or _STOPPED.search("\n".join(console.since(mark)[0])):
             self._layers.append(_Layer.RESUME)
         if after.state.way in (Way.PROBE, Way.INTERRUPT):
+            self.found = Observation(RUNNING) if seen.state is READING else self.found
             console.tell(Event("detail", f"suspended {seen.state.title}"))
-            return await self._shell_with_odd_prompt()
+            return Observation(_SHELL)
+        if seen.state is READING:
+            # A plain shell has no use for ^Z, and has thrown away what was typed half.
+            self.found = await wake(self._watch)
+            if self.found.state is not RUNNING:
+                return self.found
+            seen = self.found
+        console.state = seen.state.name
+        if classify([], console.open_line).state.way is Way.PROBE:
+            # A shell's prompt on a screen that something else draws, and ^Z went to that shell.
+            self.found = Observation(_MULTIPLEXER)
+            return self.found
         if self.entry.take_over:
             console.tell(Event("note", f"{seen.state.title} does not let itself be suspended, and is ended"))
             return await self._interrupt(seen, _password)
@@ -317,7 +338,7 @@ class Login:
             mark = console.mark()
             await console.send(keys)
             after = await self._watch.settle(_SUSPEND_SECONDS, mark=mark)
-            if decided(after) and after.state is not seen.state and after.state.way is not Way.STOP:
+            if after.state.way in (Way.PROBE, Way.LOG_IN):
                 return after
         return await find_state(self._watch, take_over=True)
 
@@ -329,10 +350,11 @@ class Login:
         uid, name, hostname = await self._probe()
         if hostname is not None:
             self._check_host(hostname)
-        if uid == 0:
+        if uid == 0 or (uid is None and _seen.state.name == "initramfs"):
+            # An initramfs may have no `id`; there is nobody but root.
             self.root = True
-            if self.entry.continue_boot and self.found is not None and self.found.state.name == "initramfs":
-                self._layers.append(_Layer.MAINTENANCE)
+            if _seen.state.name == "initramfs":
+                await self._open_root()
             return None
         if self.entry.become is not None and name == self.entry.login:
             await self._become(password)
@@ -347,6 +369,30 @@ class Login:
             "it stays as it is",
             hint="Log it out by hand, or with --take-over.",
         )
+
+    async def _open_root(self) -> None:
+        """In an initramfs: find the machine's own root, and make it ready for a shell in it."""
+        files = [f"{root}/{name}" for root in _ROOTS for name in ("etc/passwd", "dev/null")]
+        lines = await self._ask(f"ls -1d {' '.join(files)};grep -E ' ({'|'.join(_ROOTS)}) ' /proc/mounts")
+        root = next((root for root in _ROOTS if f"{root}/etc/passwd" in lines), None)
+        if root is None:
+            raise self._failed(
+                EditRefused,
+                "the machine is in its initramfs, and its root file system is not mounted",
+                hint="Mount it by hand (such as: mount /dev/vda1 /root), then run again. What kept it from being "
+                "mounted stands above that prompt.",
+            )
+        self.chroot = root
+        mounts = [line.split() for line in lines]
+        read_only = any(len(words) > 3 and words[1] == root and "ro" in words[3].split(",") for words in mounts)
+        self._layers.append(_Layer.INITRAMFS)
+        if read_only and self.entry.remount:
+            self._put_back.append(f"mount -o remount,ro {root}")
+            await self._ask(f"mount -o remount,rw {root}")
+            self.console.tell(Event("note", "the root file system is writable for the job, and put back after it"))
+        if f"{root}/dev/null" not in lines:
+            self._put_back.append(f"umount {root}/dev")
+            await self._ask(f"mount -o bind /dev {root}/dev")
 
     # -- becoming root ------------------------------------------------------------------------
 
@@ -425,12 +471,16 @@ class Login:
         return seen
 
     async def _probe(self) -> tuple[int | None, str | None, str | None]:
-        """Ask what only a shell answers: whose it is and, if that matters, where. Its answer differs from its echo."""
+        """Ask what only a shell answers: whose it is and, if that matters, where."""
+        where = self.entry.expect_host is not None
+        return _read_probe(await self._ask("id -u;id -un" + (";uname -n" if where else "")), with_host=where)
+
+    async def _ask(self, command: str) -> list[str]:
+        """Run a short command at a shell's prompt; what it prints. The answer's mark differs from its echo."""
         console = self.console
         prompt = console.open_line
         nonce = secrets.token_hex(2)
-        where = "uname -n;" if self.entry.expect_host is not None else ""
-        await console.type_line(f" id -u;id -un;{where}echo S\\OS{nonce}")
+        await console.type_line(f" {command};echo S\\OS{nonce}")
         console.skip()
         await console.send("\r")
         try:
@@ -441,7 +491,7 @@ class Login:
                 raise
             raise self._failed(ConsoleStateUnknown, "what looks like a prompt did not answer as a shell does") from None
         await self._wait_for_same_prompt(prompt)
-        return _read_probe(found.before, with_host=bool(where))
+        return [line.strip() for line in found.before.split("\n")[:-1]]
 
     async def _wait_for_same_prompt(self, prompt: str) -> None:
         loop = asyncio.get_running_loop()
@@ -525,6 +575,7 @@ class Login:
                 hint="Look whether a shell is left open there.",
             )
         self._stage = _Stage.OUTSIDE
+        self.record.forget()
 
     async def _see_login(self) -> Observation:
         return await self._watch.settle(_LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
@@ -575,17 +626,25 @@ class Login:
         if layer is _Layer.BECOME and not ended:
             await console.send("\x15exit\r")
             await self.wait_for_prompt()
+        elif layer is _Layer.INITRAMFS:
+            for command in reversed(self._put_back):
+                await self._ask(command)
+            if self.entry.continue_boot:
+                await self._continue_boot()
         elif layer is _Layer.MAINTENANCE:
             if self.entry.continue_boot:
-                await console.send("exit\r")
-                await console.quiet(QUIET, 1.0)
-                console.tell(Event("note", "the maintenance shell is ended, and the boot goes on"))
+                await self._continue_boot()
             else:
                 console.tell(Event("note", "the maintenance shell stays open: its end would continue the boot"))
         elif layer is _Layer.RESUME:
             await self._resume()
         elif layer is _Layer.INSERT:
             await console.send("gi")
+
+    async def _continue_boot(self) -> None:
+        await self.console.send("exit\r")
+        await self.console.quiet(QUIET, 1.0)
+        self.console.tell(Event("note", "that shell is ended, and the boot goes on"))
 
     async def _resume(self) -> None:
         """Bring the suspended program back to the front, and see that the shell let it."""
@@ -620,9 +679,8 @@ class Login:
         return self._failed(LoginRefused, said or "the machine did not log us in and went back to its login prompt")
 
 
-def _read_probe(text: str, *, with_host: bool) -> tuple[int | None, str | None, str | None]:
+def _read_probe(answers: list[str], *, with_host: bool) -> tuple[int | None, str | None, str | None]:
     """The uid, the name and the host that a probe's answer tells."""
-    answers = [line.strip() for line in text.split("\n")[:-1]]
     hostname = answers.pop() if with_host and answers else None
     name = answers.pop() if answers else None
     uid = answers.pop() if answers else ""

@@ -42,7 +42,7 @@ class Watch:
         drawn = console.drawn_since(mark)
         seen = classify(lines, open_line, screen=drawn and console.drawing)
         if drawn and seen.state in (UNKNOWN, SILENT):
-            # It ended its drawing by a newline; a prompt would stand there if it had ended itself.
+            # It wrote last, and did not put the cursor; a prompt would stand there if it had ended.
             seen = classify(lines, open_line, screen=True)
         console.state = seen.state.name
         return seen

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,13 +14,14 @@ from ..console.connect import connect
 from ..console.console import Console
 from ..console.events import Event, EventSink
 from ..console.login import Entry, Login
-from ..errors import EndpointLost, SosError, UsageError
+from ..errors import EndpointLost, EndpointReadOnly, SosError, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..secret import Secret
 from ..shell.session import RootShell, root_shell
 from ..target import Target, parse_target
 from ..transports import Transport
 from .append import Appended, KeyOutcome, append_keys, check_user
+from .root import writable_root
 
 __all__ = ["AddKeyResult", "add_key"]
 
@@ -26,6 +29,7 @@ Ask = Callable[[str, str, bool], Awaitable[str | None]]
 
 _SLOW_BAUD = 9600
 _LOG_OUT_SECONDS = 60.0
+_READ_ONLY_SECONDS = 10.0
 _PAYLOAD_WITHOUT_MORE_TIME = 4000  # bytes
 
 
@@ -79,6 +83,7 @@ async def add_key(
     expect_host: str | None = None,
     take_over: bool = False,
     continue_boot: bool = False,
+    remount: bool = False,
     dry_run: bool = False,
     timeout: float = 120.0,
     transcript: Path | None = None,
@@ -99,6 +104,7 @@ async def add_key(
             is typed.
         take_over: end or discard what somebody left on the console and stands in the way.
         continue_boot: leave a maintenance shell by its end, so that the boot goes on.
+        remount: make a root file system that is mounted read-only writable for the job, and put it back.
         dry_run: look, and change nothing.
         timeout: seconds for the whole job; a large payload adds to it, which an event tells.
         transcript: a file for a recording in asciicast v2, without secrets.
@@ -125,6 +131,7 @@ async def add_key(
         None if become_password is None else _secret(become_password),
         take_over,
         continue_boot,
+        remount,
     )
     user = check_user(user or login)
     tell = on_event or (lambda _event: None)
@@ -136,26 +143,38 @@ async def add_key(
                 f"{len(listed)} keys take long on a slow line: the time limit is {timeout + more:.0f} s",
             )
         )
-    try:
-        async with (
-            connect(target, timeout=timeout + more, transcript=transcript, on_event=on_event, ask=ask) as console,
-            root_shell(console, _secret(password), entry=entry) as session,
-        ):
-            done = await append_keys(
-                session.shell,
-                listed,
-                user=user,
-                own=user == ("root" if session.root else login),
-                logged_in=session.ours and become is None,
-                dry_run=dry_run,
-            )
-
-    except EndpointLost as error:
-        if error.shell_open and isinstance(target, Target):
-            error.add_note(await _log_out_again(target, entry, on_event, ask))
-        raise
-    host = target.name if isinstance(target, Transport) else str(target)
-    return _result(done, console, session, host, user, time.monotonic() - started)
+    timeout += more
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    while True:
+        left = deadline - loop.time()
+        try:
+            async with (
+                connect(target, timeout=left, transcript=transcript, on_event=on_event, ask=ask) as console,
+                root_shell(console, _secret(password), entry=entry) as session,
+                writable_root(session.shell) if remount else nullcontext(),
+            ):
+                done = await append_keys(
+                    session.shell,
+                    listed,
+                    user=user,
+                    own=user == ("root" if session.root else login),
+                    logged_in=session.ours and become is None,
+                    dry_run=dry_run,
+                )
+        except EndpointReadOnly:
+            # It stays so until somebody connects anew.
+            if isinstance(target, Transport) or deadline - loop.time() < 2 * _READ_ONLY_SECONDS:
+                raise
+            tell(Event("note", f"the endpoint is read-only still; trying again in {_READ_ONLY_SECONDS:.0f} s"))
+            await asyncio.sleep(_READ_ONLY_SECONDS)
+            continue
+        except EndpointLost as error:
+            if error.shell_open and isinstance(target, Target):
+                error.add_note(await _log_out_again(target, entry, on_event, ask))
+            raise
+        host = target.name if isinstance(target, Transport) else str(target)
+        return _result(done, console, session, host, user, time.monotonic() - started)
 
 
 async def _log_out_again(target: Target, entry: Entry, on_event: EventSink | None, ask: Ask | None) -> str:

@@ -36,6 +36,7 @@ _PLAINLY_RIGHT = f'"$z{variables("odd", "elsewhere")}" = "${{{variables("was")[1
 _FORM = r"%s\n"  # what printf makes of a key
 #: Options that leave no shell behind a key.
 _BLOCKING = ("command=", "cert-authority", "principals=", "expiry-time=")
+_CAUSE = re.compile(r"(?i)read-only|no space|full|denied|permitted|quota|not a directory")
 _SAFE_PATH = re.compile(r"/[\w./@%+,-]*", re.ASCII)
 _SAFE_USER = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 
@@ -339,13 +340,19 @@ async def _take_back(shell: Shell, work: _Work, keys: Sequence[PublicKey], looke
 
 
 def _cannot(path: str, complaints: Sequence[str]) -> EditRefused:
-    reason = next((line for line in complaints if not line.startswith("ls:")), "")
+    told = [line for line in complaints if not line.startswith("ls:") and "/proc/" not in line]
+    reason = next((line for line in told if _CAUSE.search(line)), told[0] if told else "")
     reason = printable(re.sub(r"^\S+: (?:\d+: |line \d+: )*", "", reason), 160)
     return EditRefused(
         f"the machine cannot write to {printable(path)}: {reason or 'it does not say why'}",
         state="our shell",
         tail=complaints,
-        hint="Every key that was there is still there. Mend the cause on the console, then run again.",
+        hint="Every key that was there is still there. "
+        + (
+            "--remount makes the file system writable for the job, and puts it back."
+            if "read-only" in reason.lower()
+            else "Mend the cause on the console, then run again."
+        ),
     )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from ..console.console import Console
 from ..console.events import Event
 from ..console.login import Entry, Login
-from ..errors import ConsoleError, EndpointLost
+from ..errors import ConsoleError, EndpointLost, MachineRestarted
 from ..secret import Secret
+from .programs import program
 from .shell import Shell
 
 __all__ = ["RootShell", "root_shell"]
@@ -66,6 +67,7 @@ async def root_shell(
     Raises:
         ConsoleError: no shell, and why.
     """
+    replaced = False
     way = Login(console, entry or Entry())
     shell: Shell | None = None
     session: RootShell | None = None
@@ -74,16 +76,31 @@ async def root_shell(
         await way.enter(password)
         if dead_man is None:
             dead_man = int(console.time_left() or 600.0) + _MARGIN_SECONDS
-        shell = Shell(console, replace=way.replaceable, keep_modes=not way.ours, dead_man=dead_man)
+        replaced = way.replaceable
+        shell = Shell(console, replace=replaced, keep_modes=not way.ours, dead_man=dead_man, root=way.chroot)
         await shell.start()
         console.tell(Event("done", "shell ready"))
+        if not way.ours:
+            await _adopt_ours(way, shell)
         session = RootShell(shell, way.found.state.name if way.found else "", way.ours, way.root)
         yield session
     except BaseException as error:
         failure = error
         raise
     finally:
-        await _finish(_leave(console, way, shell, session, failure))
+        await _finish(_leave(console, way, shell, session, failure, replaced))
+
+
+async def _adopt_ours(way: Login, shell: Shell) -> None:
+    """Tell a shell that a cut run of ours left from somebody else's, by its age."""
+    if way.record.seconds() is None:
+        return
+    words = (await shell.run(program("age"))).output.split()
+    if len(words) == 2 and all(word.isdigit() for word in words) and way.record.is_it(int(words[0]) - int(words[1])):
+        way.adopt()
+        shell.console.tell(Event("note", "this shell was left open by a run that was cut; it will be logged out"))
+    else:
+        way.record.forget()
 
 
 async def _leave(
@@ -92,19 +109,23 @@ async def _leave(
     shell: Shell | None,
     session: RootShell | None,
     failure: BaseException | None,
+    replaced: bool,
 ) -> None:
     """Undo what was done, within a time of its own."""
+    if isinstance(failure, MachineRestarted):
+        way.record.forget()
+        return
     if isinstance(failure, EndpointLost):
         # Once the start line was entered, silence or the dead-man's switch ends the shell.
         failure.shell_open = way.may_be_inside and not (shell is not None and shell.started)
         return
     console.set_deadline(_LEAVE_SECONDS)
     try:
-        ended = shell is not None and shell.started
+        ended = replaced and shell is not None and shell.started
         if shell is not None:
             console.tell(Event("start", "log out" if way.ours else "leave the shell"))
             await shell.close()
-            if not way.ours:
+            if not replaced:
                 await way.wait_for_prompt()
         await way.leave(ended=ended)
     except ConsoleError as error:

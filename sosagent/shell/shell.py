@@ -13,10 +13,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..console.console import Console
+from ..console.console import Console, Mark
 from ..console.events import Event
-from ..errors import ConsoleStateUnknown, DeadlineExceeded, NotVerified
+from ..errors import ConsoleStateUnknown, DeadlineExceeded, MachineRestarted, NotVerified
 from ..terminal.expect import Pattern
+from ..terminal.states import Way, classify
 from .frame import CHECK, END, Ended, Reply, ReplyReader, Up, portions, request
 from .programs import Expanded, program
 from .start import MODES_FOUND, MODES_SANE, PLAIN_SHELL, Start, start_line
@@ -27,6 +28,11 @@ _TRIES = 5
 _REPLY_SECONDS = 5.0
 _LEAVE_SECONDS = 10.0
 _QUIET = 0.04
+
+#: What only a machine prints that goes down or comes up.
+_RESTARTED = re.compile(
+    r"reboot: |Linux version \d|Kernel panic - not syncing|systemd-shutdown|^\[ *(?:OK|FAILED) *\] |GNU GRUB +version"
+)
 
 _E = TypeVar("_E", Up, Ended, Reply)
 
@@ -56,6 +62,7 @@ class Shell:
         console: at a shell's prompt.
         replace: exec over the shell at whose prompt we are, which is ours.
         keep_modes: put the tty's modes back as they were found; else the next getty sets them.
+        root: run in a chroot there; empty for where the shell is.
         dead_man: after so many seconds the machine closes the shell by itself.
         patience: so many seconds one program may run.
 
@@ -65,11 +72,20 @@ class Shell:
     Cancelling `run` leaves the program to its watchdog; `close` is always right to call.
     """
 
-    def __init__(self, console: Console, *, replace: bool, keep_modes: bool, dead_man: int, patience: int = 60) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        replace: bool,
+        keep_modes: bool,
+        dead_man: int,
+        patience: int = 60,
+        root: str = "",
+    ) -> None:
         self.console = console
         modes = MODES_FOUND if keep_modes else MODES_SANE
         receiver = program("receiver", modes=Expanded(modes), seconds=str(dead_man), patience=str(patience))
-        self._start: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=replace, modes=modes)
+        self._start: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=replace, modes=modes, root=root)
         #: The same over a plain shell of ours, should the one that is there not take it.
         self._again: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=True, modes=modes)
         self._replace = replace
@@ -145,6 +161,7 @@ class Shell:
         """
         number, self._idle = self._count, False
         framed = request(number, text)
+        mark = self.console.mark()
         if self._up:
             await self.console.send(framed)
         else:
@@ -160,6 +177,7 @@ class Shell:
         while damaged < _TRIES and loop.time() < until:
             reply = await self._next(Reply, _REPLY_SECONDS)
             if reply is None:
+                self._refuse_restarted(mark)
                 # Still at work, or the request or the reply was lost: ask where it stands.
                 await self.console.send("\r]\r")
                 continue
@@ -233,6 +251,19 @@ class Shell:
             if data is None:
                 return None
             self._events.extend(self._reader.feed(data))
+
+    def _refuse_restarted(self, mark: Mark) -> None:
+        """Stop where the machine is no longer the one that we logged in to: nothing may be typed there."""
+        lines, open_line = self.console.since(mark)
+        seen = classify(lines, open_line)
+        gone = seen.state.way in (Way.LOG_IN, Way.MAINTAIN, Way.PRESS) or any(map(_RESTARTED.search, lines))
+        if gone:
+            self.console.state = seen.state.name
+            raise MachineRestarted(
+                f"the machine went away in mid-job; on the console is {seen.state.title}",
+                state=seen.state.name,
+                tail=self.console.tail(),
+            )
 
     def _not_started(self) -> ConsoleStateUnknown:
         return ConsoleStateUnknown(

@@ -45,7 +45,7 @@ class Start:
     receiver: str
 
 
-def start_line(receiver: str, nonce: str, *, replace: bool, modes: str) -> Start:
+def start_line(receiver: str, nonce: str, *, replace: bool, modes: str, root: str = "") -> Start:
     """Make the start line for `receiver`. An empty line makes it check what it has collected.
 
     Args:
@@ -54,10 +54,13 @@ def start_line(receiver: str, nonce: str, *, replace: bool, modes: str) -> Start
         replace: exec over a login shell of ours, so that leaving is logging out; else run as a
             child, and the shell beneath stays.
         modes: what stty needs to put the tty back: `MODES_SANE`, or `MODES_FOUND` to save them first.
+        root: start it in a chroot there (from an initramfs, whose own shell may have no cksum).
     """
     if not receiver.isascii() or not receiver.isprintable():
         raise ValueError("the receiver holds what cannot be typed")
     shell = 'env -i HOME="$HOME" /bin/sh -c'
+    if root:
+        shell = f"chroot {root} {shell}"
     begin = "HISTFILE= exec " if replace else " "
     save = "t=`stty -g`;" if modes == MODES_FOUND else ""
     line = (

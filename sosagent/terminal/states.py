@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["RUNNING", "SILENT", "STATES", "UNKNOWN", "Observation", "State", "Way", "classify"]
+__all__ = ["READING", "RUNNING", "SILENT", "STATES", "UNKNOWN", "Observation", "State", "Way", "classify"]
 
 _MESSAGE_LINES = 6  # a message counts while it is among the last lines
 _SCREEN_LINES = 60  # and on a screen that a program has drawn, wherever it stands
@@ -206,6 +206,7 @@ STATES: tuple[State, ...] = (
 _DRAWN = tuple(state for state in STATES if state.name in ("vim-swap", "question", "pager", "repl"))
 #: What no text tells: it is concluded from what comes of our keys (console/find.py).
 SILENT = State("silent", "nothing comes from the machine", Way.STOP)
+READING = State("reading", "something that reads lines: a command, a question or a plain shell", Way.SUSPEND)
 RUNNING = State("running", "a program that runs", Way.SUSPEND)
 UNKNOWN = State("unknown", "something that no row of the table knows", Way.STOP)
 

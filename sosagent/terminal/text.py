@@ -52,7 +52,7 @@ class Text:
     Attributes:
         drawn: how often the cursor was sent to another row of the screen, as programs do that fill
             it; what stood on the open line then counts as a line.
-        drawing: whether it is there still: no newline has come since.
+        drawing: whether it is there still: nothing was written since.
 
     The open line is held to its last 64 KiB.
     """
@@ -66,6 +66,7 @@ class Text:
         """Go on as if just `open_line` stood there; where drawing for another width was misread."""
         self.open_line = open_line
         self.drawing = False
+        self._row = 0  # the screen's, as far as it was told; any number where it was not
         self._cursor = len(open_line)
         self._wrap_pending = False
         self._held = b""  # a carriage return whose newline may still come
@@ -95,15 +96,16 @@ class Text:
                 text = text.replace("\r\n", "\n")
                 if "\r" in text:
                     return self._feed_slowly(data)
+            self.drawing = self.drawing and not text
             if "\n" not in text:
                 self.open_line += text
                 if len(self.open_line) > OPEN_LINE_LIMIT:
                     self.open_line = self.open_line[-OPEN_LINE_LIMIT // 2 :]
                 self._cursor = len(self.open_line)
                 return []
-            self.drawing = False
             lines = (self.open_line + text).split("\n")
             self.open_line = lines.pop()
+            self._row += len(lines)
             self._cursor = len(self.open_line)
             return lines
         return self._feed_slowly(data)
@@ -144,6 +146,7 @@ class Text:
         return lines
 
     def _write(self, run: str) -> None:
+        self.drawing = False
         line, at = self.open_line, self._cursor
         if at > len(line):
             line += " " * (at - len(line))
@@ -163,6 +166,7 @@ class Text:
             self.open_line = ""
             self._cursor = 0
             self.drawing = False
+            self._row += 1
         self._wrap_pending = False
 
     def _row_start(self) -> int:
@@ -186,7 +190,7 @@ class Text:
             return
         number, _, column = params.partition(";")
         if final in "Hf" and any(part.isdigit() and int(part) > 1 for part in (number, column)):
-            self._go_to_row(column, lines)
+            self._go_to(int(number) if number.isdigit() else 1, column, lines)
             return
         action = _MOVES.get(final)
         if action is None:
@@ -195,14 +199,16 @@ class Text:
         self._cursor = min(max(self._cursor, 0), OPEN_LINE_LIMIT)
         self._wrap_pending = False
 
-    def _go_to_row(self, column: str, lines: list[str]) -> None:
+    def _go_to(self, row: int, column: str, lines: list[str]) -> None:
         self.drawn += 1
-        self.drawing = True
-        if self.open_line.strip():
-            lines.append(self.open_line.rstrip())
-        self.open_line = ""
+        if row != self._row:
+            if self.open_line.strip():
+                lines.append(self.open_line.rstrip())
+            self.open_line = ""
+        self._row = row
         self._cursor = min(max(int(column) - 1, 0), self.width) if column.isdigit() else 0
         self._wrap_pending = False
+        self.drawing = True
 
     def _up(self, count: int | None) -> None:
         while (count := 1 if count is None else count) > 0 and self._cursor >= self.width:
@@ -252,6 +258,7 @@ class Text:
 
     def _home(self, _count: int | None) -> None:
         self._cursor = 0
+        self._row = 1
 
 
 #: What the final character of a CSI sequence does to the line (ECMA-48 8.3); others only vanish.

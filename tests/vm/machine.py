@@ -66,6 +66,11 @@ class Machine:
             f"{_user()}@127.0.0.1:{self.console_port}",
         ]  # fmt: skip
 
+    def power_on(self) -> None:
+        """Let a machine run that waits to be continued."""
+        with _Monitor(self.folder / "qmp") as monitor:
+            monitor.run("cont")
+
     def do(self, command: str) -> str:
         """Run `command` as root over the machine's network, for the tests' own errands."""
         done = self.ssh(self.admin, command)
@@ -105,8 +110,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def machine() -> Iterator[Machine]:
-    """A machine that has booted to its login prompt, restored from a saved state if there is one."""
+def machine(boot: str | None = None) -> Iterator[Machine]:
+    """A machine that has booted to its login prompt, restored from a saved state if there is one.
+
+    Args:
+        boot: start it instead, with these words on the kernel's command line; it waits to be continued
+            until `Machine.power_on` is called.
+    """
     made = build()
     folder = Path(tempfile.mkdtemp(prefix="sosagent-vm-"))
     folder.chmod(0o700)
@@ -115,10 +125,11 @@ def machine() -> Iterator[Machine]:
         booted, state = _booted(made)
         ssh_port = free_port()
         _overlay(booted, folder / "disk.qcow2")
-        processes.append(_qemu(made, folder, ssh_port, state))
-        with _Monitor(folder / "qmp") as monitor:
-            wait_for(lambda: monitor.status() == "paused", 60, "the saved state")
-            monitor.run("cont")
+        processes.append(_qemu(made, folder, ssh_port, state, boot))
+        if boot is None:
+            with _Monitor(folder / "qmp") as monitor:
+                wait_for(lambda: monitor.status() == "paused", 60, "the saved state")
+                monitor.run("cont")
         console_port = free_port()
         identity, known_hosts, server = _endpoint(folder, console_port)
         processes.append(server)
@@ -136,19 +147,23 @@ def _overlay(base: Path, path: Path) -> None:
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(base), str(path)], check=True)
 
 
-def _qemu(made: Image, folder: Path, ssh_port: int, state: Path | None) -> subprocess.Popen[bytes]:
+def _qemu(
+    made: Image, folder: Path, ssh_port: int, state: Path | None, boot: str | None = None
+) -> subprocess.Popen[bytes]:
     command = [
         "qemu-system-x86_64", *_HARDWARE, "-accel", _accelerator(),
         "-display", "none", "-nodefaults", "-no-user-config",
         "-kernel", str(made.kernel), "-initrd", str(made.initrd),
-        "-append", "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 mitigations=off",
+        "-append", f"root=/dev/vda console=ttyS0 net.ifnames=0 mitigations=off {boot or 'rw quiet'}",
         "-drive", f"file={folder / 'disk.qcow2'},if=virtio,format=qcow2",
         "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{ssh_port}-:22", "-device", "virtio-net-pci,netdev=n",
         "-device", "virtio-rng-pci",
         "-chardev", f"socket,id=s,path={folder / 'serial'},server=on,wait=off", "-serial", "chardev:s",
         "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
     ]  # fmt: skip
-    if state is not None:
+    if boot is not None:
+        command += ["-S"]
+    elif state is not None:
         command += ["-incoming", f"exec:zstd -dcq {state}"]
     with (folder / "qemu.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -12,6 +12,9 @@ import pytest
 
 import sosagent
 from sosagent.console import Console
+from sosagent.console.login import Entry, Login
+from sosagent.shell.session import root_shell
+from sosagent.shell.shell import Shell
 from sosagent.transports import Transport
 
 from ..conftest import new_key
@@ -292,3 +295,145 @@ async def test_a_message_of_the_day_in_a_pager(vm: Machine) -> None:
     vm.do("echo 'less /etc/ssh/sshd_config' > /root/.bash_profile")
     done = await add(vm)
     assert (done.status, done.logged_out) == ("added", True)
+
+
+# -- programs that stand in the way -----------------------------------------------------------
+
+IN_THE_WAY = {
+    "nano": (("nano /tmp/f\r", "text"), "nano"),
+    "tmux": (("tmux\r",), "multiplexer"),
+    "a question": (("apt-get purge nano\r",), "running"),
+    "deaf to ^Z": (("(trap '' TSTP; sleep 99)\r",), "running"),
+}
+
+
+@pytest.mark.parametrize("name", IN_THE_WAY)
+async def test_what_cannot_be_suspended_is_left_or_taken_over(name: str, vm: Machine) -> None:
+    typed, state = IN_THE_WAY[name]
+    await leave_there(vm, "root", *typed)
+    before = tty_processes(vm)
+    if name != "a question":
+        with pytest.raises(sosagent.ConsoleOccupied) as caught:
+            await add(vm)
+        assert (caught.value.state, caught.value.exit_code) == (state, 4)
+        assert "--take-over" in caught.value.hint
+        assert tty_processes(vm) == before
+    done = await add(vm, take_over=name != "a question")
+    assert (done.status, done.logged_out) == ("added", True)
+    assert vm.do("dpkg -s nano | grep -c '^Status: install ok installed'") == "1\n"
+
+
+# -- a run of ours that was cut -----------------------------------------------------------------
+
+
+async def test_a_receiver_that_a_cut_run_left_is_ended(vm: Machine) -> None:
+    async with sosagent.connect(vm.target, timeout=60) as console:
+        async with root_shell(console, sosagent.Secret(PASSWORD), dead_man=300) as session:
+            await session.shell.run("true")
+            await console.transport.aclose()
+    notes: list[str] = []
+    done = await add(vm, on_event=lambda event: notes.append(event.text))
+    assert (done.status, done.state_found, done.logged_out) == ("added", "receiver", True)
+    assert any("was cut" in note for note in notes)
+    assert vm.do("pgrep -c sleep || true").strip() == "0"
+
+
+async def test_a_shell_that_a_cut_run_left_is_closed(vm: Machine) -> None:
+    """Cut before the start line was entered: the next run knows by the shell's age that it is ours."""
+    async with sosagent.connect(vm.target, timeout=60) as console:
+        await Login(console, Entry()).enter(sosagent.Secret(PASSWORD))
+    notes: list[str] = []
+    done = await add(vm, password="not needed", on_event=lambda event: notes.append(event.text))
+    assert (done.status, done.state_found, done.logged_out) == ("added", "shell", True)
+    assert any("was cut" in note for note in notes)
+    wait_for(lambda: "agetty" in tty_processes(vm), 10, "a new getty")
+    # Somebody else's is left open.
+    await leave_there(vm, "root", "mark=kept\r")
+    await add(vm)
+    await see(vm, "echo $mark\r", "\nkept\n")
+
+
+async def test_a_collector_that_a_cut_run_left_ends_by_itself(vm: Machine) -> None:
+    async with sosagent.connect(vm.target, timeout=60) as console:
+        await Login(console, Entry()).enter(sosagent.Secret(PASSWORD))
+        await Shell(console, replace=True, keep_modes=False, dead_man=60).start()
+    done = await add(vm)
+    assert (done.status, done.logged_out) == ("added", True)
+
+
+# -- not yet, or no longer, a login ---------------------------------------------------------------
+
+
+async def test_a_machine_that_boots_is_waited_for() -> None:
+    with machine(boot="rw") as vm:
+        shown: list[str] = []
+        vm.power_on()
+        done = await add(vm, on_event=lambda event: shown.append(event.text), timeout=180)
+        assert (done.status, done.logged_out) == ("added", True)
+        assert any(text.startswith("a machine that boots: ") for text in shown)
+
+
+async def test_a_machine_that_reboots_in_mid_job(vm: Machine) -> None:
+    async with sosagent.connect(vm.target, timeout=120) as console:
+        with pytest.raises(sosagent.MachineRestarted) as caught:
+            async with root_shell(console, sosagent.Secret(PASSWORD)) as session:
+                await session.shell.run("true")
+                await session.shell.run("systemctl reboot; sleep 60")
+        assert "run again" in caught.value.hint
+
+
+async def test_emergency_mode_with_a_root_that_is_read_only() -> None:
+    with machine(boot="ro quiet systemd.unit=emergency.target") as vm:
+        vm.power_on()
+        with pytest.raises(sosagent.LoginRefused):
+            await add(vm, password="not this", timeout=180)
+        key = new_key()
+        with pytest.raises(sosagent.EditRefused, match=r"(?i)read-only") as caught:
+            await sosagent.add_key(vm.target, key, password=PASSWORD)
+        assert "--remount" in caught.value.hint
+        # The shell that the last run left at its prompt is found, and used again.
+        done = await sosagent.add_key(vm.target, key, password=PASSWORD, remount=True)
+        assert (done.status, done.logged_out) == ("added", True)
+        await see(vm, "grep -c . .ssh/authorized_keys; grep ' / ' /proc/mounts\r", "ext4 ro")
+        done = await sosagent.add_key(vm.target, key, password=PASSWORD)
+        assert done.status == "present"
+
+
+async def test_emergency_mode_from_its_prompt_and_on_with_the_boot() -> None:
+    with machine(boot="rw quiet systemd.unit=emergency.target") as vm:
+        vm.power_on()
+        done = await add(vm, timeout=180, continue_boot=True)
+        assert (done.status, done.state_found) == ("added", "maintenance")
+        done = await add(vm, timeout=180)
+        assert (done.status, done.state_found, done.logged_out) == ("added", "login", True)
+
+
+@pytest.mark.parametrize("stage", ["premount", "bottom"])
+async def test_in_an_initramfs(stage: str) -> None:
+    with machine(boot=f"ro quiet break={stage}") as vm:
+        vm.power_on()
+        key = new_key()
+        if stage == "premount":
+            with pytest.raises(sosagent.EditRefused, match="not mounted"):
+                await sosagent.add_key(vm.target, key, password=PASSWORD, timeout=180)
+        else:
+            with pytest.raises(sosagent.EditRefused, match=r"(?i)read-only"):
+                await sosagent.add_key(vm.target, key, password=PASSWORD, timeout=180)
+            done = await sosagent.add_key(vm.target, key, password=PASSWORD, remount=True)
+            assert (done.status, done.state_found, done.logged_out) == ("added", "initramfs", True)
+            assert done.file == "/root/.ssh/authorized_keys"
+        async with at_the_machine(vm) as console:
+            await console.send("\r")
+            await console.expect(r"\(initramfs\) $", 10)
+
+
+async def test_root_is_locked_in_emergency_mode(vm: Machine) -> None:
+    vm.do("passwd -l root")
+    vm.ssh(vm.admin, "systemctl --no-block emergency")
+    async with at_the_machine(vm) as console:
+        await console.expect("root account is locked", 60)
+        await console.quiet(2, 10)
+        await console.send("\r")  # so that it says so to whoever comes next
+    with pytest.raises(sosagent.ConsoleError) as caught:
+        await add(vm)
+    assert caught.value.exit_code in (4, 5)

@@ -1,0 +1,95 @@
+"""What all commands that connect to a console say of its endpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from ..errors import UsageError
+from ..printable import printable
+from ..target import HostKeyPolicy, Target, parse_target
+
+__all__ = [
+    "HostArgument",
+    "HostKeyOption",
+    "IdentityOption",
+    "JsonOption",
+    "KnownHostsOption",
+    "PokeOption",
+    "SshConfigOption",
+    "TimeoutOption",
+    "VerboseOption",
+    "checked_timeout",
+    "endpoint",
+]
+
+_MOST_SECONDS = 24 * 3600
+
+HostArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="HOST",
+        help="The console's endpoint: user@host, user@host:port, ssh://user@host:port or a Host of ~/.ssh/config.",
+        show_default=False,
+    ),
+]
+IdentityOption = Annotated[
+    list[Path] | None,
+    typer.Option("-i", "--identity", metavar="FILE", help="Private key for the endpoint.", show_default=False),
+]
+SshConfigOption = Annotated[
+    Path | None,
+    typer.Option("-F", "--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config.", show_default=False),
+]
+KnownHostsOption = Annotated[
+    Path | None,
+    typer.Option("--known-hosts", metavar="FILE", help="The only file of trusted host keys.", show_default=False),
+]
+HostKeyOption = Annotated[
+    str,
+    typer.Option(
+        "--host-key",
+        metavar="strict|accept-new",
+        help="What to do with an endpoint whose host key is not known. A changed one is always refused.",
+    ),
+]
+TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For the whole job.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+PokeOption = Annotated[
+    bool,
+    typer.Option("--poke", help="Type what a job would (^L, then ^U and Enter) where the line shows nothing."),
+]
+VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="More progress; a traceback on a bug.")]
+
+
+def endpoint(
+    host: str, identity: list[Path] | None, ssh_config: Path | None, known_hosts: Path | None, host_key: str
+) -> Target:
+    """The target that HOST and the options name.
+
+    Raises:
+        UsageError: they name none.
+    """
+    for policy in get_args(HostKeyPolicy):
+        if host_key == policy:
+            return parse_target(
+                host,
+                identities=tuple(identity or ()),
+                ssh_config=ssh_config,
+                known_hosts=known_hosts,
+                host_key=policy,
+            )
+    raise UsageError(f"--host-key is strict or accept-new, not {printable(host_key, 60)!r}")
+
+
+def checked_timeout(seconds: float) -> float:
+    """Give `seconds` back if a job may take so long.
+
+    Raises:
+        UsageError: it may not.
+    """
+    if not 0 < seconds <= _MOST_SECONDS:
+        raise UsageError(f"--timeout must be between 0 and {_MOST_SECONDS} seconds")
+    return seconds

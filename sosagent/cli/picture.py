@@ -1,0 +1,122 @@
+"""The console's screen as text, SVG or PNG: pyte is the terminal, rich and Pillow draw it."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+import pyte
+
+from ..errors import UsageError
+from ..printable import clean
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+__all__ = ["Picture"]
+
+_CELL = 2  # pixels of the picture for one of the font's
+_INK, _PAPER = (197, 200, 198), (41, 41, 41)
+#: rich names its font from the network; a picture for a ticket must not ask there.
+_FONT_FACE = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)
+
+
+class Picture:
+    """What a terminal would show.
+
+    Args:
+        output: the console's bytes.
+        columns, rows: of the terminal.
+        title: stands above the picture.
+    """
+
+    def __init__(self, output: bytes, columns: int, rows: int, title: str) -> None:
+        self._title = title
+        self._screen = pyte.Screen(columns, rows)
+        stream = pyte.ByteStream(self._screen)
+        # C0 and C1 beyond what a terminal needs, and bidi controls, have no business in a picture.
+        stream.feed(output)
+
+    def text(self) -> str:
+        """The screen as lines, without what is empty below."""
+        return "\n".join(clean(line).rstrip() for line in self._screen.display).rstrip("\n")
+
+    def svg(self) -> bytes:
+        """The screen as SVG, with its colours. It asks nothing of the network."""
+        from rich._export_format import CONSOLE_SVG_FORMAT
+        from rich.console import Console
+
+        console = Console(
+            record=True, width=self._screen.columns, file=io.StringIO(), color_system="truecolor", legacy_windows=False,
+            force_terminal=True, highlight=False, markup=False, emoji=False,
+        )  # fmt: skip
+        for row in range(self._screen.lines):
+            console.print(self._row(row), no_wrap=True, overflow="crop", crop=True)
+        svg = console.export_svg(title=self._title, code_format=_FONT_FACE.sub("", CONSOLE_SVG_FORMAT))
+        return svg.encode("utf-8")
+
+    def png(self) -> bytes:
+        """The screen as PNG, in a plain font of fixed width.
+
+        Raises:
+            UsageError: Pillow is not installed.
+        """
+        try:
+            from PIL import Image, ImageDraw, ImageFont
+        except ImportError:
+            raise UsageError(
+                "--png needs Pillow, which is not installed", hint="pip install 'sosagent[png]', or use --svg."
+            ) from None
+        font = ImageFont.load_default_imagefont()
+        width, height = 6, 11
+        image = Image.new("RGB", (self._screen.columns * width + 8, self._screen.lines * height + 8), _PAPER)
+        draw = ImageDraw.Draw(image)
+        for row in range(self._screen.lines):
+            for column in range(self._screen.columns):
+                cell = self._screen.buffer[row][column]
+                ink, paper = _colours(cell)
+                at = (4 + column * width, 4 + row * height)
+                if paper != _PAPER:
+                    draw.rectangle((*at, at[0] + width - 1, at[1] + height - 1), fill=paper)
+                # The font is Latin-1's.
+                character = cell.data if cell.data.isprintable() and ord(cell.data[:1] or " ") < 256 else "?"
+                if character != " ":
+                    draw.text(at, character, fill=ink, font=font)
+        image = image.resize((image.width * _CELL, image.height * _CELL), Image.Resampling.NEAREST)
+        written = io.BytesIO()
+        image.save(written, "PNG")
+        return written.getvalue()
+
+    def _row(self, row: int) -> Text:
+        from rich.style import Style
+        from rich.text import Text
+
+        text = Text()
+        for column in range(self._screen.columns):
+            cell = self._screen.buffer[row][column]
+            ink, paper = _colours(cell)
+            style = Style(
+                color="#{:02x}{:02x}{:02x}".format(*ink), bgcolor="#{:02x}{:02x}{:02x}".format(*paper), bold=cell.bold
+            )
+            text.append(clean(cell.data) or (" " if cell.data else ""), style)
+        return text
+
+
+def _colours(cell: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    ink, paper = _colour(cell.fg, _INK), _colour(cell.bg, _PAPER)
+    return (paper, ink) if cell.reverse else (ink, paper)
+
+
+_NAMED = {
+    "black": (0, 0, 0), "red": (204, 85, 90), "green": (152, 168, 75), "brown": (208, 179, 68), "blue": (96, 138, 177),
+    "magenta": (152, 114, 159), "cyan": (104, 160, 179), "white": (197, 200, 198),
+}  # fmt: skip
+
+
+def _colour(name: str, default: tuple[int, int, int]) -> tuple[int, int, int]:
+    if name in _NAMED:
+        return _NAMED[name]
+    if re.fullmatch(r"[0-9a-fA-F]{6}", name):
+        return int(name[:2], 16), int(name[2:4], 16), int(name[4:], 16)
+    return default

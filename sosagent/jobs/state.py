@@ -1,0 +1,91 @@
+"""What is on a console: the state that it is in, and the screen that a terminal would show. Never logs in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..console.connect import connect
+from ..console.events import EventSink
+from ..console.find import find_state, listen
+from ..console.watch import Watch
+from ..errors import ConsoleOccupied, ConsoleSilent
+from ..target import Target
+from ..terminal.states import SILENT, UNKNOWN, Observation
+from ..transports import Transport
+
+__all__ = ["ConsoleState", "console_state"]
+
+
+@dataclass(frozen=True)
+class ConsoleState:
+    """What was seen.
+
+    Fields:
+        host: the endpoint.
+        name: the state's, from `terminal.states`.
+        title: the same in words.
+        would: what a job would do about it.
+        hint: what the user does, where a job would stop.
+        hostname: the machine's name, where the prompt shows it.
+        tail: the console's last lines, made printable.
+        output: the last bytes that came, for a picture of the screen.
+    """
+
+    host: str
+    name: str
+    title: str
+    would: str
+    hint: str
+    hostname: str | None
+    tail: tuple[str, ...]
+    output: bytes
+
+
+async def console_state(
+    target: str | Target | Transport,
+    *,
+    poke: bool = False,
+    seconds: float = 2.0,
+    timeout: float = 60.0,
+    transcript: Path | None = None,
+    on_event: EventSink | None = None,
+    ask: Callable[[str, str, bool], Awaitable[str | None]] | None = None,
+) -> ConsoleState:
+    """Look at a console.
+
+    Args:
+        target: HOST as on the command line, a `Target`, or a connected transport.
+        poke: type what a job would where the line shows nothing: ^L, then ^U and Enter. Else nothing is typed.
+        seconds: how long the line must be quiet before it is named.
+        timeout: seconds for all of it.
+        transcript: a file for a recording in asciicast v2.
+        on_event: is told of progress.
+        ask: asks the user what the endpoint wants to know; see `connect`.
+
+    Raises:
+        ConsoleError: no connection, or the time was up.
+    """
+    async with connect(target, timeout=timeout, transcript=transcript, on_event=on_event, ask=ask) as console:
+        watch = Watch(console)
+        hint = ""
+        try:
+            seen = await find_state(watch) if poke else await listen(watch, seconds)
+        except ConsoleSilent as error:
+            seen, hint = Observation(SILENT), error.hint
+        except ConsoleOccupied as error:
+            seen, hint = Observation(UNKNOWN), f"{error.message}. {error.hint}"
+        state = seen.state
+        if state is SILENT and not poke:
+            hint = "Nothing came by itself; --poke asks for a prompt, as a job would."
+        return ConsoleState(
+            host=target.name if isinstance(target, Transport) else str(target),
+            name=state.name,
+            title=state.title,
+            would=state.way.value,
+            hint=hint or state.hint,
+            hostname=seen.hostname,
+            tail=console.tail(),
+            output=bytes(console.output),
+        )

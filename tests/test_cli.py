@@ -23,9 +23,11 @@ COMMAND = str(Path(sys.executable).with_name("sos-addkey"))
 PASSWORD = "wrong-p4ssword"
 
 
-async def run(*arguments: object, stdin: bytes | None = None, **env: str) -> tuple[int, str, str]:
+async def run(
+    *arguments: object, stdin: bytes | None = None, command: str = COMMAND, **env: str
+) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        COMMAND, *map(str, arguments),
+        command, *map(str, arguments),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **env},
     )  # fmt: skip
@@ -180,12 +182,40 @@ def test_on_a_terminal_it_asks_without_echo_and_shows_steps(keyfile: Path, tmp_p
             assert lab.wait(10) == 0
 
 
+async def test_a_console_is_looked_at(arguments: list[str], lab: Lab, tmp_path: Path) -> None:
+    sosagent_command = str(Path(sys.executable).with_name("sosagent"))
+    file = arguments.index("--password-file")
+    call = arguments[:file] + arguments[file + 2 :]
+    status, out, err = await run("state", *call, "--quiet-for", "0.2", command=sosagent_command)
+    assert (status, err) == (0, "")
+    assert out.startswith("silent: nothing comes from the machine\n")
+    assert "SOS Session Ready" in out
+    status, out, err = await run("state", *call, "--poke", "--json", command=sosagent_command)
+    seen = json.loads(out)
+    assert (status, seen["name"], seen["hostname"], seen["error"]) == (0, "login", "lab", None)
+    assert set(seen) == {"host", "name", "title", "would", "hint", "hostname", "tail", "error"}
+    svg, png = tmp_path / "a.svg", tmp_path / "a.png"
+    status, out, err = await run("screen", *call, "--poke", "--svg", svg, "--png", png, command=sosagent_command)
+    assert (status, out, err) == (0, "", "")
+    assert "login:" in svg.read_text()
+    assert png.read_bytes().startswith(b"\x89PNG")
+    status, out, _ = await run("screen", *call, "--poke", "--size", "40x10", command=sosagent_command)
+    assert out.rstrip().endswith("lab login:")
+    for bad in (["--size", "x"], ["--svg", "/no/such/folder/x"], ["--host-key", "maybe"], ["--timeout", "0"]):
+        status, out, err = await run("screen", *call, *bad, "--quiet-for", "0.1", command=sosagent_command)
+        assert (status, out) == (2, ""), bad
+        assert err.startswith("sosagent: ")
+    status, out, err = await run("state", "-F", call[1], "--json", "127.0.0.1:1", command=sosagent_command)
+    assert (status, json.loads(out)["error"]["code"]) == (3, "endpoint-unreachable")
+
+
 async def test_help_version_and_completion() -> None:
     status, out, _ = await run("--help")
     assert status == 0
     for option in ("--login", "--user", "--identity", "--ssh-config", "--known-hosts", "--host-key", "--password-file",
                    "--password-command", "--timeout", "--expect-host", "--dry-run", "--json", "--transcript",
-                   "--install-completion"):  # fmt: skip
+                   "--install-completion", "--become", "--become-password-file", "--take-over", "--remount",
+                   "--continue-boot"):  # fmt: skip
         assert option in out
     assert (await run("--version"))[1] == f"sosagent {sosagent.__version__}\n"
 

@@ -15,6 +15,8 @@ import sosagent
 from sosagent.console import Console
 from sosagent.console.transcript import Transcript
 from sosagent.printable import is_clean
+from sosagent.terminal.states import STATES, classify
+from sosagent.terminal.text import Text
 from sosagent.transports.memory import MemoryTransport, memory_pair
 
 from .conftest import new_key
@@ -120,7 +122,7 @@ async def test_a_line_that_comes_back_otherwise_gets_no_enter(damage: Callable[[
 
 async def test_a_prompt_that_times_out_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     """`Password:` is followed by a login prompt before the line was quiet long enough."""
-    monkeypatch.setattr("sosagent.console.login._QUIET_BEFORE_PASSWORD", 2.0)
+    monkeypatch.setattr("sosagent.console.talk._QUIET_BEFORE_PASSWORD", 2.0)
     script = Script(lambda typed: b"")
 
     async def machine() -> None:
@@ -259,34 +261,61 @@ async def test_ten_megabytes_without_a_newline() -> None:
     assert sum(map(len, console.tail())) < 10_000
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+#: What every row of the table shows, and the dialogue around a login.
+SCREENS = [
+    *(state.example.replace("\n", "\r\n").encode() for state in STATES),
+    b"\r\nvm login: ", b"Password: ", b"\r\nPassword: ", b"# ", b"$ ", b"Login incorrect\r\n", b"root",
+    b"root\r\nPassword: ", b"^L", b"\x0c", b"\x1b[1m^L", b"\x1b[H\x1b[J# ", b"\x1b[5;5H~\x1b[1;7H", b"=R\r\n",
+    b"=Z\r\n",
+    b"[1]+  Stopped\r\n# ",
+]  # fmt: skip
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(
-        st.one_of(
-            st.binary(max_size=40),
-            st.sampled_from(
-                [b"\r\nvm login: ", b"Password: ", b"# ", b"$ ", b"Login incorrect\r\n", b"racadm>>", b"> ", b"root"]
-            ),
-        ),
-        max_size=6,
-    )
+    st.lists(st.one_of(st.binary(max_size=40), st.sampled_from(SCREENS)), max_size=8),
+    st.integers(1, 40),
+    st.booleans(),
 )
-async def test_whatever_the_console_prints_it_ends_and_no_secret_goes_astray(screens: list[bytes]) -> None:
-    """The password is sent only to a password prompt that came after our own name."""
-    left, shown = list(screens), b""
-    sent_to: list[bytes] = []
+async def test_whatever_the_console_prints_it_ends_and_no_secret_goes_astray(
+    screens: list[bytes], size: int, take_over: bool
+) -> None:
+    """The password is sent only to a password prompt that came after our own name, or to one for maintenance."""
+    left, shown = list(screens), Text()
+    asked: list[tuple[str, bytes]] = []
 
     def answer(typed: bytes) -> bytes:
-        nonlocal shown
-        if PASSWORD.encode() in typed and not sent_to:
-            assert b"root\r" in typed
-            sent_to.append(shown)
+        if PASSWORD.encode() in typed and not asked:
+            asked.append((shown.open_line, typed))
         out = left.pop(0) if left else b""
-        shown = (shown + out)[-200:]
+        for start in range(0, len(out), size):
+            shown.feed(out[start : start + size])
         return out
 
     script = Script(answer)
     with pytest.raises(sosagent.SosError):
-        await script.add(timeout=0.6)
-    assert all(screen.rstrip().endswith(b"assword:") for screen in sent_to)
+        await script.add(timeout=0.6, take_over=take_over)
+    for prompt, typed in asked:
+        name = classify([], prompt).state.name
+        assert name == "maintenance" or (name == "password" and b"root\r" in typed), (prompt, typed)
     await script.near.aclose()
+
+
+RECORDINGS = Path(__file__).parent / "recordings"
+
+
+@pytest.mark.parametrize("recording", sorted(RECORDINGS.iterdir()), ids=lambda path: path.stem)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=20))
+def test_a_recorded_console_reads_the_same_in_any_portions(recording: Path, sizes: list[int]) -> None:
+    data = recording.read_bytes()
+    whole, parts = Text(), Text()
+    lines, in_parts, at, turn = whole.feed(data), list[str](), 0, 0
+    while at < len(data):
+        size = sizes[turn % len(sizes)]
+        in_parts += parts.feed(data[at : at + size])
+        at, turn = at + size, turn + 1
+        classify(in_parts, parts.open_line)
+        classify(in_parts, parts.open_line, screen=True)
+    assert (in_parts, parts.open_line, parts.prompt, parts.drawn) == (lines, whole.open_line, whole.prompt, whole.drawn)
+    assert all(map(is_clean, [*lines, whole.open_line]))

@@ -6,10 +6,12 @@ import asyncio
 import json
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 import sosagent
 import sosagent.transports
+from sosagent.jobs.state import console_state
 from sosagent.lab import Lab
 from sosagent.printable import is_clean
 
@@ -250,3 +252,46 @@ def test_the_blocking_twin(tmp_path: Path) -> None:
         sosagent.blocking.add_key(
             sosagent.Target("127.0.0.1", "x", 1, (), None, tmp_path / "none"), new_key(), password="x"
         )
+
+
+async def test_a_read_only_endpoint_is_tried_again(
+    lab: Lab, lab_target: sosagent.Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sosagent.jobs.add_key._READ_ONLY_SECONDS", 0.1)
+    lab.machine.provisioning = 2
+    notes: list[str] = []
+    done = await add(lab, lab_target, on_event=lambda event: notes.append(event.text))
+    assert (done.status, lab.machine.provisioning) == ("added", 0)
+    assert sum("read-only" in note for note in notes) == 2
+    lab.machine.provisioning = 1000
+    with pytest.raises(sosagent.EndpointReadOnly) as caught:
+        await add(lab, lab_target, timeout=2)
+    assert caught.value.exit_code == 3
+
+
+async def test_the_state_of_a_console_is_looked_at_without_a_login(lab: Lab, lab_target: sosagent.Target) -> None:
+    seen = await console_state(lab_target, seconds=0.2)
+    assert (seen.name, seen.hostname) == ("silent", None)
+    assert "--poke" in seen.hint
+    seen = await console_state(lab_target, poke=True)
+    assert (seen.name, seen.hostname, seen.host) == ("login", "lab", str(lab_target))
+    assert seen.tail[-1] == "lab login: "
+    assert b"lab login: " in seen.output
+    await still_works(lab, lab_target)
+
+
+async def test_what_a_cut_run_left_is_remembered_and_forgotten(
+    lab: Lab, lab_target: sosagent.Target, tmp_path: Path
+) -> None:
+    """The record lies in the user's own folder while a login of ours is open."""
+    records: list[int] = []
+    folder = platformdirs.user_state_path("sosagent") / "open"
+    assert str(tmp_path) in str(folder)
+    await add(
+        lab, lab_target, on_event=lambda event: records.append(len(list(folder.glob("*"))) if folder.exists() else 0)
+    )
+    assert max(records) == 1
+    assert not list(folder.glob("*"))
+    with pytest.raises(sosagent.LoginRefused):
+        await add(lab, lab_target, password="wrong")
+    assert not list(folder.glob("*"))

@@ -205,7 +205,7 @@ def test_every_row_is_what_its_example_shows(state: State) -> None:
         assert classify(["text", "-- INSERT --"], "", screen=True).state is state
         return
     *lines, open_line = state.example.split("\n")
-    assert classify(lines, open_line, screen=state.screen).state is state
+    assert classify(lines, open_line, screen=bool(state.screen)).state is state
     assert state.hint or state.way not in (Way.STOP, Way.BUSY, Way.RECONNECT, Way.REFUSED)
     assert state.title.startswith(("a ", "an ", "the ", "emergency ", "somebody's ", "vim's ", "tmux ", "characters "))
 

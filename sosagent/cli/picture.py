@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pyte
@@ -22,6 +23,23 @@ _INK, _PAPER = (197, 200, 198), (41, 41, 41)
 _FONT_FACE = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)
 
 
+#: Control sequences; pyte fails on some that no terminal has a meaning for.
+_CSI = re.compile(r"(?:\x1b\[|\x9b)(?P<private>[<-?]?)(?P<params>[0-9;]*)(?P<between>[^@-~]*)(?P<final>[@-~])")
+
+
+def _known(sequence: re.Match[str]) -> str:
+    private, params, between, final = sequence.group("private", "params", "between", "final")
+    if between or (private and (private != "?" or final not in "hl")):
+        return ""
+    if final in "cn":  # questions to the terminal
+        return ""
+    if final not in "mhl":
+        params = ";".join(params.split(";")[: 2 if final in "Hfr" else 1])
+    if final in "JK" and params not in ("", "0", "1", "2", "3" if final == "J" else ""):
+        return ""
+    return f"\x1b[{private}{params}{final}"
+
+
 class Picture:
     """What a terminal would show.
 
@@ -34,9 +52,8 @@ class Picture:
     def __init__(self, output: bytes, columns: int, rows: int, title: str) -> None:
         self._title = title
         self._screen = pyte.Screen(columns, rows)
-        stream = pyte.ByteStream(self._screen)
-        # C0 and C1 beyond what a terminal needs, and bidi controls, have no business in a picture.
-        stream.feed(output)
+        stream = pyte.Stream(self._screen)
+        stream.feed(_CSI.sub(_known, output.decode("utf-8", "replace")))
 
     def text(self) -> str:
         """The screen as lines, without what is empty below."""
@@ -92,15 +109,16 @@ class Picture:
         from rich.style import Style
         from rich.text import Text
 
+        cells = [self._screen.buffer[row][column] for column in range(self._screen.columns)]
         text = Text()
-        for column in range(self._screen.columns):
-            cell = self._screen.buffer[row][column]
-            ink, paper = _colours(cell)
-            style = Style(
-                color="#{:02x}{:02x}{:02x}".format(*ink), bgcolor="#{:02x}{:02x}{:02x}".format(*paper), bold=cell.bold
-            )
-            text.append(clean(cell.data) or (" " if cell.data else ""), style)
+        for (ink, paper, bold), run in groupby(cells, lambda cell: (*_colours(cell), cell.bold)):
+            style = Style(color=_hex(ink), bgcolor=_hex(paper), bold=bold)
+            text.append("".join(clean(cell.data) or (" " if cell.data else "") for cell in run), style)
         return text
+
+
+def _hex(colour: tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def _colours(cell: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:

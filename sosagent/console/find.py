@@ -70,7 +70,7 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
     except EndpointLost as lost:
         # Endpoints say why they close just before they do.
         seen = watch.observe(Mark(0))
-        if seen.state.way in (Way.BUSY, Way.RECONNECT):
+        if seen.state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT):
             raise watch.stopped(seen) from None
         raise lost
     if seen.state.way in (Way.SUSPEND, Way.LEAVE_INSERT) and not take_over:
@@ -152,7 +152,9 @@ async def wake(watch: Watch, ours_left: bool = False) -> Observation:
     while woken < wakes:
         if seen.state.way is Way.WAIT:
             wakes = _WAKES_IN_BOOT
-            await _until_quiet(watch, seen)
+            seen = await _until_quiet(watch, seen)
+            if decided(seen):
+                return seen
         mark = console.mark()
         # A half-typed command that cannot be seen is erased, not run.
         await console.send("\x15\r")
@@ -182,17 +184,17 @@ async def _echoed_only(watch: Watch, mark: Mark) -> Observation:
     return Observation(RUNNING)
 
 
-async def _until_quiet(watch: Watch, seen: Observation) -> None:
-    """Let a boot go on until nothing comes for a while, or a prompt does; show its last line."""
+async def _until_quiet(watch: Watch, seen: Observation) -> Observation:
+    """Let a boot go on until nothing comes for a while, or something to act on does; show its last line."""
     console = watch.console
     while True:
         console.tell(Event("start", f"{seen.state.title}: {(console.tail(1) or ('',))[0]}"))
         mark = Mark(console.line_count)
         again = await watch.settle(_BOOT_QUIET, mark=mark)
         if again.state is SILENT and console.line_count == mark.lines and seen.state.name != "boot-menu":
-            return
+            return seen
         if decided(again):
-            return
+            return again
         seen = again if again.state.way is Way.WAIT else seen
 
 

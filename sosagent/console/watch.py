@@ -11,6 +11,7 @@ from ..errors import (
     ConsoleStateUnknown,
     EndpointBusy,
     EndpointReadOnly,
+    EndpointRefused,
     LoginRefused,
 )
 from ..terminal.states import SILENT, UNKNOWN, Observation, Way, classify
@@ -104,6 +105,7 @@ class Watch:
 
 _ERRORS: dict[Way, type[ConsoleError]] = {
     Way.BUSY: EndpointBusy,
+    Way.CLOSED: EndpointRefused,
     Way.RECONNECT: EndpointReadOnly,
     Way.REFUSED: LoginRefused,
 }

@@ -17,10 +17,11 @@ import asyncssh
 from ..secret import Secret
 from .machine import SimulatedMachine
 
-__all__ = ["BANNER", "Lab", "open_lab"]
+__all__ = ["BANNER", "BANNER_READ_ONLY", "Lab", "open_lab"]
 
 #: What Packet's SOS said on connecting, to the letter.
 BANNER = b"[SOS Session Ready. Use ~? for help.]\r\n[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n"
+BANNER_READ_ONLY = b"[Read-only SOS Session. Use ~? for help.]\r\n"
 #: What Oracle's console says to a second client; SOS's own words are not known.
 _BUSY = "console access is limited to one connection at a time"
 
@@ -132,6 +133,7 @@ class _Session(asyncssh.SSHServerSession[bytes]):
     def __init__(self, machine: SimulatedMachine) -> None:
         self._machine = machine
         self._attached = False
+        self._read_only = False
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         self._channel = chan
@@ -145,10 +147,14 @@ class _Session(asyncssh.SSHServerSession[bytes]):
     def session_started(self) -> None:
         self._machine.on_output = self._channel.write
         self._attached = True
-        self._channel.write(BANNER)
+        self._read_only = self._machine.provisioning > 0
+        if self._read_only:
+            self._machine.provisioning -= 1
+        self._channel.write(BANNER_READ_ONLY if self._read_only else BANNER)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
-        self._machine.type(data)
+        if not self._read_only:
+            self._machine.type(data)
 
     def eof_received(self) -> bool:
         return False

@@ -33,12 +33,14 @@ class SimulatedMachine:
         password: root's.
 
     Attributes:
+        provisioning: so many sessions may only look on yet.
         on_output: is given what the machine prints; None while nobody is connected.
     """
 
     def __init__(self, name: str, home: Path, password: Secret) -> None:
         self.name = name
         self.home = home
+        self.provisioning = 0
         self.on_output: Callable[[bytes], None] | None = None
         self._password = password
         self._typed = bytearray()

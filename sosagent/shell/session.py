@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..console.console import Console
@@ -77,12 +77,12 @@ async def root_shell(
         if dead_man is None:
             dead_man = int(console.time_left() or 600.0) + _MARGIN_SECONDS
         replaced = way.replaceable
-        shell = Shell(console, replace=replaced, keep_modes=not way.ours, dead_man=dead_man, root=way.chroot)
+        shell = Shell(console, replace=replaced, keep_modes=not way.ours, dead_man=dead_man, root=way.visit.chroot)
         await shell.start()
         console.tell(Event("done", "shell ready"))
         if not way.ours:
             await _adopt_ours(way, shell)
-        session = RootShell(shell, way.found.state.name if way.found else "", way.ours, way.root)
+        session = RootShell(shell, way.visit.found.state.name if way.visit.found else "", way.ours, way.visit.root)
         yield session
     except BaseException as error:
         failure = error
@@ -93,14 +93,18 @@ async def root_shell(
 
 async def _adopt_ours(way: Login, shell: Shell) -> None:
     """Tell a shell that a cut run of ours left from somebody else's, by its age."""
-    if way.record.seconds() is None:
+    if way.visit.record.seconds() is None:
         return
     words = (await shell.run(program("age"))).output.split()
-    if len(words) == 2 and all(word.isdigit() for word in words) and way.record.is_it(int(words[0]) - int(words[1])):
+    if (
+        len(words) == 2
+        and all(word.isdigit() for word in words)
+        and way.visit.record.is_it(int(words[0]) - int(words[1]))
+    ):
         way.adopt()
         shell.console.tell(Event("note", "this shell was left open by a run that was cut; it will be logged out"))
     else:
-        way.record.forget()
+        way.visit.record.forget()
 
 
 async def _leave(
@@ -113,12 +117,15 @@ async def _leave(
 ) -> None:
     """Undo what was done, within a time of its own."""
     if isinstance(failure, MachineRestarted):
-        way.record.forget()
+        way.visit.record.forget()
         return
     if isinstance(failure, EndpointLost):
         # Once the start line was entered, silence or the dead-man's switch ends the shell.
         failure.shell_open = way.may_be_inside and not (shell is not None and shell.started)
         return
+    if failure is not None:
+        # The operator will want to go on by hand.
+        way.visit.entry = replace(way.visit.entry, continue_boot=False)
     console.set_deadline(_LEAVE_SECONDS)
     try:
         ended = replaced and shell is not None and shell.started

@@ -36,6 +36,7 @@ class Way(enum.Enum):
     STOP = "stop and say so"
     REFUSED = "stop: nobody can log in"
     BUSY = "stop: somebody else has the endpoint"
+    CLOSED = "stop: there is no console"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class State:
         prompt: how the open line looks.
         above: how the last finished line looks, where the prompt alone does not tell.
         message: how one of the last lines looks.
-        screen: whether only a screen counts that a program has drawn by moving the cursor.
+        screen: whether the message counts on a screen that a program has drawn by moving the cursor, and
+            only there; None for both.
         force: keys that discard it, with the least loss; typed with ``--take-over`` only.
         hint: what the user does where `way` is to stop.
     """
@@ -62,7 +64,7 @@ class State:
     prompt: re.Pattern[str] | None = None
     above: re.Pattern[str] | None = None
     message: re.Pattern[str] | None = None
-    screen: bool = False
+    screen: bool | None = False
     force: tuple[str, ...] = ()
     hint: str = ""
 
@@ -89,7 +91,7 @@ def _row(
     prompt: str | None = None,
     above: str | None = None,
     message: str | None = None,
-    screen: bool = False,
+    screen: bool | None = False,
     force: tuple[str, ...] = (),
     hint: str = "",
 ) -> State:
@@ -112,7 +114,7 @@ STATES: tuple[State, ...] = (
          r"|already active on another session|activation limit reached|another user connected to the console"
          r"|console is (?:already )?(?:busy|in use|locked|attached)|session limit exceeded|\[SOS Session Busy",
          hint="Wait until the other session ends, or end it at the endpoint."),
-    _row("endpoint-closed", "an endpoint that gives no console", Way.BUSY, "Info: SOL payload disabled",
+    _row("endpoint-closed", "an endpoint that gives no console", Way.CLOSED, "Info: SOL payload disabled",
          message=r"(?i)SOL payload disabled|SOL session closed by BMC|terminating console session|^VM \d+ not running"
          r"|machine (?:is not allocated|allocation changed)|not using a PTY"
          r"|unable to establish IPMI|^Connection closed",
@@ -134,6 +136,13 @@ STATES: tuple[State, ...] = (
     _row("uefi-shell", "the UEFI shell", Way.STOP, "Shell> ", prompt=r"^(?:Shell|FS\d+:\\.*)> ?$", hint=_BY_HAND),
     _row("boot-prompt", "the prompt of a boot loader", Way.STOP, "iPXE> ", prompt=r"^(?:iPXE>|=>|U-Boot>|boot:|OK) ?$",
          hint=_BY_HAND),
+    _row("boot-menu", "a boot menu that counts down", Way.WAIT,
+         "The highlighted entry will be executed automatically in 5s.",
+         message=r"(?i)executed automatically in \d+ ?s|^Booting .* in \d+ seconds|autoboot in \d"
+         r"|press \S+ in \d+ seconds", screen=None),
+    _row("firmware", "a menu of the boot loader or the firmware", Way.STOP, "GNU GRUB  version 2.06\n",
+         message=r"GNU GRUB +version|(?i:aptio setup|uefi boot menu|boot manager|bios setup utility)", screen=None,
+         hint="It waits for somebody to choose. " + _BY_HAND),
     _row("maintenance-enter", "emergency mode of a root without a password", Way.PRESS,
          "Press Enter for maintenance\n(or press Control-D to continue): ",
          prompt=rf"(?i)^press enter for maintenance|^{_OR_CONTROL_D}", above=r"(?i)^press enter for maintenance"),
@@ -188,22 +197,21 @@ STATES: tuple[State, ...] = (
     _row("panic", "a kernel panic", Way.STOP, "Kernel panic - not syncing: VFS: Unable to mount root fs\n",
          message=r"Kernel panic - not syncing",
          hint="The machine has crashed. It must be reset (power cycle) before anybody can log in."),
-    _row("boot-menu", "a boot menu that counts down", Way.WAIT,
-         "The highlighted entry will be executed automatically in 5s.",
-         message=r"(?i)executed automatically in \d+ ?s|^Booting .* in \d+ seconds|autoboot in \d"),
-    _row("firmware", "a menu of the boot loader or the firmware", Way.STOP, "GNU GRUB  version 2.06\n",
-         message=r"GNU GRUB +version|(?i:aptio setup|uefi boot menu|boot manager|bios setup utility)",
-         hint="It waits for somebody to choose. " + _BY_HAND),
     _row("booting", "a machine that boots", Way.WAIT, "[    0.000000] Linux version 6.1.0\n",
          message=r"^\[ *\d+\.\d+\] |^\[ *(?:OK|FAILED|DEPEND|WARN|TIME|INFO) *\] |^\[[ *]{4,}\] |^Begin: "
-         r"|^Loading Linux"
+         r"|^Loading Linux|^>>Start |^BdsDxe: |^iPXE .*Open Source|^Configuring \(net"
          r"|^(?:Starting|Started|Stopping|Reached target|Mounting|Welcome to) .*|^ \* \w+ing .*\.\.\.|^\s*Booting "),
     _row("garbled", "characters that make no sense", Way.STOP, "\ufffd\ufffdx\ufffd\ufffd\ufffd",
          prompt=r"\ufffd.*\ufffd.*\ufffd", message=r"\ufffd.*\ufffd.*\ufffd",
          hint="The line's two ends differ in speed. Set the endpoint's to the getty's (often 115200), then run again."),
 )  # fmt: skip
 
-_DRAWN = tuple(state for state in STATES if state.name in ("vim-swap", "question", "pager", "repl"))
+#: Prompts that count where a program has drawn them too.
+_DRAWN = tuple(
+    state
+    for state in STATES
+    if state.name in ("grub", "uefi-shell", "boot-prompt", "vim-swap", "question", "pager", "repl")
+)
 #: What no text tells: it is concluded from what comes of our keys (console/find.py).
 SILENT = State("silent", "nothing comes from the machine", Way.STOP)
 READING = State("reading", "something that reads lines: a command, a question or a plain shell", Way.SUSPEND)
@@ -227,7 +235,7 @@ def classify(lines: Sequence[str], open_line: str, *, screen: bool = False) -> O
         if found and (state.above is None or any(map(state.above.search, [open_line, *recent[-1:]]))):
             return Observation(state, found.groupdict().get("host"))
     for state in STATES:
-        if state.message is None or state.screen is not screen:
+        if state.message is None or state.screen not in (screen, None):
             continue
         if any(map(state.message.search, [*recent, open_line])):
             return Observation(state)

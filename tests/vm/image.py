@@ -34,6 +34,7 @@ _TOOLS = {
     "socat": "socat",
     "sshd": "openssh-server",
     "ssh": "openssh-client",
+    "/usr/share/ovmf/OVMF.fd": "ovmf",
 }
 #: Run in the image's root folder ($1) when the packages are in.
 _CUSTOMIZE = f"""
@@ -77,7 +78,9 @@ class Image:
 def missing_tools() -> list[str]:
     """The Debian packages that are needed and not installed."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-    return [package for tool, package in _TOOLS.items() if shutil.which(tool, path=path) is None]
+    return [
+        package for tool, package in _TOOLS.items() if shutil.which(tool, path=path) is None and not Path(tool).exists()
+    ]
 
 
 def image() -> Image:

@@ -110,12 +110,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def machine(boot: str | None = None) -> Iterator[Machine]:
+def machine(boot: str | None = None, *, initrd: bool = True, uefi: bool = False) -> Iterator[Machine]:
     """A machine that has booted to its login prompt, restored from a saved state if there is one.
 
     Args:
         boot: start it instead, with these words on the kernel's command line; it waits to be continued
             until `Machine.power_on` is called.
+        initrd: give it one.
+        uefi: start UEFI firmware (Debian's ovmf) instead of a kernel.
     """
     made = build()
     folder = Path(tempfile.mkdtemp(prefix="sosagent-vm-"))
@@ -125,7 +127,7 @@ def machine(boot: str | None = None) -> Iterator[Machine]:
         booted, state = _booted(made)
         ssh_port = free_port()
         _overlay(booted, folder / "disk.qcow2")
-        processes.append(_qemu(made, folder, ssh_port, state, boot))
+        processes.append(_qemu(made, folder, ssh_port, state, boot, initrd, uefi))
         if boot is None:
             with _Monitor(folder / "qmp") as monitor:
                 wait_for(lambda: monitor.status() == "paused", 60, "the saved state")
@@ -148,19 +150,31 @@ def _overlay(base: Path, path: Path) -> None:
 
 
 def _qemu(
-    made: Image, folder: Path, ssh_port: int, state: Path | None, boot: str | None = None
+    made: Image,
+    folder: Path,
+    ssh_port: int,
+    state: Path | None,
+    boot: str | None = None,
+    initrd: bool = True,
+    uefi: bool = False,
 ) -> subprocess.Popen[bytes]:
+    # UEFI would try to boot from the network for minutes.
+    network = [] if uefi else ["-device", "virtio-net-pci,netdev=n"]
     command = [
         "qemu-system-x86_64", *_HARDWARE, "-accel", _accelerator(),
         "-display", "none", "-nodefaults", "-no-user-config",
-        "-kernel", str(made.kernel), "-initrd", str(made.initrd),
-        "-append", f"root=/dev/vda console=ttyS0 net.ifnames=0 mitigations=off {boot or 'rw quiet'}",
         "-drive", f"file={folder / 'disk.qcow2'},if=virtio,format=qcow2",
-        "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{ssh_port}-:22", "-device", "virtio-net-pci,netdev=n",
+        "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{ssh_port}-:22", *network,
         "-device", "virtio-rng-pci",
         "-chardev", f"socket,id=s,path={folder / 'serial'},server=on,wait=off", "-serial", "chardev:s",
         "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
     ]  # fmt: skip
+    if uefi:
+        command += ["-bios", "/usr/share/ovmf/OVMF.fd"]
+    else:
+        command += ["-append", f"root=/dev/vda console=ttyS0 net.ifnames=0 mitigations=off {boot or 'rw quiet'}"]
+        command += ["-kernel", str(made.kernel)]
+        command += ["-initrd", str(made.initrd)] if initrd else []
     if boot is not None:
         command += ["-S"]
     elif state is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -437,3 +438,40 @@ async def test_root_is_locked_in_emergency_mode(vm: Machine) -> None:
     with pytest.raises(sosagent.ConsoleError) as caught:
         await add(vm)
     assert caught.value.exit_code in (4, 5)
+
+
+async def test_a_kernel_panic() -> None:
+    with machine(boot="ro", initrd=False) as vm:  # its root is on a disk whose driver is in the initrd
+        vm.power_on()
+        with pytest.raises(sosagent.ConsoleOccupied, match="panic") as caught:
+            await add(vm, timeout=120)
+        assert (caught.value.state, caught.value.exit_code) == ("panic", 4)
+        assert "reset" in caught.value.hint
+
+
+async def test_the_uefi_shell() -> None:
+    with machine(boot="", uefi=True) as vm:
+        vm.power_on()
+        with pytest.raises(sosagent.ConsoleOccupied) as caught:
+            await add(vm, timeout=120)
+        assert (caught.value.state, caught.value.exit_code) == ("uefi-shell", 4)
+
+
+def cut_line(console: Console) -> None:
+    asyncio.ensure_future(console.transport.aclose())  # noqa: RUF006 - it ends with the loop
+
+
+async def test_when_the_line_dies_at_any_moment_the_shell_is_closed(vm: Machine) -> None:
+    """After the ready mark: the switch is set to 3 s. Each moment is a random one of the job's."""
+    moments = random.Random(3)
+    for _ in range(5):
+        async with sosagent.connect(vm.target, timeout=60) as console:
+            cut = moments.random() * 0.5
+            with pytest.raises(sosagent.EndpointLost):
+                async with root_shell(console, sosagent.Secret(PASSWORD), dead_man=3) as session:
+                    asyncio.get_running_loop().call_later(cut, cut_line, console)
+                    while True:
+                        await session.shell.run("sleep 0.1; cat /etc/ssh/sshd_config")
+        wait_for(lambda: "agetty" in tty_processes(vm), 30, f"a new getty, cut after {cut:.3f} s")
+        assert "-sh" not in tty_processes(vm)
+        assert vm.do("pgrep -c sleep || true").strip() == "0"

@@ -1,0 +1,38 @@
+"""Write the README's table of console states from `sosagent/terminal/states.py`.
+
+python docs/state_table.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sosagent.terminal.states import READING, RUNNING, SILENT, STATES, UNKNOWN, State
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- states: made by docs/state_table.py -->", "<!-- end of states -->"
+
+
+def table() -> str:
+    """The table as Markdown."""
+    rows = ["| state | what it is | how it looks | what a job does |", "|---|---|---|---|"]
+    rows += [_row(state) for state in (*STATES, READING, RUNNING, SILENT, UNKNOWN)]
+    return "\n".join(rows)
+
+
+def _row(state: State) -> str:
+    example = state.example.strip().replace("\n", " ⏎ ").replace("|", "\\|")
+    look = f"`{example}`" if example.isascii() and example else example.replace("\ufffd", "?")
+    does = state.way.value + (" (`--take-over` discards it)" if state.force else "")
+    return f"| `{state.name}` | {state.title} | {look} | {does} |"
+
+
+def with_table(text: str) -> str:
+    """Give the README's `text` with the table as it is now."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    README.write_text(with_table(README.read_text("utf-8")), "utf-8")

@@ -1,0 +1,177 @@
+"""What stands on the console already: shells, programs, somebody's password prompt, what a run of ours left."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import ConsoleOccupied, EditRefused
+from ..printable import printable
+from ..secret import Secret
+from ..terminal.expect import TIMEOUT
+from ..terminal.states import READING, RUNNING, SILENT, STATES, Observation, Way, classify
+from .back import log_out
+from .events import Event
+from .find import decided, find_state, wake
+from .log_in import become
+from .talk import ask, probe
+from .visit import Layer, Visit
+from .watch import QUIET
+
+__all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_found_shell"]
+
+_WAKE_SECONDS = 5.0
+_LOGIN_SECONDS = 60.0
+_LOGOUT_SECONDS = 15.0
+_SUSPEND_SECONDS = 3.0
+_PROBE_SECONDS = 10.0
+
+_STOPPED = re.compile(r"(?i)\b(?:stopped|suspended)\b")
+_SHELL, _MULTIPLEXER = (next(state for state in STATES if state.name == name) for name in ("shell", "multiplexer"))
+_ROOTS = ("/root", "/sysroot")  # where initramfs-tools and dracut mount it
+
+
+async def end_password_prompt(visit: Visit, _seen: Observation, _password: Secret) -> Observation:
+    """Somebody typed a name and went: an empty password ends their attempt, ours never goes there."""
+    mark = visit.console.mark()
+    await visit.console.send("\r")
+    seen = await visit.watch.settle(_LOGIN_SECONDS, mark=mark, until=(Way.LOG_IN, Way.PROBE, Way.MAINTAIN, Way.SUSPEND))
+    if seen.state is SILENT or seen.state.name == "password":
+        raise visit.watch.stopped(seen)
+    return seen
+
+
+async def interrupt(visit: Visit, _seen: Observation, _password: Secret) -> Observation:
+    """^C, which drops a shell's unfinished command; a program only where it may be discarded."""
+    mark = visit.console.mark()
+    await visit.console.send("\x03")
+    seen = await visit.watch.settle(_WAKE_SECONDS, mark=mark)
+    if seen.state.way is Way.INTERRUPT:
+        # There are prompts that look like PS2.
+        return Observation(_SHELL)
+    return seen
+
+
+async def suspend(visit: Visit, seen: Observation, _password: Secret) -> Observation:
+    """Send a program to the background; what comes back to the front at the end."""
+    console = visit.console
+    if seen.state.way is Way.LEAVE_INSERT:
+        # What asked it to draw itself anew stands in its text: take that out first.
+        await console.send("\x7f")
+        await console.quiet(QUIET, 2.0)
+        await console.send("\x1b")
+        await console.quiet(0.3, 2.0)
+        visit.layers.append(Layer.INSERT)
+    mark = console.mark()
+    await console.send("\x1a")
+    after = await visit.watch.settle(_SUSPEND_SECONDS, mark=mark, until=(Way.PROBE, Way.INTERRUPT))
+    if after.state.way in (Way.PROBE, Way.INTERRUPT) or _STOPPED.search("\n".join(console.since(mark)[0])):
+        visit.layers.append(Layer.RESUME)
+    if after.state.way in (Way.PROBE, Way.INTERRUPT):
+        visit.found = Observation(RUNNING) if seen.state is READING else visit.found
+        console.tell(Event("detail", f"suspended {seen.state.title}"))
+        return Observation(_SHELL)
+    if seen.state is READING:
+        # A plain shell has no use for ^Z, and has thrown away what was typed half.
+        visit.found = await wake(visit.watch)
+        if visit.found.state is not RUNNING:
+            return visit.found
+        seen = visit.found
+    console.state = seen.state.name
+    if classify([], console.open_line).state.way is Way.PROBE:
+        # A shell's prompt on a screen that something else draws, and ^Z went to that shell.
+        visit.found = Observation(_MULTIPLEXER)
+        return visit.found
+    if visit.entry.take_over:
+        console.tell(Event("note", f"{seen.state.title} does not let itself be suspended, and is ended"))
+        return await interrupt(visit, seen, _password)
+    raise visit.failed(
+        ConsoleOccupied,
+        f"on the console is {seen.state.title}, and it does not let itself be suspended",
+        hint="End it by hand, or with --take-over (which interrupts it).",
+    )
+
+
+async def end_receiver(visit: Visit, _seen: Observation, _password: Secret) -> Observation:
+    """Let our own shell, which lost its run, put everything back and end (remote/receiver.sh)."""
+    console = visit.console
+    console.tell(Event("note", "a shell of ours that a run which was cut had left is ended"))
+    console.skip()
+    await console.send("]Z\r")
+    ended = await console.expect([r"=Z\n", TIMEOUT], _PROBE_SECONDS)
+    if ended.index:
+        raise visit.failed(
+            ConsoleOccupied,
+            "a shell of ours that a run which was cut had left does not end",
+            hint="Its dead-man's switch ends it, at the time limit of that run and 30 s. Run again then.",
+        )
+    seen = await visit.watch.settle(_LOGOUT_SECONDS, mark=console.mark())
+    return seen if decided(seen) else await find_state(visit.watch)
+
+
+async def discard(visit: Visit, seen: Observation, _password: Secret) -> Observation:
+    """What stands in the way is taken out of it, if we are told to."""
+    if not visit.entry.take_over or not seen.state.force:
+        raise visit.watch.stopped(seen)
+    console = visit.console
+    console.tell(Event("note", f"{seen.state.title} is discarded"))
+    for keys in seen.state.force:
+        mark = console.mark()
+        await console.send(keys)
+        after = await visit.watch.settle(_SUSPEND_SECONDS, mark=mark)
+        if after.state.way in (Way.PROBE, Way.LOG_IN):
+            return after
+    return await find_state(visit.watch, take_over=True)
+
+
+async def use_found_shell(visit: Visit, seen: Observation, password: Secret) -> Observation | None:
+    """Whose shell is it? Root's is used and stays; a user's is left, becomes root's, or is logged out."""
+    console = visit.console
+    await console.send("\x15")  # what was typed there half is erased, not run
+    await console.quiet(QUIET, 2.0)
+    visit.prompt = console.open_line
+    uid, name, hostname = await probe(visit)
+    if hostname is not None:
+        visit.check_host(hostname)
+    if uid == 0 or (uid is None and seen.state.name == "initramfs"):
+        # An initramfs may have no `id`; there is nobody but root.
+        visit.root = True
+        if seen.state.name == "initramfs":
+            await open_root(visit)
+        return None
+    if visit.entry.become is not None and name == visit.entry.login:
+        await become(visit, password)
+        return None
+    if visit.entry.take_over:
+        console.tell(Event("note", "somebody's shell is logged out"))
+        visit.layers.clear()
+        return await log_out(visit)
+    raise visit.failed(
+        ConsoleOccupied,
+        f"a shell of {printable(name or 'somebody')}, who is not root, was left open on the console; it stays as it is",
+        hint="Log it out by hand, or with --take-over.",
+    )
+
+
+async def open_root(visit: Visit) -> None:
+    """In an initramfs: find the machine's own root, and make it ready for a shell in it."""
+    files = [f"{root}/{name}" for root in _ROOTS for name in ("etc/passwd", "dev/null")]
+    lines = await ask(visit, f"ls -1d {' '.join(files)};grep -E ' ({'|'.join(_ROOTS)}) ' /proc/mounts")
+    root = next((root for root in _ROOTS if f"{root}/etc/passwd" in lines), None)
+    if root is None:
+        raise visit.failed(
+            EditRefused,
+            "the machine is in its initramfs, and its root file system is not mounted",
+            hint="Mount it by hand (such as: mount /dev/vda1 /root), then run again. What kept it from being "
+            "mounted stands above that prompt.",
+        )
+    visit.chroot = root
+    mounts = [line.split() for line in lines]
+    read_only = any(len(words) > 3 and words[1] == root and "ro" in words[3].split(",") for words in mounts)
+    visit.layers.append(Layer.INITRAMFS)
+    if read_only and visit.entry.remount:
+        visit.put_back.append(f"mount -o remount,ro {root}")
+        await ask(visit, f"mount -o remount,rw {root}")
+        visit.console.tell(Event("note", "the root file system is writable for the job, and put back after it"))
+    if f"{root}/dev/null" not in lines:
+        visit.put_back.append(f"umount {root}/dev")
+        await ask(visit, f"mount -o bind /dev {root}/dev")

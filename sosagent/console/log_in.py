@@ -1,0 +1,141 @@
+"""Logging in: at the login prompt, in maintenance, and on to root by sudo or su."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from ..errors import ConsoleOccupied
+from ..printable import printable
+from ..secret import Secret
+from ..terminal.states import UNKNOWN, Observation, Way
+from .console import Mark
+from .events import Event
+from .find import decided
+from .talk import PASSWORD_PROMPTS, answer, outcome, probe, refused
+from .visit import Layer, Stage, Visit
+
+__all__ = ["become", "log_in", "maintain", "press_enter"]
+
+_WAKE_SECONDS = 5.0
+_LOGIN_SECONDS = 60.0
+
+
+async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observation | None:
+    """At a login prompt: our name, the password where it asks for one, and on to root if that is wanted."""
+    visit.check_host(seen.hostname)
+    console, watch = visit.console, visit.watch
+    console.tell(Event("start", f"log in as {printable(visit.entry.login)}"))
+    # getty throws away what was typed before it was ready, so the name's echo is compared.
+    await console.type_line(visit.entry.login)
+    mark = console.mark()
+    visit.stage = Stage.NAMED
+    await console.send("\r")
+    seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
+    if seen.state.name == "password":
+        visit.stage = Stage.TRIED
+        visit.record.remember()
+        sent = await answer(visit, password, mark)
+        if sent is None:
+            visit.stage = Stage.NAMED
+            seen = watch.observe(Mark(console.line_count))
+        else:
+            seen = await outcome(visit, mark := sent)
+    if seen.state.way is Way.LOG_IN:
+        raise refused(visit, mark)
+    while visit.stage is Stage.TRIED and seen.state.name == "pager":
+        # The message of the day, in a pager: ours to quit.
+        mark = console.mark()
+        await console.send("q")
+        seen = await watch.settle(_WAKE_SECONDS, mark=mark)
+    if seen.state.way is Way.PROBE or (seen.state is UNKNOWN and visit.stage is Stage.TRIED):
+        # That it is a shell is proved by the start line's answer, which no other program gives.
+        visit.stage = Stage.INSIDE
+        visit.record.remember()
+        console.tell(Event("done", f"logged in as {printable(visit.entry.login)}"))
+    elif seen.state.name in ("password", "password-expired"):
+        raise refused(visit, mark)
+    else:
+        raise watch.stopped(seen)
+    if visit.entry.become is not None:
+        await become(visit, password)
+    return None
+
+
+async def maintain(visit: Visit, _seen: Observation, password: Secret) -> Observation | None:
+    """The maintenance prompt asks for root's password, whatever the login would have been."""
+    if visit.entry.login != "root":
+        raise visit.failed(
+            ConsoleOccupied,
+            "the machine is in emergency mode, where only root can log in",
+            hint="Run again without --login, with root's password.",
+        )
+    visit.check_host(None)
+    visit.console.tell(Event("start", "log in for maintenance"))
+    mark = await answer(visit, password, Mark(visit.console.line_count))
+    if mark is None:
+        return await visit.watch.settle(_WAKE_SECONDS)
+    visit.becoming = True
+    seen = await outcome(visit, mark)
+    if seen.state.way is not Way.PROBE:
+        visit.becoming = False
+        raise refused(visit, mark)
+    return _in_maintenance(visit)
+
+
+async def press_enter(visit: Visit, _seen: Observation, _password: Secret) -> Observation | None:
+    """Emergency mode that asks for no password."""
+    visit.check_host(None)
+    mark = visit.console.mark()
+    await visit.console.send("\r")
+    seen = await visit.watch.settle(_LOGIN_SECONDS, mark=mark)
+    return _in_maintenance(visit) if seen.state.way is Way.PROBE else seen
+
+
+def _in_maintenance(visit: Visit) -> Observation | None:
+    visit.becoming = False
+    visit.layers.append(Layer.MAINTENANCE)
+    visit.root = True
+    visit.prompt = visit.console.open_line
+    visit.console.tell(Event("done", "logged in for maintenance"))
+    return None
+
+
+async def become(visit: Visit, password: Secret) -> None:
+    """At a user's prompt: get root's shell by sudo or su, over it, or instead of it where it is ours."""
+    console, watch = visit.console, visit.watch
+    console.tell(Event("start", f"become root by {visit.entry.become}"))
+    asks = f"SOS{secrets.token_hex(2)}: "
+    command = f"sudo -H -p '{asks}' /bin/sh" if visit.entry.become == "sudo" else "su"
+    await console.type_line(f" {'exec ' if visit.ours else ''}{command}")
+    mark = console.mark()
+    visit.becoming = True
+    await console.send("\r")
+    seen = await _settle_asked(visit, asks, mark)
+    if console.open_line == asks or seen.state.name in PASSWORD_PROMPTS:
+        answered = await answer(visit, visit.entry.become_password or password, mark, asks)
+        if answered is None:
+            raise watch.stopped(watch.observe(Mark(console.line_count)))
+        mark = answered
+        seen = await _settle_asked(visit, asks, mark)
+    if seen.state.way is not Way.PROBE:
+        raise refused(visit, mark, f"{visit.entry.become} did not make {printable(visit.entry.login)} root")
+    uid, _, _ = await probe(visit)
+    if uid != 0:
+        raise refused(visit, mark, f"{visit.entry.become} did not make {printable(visit.entry.login)} root")
+    visit.becoming = False
+    if not visit.ours:
+        visit.layers.append(Layer.BECOME)
+    visit.root = True
+    console.tell(Event("done", f"became root by {visit.entry.become}"))
+
+
+async def _settle_asked(visit: Visit, asks: str, mark: Mark) -> Observation:
+    """Wait for what sudo or su do: ask, let us in, or refuse."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _LOGIN_SECONDS
+    while True:
+        seen = await visit.watch.settle(_WAKE_SECONDS, mark=mark)
+        asked = visit.console.open_line == asks and bool(visit.console.since(mark)[1])
+        if asked or decided(seen) or loop.time() > end:
+            return seen

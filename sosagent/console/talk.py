@@ -1,0 +1,140 @@
+"""Asking a shell, answering a password prompt, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+
+from ..errors import ConsoleError, ConsoleStateUnknown, DeadlineExceeded, LoginRefused
+from ..printable import printable
+from ..secret import Secret
+from ..terminal.states import SILENT, UNKNOWN, Observation, Way
+from .console import Mark
+from .find import redraw
+from .visit import Visit
+from .watch import QUIET
+
+__all__ = ["PASSWORD_PROMPTS", "answer", "ask", "outcome", "probe", "refused"]
+
+PASSWORD_PROMPTS = ("password", "sudo-password")
+
+#: A password has no echo to compare, and typed at once it was echoed by BusyBox sulogin 4 times in 6.
+_QUIET_BEFORE_PASSWORD = 0.1
+_WAKE_SECONDS = 5.0
+_LOGIN_SECONDS = 60.0
+_REFUSAL_SECONDS = 1.5
+_PROBE_SECONDS = 10.0
+
+_REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired"),
+    (re.compile(r"(?i)account (?:has )?expired"), "the account has expired"),
+    (re.compile(r"(?i)account.* locked|locked due to"), "the account is locked"),
+    (re.compile(r"(?i)maximum number of tries"), "the machine allows no more tries"),
+    (re.compile(r"(?i)not currently available|currently not available|nologin"), "this account may not log in"),
+    (re.compile(r"(?i)timed out"), "the login timed out"),
+    (re.compile(r"(?i)not in the sudoers|may not run|not allowed to"), "this user may not become root"),
+    (re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the password"),
+)  # fmt: skip
+
+
+async def answer(visit: Visit, password: Secret, mark: Mark, asks: str | None = None) -> Mark | None:
+    """Type the password when the line is quiet and its prompt still stands.
+
+    Args:
+        visit: on a console that shows a password prompt.
+        password: what it asks for.
+        mark: from before that prompt.
+        asks: a prompt of our own making.
+
+    Returns:
+        A mark: what comes after it came of the password. None if the prompt went away, and nothing was typed.
+    """
+    console = visit.console
+    # A prompt that timed out meanwhile would get it as a name.
+    while await console.receive(_QUIET_BEFORE_PASSWORD - QUIET) is not None:
+        seen = await visit.watch.settle(_LOGIN_SECONDS, mark=mark)
+        asked = seen.state.way is Way.MAINTAIN or seen.state.name in PASSWORD_PROMPTS
+        if not asked and (asks is None or console.open_line != asks):
+            return None
+    sent = console.mark()
+    await console.send_secret(password)
+    return sent
+
+
+async def outcome(visit: Visit, mark: Mark) -> Observation:
+    """What came of the password. A login that takes its time is waited for."""
+    console, watch = visit.console, visit.watch
+    seen = await watch.settle(_WAKE_SECONDS, mark=mark)
+    if seen.state is SILENT and console.line_count == mark.lines:
+        # Its Enter may have been lost.
+        await console.send("\r")
+    if seen.state is SILENT or seen.state.way is Way.WAIT:
+        seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
+    while seen.state.way in (Way.LOG_IN, Way.ENTER):
+        # It refuses us, or a message of the day looks like that for a moment.
+        before = console.open_line
+        if await console.receive(_REFUSAL_SECONDS) is None and console.open_line == before:
+            break
+        seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
+    if seen.state is UNKNOWN:
+        # A pager shows a file's name first.
+        redrawn = await redraw(watch)
+        seen = seen if redrawn.state is SILENT else redrawn
+    return seen
+
+
+def _refusal(visit: Visit, mark: Mark) -> str:
+    """What the machine said since `mark` that refuses us; empty if nothing."""
+    lines, _ = visit.console.since(mark)
+    for pattern, reason in _REFUSALS:
+        for line in reversed(lines):
+            if pattern.search(line):
+                return f"{reason}: {printable(line.strip())}"
+    return ""
+
+
+def refused(visit: Visit, mark: Mark, otherwise: str = "") -> ConsoleError:
+    """The error for a password that was refused, in the machine's own words if it said any since `mark`."""
+    said = _refusal(visit, mark) or otherwise
+    return visit.failed(LoginRefused, said or "the machine did not log us in and went back to its login prompt")
+
+
+async def probe(visit: Visit) -> tuple[int | None, str | None, str | None]:
+    """Ask what only a shell answers: whose it is and, if that matters, where."""
+    where = visit.entry.expect_host is not None
+    return _read_probe(await ask(visit, "id -u;id -un" + (";uname -n" if where else "")), with_host=where)
+
+
+async def ask(visit: Visit, command: str) -> list[str]:
+    """Run a short command at a shell's prompt; what it prints. The answer's mark differs from its echo."""
+    console = visit.console
+    prompt = console.open_line
+    nonce = secrets.token_hex(2)
+    await console.type_line(f" {command};echo S\\OS{nonce}")
+    console.skip()
+    await console.send("\r")
+    try:
+        found = await console.expect(f"SOS{nonce}", _PROBE_SECONDS)
+    except DeadlineExceeded:
+        left = console.time_left()
+        if left is not None and left <= 0:
+            raise
+        raise visit.failed(ConsoleStateUnknown, "what looks like a prompt did not answer as a shell does") from None
+    await _wait_for_same_prompt(visit, prompt)
+    return [line.strip() for line in found.before.split("\n")[:-1]]
+
+
+async def _wait_for_same_prompt(visit: Visit, prompt: str) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + 1.0
+    while visit.console.open_line != prompt and loop.time() < until:
+        await visit.console.receive(QUIET)
+
+
+def _read_probe(answers: list[str], *, with_host: bool) -> tuple[int | None, str | None, str | None]:
+    """The uid, the name and the host that a probe's answer tells."""
+    hostname = answers.pop() if with_host and answers else None
+    name = answers.pop() if answers else None
+    uid = answers.pop() if answers else ""
+    return int(uid) if re.fullmatch(r"\d{1,10}", uid) else None, name, hostname

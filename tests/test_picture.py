@@ -1,0 +1,58 @@
+"""cli/picture.py: what a terminal would show; and the README's table of states."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from docs.state_table import README, with_table
+from sosagent.cli.picture import Picture
+from sosagent.printable import is_clean
+
+LOGIN = b"\r\nDebian GNU/Linux 12 web-1 ttyS0\r\n\r\n\x1b[1;32mweb-1\x1b[0m login: "
+
+
+def test_the_screen_as_text() -> None:
+    assert Picture(LOGIN, 80, 24, "t").text().splitlines()[1:] == [
+        "Debian GNU/Linux 12 web-1 ttyS0",
+        "",
+        "web-1 login:",
+    ]
+    assert Picture(b"\x1b[2J\x1b[5;3Hhere", 80, 24, "t").text() == "\n\n\n\n  here"
+
+
+def test_a_picture_shows_the_text_and_asks_nothing_of_the_network(tmp_path: Path) -> None:
+    svg = Picture(LOGIN + b"<script>&[/foo]", 80, 24, "a <title>").svg().decode()
+    assert " login:" in svg.replace("&#160;", " ")
+    assert "<script" not in svg
+    assert "[/foo]" in svg
+    drawn = re.sub(r"<!--.*?-->", "", svg)
+    assert not re.search(r"url\((?!#)|https?://(?!www\.w3\.org)|@font-face", drawn)
+    png = Picture(LOGIN, 80, 24, "t").png()
+    assert png.startswith(b"\x89PNG")
+    assert Picture(b"", 80, 24, "t").png() != png
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=30),
+            st.from_regex(rb"\x1b\[[?>=! ]?[0-9;]{0,12}[@-~]", fullmatch=True),
+            st.from_regex(rb"\x1b[\]P^_][ -~]{0,20}(\x07|\x1b\\\\)?", fullmatch=True),
+        ),
+        max_size=30,
+    )
+)
+def test_whatever_a_console_prints_has_a_picture(parts: list[bytes]) -> None:
+    picture = Picture(b"".join(parts), 20, 5, "t")
+    assert all(is_clean(line) for line in picture.text().splitlines())
+    assert picture.svg()
+
+
+def test_the_readme_holds_the_table_as_it_is() -> None:
+    text = README.read_text("utf-8")
+    assert with_table(text) == text, "run: python docs/state_table.py"

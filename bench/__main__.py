@@ -1,4 +1,4 @@
-"""The benchmarks, as tables. `make bench`, or `python -m bench [startup|expect|lab|vm]...`
+"""The benchmarks, as tables. `make bench`, or `python -m bench [startup|expect|lab|vm|window]...`
 
 Figures of one run are compared with each other only: machines are noisy, ratios and medians less so.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sys
 
-from . import add, expect, startup
+from . import add, expect, startup, window
 
-_ALL = {"startup": startup.main, "expect": expect.main, "lab": add.lab, "vm": add.vm}
+_ALL = {"startup": startup.main, "expect": expect.main, "lab": add.lab, "vm": add.vm, "window": window.vm}
 
 
 def main() -> None:
-    wanted = sys.argv[1:] or [name for name in _ALL if name != "vm" or os.getuid() == 0]
+    wanted = sys.argv[1:] or [name for name in _ALL if name not in ("vm", "window") or os.getuid() == 0]
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}\n")
     for name in wanted:
         _ALL[name]()

@@ -84,7 +84,7 @@ class Shell:
     ) -> None:
         self.console = console
         modes = MODES_FOUND if keep_modes else MODES_SANE
-        receiver = program("receiver", modes=Expanded(modes), seconds=str(dead_man), patience=str(patience))
+        receiver = program("receiver", modes=Expanded(modes), seconds=Expanded(dead_man), patience=Expanded(patience))
         self._start: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=replace, modes=modes, root=root)
         #: The same over a plain shell of ours, should the one that is there not take it.
         self._again: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=True, modes=modes)

@@ -125,6 +125,7 @@ FOUND = {
         ("vim.tiny /tmp/f\r", "iunsaved te"), "editor-insert", "xt\x1b\n:wq\r\ncat /tmp/f\r", "\nunsaved text\n"
     ),
     "less": Found(("less /etc/ssh/sshd_config\r", "  "), "pager", "q\necho l'e'ft\r", "\nleft\n"),
+    "more": Found(("more /etc/ssh/sshd_config\r", " "), "pager", "q\necho l'e'ft\r", "\nleft\n"),
     "top": Found(("top\r",), "full-screen", "q\necho l'e'ft\r", "\nleft\n"),
     "watch": Found(("watch -n1 date\r",), "full-screen", "\x03\necho l'e'ft\r", "\nleft\n"),
     "cat": Found(("cat > /tmp/f\r",), "running", "text\r\x04\ncat /tmp/f\r", "\ntext\n"),
@@ -248,19 +249,36 @@ async def test_root_with_another_shell(shell: str, vm: Machine) -> None:
 # -- trouble at the login -----------------------------------------------------------------------
 
 REFUSED = {
-    "locked": ("passwd -l root", "refused the password"),
-    "expired": ("chage -d 0 root", "expired"),
-    "account expired": ("chage -E 0 root", "expired"),
-    "nologin shell": ("chsh -s /usr/sbin/nologin root", "may not log in"),
+    "locked": ("root", "passwd -l root", "refused the password"),
+    "expired": ("root", "chage -d 0 root", "expired"),
+    "account expired": ("root", "chage -E 0 root", "expired"),
+    "nologin shell": ("root", "chsh -s /usr/sbin/nologin root", "may not log in"),
+    "no logins now": ("alice", "echo 'no logins today' > /etc/nologin", "refused the password"),
+    "not on this line": (
+        "root",
+        "echo tty1 > /etc/securetty; sed -i '1i auth requisite pam_securetty.so' /etc/pam.d/login",
+        "refused the password",
+    ),
+    "too many tries": ("root", "", "no more tries"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 async def test_an_account_that_lets_nobody_in(name: str, vm: Machine) -> None:
-    command, says = REFUSED[name]
-    vm.do(command)
+    login, command, says = REFUSED[name]
+    if command:
+        vm.do(command)
+    else:
+        async with at_the_machine(vm) as console:
+            for attempt in range(4):
+                await console.send("\r" if not attempt else "")
+                await console.expect("login: $", 20)
+                await console.send("root\r")
+                await console.expect("Password: $", 20)
+                await console.send("wrong\r")
+            await console.expect("login: $", 20)
     with pytest.raises(sosagent.LoginRefused, match=says) as caught:
-        await add(vm)
+        await add(vm, login=login, password="wrong" if not command else PASSWORD)
     assert caught.value.exit_code == 5
     assert PASSWORD not in str(caught.value.tail)
     async with at_the_machine(vm) as console:

@@ -101,7 +101,7 @@ def _row(
 
 _BY_HAND = "Bring the console to a login prompt by hand, then run again."
 _TAKE_OVER = "Bring the console to a login prompt by hand, or discard it with --take-over."
-_OR_CONTROL_D = r"\(or (?:press|type) control-d to continue\): ?$"
+_OR_CONTROL_D = r"\(or (?:press|type) control-d (?:to continue|for normal startup)\): ?$"
 
 STATES: tuple[State, ...] = (
     # -- the endpoint's own words
@@ -148,7 +148,7 @@ STATES: tuple[State, ...] = (
          prompt=rf"(?i)^press enter for maintenance|^{_OR_CONTROL_D}", above=r"(?i)^press enter for maintenance"),
     _row("maintenance", "emergency or rescue mode that waits for the root password", Way.MAINTAIN,
          "Give root password for maintenance\n(or press Control-D to continue): ",
-         prompt=rf"(?i)^give root password for (?:maintenance|login).*: ?$|^{_OR_CONTROL_D}"),
+         prompt=rf"(?i)^give root password for (?:(?:system )?maintenance|login).*: ?$|^{_OR_CONTROL_D}"),
     _row("maintenance-locked", "emergency mode, and root is locked", Way.REFUSED,
          "Cannot open access to console, the root account is locked.\nPress Enter to continue.\n",
          message=r"(?i)cannot open access to console, the root account is locked",
@@ -180,7 +180,7 @@ STATES: tuple[State, ...] = (
          r"|\(gdb\)|lua>) ?$"),
     _row("nano", "the editor nano", Way.STOP, "  GNU nano 7.2    /etc/fstab", screen=True, message=r"GNU nano \d",
          force=("\x18", "n"), hint=_TAKE_OVER),
-    _row("multiplexer", "tmux or screen", Way.STOP, '[0] 0:bash*      "vm" 12:00 01-Jan-26', screen=True,
+    _row("multiplexer", "tmux or screen", Way.STOP, '[0] 0:bash*      "vm" 12:00 01-Jan-26', screen=None,
          message=r"^\[[\w.-]+\] ?\d+:\S+.*\d\d:\d\d", force=("\x02d", "\x01d"),
          hint="Detach it by hand, or with --take-over (it runs on)."),
     _row("editor-insert", "an editor in insert mode", Way.LEAVE_INSERT, "^L", screen=True, message=r"^-- INSERT --"),
@@ -189,7 +189,7 @@ STATES: tuple[State, ...] = (
     # -- shells and logins
     _row("continuation", "a shell in the middle of a command", Way.INTERRUPT, "> ",
          prompt=r"^(?:(?:d?quote|bquote|heredocd?|cmdsubst|for|while|if|then|else|elif|function|pipe|cursh|subsh|braceparam"
-         r"|case|select|repeat|cmdand|cmdor|math)[\w ]*)?> ?$|^\? $"),
+         r"|case|select|repeat|cmdand|cmdor|math)[\w ]*)?> ?$|^(?:foreach|while|)\? $"),
     _row("login", "a login prompt", Way.LOG_IN, "web-1 login: ",
          prompt=r"(?i)^(?!last )(?:(?P<host>[\w.-]+)(?: \S+)? )?login: ?$"),
     _row("shell", "a shell that was left open", Way.PROBE, "root@web-1:~# ", prompt=r"[#$%>❯➜λ»] ?$"),

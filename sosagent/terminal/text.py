@@ -66,6 +66,7 @@ class Text:
         """Go on as if just `open_line` stood there; where drawing for another width was misread."""
         self.open_line = open_line
         self.drawing = False
+        self._homed = False
         self._row = 0  # the screen's, as far as it was told; any number where it was not
         self._cursor = len(open_line)
         self._wrap_pending = False
@@ -142,11 +143,15 @@ class Text:
             and not self._escape
             and not self._decoder.getstate()[0]
             and not self._held
+            and not self._homed
         )
         return lines
 
     def _write(self, run: str) -> None:
         self.drawing = False
+        if self._homed:  # written over what stood there: that is drawing; a cleared screen is not
+            self.drawn += 1
+            self._homed = False
         line, at = self.open_line, self._cursor
         if at > len(line):
             line += " " * (at - len(line))
@@ -236,6 +241,7 @@ class Text:
             self._overwrite(self._cursor, start + self.width)
 
     def _erase_below(self, mode: int | None) -> None:
+        self._homed = False
         if mode in (2, 3):  # the screen is cleared: what stood on the line is gone
             self.open_line, self._cursor = "", 0
         elif not mode:
@@ -259,6 +265,7 @@ class Text:
     def _home(self, _count: int | None) -> None:
         self._cursor = 0
         self._row = 1
+        self._homed = True
 
 
 #: What the final character of a CSI sequence does to the line (ECMA-48 8.3); others only vanish.

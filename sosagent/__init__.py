@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .console.connect import connect
     from .jobs.add_key import AddKeyResult, add_key
     from .jobs.append import KeyOutcome
+    from .jobs.state import ConsoleState, console_state
     from .terminal.expect import EOF, TIMEOUT, Match
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ __all__ = [
     "ConsoleError",
     "ConsoleOccupied",
     "ConsoleSilent",
+    "ConsoleState",
     "ConsoleStateUnknown",
     "DeadlineExceeded",
     "EditRefused",
@@ -81,6 +83,7 @@ __all__ = [
     "WrongMachine",
     "add_key",
     "connect",
+    "console_state",
     "parse_public_keys",
     "parse_target",
 ]
@@ -89,6 +92,7 @@ __all__ = [
 _LAZY = {
     "AddKeyResult": "jobs.add_key",
     "Console": "console",
+    "ConsoleState": "jobs.state",
     "EOF": "terminal.expect",
     "Event": "console",
     "KeyOutcome": "jobs.append",
@@ -96,6 +100,7 @@ _LAZY = {
     "TIMEOUT": "terminal.expect",
     "add_key": "jobs.add_key",
     "connect": "console.connect",
+    "console_state": "jobs.state",
 }
 
 

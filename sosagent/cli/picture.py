@@ -31,6 +31,7 @@ def _known(sequence: re.Match[str]) -> str:
     private, params, between, final = sequence.group("private", "params", "between", "final")
     if between or (private and (private != "?" or final not in "hl")):
         return ""
+    params = re.sub(r"\d{5,}", "9999", params)
     if final in "cn":  # questions to the terminal
         return ""
     if final not in "mhl":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import ConsoleStateUnknown
 from ..terminal.states import UNKNOWN, Observation, Way
+from .console import Mark
 from .events import Event
 from .talk import ask
 from .visit import Layer, Stage, Visit
@@ -37,6 +38,8 @@ async def leave_login(visit: Visit, ended: bool) -> None:
         seen = await (_see_login(visit) if ended else log_out(visit))
     else:
         seen = await _back_to_login(visit)
+        if seen.state.way is Way.PROBE:  # it asked for no password
+            seen = await log_out(visit)
     if seen.state.way is not Way.LOG_IN:
         # Some consoles show a prompt only when they are asked.
         await console.send("\r")
@@ -62,8 +65,9 @@ async def log_out(visit: Visit) -> Observation:
     await console.quiet(QUIET, 2.0)
     seen = Observation(UNKNOWN)
     for _ in range(3):
+        await console.type_line("exit")
         mark = console.mark()
-        await console.send("exit\r")
+        await console.send("\r")
         seen = await visit.watch.settle(_LOGOUT_SECONDS, mark=mark, until=(Way.LOG_IN, Way.PROBE))
         if seen.state.way is Way.LOG_IN:
             break
@@ -94,8 +98,21 @@ async def stop_becoming(visit: Visit) -> Observation:
         await console.send(keys)
         seen = await visit.watch.settle(_LOGOUT_SECONDS, mark=mark, until=ways)
     visit.becoming = False
-    if seen.state.way is Way.PROBE and (visit.ours or console.open_line != visit.prompt):
-        seen = await log_out(visit) if visit.ours else seen
+    if seen.state.way is not Way.PROBE:
+        return seen
+    if visit.ours:
+        return await log_out(visit)
+    if console.open_line != visit.prompt:
+        await console.type_line("exit")
+        mark = console.mark()
+        await console.send("\r")
+        seen = await visit.watch.settle(_LOGOUT_SECONDS, mark=mark, until=(Way.PROBE,))
+    if console.open_line != visit.prompt:
+        raise visit.failed(
+            ConsoleStateUnknown,
+            "the shell that was found did not come back",
+            hint=f"Look at the console: a root shell, opened by {visit.entry.become}, may be open over it.",
+        )
     return seen
 
 
@@ -103,12 +120,11 @@ async def undo(visit: Visit, layer: Layer, ended: bool) -> None:
     """Take off one layer; `ended` if the shell above it has ended already."""
     console = visit.console
     if layer is Layer.BECOME and not ended:
-        await console.send("\x15exit\r")
-        await wait_for_prompt(visit)
+        await stop_becoming(visit)
     elif layer is Layer.INITRAMFS:
         for command in reversed(visit.put_back):
             await ask(visit, command)
-        if visit.entry.continue_boot:
+        if visit.entry.continue_boot and Layer.MAINTENANCE not in visit.layers:
             await _continue_boot(visit)
     elif layer is Layer.MAINTENANCE:
         if visit.entry.continue_boot:
@@ -117,8 +133,9 @@ async def undo(visit: Visit, layer: Layer, ended: bool) -> None:
             console.tell(Event("note", "the maintenance shell stays open: its end would continue the boot"))
     elif layer is Layer.RESUME:
         await _resume(visit)
-    elif layer is Layer.INSERT:
+    elif layer is Layer.INSERT and visit.watch.observe(Mark(console.line_count)).state.way is not Way.PROBE:
         await console.send("gi")
+        await console.quiet(0.2, 2.0)
 
 
 async def _continue_boot(visit: Visit) -> None:
@@ -128,8 +145,11 @@ async def _continue_boot(visit: Visit) -> None:
 
 
 async def _resume(visit: Visit) -> None:
-    """Bring the suspended program back to the front, and see that the shell let it."""
+    """Bring the program back to the front, if it was suspended, and see that the shell let it."""
     console = visit.console
+    seen = await visit.watch.settle(_SUSPEND_SECONDS, mark=Mark(console.line_count), until=(Way.PROBE,))
+    if seen.state.way is not Way.PROBE:
+        return  # it did not let itself be suspended, and is there
     await console.type_line(" fg")
     mark = console.mark()
     await console.send("\r")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = ["Console", "Mark"]
 _TAIL_LINES = 12
 _ECHO_SECONDS = 2.0
 _RAW_LIMIT = 64 * 1024  # of what came since typing began, and of what is kept for a picture of the screen
+_KERNEL_LINE = re.compile(rb"^\r*\n?\[ *\d+\.\d+\] [^\n]*\r?$")
 #: Terminal widths at which an echo is read; 80 is what shells take for a serial tty without a size.
 _WIDTHS = (80, 999, *range(40, 260))
 
@@ -82,6 +84,7 @@ class Console:
         self._lines: deque[str] = deque(maxlen=200)
         self._typed: bytearray | None = None  # what came since typing began, for the echo
         self._masking = False
+        self._masked = b""  # what was hidden since the secret; looked at for the kernel's lines only
         self._deadline: float | None = None
         self._seconds = 0.0
 
@@ -174,7 +177,11 @@ class Console:
     def _take(self, data: bytes) -> None:
         if self._masking:
             # By position: nothing between a password's first byte and the next newline is kept.
-            _, newline, rest = data.partition(b"\n")
+            hidden, newline, rest = data.partition(b"\n")
+            self._masked = (self._masked + hidden)[-_RAW_LIMIT:]
+            while newline and _KERNEL_LINE.search(self._masked):
+                # The newline is the kernel's, which spoke first.
+                self._masked, newline, rest = rest.partition(b"\n")
             self._masking = not newline
             data = b"\r\n" + rest if newline else b""
         if not data:
@@ -247,7 +254,7 @@ class Console:
 
     async def send_secret(self, secret: Secret) -> None:
         """Send `secret` and Enter. Until the next newline, what comes back is kept nowhere."""
-        self._masking = True
+        self._masking, self._masked = True, b""
         if self._transcript is not None:
             self._transcript.input("(a secret)\r")
         await self._write(secret.reveal().encode("utf-8") + b"\r")
@@ -267,12 +274,17 @@ class Console:
         Raises:
             ConsoleStateUnknown: each time it did not come back as typed, or it could not be erased.
         """
-        before = self.open_line
+        before, right = self.open_line, self._right()
         for _ in range(tries):
             self._typed = bytearray()
             try:
                 await self.send(text)
                 if await self._echoed(before, text):
+                    if right is not None and self._right() not in (None, right):
+                        # What stands behind the cursor moved on: somebody's text, not a right prompt.
+                        await self.send("\x15")
+                        await self.quiet(0.2, 2.0)
+                        break
                     return True
                 if tries == 1:
                     # Its line editor has drawn what cannot be read: only a new line is sure to be empty.
@@ -296,6 +308,12 @@ class Console:
             tail=self.tail(),
             hint="The line may lose characters (lower its speed), or this is no shell that echoes.",
         )
+
+    def _right(self) -> tuple[int, str] | None:
+        """The column and the text of what stands behind the cursor; None if nothing does."""
+        text = self._text.right
+        column = len(self._text.open_line) - len(text.lstrip())
+        return (column, text.strip()) if text.strip() else None
 
     async def _echoed(self, before: str, text: str) -> bool:
         loop = asyncio.get_running_loop()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from ..errors import ConsoleOccupied, ConsoleSilent, EndpointLost
+from ..errors import ConsoleError, ConsoleOccupied, ConsoleSilent, EndpointLost
 from ..terminal.states import READING, RUNNING, SILENT, STATES, UNKNOWN, Observation, Way
 from .console import Console, Mark
 from .events import Event
@@ -32,13 +32,25 @@ _KEY_SECONDS = 0.06
 _OURS_SILENT_SECONDS = 27.0  # a collector of ours ends after 25.5 s of silence (shell/start.py)
 
 _EDITOR_INSERT = next(state for state in STATES if state.name == "editor-insert")
+_KERNEL = re.compile(r"\[ *\d+\.\d+\] (?!Linux version)")
+_KERNEL_SECONDS = 10.0
+_STUCK_SECONDS = 10.0
 _KEYS = re.compile(rb"[ -~]{1,3}")
 
 
 async def listen(watch: Watch, seconds: float = _LISTEN) -> Observation:
     """What the line shows by itself: until it has been quiet for `seconds`. Nothing is typed."""
-    await watch.console.quiet(seconds, _LISTEN_AT_MOST)
-    return watch.observe(Mark(0))
+    try:
+        await watch.console.quiet(seconds, _LISTEN_AT_MOST)
+    except EndpointLost as lost:
+        raise _in_its_words(watch, lost) from None
+    return watch.observe(Mark(0), connecting=True)
+
+
+def _in_its_words(watch: Watch, lost: EndpointLost) -> ConsoleError:
+    """Endpoints say why they close just before they do."""
+    seen = watch.observe(Mark(0), connecting=True)
+    return watch.stopped(seen) if seen.state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT) else lost
 
 
 async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool = False) -> Observation:
@@ -60,6 +72,10 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
         seen = await listen(watch)
         if seen.state is SILENT and console.bytes_received and await _flows(watch):
             seen = await _after_flow(watch)
+        if seen.state.name == "full-screen":
+            # It may be an editor in insert mode, which would take ^Z for text.
+            redrawn = await redraw(watch)
+            seen = seen if redrawn.state in (SILENT, READING, UNKNOWN) else redrawn
         if seen.state in (SILENT, UNKNOWN):
             if seen.state is SILENT:
                 seen = await redraw(watch)
@@ -68,11 +84,7 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
         if seen.state is SILENT or seen.state.way is Way.WAIT:
             seen = await wake(watch, ours_left)
     except EndpointLost as lost:
-        # Endpoints say why they close just before they do.
-        seen = watch.observe(Mark(0))
-        if seen.state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT):
-            raise watch.stopped(seen) from None
-        raise lost
+        raise _in_its_words(watch, lost) from None
     if seen.state.way in (Way.SUSPEND, Way.LEAVE_INSERT) and not take_over:
         await refuse_typing(watch)
     return seen
@@ -100,7 +112,7 @@ async def redraw(watch: Watch) -> Observation:
     for pause in _ECHO_PAUSES:
         if raw != b"^L":
             break
-        await console.send("\x15")
+        # Nothing is erased meanwhile: it could be text in an editor that gets it.
         await console.quiet(pause, _LISTEN_AT_MOST)
         raw, mark = await _answer_to_redraw(console)
     if raw == b"^L":
@@ -110,6 +122,9 @@ async def redraw(watch: Watch) -> Observation:
     if raw in (b"", b"\x0c"):
         return Observation(SILENT)
     if b"^L" in raw and b"\x1b" in raw:
+        # What asked it to draw itself anew stands in its text now: take that out again.
+        await console.send("\x7f" * raw.count(b"^L"))
+        await console.quiet(QUIET, _LISTEN_AT_MOST)
         console.state = _EDITOR_INSERT.name
         return Observation(_EDITOR_INSERT)
     return await watch.settle(_REDRAW_SECONDS, mark=mark)
@@ -165,7 +180,7 @@ async def wake(watch: Watch, ours_left: bool = False) -> Observation:
             woken += 1
             if console.line_count > mark.lines and wakes == _WAKES:
                 return await _echoed_only(watch, mark)
-            if ours_left:
+            if ours_left:  # within a minute
                 seen = await watch.settle(_OURS_SILENT_SECONDS, mark=mark)
                 ours_left = False
                 if seen.state is not SILENT:
@@ -187,6 +202,9 @@ async def _echoed_only(watch: Watch, mark: Mark) -> Observation:
 async def _until_quiet(watch: Watch, seen: Observation) -> Observation:
     """Let a boot go on until nothing comes for a while, or something to act on does; show its last line."""
     console = watch.console
+    loop = asyncio.get_running_loop()
+    since = stuck_since = loop.time()
+    stuck = ""
     while True:
         console.tell(Event("start", f"{seen.state.title}: {(console.tail(1) or ('',))[0]}"))
         mark = Mark(console.line_count)
@@ -195,6 +213,12 @@ async def _until_quiet(watch: Watch, seen: Observation) -> Observation:
             return seen
         if decided(again):
             return again
+        if again.state is not UNKNOWN or console.open_line != stuck:
+            stuck, stuck_since = console.open_line, loop.time()
+        elif loop.time() - stuck_since > _STUCK_SECONDS:
+            return again
+        if loop.time() - since > _KERNEL_SECONDS and all(map(_KERNEL.match, console.tail())):
+            return seen  # a kernel that talks on a machine that is up
         seen = again if again.state.way is Way.WAIT else seen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import ConsoleOccupied, EditRefused
+from ..errors import ConsoleOccupied
 from ..printable import printable
 from ..secret import Secret
 from ..terminal.expect import TIMEOUT
@@ -12,8 +12,9 @@ from ..terminal.states import READING, RUNNING, SILENT, STATES, Observation, Way
 from .back import log_out
 from .events import Event
 from .find import decided, find_state, wake
+from .initramfs import in_initramfs, open_root
 from .log_in import become
-from .talk import ask, probe
+from .talk import probe
 from .visit import Layer, Visit
 from .watch import QUIET
 
@@ -25,9 +26,11 @@ _LOGOUT_SECONDS = 15.0
 _SUSPEND_SECONDS = 3.0
 _PROBE_SECONDS = 10.0
 
-_STOPPED = re.compile(r"(?i)\b(?:stopped|suspended)\b")
+#: What shells say of a job that was suspended: bash, dash, ash, mksh; zsh, tcsh; fish.
+_STOPPED = re.compile(
+    r"^\[\d+\] *[+-]? *(?:Stopped|Suspended)|^(?:zsh: )?suspended\b|^Suspended$|^fish: Job .* stopped"
+)
 _SHELL, _MULTIPLEXER = (next(state for state in STATES if state.name == name) for name in ("shell", "multiplexer"))
-_ROOTS = ("/root", "/sysroot")  # where initramfs-tools and dracut mount it
 
 
 async def end_password_prompt(visit: Visit, _seen: Observation, _password: Secret) -> Observation:
@@ -55,17 +58,15 @@ async def suspend(visit: Visit, seen: Observation, _password: Secret) -> Observa
     """Send a program to the background; what comes back to the front at the end."""
     console = visit.console
     if seen.state.way is Way.LEAVE_INSERT:
-        # What asked it to draw itself anew stands in its text: take that out first.
-        await console.send("\x7f")
-        await console.quiet(QUIET, 2.0)
         await console.send("\x1b")
         await console.quiet(0.3, 2.0)
         visit.layers.append(Layer.INSERT)
     mark = console.mark()
+    visit.layers.append(Layer.RESUME)
     await console.send("\x1a")
     after = await visit.watch.settle(_SUSPEND_SECONDS, mark=mark, until=(Way.PROBE, Way.INTERRUPT))
-    if after.state.way in (Way.PROBE, Way.INTERRUPT) or _STOPPED.search("\n".join(console.since(mark)[0])):
-        visit.layers.append(Layer.RESUME)
+    if after.state.way not in (Way.PROBE, Way.INTERRUPT) and not any(map(_STOPPED.search, console.since(mark)[0])):
+        visit.layers.remove(Layer.RESUME)
     if after.state.way in (Way.PROBE, Way.INTERRUPT):
         visit.found = Observation(RUNNING) if seen.state is READING else visit.found
         console.tell(Event("detail", f"suspended {seen.state.title}"))
@@ -129,16 +130,17 @@ async def use_found_shell(visit: Visit, seen: Observation, password: Secret) -> 
     await console.send("\x15")  # what was typed there half is erased, not run
     await console.quiet(QUIET, 2.0)
     visit.prompt = console.open_line
-    uid, name, hostname = await probe(visit)
-    if hostname is not None:
-        visit.check_host(hostname)
-    if uid == 0 or (uid is None and seen.state.name == "initramfs"):
-        # An initramfs may have no `id`; there is nobody but root.
+    probed = await probe(visit)
+    if visit.entry.expect_host is not None:
+        visit.check_host(probed.hostname)
+    # An initramfs may have no `id`; there is nobody but root.
+    initramfs = seen.state.name == "initramfs" or (probed.uid in (0, None) and await in_initramfs(visit))
+    if probed.uid == 0 or initramfs:
         visit.root = True
-        if seen.state.name == "initramfs":
+        if initramfs:
             await open_root(visit)
         return None
-    if visit.entry.become is not None and name == visit.entry.login:
+    if visit.entry.become is not None and probed.name == visit.entry.login:
         await become(visit, password)
         return None
     if visit.entry.take_over:
@@ -147,31 +149,7 @@ async def use_found_shell(visit: Visit, seen: Observation, password: Secret) -> 
         return await log_out(visit)
     raise visit.failed(
         ConsoleOccupied,
-        f"a shell of {printable(name or 'somebody')}, who is not root, was left open on the console; it stays as it is",
+        f"a shell of {printable(probed.name or 'somebody')}, who is not root, was left open on the console; "
+        "it stays as it is",
         hint="Log it out by hand, or with --take-over.",
     )
-
-
-async def open_root(visit: Visit) -> None:
-    """In an initramfs: find the machine's own root, and make it ready for a shell in it."""
-    files = [f"{root}/{name}" for root in _ROOTS for name in ("etc/passwd", "dev/null")]
-    lines = await ask(visit, f"ls -1d {' '.join(files)};grep -E ' ({'|'.join(_ROOTS)}) ' /proc/mounts")
-    root = next((root for root in _ROOTS if f"{root}/etc/passwd" in lines), None)
-    if root is None:
-        raise visit.failed(
-            EditRefused,
-            "the machine is in its initramfs, and its root file system is not mounted",
-            hint="Mount it by hand (such as: mount /dev/vda1 /root), then run again. What kept it from being "
-            "mounted stands above that prompt.",
-        )
-    visit.chroot = root
-    mounts = [line.split() for line in lines]
-    read_only = any(len(words) > 3 and words[1] == root and "ro" in words[3].split(",") for words in mounts)
-    visit.layers.append(Layer.INITRAMFS)
-    if read_only and visit.entry.remount:
-        visit.put_back.append(f"mount -o remount,ro {root}")
-        await ask(visit, f"mount -o remount,rw {root}")
-        visit.console.tell(Event("note", "the root file system is writable for the job, and put back after it"))
-    if f"{root}/dev/null" not in lines:
-        visit.put_back.append(f"umount {root}/dev")
-        await ask(visit, f"mount -o bind /dev {root}/dev")

@@ -16,7 +16,9 @@ import platformdirs
 
 __all__ = ["OpenLogin"]
 
-_SECONDS_OFF = 10.0  # a login takes a while, and clocks of machines go wrong while they are busy
+_SECONDS_OFF = 10.0  # clocks of machines go wrong while they are busy
+_LAST_SECOND = 1e12
+_LOGIN_SECONDS = 60.0  # and a login may take so long
 
 
 @dataclass
@@ -35,11 +37,11 @@ class OpenLogin:
         name = hashlib.sha256(self.endpoint.encode()).hexdigest()[:16]
         return platformdirs.user_state_path("sosagent") / "open" / f"{name}.json"
 
-    def remember(self) -> None:
-        """A login of ours is about to open, or has opened just now."""
+    def remember(self, *, is_open: bool) -> None:
+        """A login of ours has opened just now, or is about to (its password is being sent)."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.write_text(json.dumps({"endpoint": self.endpoint, "since": time.time()}))
+            self.path.write_text(json.dumps({"endpoint": self.endpoint, "since": time.time(), "open": is_open}))
         except OSError:
             return
 
@@ -51,14 +53,22 @@ class OpenLogin:
             return
 
     def seconds(self) -> float | None:
-        """How long ago it opened; None if nothing was left, as far as is known."""
-        try:
-            since = json.loads(self.path.read_text())["since"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return time.time() - since if isinstance(since, int | float) else None
+        """How long ago it opened, or its password was sent; None if nothing was left, as far as is known."""
+        since, _ = self._read()
+        return None if since is None else time.time() - since
 
     def is_it(self, age: float) -> bool:
         """Whether a shell that is `age` seconds old is the one that we opened."""
-        seconds = self.seconds()
-        return seconds is not None and abs(seconds - age) <= _SECONDS_OFF
+        since, is_open = self._read()
+        if since is None:
+            return False
+        younger = time.time() - since - age  # by so much than the record
+        return -_SECONDS_OFF <= younger <= _SECONDS_OFF + (0.0 if is_open else _LOGIN_SECONDS)
+
+    def _read(self) -> tuple[float | None, bool]:
+        try:
+            found = json.loads(self.path.read_text()[:4096])
+            since, is_open = float(found["since"]), bool(found.get("open"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+            return None, False
+        return (since, is_open) if 0 < since < _LAST_SECOND else (None, False)

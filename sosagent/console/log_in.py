@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 
-from ..errors import ConsoleOccupied
+from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..printable import printable
 from ..secret import Secret
 from ..terminal.states import UNKNOWN, Observation, Way
 from .console import Mark
 from .events import Event
 from .find import decided
+from .initramfs import in_initramfs, open_root
 from .talk import PASSWORD_PROMPTS, answer, outcome, probe, refused
 from .visit import Layer, Stage, Visit
 
@@ -34,7 +35,7 @@ async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observati
     seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
     if seen.state.name == "password":
         visit.stage = Stage.TRIED
-        visit.record.remember()
+        visit.record.remember(is_open=False)
         sent = await answer(visit, password, mark)
         if sent is None:
             visit.stage = Stage.NAMED
@@ -48,10 +49,18 @@ async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observati
         mark = console.mark()
         await console.send("q")
         seen = await watch.settle(_WAKE_SECONDS, mark=mark)
-    if seen.state.way is Way.PROBE or (seen.state is UNKNOWN and visit.stage is Stage.TRIED):
+    if seen.state is UNKNOWN and visit.stage is Stage.TRIED:
+        # Nothing that we know how to leave.
+        visit.stage = Stage.OUTSIDE
+        raise visit.failed(
+            ConsoleStateUnknown,
+            "what came after the password is no prompt that sosagent knows; nothing was typed into it",
+            hint="Look at the console: a session of ours may be open there.",
+        )
+    if seen.state.way is Way.PROBE:
         # That it is a shell is proved by the start line's answer, which no other program gives.
         visit.stage = Stage.INSIDE
-        visit.record.remember()
+        visit.record.remember(is_open=True)
         console.tell(Event("done", f"logged in as {printable(visit.entry.login)}"))
     elif seen.state.name in ("password", "password-expired"):
         raise refused(visit, mark)
@@ -72,32 +81,37 @@ async def maintain(visit: Visit, _seen: Observation, password: Secret) -> Observ
         )
     visit.check_host(None)
     visit.console.tell(Event("start", "log in for maintenance"))
+    # From here on its shell may be open, and is never ended: that would continue the boot.
+    visit.layers.append(Layer.MAINTENANCE)
     mark = await answer(visit, password, Mark(visit.console.line_count))
     if mark is None:
+        visit.layers.clear()
         return await visit.watch.settle(_WAKE_SECONDS)
-    visit.becoming = True
     seen = await outcome(visit, mark)
     if seen.state.way is not Way.PROBE:
-        visit.becoming = False
+        visit.layers.clear()
         raise refused(visit, mark)
-    return _in_maintenance(visit)
+    return await _in_maintenance(visit)
 
 
 async def press_enter(visit: Visit, _seen: Observation, _password: Secret) -> Observation | None:
     """Emergency mode that asks for no password."""
     visit.check_host(None)
     mark = visit.console.mark()
+    visit.layers.append(Layer.MAINTENANCE)
     await visit.console.send("\r")
     seen = await visit.watch.settle(_LOGIN_SECONDS, mark=mark)
-    return _in_maintenance(visit) if seen.state.way is Way.PROBE else seen
+    if seen.state.way is not Way.PROBE:
+        visit.layers.clear()
+    return await _in_maintenance(visit) if seen.state.way is Way.PROBE else seen
 
 
-def _in_maintenance(visit: Visit) -> Observation | None:
-    visit.becoming = False
-    visit.layers.append(Layer.MAINTENANCE)
+async def _in_maintenance(visit: Visit) -> Observation | None:
     visit.root = True
     visit.prompt = visit.console.open_line
     visit.console.tell(Event("done", "logged in for maintenance"))
+    if await in_initramfs(visit):
+        await open_root(visit)
     return None
 
 
@@ -120,8 +134,7 @@ async def become(visit: Visit, password: Secret) -> None:
         seen = await _settle_asked(visit, asks, mark)
     if seen.state.way is not Way.PROBE:
         raise refused(visit, mark, f"{visit.entry.become} did not make {printable(visit.entry.login)} root")
-    uid, _, _ = await probe(visit)
-    if uid != 0:
+    if (await probe(visit)).uid != 0:
         raise refused(visit, mark, f"{visit.entry.become} did not make {printable(visit.entry.login)} root")
     visit.becoming = False
     if not visit.ours:

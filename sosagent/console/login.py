@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from ..errors import ConsoleStateUnknown
+from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..secret import Secret
 from ..terminal.states import READING, Observation, Way
 from .back import leave_login, stop_becoming, undo, wait_for_prompt
@@ -27,6 +27,7 @@ from .watch import Watch
 __all__ = ["Entry", "Login"]
 
 _MOST_STEPS = 8
+_OURS_SECONDS = 60.0  # a collector of ours that is silent ends before
 
 _Step = Callable[[Visit, Observation, Secret], Awaitable[Observation | None]]
 #: What is done about a state; it gives the state that this led to, or None at a shell's prompt.
@@ -73,7 +74,18 @@ class Login:
     @property
     def may_be_inside(self) -> bool:
         """Whether a shell that we logged in to may be open, or be about to open."""
-        return self.visit.stage >= Stage.TRIED or self.visit.becoming
+        return self.visit.stage is not Stage.OUTSIDE
+
+    @property
+    def may_be_left(self) -> str:
+        """What may stay on the console if the line is gone now, and cannot be closed from here; or nothing."""
+        if self.visit.becoming or Layer.BECOME in self.visit.layers:
+            return f"a root shell, opened by {self.visit.entry.become}, may be open on the console"
+        if Layer.MAINTENANCE in self.visit.layers:
+            return "the maintenance shell may be open on the console"
+        if Layer.RESUME in self.visit.layers:
+            return "the program that was found is suspended; `fg` on the console brings it back"
+        return ""
 
     async def enter(self, password: Secret) -> None:
         """Get to a shell's prompt: one that we logged in to, or root's that was found and answered a probe.
@@ -84,7 +96,9 @@ class Login:
         """
         visit = self.visit
         seen: Observation | None = await find_state(
-            visit.watch, take_over=visit.entry.take_over, ours_left=visit.record.seconds() is not None
+            visit.watch,
+            take_over=visit.entry.take_over,
+            ours_left=(visit.record.seconds() or _OURS_SECONDS) < _OURS_SECONDS,
         )
         assert seen is not None
         if seen.state.way in (Way.LOG_IN, Way.END_OURS):
@@ -130,6 +144,9 @@ class Login:
             seen = await end_receiver(self.visit, seen, Secret(""))
         if seen.state is READING:
             seen = await suspend(self.visit, seen, Secret(""))
+        if Layer.RESUME in self.visit.layers:
+            await self.leave()
+            raise self.visit.failed(ConsoleOccupied, "somebody's program is on the console")
         if seen.state.way is Way.PROBE:
             self.adopt()
             await self.leave()
@@ -137,6 +154,7 @@ class Login:
     def adopt(self) -> None:
         """The shell that was found is one that we logged in to earlier: it is ours to log out."""
         self.visit.stage = Stage.INSIDE
+        self.visit.layers.clear()
 
     async def wait_for_prompt(self) -> None:
         """Wait until the shell that was found open shows its prompt again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from dataclasses import dataclass
 
 from ..errors import ConsoleError, ConsoleStateUnknown, DeadlineExceeded, LoginRefused
 from ..printable import printable
@@ -15,7 +16,7 @@ from .find import redraw
 from .visit import Visit
 from .watch import QUIET
 
-__all__ = ["PASSWORD_PROMPTS", "answer", "ask", "outcome", "probe", "refused"]
+__all__ = ["PASSWORD_PROMPTS", "Probe", "answer", "ask", "outcome", "probe", "refused"]
 
 PASSWORD_PROMPTS = ("password", "sudo-password")
 
@@ -100,10 +101,29 @@ def refused(visit: Visit, mark: Mark, otherwise: str = "") -> ConsoleError:
     return visit.failed(LoginRefused, said or "the machine did not log us in and went back to its login prompt")
 
 
-async def probe(visit: Visit) -> tuple[int | None, str | None, str | None]:
-    """Ask what only a shell answers: whose it is and, if that matters, where."""
+@dataclass(frozen=True)
+class Probe:
+    """What a shell says of itself.
+
+    Fields:
+        uid: whose it is; None if it does not know (an initramfs without `id`).
+        name: the user's.
+        hostname: the machine's, where it was asked for.
+    """
+
+    uid: int | None
+    name: str | None
+    hostname: str | None
+
+
+async def probe(visit: Visit) -> Probe:
+    """Ask what only a shell answers. Short, since a line that wraps cannot be compared in every shell."""
     where = visit.entry.expect_host is not None
-    return _read_probe(await ask(visit, "id -u;id -un" + (";uname -n" if where else "")), with_host=where)
+    answers = await ask(visit, "id -u;id -un" + (";uname -n" if where else ""))
+    hostname = answers.pop() if where and answers else None
+    name = answers.pop() if answers else None
+    uid = answers.pop() if answers else ""
+    return Probe(int(uid) if re.fullmatch(r"\d{1,10}", uid) else None, name, hostname)
 
 
 async def ask(visit: Visit, command: str) -> list[str]:
@@ -130,11 +150,3 @@ async def _wait_for_same_prompt(visit: Visit, prompt: str) -> None:
     until = loop.time() + 1.0
     while visit.console.open_line != prompt and loop.time() < until:
         await visit.console.receive(QUIET)
-
-
-def _read_probe(answers: list[str], *, with_host: bool) -> tuple[int | None, str | None, str | None]:
-    """The uid, the name and the host that a probe's answer tells."""
-    hostname = answers.pop() if with_host and answers else None
-    name = answers.pop() if answers else None
-    uid = answers.pop() if answers else ""
-    return int(uid) if re.fullmatch(r"\d{1,10}", uid) else None, name, hostname

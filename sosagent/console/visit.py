@@ -71,7 +71,7 @@ class Visit:
         found: the state that was found at the start; None before it was looked for.
         stage: how far our own login is.
         layers: what has to be undone, the last one first.
-        becoming: a password was or will be given to sudo, su or maintenance, and what came of it is not known.
+        becoming: sudo or su were entered, and what came of it is not known.
         root: whether the shell is root's, as far as a probe told or the name says.
         chroot: where the machine's own root is mounted, in an initramfs; else empty.
         put_back: commands that undo the mounts of an initramfs.

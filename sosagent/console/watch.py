@@ -36,12 +36,12 @@ class Watch:
     def __init__(self, console: Console) -> None:
         self.console = console
 
-    def observe(self, mark: Mark) -> Observation:
-        """The state, by what has come since `mark`."""
+    def observe(self, mark: Mark, *, connecting: bool = False) -> Observation:
+        """The state, by what has come since `mark`; see `classify` for `connecting`."""
         console = self.console
         lines, open_line = console.since(mark)
         drawn = console.drawn_since(mark)
-        seen = classify(lines, open_line, screen=drawn and console.drawing)
+        seen = classify(lines, open_line, screen=drawn and console.drawing, connecting=connecting)
         if drawn and seen.state in (UNKNOWN, SILENT):
             # It wrote last, and did not put the cursor; a prompt would stand there if it had ended.
             seen = classify(lines, open_line, screen=True)
@@ -94,7 +94,7 @@ class Watch:
         if state is UNKNOWN:
             return self.failed(
                 ConsoleStateUnknown,
-                "the console shows something that sosagent does not know; nothing was typed into it",
+                "the console shows something that sosagent does not know; no command was typed into it",
             )
         if state is SILENT:
             return self.failed(ConsoleSilent, "the console fell silent")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,7 @@ from ..shell.session import RootShell, root_shell
 from ..target import Target, parse_target
 from ..transports import Transport
 from .append import Appended, KeyOutcome, append_keys, check_user
-from .root import writable_root
+from .root import make_root_writable
 
 __all__ = ["AddKeyResult", "add_key"]
 
@@ -152,8 +151,9 @@ async def add_key(
             async with (
                 connect(target, timeout=left, transcript=transcript, on_event=on_event, ask=ask) as console,
                 root_shell(console, _secret(password), entry=entry) as session,
-                writable_root(session.shell) if remount else nullcontext(),
             ):
+                if remount:
+                    await make_root_writable(session.shell)
                 done = await append_keys(
                     session.shell,
                     listed,

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from ..console.events import Event
 from ..errors import EditRefused
-from ..printable import printable
 from ..shell.programs import program
 from ..shell.shell import Shell
 
-__all__ = ["writable_root"]
+__all__ = ["make_root_writable"]
 
 
-@asynccontextmanager
-async def writable_root(shell: Shell) -> AsyncIterator[None]:
-    """Within it the root file system can be written to. In an initramfs the way in sees to that (console/login.py).
+async def make_root_writable(shell: Shell) -> None:
+    """Remount the root file system if it is read-only; closing the shell puts it back.
+
+    In an initramfs the way in sees to that (console/initramfs.py).
 
     Args:
         shell: on the machine, as root.
@@ -26,10 +23,11 @@ async def writable_root(shell: Shell) -> AsyncIterator[None]:
     """
     options = (await shell.run(program("where"))).lines[-1].split(",")
     if "ro" not in options:
-        yield
         return
+    shell.put_back.append("sync;mount -o remount,ro /")
     done = await shell.run("mount -o remount,rw /")
     if done.status != 0:
+        shell.put_back.pop()
         raise EditRefused(
             "the root file system cannot be remounted read-write",
             state="our shell",
@@ -37,10 +35,3 @@ async def writable_root(shell: Shell) -> AsyncIterator[None]:
             hint="The kernel's last lines (dmesg) may say why; a disk with errors stays read-only until fsck has run.",
         )
     shell.console.tell(Event("note", "the root file system is writable for the job, and put back after it"))
-    try:
-        yield
-    finally:
-        back = await shell.run("sync;mount -o remount,ro /")
-        if back.status != 0:
-            text = printable(back.output.decode("utf-8", "replace"), 200)
-            shell.console.tell(Event("note", f"the root file system could not be made read-only again: {text}"))

@@ -11,7 +11,7 @@ from typing import Any
 from ..console.console import Console
 from ..console.events import Event
 from ..console.login import Entry, Login
-from ..errors import ConsoleError, EndpointLost, MachineRestarted
+from ..errors import ConsoleError, DeadlineExceeded, EndpointLost, MachineRestarted
 from ..secret import Secret
 from .programs import program
 from .shell import Shell
@@ -19,6 +19,7 @@ from .shell import Shell
 __all__ = ["RootShell", "root_shell"]
 
 _MARGIN_SECONDS = 30
+_LOOK = "Look at the console whether a shell of ours is open there."
 _LEAVE_SECONDS = 30.0
 
 
@@ -98,7 +99,7 @@ async def _adopt_ours(way: Login, shell: Shell) -> None:
     words = (await shell.run(program("age"))).output.split()
     if (
         len(words) == 2
-        and all(word.isdigit() for word in words)
+        and all(word.isdigit() and len(word) < 12 for word in words)
         and way.visit.record.is_it(int(words[0]) - int(words[1]))
     ):
         way.adopt()
@@ -121,7 +122,10 @@ async def _leave(
         return
     if isinstance(failure, EndpointLost):
         # Once the start line was entered, silence or the dead-man's switch ends the shell.
-        failure.shell_open = way.may_be_inside and not (shell is not None and shell.started)
+        started = shell is not None and shell.started
+        failure.shell_open = way.may_be_inside and not started
+        if way.may_be_left and not started and not failure.shell_open:
+            failure.add_note(way.may_be_left)
         return
     if failure is not None:
         # The operator will want to go on by hand.
@@ -136,7 +140,8 @@ async def _leave(
                 await way.wait_for_prompt()
         await way.leave(ended=ended)
     except ConsoleError as error:
-        trouble = f"on the way back: {error.message}. {error.hint}"
+        hint = _LOOK if isinstance(error, DeadlineExceeded) else error.hint
+        trouble = f"on the way back: {error.message}. {hint}"
         if failure is not None:
             failure.add_note(trouble)
         elif session is not None:

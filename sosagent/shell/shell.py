@@ -16,6 +16,7 @@ from typing import TypeVar
 from ..console.console import Console, Mark
 from ..console.events import Event
 from ..errors import ConsoleStateUnknown, DeadlineExceeded, MachineRestarted, NotVerified
+from ..printable import printable
 from ..terminal.expect import Pattern
 from ..terminal.states import Way, classify
 from .frame import CHECK, END, Ended, Reply, ReplyReader, Up, portions, request
@@ -67,6 +68,7 @@ class Shell:
         patience: so many seconds one program may run.
 
     Attributes:
+        put_back: programs that undo what was done on the machine; `close` runs them.
         plain: whether a plain shell was started over the one that was there; `close` ends it with ours.
 
     Cancelling `run` leaves the program to its watchdog; `close` is always right to call.
@@ -94,6 +96,7 @@ class Shell:
         self._entered = False  # the start line's Enter was pressed
         self._up = False  # the receiver answered
         self.plain = False
+        self.put_back: list[str] = []
         self._idle = True  # no request is under way
         self._count = 0  # programs that have run there
         self._events: deque[Up | Ended | Reply] = deque()
@@ -159,6 +162,8 @@ class Shell:
             NotVerified: the request or its reply did not get through intact, in several tries.
             DeadlineExceeded, EndpointLost: see `Console.receive`.
         """
+        if not self._idle:
+            await self._resynchronise(self._patience + _REPLY_SECONDS)
         number, self._idle = self._count, False
         framed = request(number, text)
         mark = self.console.mark()
@@ -190,8 +195,18 @@ class Shell:
             await self.console.send("]\r" if reply.number == number + 1 else framed)
         raise self._lost("a program and its reply did not get through the line intact")
 
+    async def _resynchronise(self, seconds: float) -> None:
+        """After a cancelled `run`: wait until what it sent has run, or was dropped; how many have run now?"""
+        await self.console.send("\r]\r")
+        reply = await self._next(Reply, seconds)
+        if reply is None:
+            raise self._lost("the program that was cancelled does not end")
+        self._count, self._idle = reply.number, True
+
     async def close(self) -> None:
         """Put everything back on the machine and end the receiver. Does nothing if none was started.
+
+        The programs of `put_back` run first, the last one first.
 
         Raises:
             ConsoleError: it did not say that it has ended; the dead-man's switch will end it.
@@ -200,6 +215,7 @@ class Shell:
             if self.plain and not self._replace:
                 await self.console.send("\x15exit\r")
             return
+        await self._put_back()
         if not self._up:
             # The collector would end by itself after some silence; its receiver ends at once.
             await self._send_receiver()
@@ -216,6 +232,18 @@ class Shell:
             tail=self.console.tail(),
             hint="Its dead-man's switch closes it when the time set has passed.",
         )
+
+    async def _put_back(self) -> None:
+        try:
+            if self.put_back and not self._idle:
+                await self._resynchronise(_LEAVE_SECONDS)
+            while self.put_back:
+                result = await self.run(self.put_back.pop())
+                if result.status != 0:
+                    text = printable(result.output.decode("utf-8", "replace"), 200)
+                    self.console.tell(Event("note", f"not everything could be put back: {text}"))
+        except NotVerified as error:
+            self.console.tell(Event("note", f"not everything could be put back: {error.message}"))
 
     async def _send_receiver(self) -> None:
         for _ in range(_TRIES):

@@ -133,6 +133,11 @@ class Expecter:
         return self._text.prompt
 
     @property
+    def right(self) -> str:
+        """What stands behind the cursor; see `Text.right`."""
+        return self._text.right
+
+    @property
     def drawn(self) -> int:
         """How often a program has sent the cursor about; see `Text.drawn`."""
         return self._text.drawn

@@ -129,7 +129,8 @@ STATES: tuple[State, ...] = (
     _row("windows-sac", "the Windows Special Administration Console", Way.STOP, "SAC>", prompt=r"^SAC>\s*$",
          hint="This machine runs Windows; sosagent works on systems with a POSIX shell."),
     # -- ours
-    _row("receiver", "a shell of ours that a run which was cut has left", Way.END_OURS, "=R\n", message=r"^=R$"),
+    _row("receiver", "a shell of ours that a run which was cut has left", Way.END_OURS, "=R\n",
+         prompt=r"^$", above=r"^=R$"),
     # -- not yet a login
     _row("grub", "the command line of the GRUB boot loader", Way.STOP, "grub> ", prompt=r"^grub(?: rescue)?> ?$",
          hint=_BY_HAND),
@@ -199,7 +200,7 @@ STATES: tuple[State, ...] = (
          hint="The machine has crashed. It must be reset (power cycle) before anybody can log in."),
     _row("booting", "a machine that boots", Way.WAIT, "[    0.000000] Linux version 6.1.0\n",
          message=r"^\[ *\d+\.\d+\] |^\[ *(?:OK|FAILED|DEPEND|WARN|TIME|INFO) *\] |^\[[ *]{4,}\] |^Begin: "
-         r"|^Loading Linux|^>>Start |^BdsDxe: |^iPXE .*Open Source|^Configuring \(net"
+         r"|^Loading (?:Linux|initial)|^>>Start |^BdsDxe: |^iPXE .*Open Source|^Configuring \(net"
          r"|^(?:Starting|Started|Stopping|Reached target|Mounting|Welcome to) .*|^ \* \w+ing .*\.\.\.|^\s*Booting "),
     _row("garbled", "characters that make no sense", Way.STOP, "\ufffd\ufffdx\ufffd\ufffd\ufffd",
          prompt=r"\ufffd.*\ufffd.*\ufffd", message=r"\ufffd.*\ufffd.*\ufffd",
@@ -212,6 +213,7 @@ _DRAWN = tuple(
     for state in STATES
     if state.name in ("grub", "uefi-shell", "boot-prompt", "vim-swap", "question", "pager", "repl")
 )
+_ENDPOINTS = tuple(state for state in STATES if state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT))
 #: What no text tells: it is concluded from what comes of our keys (console/find.py).
 SILENT = State("silent", "nothing comes from the machine", Way.STOP)
 READING = State("reading", "something that reads lines: a command, a question or a plain shell", Way.SUSPEND)
@@ -219,7 +221,7 @@ RUNNING = State("running", "a program that runs", Way.SUSPEND)
 UNKNOWN = State("unknown", "something that no row of the table knows", Way.STOP)
 
 
-def classify(lines: Sequence[str], open_line: str, *, screen: bool = False) -> Observation:
+def classify(lines: Sequence[str], open_line: str, *, screen: bool = False, connecting: bool = False) -> Observation:
     """Name the state that a console is in.
 
     Args:
@@ -227,9 +229,16 @@ def classify(lines: Sequence[str], open_line: str, *, screen: bool = False) -> O
         open_line: the line without a newline.
         screen: whether a program has drawn these by moving the cursor about: then no prompt of a
             shell or a login counts, since it may be text in an editor.
+        connecting: nothing was typed yet: what the endpoint says of itself counts before any prompt.
+
+    A message counts only where no other text stands on the open line.
     """
     count = _SCREEN_LINES if screen else _MESSAGE_LINES
     recent = [line for line in lines[-_SCREEN_LINES:] if line.strip()][-count:]
+    if connecting:
+        for state in _ENDPOINTS:
+            if state.message is not None and any(map(state.message.search, recent)):
+                return Observation(state)
     for state in _DRAWN if screen else STATES:
         found = state.prompt.search(open_line) if state.prompt is not None else None
         if found and (state.above is None or any(map(state.above.search, [open_line, *recent[-1:]]))):
@@ -237,6 +246,8 @@ def classify(lines: Sequence[str], open_line: str, *, screen: bool = False) -> O
     for state in STATES:
         if state.message is None or state.screen not in (screen, None):
             continue
-        if any(map(state.message.search, [*recent, open_line])):
+        if state.message.search(open_line) or (
+            (screen or not open_line.strip()) and any(map(state.message.search, recent))
+        ):
             return Observation(state)
     return Observation(UNKNOWN if open_line.strip() else SILENT)

@@ -22,6 +22,7 @@ __all__ = ["OPEN_LINE_LIMIT", "Text"]
 
 OPEN_LINE_LIMIT = 64 * 1024
 _ESCAPE_LIMIT = 4096
+_MOST_DIGITS = 5  # of a parameter of an escape sequence
 
 #: Bytes that the plain path cannot take: C0 without CR and LF, and DEL.
 _SPECIAL = bytes(set(range(0x20)) - {0x0A, 0x0D}) + b"\x7f"
@@ -81,10 +82,14 @@ class Text:
         return self.open_line[: self._cursor]
 
     @property
+    def right(self) -> str:
+        """What stands behind the cursor."""
+        return self.open_line[self._cursor :]
+
+    @property
     def prompt(self) -> str:
         """The open line without what stands at a distance behind the cursor (a right prompt)."""
-        right = self.open_line[self._cursor :]
-        return self.before_cursor if right.startswith("  ") else self.open_line
+        return self.before_cursor if self.right.startswith("  ") else self.open_line
 
     def feed(self, data: bytes) -> list[str]:
         """Take the next bytes, and give the lines that they finish, without their newlines."""
@@ -193,7 +198,7 @@ class Text:
     def _move(self, final: str, params: str, lines: list[str]) -> None:
         if params[:1] in tuple("<=>?"):
             return
-        number, _, column = params.partition(";")
+        number, column = (part[:_MOST_DIGITS] for part in (*params.split(";"), "", "")[:2])
         if final in "Hf" and any(part.isdigit() and int(part) > 1 for part in (number, column)):
             self._go_to(int(number) if number.isdigit() else 1, column, lines)
             return
@@ -253,7 +258,7 @@ class Text:
 
     def _insert(self, count: int | None) -> None:
         line, at = self.open_line, self._cursor
-        self.open_line = line[:at] + " " * (count or 1) + line[at:]
+        self.open_line = (line[:at] + " " * min(count or 1, self.width) + line[at:])[:OPEN_LINE_LIMIT]
 
     def _overwrite(self, start: int, end: int) -> None:
         line = self.open_line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 
 import sosagent
 from sosagent.console import Console
+from sosagent.console.left import OpenLogin
 from sosagent.console.transcript import Transcript
 from sosagent.printable import is_clean
 from sosagent.terminal.states import STATES, classify
-from sosagent.terminal.text import Text
+from sosagent.terminal.text import OPEN_LINE_LIMIT, Text
 from sosagent.transports.memory import MemoryTransport, memory_pair
 
 from .conftest import new_key
@@ -319,3 +321,85 @@ def test_a_recorded_console_reads_the_same_in_any_portions(recording: Path, size
         classify(in_parts, parts.open_line, screen=True)
     assert (in_parts, parts.open_line, parts.prompt, parts.drawn) == (lines, whole.open_line, whole.prompt, whole.drawn)
     assert all(map(is_clean, [*lines, whole.open_line]))
+
+
+async def test_a_kernels_line_before_the_echo_does_not_uncover_the_password() -> None:
+    console, far = await pair()
+    await console.send_secret(sosagent.Secret(PASSWORD))
+    for part in (
+        b"[   12.345678] usb 1-1: new",
+        b" device\r\n[   12.4] again\r\n",
+        PASSWORD.encode() + b"\r\n",
+        b"in\r\n# ",
+    ):
+        await far.write(part)
+        await console.receive(1)
+    assert PASSWORD not in str(console.tail())
+    assert PASSWORD.encode() not in console.output
+    assert console.tail()[-2:] == ("in", "# ")
+
+
+async def test_a_mark_of_ours_that_is_not_the_last_thing_said_is_no_receiver() -> None:
+    script = Script(lambda typed: b"")
+    await script.far.write(b"=R\r\n=Z\r\nroot@vm:~# rm -rf /srv/old")
+    with pytest.raises(sosagent.ConsoleStateUnknown):
+        await script.add()
+    assert b"\r" not in script.typed
+
+
+async def test_an_endpoints_own_words_count_before_any_prompt() -> None:
+    script = Script(lambda typed: b"")
+    await script.far.write(b"[Read-only SOS Session. Use ~? for help.]\r\nweb-1 login: ")
+    with pytest.raises(sosagent.EndpointReadOnly):
+        await script.add()
+    assert script.typed == b""
+
+
+async def test_a_busy_endpoint_that_closes_is_busy() -> None:
+    script = Script(lambda typed: b"")
+    await script.far.write(b"console access is limited to one connection at a time\r\n")
+    await script.far.aclose()
+    with pytest.raises(sosagent.EndpointBusy):
+        await script.add()
+
+
+async def test_nothing_is_typed_into_what_comes_after_the_password_and_is_unknown() -> None:
+    def answer(typed: bytes) -> bytes:
+        if typed.endswith((b"\x0c", b"\x15")):
+            return b""
+        if PASSWORD.encode() in typed:
+            return b"\r\n 1) Reboot\r\nEnter an option: " if typed.endswith(b"\r") else b""
+        if typed.endswith(b"root\r"):
+            return b"\r\nPassword: "
+        return b"\r\nvm login: " if typed.endswith(b"\r") else b"root"
+
+    script = Script(answer)
+    with pytest.raises(sosagent.ConsoleStateUnknown, match="after the password"):
+        await script.add()
+    assert script.typed.partition(PASSWORD.encode() + b"\r")[2].strip(b"\x0c\x15") == b""
+
+
+@pytest.mark.parametrize(
+    "text", [b"\x1b[" + b"1" * 5000 + b"C", b"\x1b[1;" + b"9" * 5000 + b"H", b"\x1b[65536@" * 1000]
+)
+def test_huge_numbers_in_escapes_are_harmless(text: bytes) -> None:
+    shown = Text()
+    shown.feed(text + b"x")
+    assert len(shown.open_line) <= OPEN_LINE_LIMIT
+
+
+def test_an_odd_record_is_none(tmp_path: Path) -> None:
+    record = OpenLogin("x")
+    record.path.parent.mkdir(parents=True)
+    for odd in ("", "[]", "{", '{"since": 1' + "0" * 400 + "}", "[" * 5000, '{"since": "x"}', '{"since": -1}'):
+        record.path.write_text(odd)
+        assert record.seconds() is None
+        assert not record.is_it(10**400)
+    record.remember(is_open=False)
+    assert record.is_it(0) and not record.is_it(30)  # a login takes a while: the shell is younger than the record
+    record.path.write_text(json.dumps({"since": time.time() - 60, "open": False}))
+    assert record.is_it(20) and record.is_it(60) and not record.is_it(100)
+    record.path.write_text(json.dumps({"since": time.time() - 60, "open": True}))
+    assert record.is_it(58) and not record.is_it(20)
+    record.forget()
+    assert record.seconds() is None

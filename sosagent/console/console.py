@@ -116,6 +116,10 @@ class Console:
         """A mark for `since`: what stands on the console now is no answer to what is typed next."""
         return Mark(self.line_count, self.open_line, self._text.drawn)
 
+    def restore(self, mark: Mark) -> None:
+        """Go on with the open line as it was at `mark`: what came since was an echo that means nothing."""
+        self._text.restart(mark.open_line)
+
     def since(self, mark: Mark) -> tuple[list[str], str]:
         """What came since `mark`: finished lines (at most the last 200), and the open line.
 

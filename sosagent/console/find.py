@@ -32,6 +32,8 @@ _KEY_SECONDS = 0.06
 _OURS_SILENT_SECONDS = 27.0  # a collector of ours ends after 25.5 s of silence (shell/start.py)
 
 _EDITOR_INSERT = next(state for state in STATES if state.name == "editor-insert")
+#: What ^L is echoed as by a tty, as often as it was typed; and, besides, as it is, by getty.
+_TTY_ECHO, _NO_DRAWING = re.compile(rb"(?:\^L)+"), re.compile(rb"(?:\^L|\x0c)*")
 _KERNEL = re.compile(r"\[ *\d+\.\d+\] (?!Linux version)")
 _KERNEL_SECONDS = 10.0
 _STUCK_SECONDS = 10.0
@@ -108,18 +110,21 @@ async def redraw(watch: Watch) -> Observation:
     alone. So it is tried for a while. getty echoes the character as it is.
     """
     console = watch.console
+    before = console.mark()
     raw, mark = await _answer_to_redraw(console)
     for pause in _ECHO_PAUSES:
-        if raw != b"^L":
+        if not _TTY_ECHO.fullmatch(raw):
             break
         # Nothing is erased meanwhile: it could be text in an editor that gets it.
         await console.quiet(pause, _LISTEN_AT_MOST)
         raw, mark = await _answer_to_redraw(console)
-    if raw == b"^L":
+    if _NO_DRAWING.fullmatch(raw) and console.line_count == before.lines:
+        console.restore(before)  # without the echoes
+    if _TTY_ECHO.fullmatch(raw):
         # Nobody can see what it asks; an Enter might answer that.
         console.state = READING.name
         return Observation(READING)
-    if raw in (b"", b"\x0c"):
+    if _NO_DRAWING.fullmatch(raw):
         return Observation(SILENT)
     if b"^L" in raw and b"\x1b" in raw:
         # What asked it to draw itself anew stands in its text now: take that out again.

@@ -24,6 +24,7 @@ _WAKE_SECONDS = 5.0
 _LOGIN_SECONDS = 60.0
 _LOGOUT_SECONDS = 15.0
 _SUSPEND_SECONDS = 3.0
+_PATIENCE_SECONDS = 12.0
 _PROBE_SECONDS = 10.0
 
 #: What shells say of a job that was suspended: bash, dash, ash, mksh; zsh, tcsh; fish.
@@ -77,6 +78,12 @@ async def suspend(visit: Visit, seen: Observation, _password: Secret) -> Observa
         if visit.found.state is not RUNNING:
             return visit.found
         seen = visit.found
+    if seen.state is RUNNING:
+        # A machine that boots in silence echoes as well, before anything runs there.
+        later = await visit.watch.settle(_PATIENCE_SECONDS, mark=console.mark())
+        if later.state.way is Way.WAIT or (decided(later) and later.state is not seen.state):
+            visit.found = later if decided(later) else await wake(visit.watch)
+            return visit.found
     console.state = seen.state.name
     if classify([], console.open_line).state.way is Way.PROBE:
         # A shell's prompt on a screen that something else draws, and ^Z went to that shell.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..errors import EditRefused
-from ..printable import printable
 from .events import Event
 from .talk import ask
 from .visit import Layer, Visit
@@ -36,17 +35,22 @@ async def open_root(visit: Visit) -> None:
             "mounted stands above that prompt.",
         )
     visit.chroot = root
-    mounts = [line.split() for line in lines]
-    read_only = any(len(words) > 3 and words[1] == root and "ro" in words[3].split(",") for words in mounts)
     visit.layers.append(Layer.INITRAMFS)
-    if read_only and visit.entry.remount:
+    if _read_only(lines, root) and visit.entry.remount:
         visit.put_back.append(f"mount -o remount,ro {root}")
-        said = await ask(visit, f"mount -o remount,rw {root}")
-        if said:
+        if _read_only(await ask(visit, f"mount -o remount,rw {root};grep ' {root} ' /proc/mounts"), root):
             raise visit.failed(
-                EditRefused, f"the root file system cannot be remounted read-write: {printable(said[0])}"
+                EditRefused,
+                "the root file system cannot be remounted read-write",
+                hint="The last lines of dmesg may say why; a disk with errors stays read-only until fsck has run.",
             )
         visit.console.tell(Event("note", "the root file system is writable for the job, and put back after it"))
     if f"{root}/dev/null" not in lines:
         visit.put_back.append(f"umount {root}/dev")
         await ask(visit, f"mount -o bind /dev {root}/dev")
+
+
+def _read_only(lines: list[str], root: str) -> bool:
+    """Whether a line of /proc/mounts among `lines` says so of `root`."""
+    mounts = [line.split() for line in lines]
+    return any(len(words) > 3 and words[1] == root and "ro" in words[3].split(",") for words in mounts)

@@ -35,6 +35,8 @@ _RESTARTED = re.compile(
     r"reboot: |Linux version \d|Kernel panic - not syncing|systemd-shutdown|^\[ *(?:OK|FAILED) *\] |GNU GRUB +version"
 )
 
+_KERNEL_LINE = re.compile(r"\[ *\d+\.\d{6}\] ")
+
 _E = TypeVar("_E", Up, Ended, Reply)
 
 
@@ -115,14 +117,19 @@ class Shell:
         console = self.console
         console.tell(Event("start", "start the shell"))
         prompt = console.open_line
-        if await console.type_line(self._start.line, tries=1) and await self._collects(prompt):
+        mark = console.mark()
+        typed = await console.type_line(self._start.line, tries=1)
+        if not typed and any(map(_KERNEL_LINE.search, console.since(mark)[0])):
+            # The kernel spoke in between; the shell may take it all the same.
+            typed = await console.type_line(self._start.line, tries=1)
+        if typed and await self._collects(prompt):
             return
         console.tell(Event("detail", "its shell does not take the start line: a plain sh does"))
         await console.type_line(f" {'exec ' if self._replace else ''}{PLAIN_SHELL}")
         console.skip()
         await console.send("\r")
         self.plain = True
-        await console.expect(r"[#$%>] ?$", _LEAVE_SECONDS)
+        await console.expect([r"[#$%>] ?$", re.compile(rf"^{re.escape(prompt)}$")], _LEAVE_SECONDS)
         await console.quiet(_QUIET, 2.0)
         self._start, prompt = self._again, console.open_line
         await console.type_line(self._start.line)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
 from ..errors import ConsoleError, ConsoleOccupied, ConsoleSilent, EndpointLost
 from ..terminal.states import READING, RUNNING, SILENT, STATES, UNKNOWN, Observation, Way
@@ -42,11 +43,17 @@ _KEYS = re.compile(rb"[ -~]{1,3}")
 
 async def listen(watch: Watch, seconds: float = _LISTEN) -> Observation:
     """What the line shows by itself: until it has been quiet for `seconds`. Nothing is typed."""
+    seen, _ = await _listen(watch, seconds)
+    return seen
+
+
+async def _listen(watch: Watch, seconds: float) -> tuple[Observation, bool]:
+    """The same, and whether the line was quiet at last."""
     try:
-        await watch.console.quiet(seconds, _LISTEN_AT_MOST)
+        quiet = await watch.console.quiet(seconds, _LISTEN_AT_MOST)
     except EndpointLost as lost:
         raise _in_its_words(watch, lost) from None
-    return watch.observe(Mark(0), connecting=True)
+    return watch.observe(Mark(0), connecting=True), quiet
 
 
 def _in_its_words(watch: Watch, lost: EndpointLost) -> ConsoleError:
@@ -71,9 +78,14 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
     console = watch.console
     console.tell(Event("start", "look at the console"))
     try:
-        seen = await listen(watch)
-        if seen.state is SILENT and console.bytes_received and await _flows(watch):
+        seen, quiet = await _listen(watch, _LISTEN)
+        if seen.state is SILENT and not quiet:
             seen = await _after_flow(watch)
+        if seen.state is UNKNOWN:
+            if not take_over:
+                await refuse_typing(watch)
+            # It may be the half of what is being said.
+            seen = await watch.settle(_FLOW_SECONDS, mark=Mark(0))
         if seen.state.name == "full-screen":
             # It may be an editor in insert mode, which would take ^Z for text.
             redrawn = await redraw(watch)
@@ -212,7 +224,7 @@ async def _until_quiet(watch: Watch, seen: Observation) -> Observation:
     stuck = ""
     while True:
         console.tell(Event("start", f"{seen.state.title}: {(console.tail(1) or ('',))[0]}"))
-        mark = Mark(console.line_count)
+        mark = replace(console.mark(), open_line="")
         again = await watch.settle(_BOOT_QUIET, mark=mark)
         if again.state is SILENT and console.line_count == mark.lines and seen.state.name != "boot-menu":
             return seen
@@ -242,8 +254,11 @@ async def refuse_typing(watch: Watch) -> None:
         data = await console.receive(left)
         pause, last = loop.time() - last, loop.time()
         # A machine's own output may come in small pieces too, but not at a person's pace.
-        if data is not None and pause > _KEY_SECONDS and _KEYS.fullmatch(data):
-            keys += console.open_line == before + data.decode("ascii")
+        if data is None:
+            continue
+        if not _KEYS.fullmatch(data) or console.open_line != before + data.decode("ascii"):
+            return
+        keys += pause > _KEY_SECONDS
     if keys >= 2:
         raise watch.failed(
             ConsoleOccupied,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..printable import printable
 from ..secret import Secret
-from ..terminal.states import UNKNOWN, Observation, Way
+from ..terminal.states import READING, UNKNOWN, Observation, Way
 from .console import Mark
 from .events import Event
 from .find import decided
@@ -20,6 +21,9 @@ __all__ = ["become", "log_in", "maintain", "press_enter"]
 
 _WAKE_SECONDS = 5.0
 _LOGIN_SECONDS = 60.0
+#: How line editors begin when they draw their prompt anew, whatever it looks like.
+_CLEARED = re.compile(rb"\x1b\[H(?:\x1b\[[0-2]?J)+")
+_REDRAWN_BYTES = 300
 
 
 async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observation | None:
@@ -49,15 +53,16 @@ async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observati
         mark = console.mark()
         await console.send("q")
         seen = await watch.settle(_WAKE_SECONDS, mark=mark)
-    if seen.state is UNKNOWN and visit.stage is Stage.TRIED:
-        # Nothing that we know how to leave.
+    odd = seen.state in (UNKNOWN, READING) and visit.stage is Stage.TRIED
+    if odd and not _CLEARED.search(console.output[-_REDRAWN_BYTES:]):
+        # No shell's line editor answered ^L. Nothing that we know how to leave.
         visit.stage = Stage.OUTSIDE
         raise visit.failed(
             ConsoleStateUnknown,
             "what came after the password is no prompt that sosagent knows; nothing was typed into it",
             hint="Look at the console: a session of ours may be open there.",
         )
-    if seen.state.way is Way.PROBE:
+    if seen.state.way is Way.PROBE or odd:
         # That it is a shell is proved by the start line's answer, which no other program gives.
         visit.stage = Stage.INSIDE
         visit.record.remember(is_open=True)

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -110,14 +110,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def machine(boot: str | None = None, *, initrd: bool = True, uefi: bool = False) -> Iterator[Machine]:
+def machine(boot: str | None = None, *, initrd: bool = True, firmware: Sequence[str] = ()) -> Iterator[Machine]:
     """A machine that has booted to its login prompt, restored from a saved state if there is one.
 
     Args:
         boot: start it instead, with these words on the kernel's command line; it waits to be continued
             until `Machine.power_on` is called.
         initrd: give it one.
-        uefi: start UEFI firmware (Debian's ovmf) instead of a kernel.
+        firmware: start by these options of QEMU instead of a kernel, and without a network card.
     """
     made = build()
     folder = Path(tempfile.mkdtemp(prefix="sosagent-vm-"))
@@ -127,7 +127,7 @@ def machine(boot: str | None = None, *, initrd: bool = True, uefi: bool = False)
         booted, state = _booted(made)
         ssh_port = free_port()
         _overlay(booted, folder / "disk.qcow2")
-        processes.append(_qemu(made, folder, ssh_port, state, boot, initrd, uefi))
+        processes.append(_qemu(made, folder, ssh_port, state, boot, initrd, firmware))
         if boot is None:
             with _Monitor(folder / "qmp") as monitor:
                 wait_for(lambda: monitor.status() == "paused", 60, "the saved state")
@@ -156,10 +156,10 @@ def _qemu(
     state: Path | None,
     boot: str | None = None,
     initrd: bool = True,
-    uefi: bool = False,
+    firmware: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
-    # UEFI would try to boot from the network for minutes.
-    network = [] if uefi else ["-device", "virtio-net-pci,netdev=n"]
+    # Firmware would try to boot from the network for minutes.
+    network = [] if firmware else ["-device", "virtio-net-pci,netdev=n"]
     command = [
         "qemu-system-x86_64", *_HARDWARE, "-accel", _accelerator(),
         "-display", "none", "-nodefaults", "-no-user-config",
@@ -169,8 +169,8 @@ def _qemu(
         "-chardev", f"socket,id=s,path={folder / 'serial'},server=on,wait=off", "-serial", "chardev:s",
         "-qmp", f"unix:{folder / 'qmp'},server=on,wait=off",
     ]  # fmt: skip
-    if uefi:
-        command += ["-bios", "/usr/share/ovmf/OVMF.fd"]
+    if firmware:
+        command += firmware
     else:
         command += ["-append", f"root=/dev/vda console=ttyS0 net.ifnames=0 mitigations=off {boot or 'rw quiet'}"]
         command += ["-kernel", str(made.kernel)]

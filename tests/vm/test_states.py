@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -246,6 +249,12 @@ async def test_root_with_another_shell(shell: str, vm: Machine) -> None:
     assert "stty" not in vm.do("cat .*history .local/share/fish/* .sh_history 2>/dev/null; true")
 
 
+async def test_root_with_a_prompt_like_no_other(vm: Machine) -> None:
+    vm.do("echo \"PS1='(root at vm): '\" > /root/.bash_profile")
+    done = await add(vm)
+    assert (done.status, done.logged_out) == ("added", True)
+
+
 # -- trouble at the login -----------------------------------------------------------------------
 
 REFUSED = {
@@ -456,8 +465,44 @@ async def test_a_kernel_panic() -> None:
         assert "reset" in caught.value.hint
 
 
+GRUB = {
+    # What stands in grub.cfg, and the state. (A menu that counts down stops counting at the first key.)
+    "its command line": ("", "grub"),
+    "a menu that waits": ("menuentry A { true }\nmenuentry B { true }", "firmware"),
+}
+
+
+@pytest.mark.parametrize("name", GRUB)
+async def test_grub(name: str, tmp_path: Path) -> None:
+    if shutil.which("grub-mkrescue") is None:
+        pytest.skip("needs grub-pc-bin, xorriso and mtools")
+    config, state = GRUB[name]
+    folder = tmp_path / "iso" / "boot" / "grub"
+    folder.mkdir(parents=True)
+    serial = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\n"
+    (folder / "grub.cfg").write_text(serial + config + "\n")
+    image = tmp_path / "grub.iso"
+    subprocess.run(["grub-mkrescue", "-o", str(image), str(tmp_path / "iso")], check=True, capture_output=True)
+    with machine(boot="", firmware=["-cdrom", str(image), "-boot", "d"]) as vm:
+        vm.power_on()
+        with pytest.raises(sosagent.ConsoleOccupied) as caught:
+            await add(vm, timeout=60)
+        assert (caught.value.state, caught.value.exit_code) == (state, 4)
+
+
+async def test_emergency_mode_of_a_root_without_a_password(vm: Machine) -> None:
+    vm.do("passwd -d root")
+    vm.ssh(vm.admin, "systemctl --no-block emergency")
+    async with at_the_machine(vm) as console:
+        await console.expect("continue\\): $", 60)
+    done = await add(vm)
+    # The endpoint does not show what came before: our Enter is the one that it waits for.
+    assert (done.status, done.state_found, done.logged_out) == ("added", "shell", True)
+    await see(vm, "echo in\r", "\nin\n")
+
+
 async def test_the_uefi_shell() -> None:
-    with machine(boot="", uefi=True) as vm:
+    with machine(boot="", firmware=["-bios", "/usr/share/ovmf/OVMF.fd"]) as vm:
         vm.power_on()
         with pytest.raises(sosagent.ConsoleOccupied) as caught:
             await add(vm, timeout=120)

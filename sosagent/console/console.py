@@ -23,6 +23,7 @@ __all__ = ["Console", "Mark"]
 
 _TAIL_LINES = 12
 _ECHO_SECONDS = 2.0
+_FRESH_SECONDS = 5.0
 _RAW_LIMIT = 64 * 1024  # of what came since typing began, and of what is kept for a picture of the screen
 _KERNEL_LINE = re.compile(rb"^\r*\n?\[ *\d+\.\d+\] [^\n]*\r?$")
 #: Terminal widths at which an echo is read; 80 is what shells take for a serial tty without a size.
@@ -293,13 +294,9 @@ class Console:
                 if tries == 1:
                     # Its line editor has drawn what cannot be read: only a new line is sure to be empty.
                     await self.send("\x15\x03")
-                    await self.quiet(0.2, 2.0)
-                    fresh = Text()
-                    fresh.feed(bytes(self._typed).rpartition(b"\n")[2])
-                    if fresh.prompt.rstrip() != before.rstrip():
-                        break
-                    self._text.restart(fresh.prompt)
-                    return False
+                    if await self._fresh_prompt(before):
+                        return False
+                    break
                 await self.send("\x15")
                 await self.quiet(0.2, 2.0)
                 if self.open_line.rstrip() != before.rstrip():
@@ -313,6 +310,19 @@ class Console:
             hint="The line may lose characters (lower its speed), or this is no shell that echoes.",
         )
 
+    async def _fresh_prompt(self, prompt: str) -> bool:
+        """Wait until `prompt` stands alone on a new line; False if it does not come."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _FRESH_SECONDS
+        while True:
+            fresh = Text()
+            fresh.feed(bytes(self._typed or b"").rpartition(b"\n")[2])
+            if fresh.prompt.rstrip() == prompt.rstrip() and await self.quiet(0.05, 0.5):
+                self._text.restart(fresh.prompt)
+                return True
+            if await self.receive(max(until - loop.time(), 0)) is None:
+                return False
+
     def _right(self) -> tuple[int, str] | None:
         """The column and the text of what stands behind the cursor; None if nothing does."""
         text = self._text.right
@@ -323,7 +333,7 @@ class Console:
         loop = asyncio.get_running_loop()
         until = loop.time() + _ECHO_SECONDS
         while loop.time() < until:
-            if await self.receive(_ECHO_SECONDS / 2) is None:
+            if await self.receive(_ECHO_SECONDS * 0.75) is None:
                 break
             assert self._typed is not None
             if _shows(bytes(self._typed), before, text, _WIDTHS[:2]):

@@ -315,10 +315,13 @@ class Console:
         loop = asyncio.get_running_loop()
         until = loop.time() + _FRESH_SECONDS
         while True:
-            fresh = Text()
-            fresh.feed(bytes(self._typed or b"").rpartition(b"\n")[2])
-            if fresh.prompt.rstrip() == prompt.rstrip() and await self.quiet(0.05, 0.5):
-                self._text.restart(fresh.prompt)
+            shown = [Text(width) for width in _WIDTHS[:2]]
+            for text in shown:
+                # Some pad the line to the terminal's width first, to see whether they stand at its begin.
+                text.feed(bytes(self._typed or b"").rpartition(b"\n")[2])
+            fresh = next((text.prompt for text in shown if text.prompt.rstrip() == prompt.rstrip()), None)
+            if fresh is not None and await self.quiet(0.05, 0.5):
+                self._text.restart(fresh)
                 return True
             if await self.receive(max(until - loop.time(), 0)) is None:
                 return False

@@ -208,7 +208,8 @@ class _Monitor:
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(60)
-        self._socket.connect(str(path))
+        # The socket's file is there a moment before QEMU listens on it.
+        wait_for(lambda: self._socket.connect_ex(str(path)) == 0, 20, "QEMU's monitor")
         self._file = self._socket.makefile("r")
         self._file.readline()
         self.run("qmp_capabilities")

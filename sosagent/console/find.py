@@ -185,7 +185,7 @@ async def wake(watch: Watch, ours_left: bool = False) -> Observation:
         if seen.state.way is Way.WAIT:
             wakes = _WAKES_IN_BOOT
             seen = await _until_quiet(watch, seen)
-            if decided(seen):
+            if decided(seen) or seen.state is UNKNOWN:
                 return seen
         mark = console.mark()
         # A half-typed command that cannot be seen is erased, not run.

@@ -77,3 +77,16 @@ async def test_enter_is_withheld_where_the_echo_is_wrong(tmp_path: Path) -> None
         await console.send("\r")
         await console.quiet(0.3, 5)
         assert not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["bash", "dash", "busybox", "zsh", "fish", "tcsh"])
+async def test_the_echo_compares_wherever_the_row_ends(name: str, tmp_path: Path) -> None:
+    """A line that fills its row exactly is drawn in each shell's own way, the cursor waiting in the next row."""
+    command = installed(INTERACTIVE[name])
+    async with on_pty(command, tmp_path, PS1="prompt# ") as (console, _):
+        await console.quiet(0.5, 5)
+        prompt = len(console.open_line)
+        for columns in (78, 79, 80, 81, 82, 159, 160, 161):
+            assert await console.type_line("x" * (columns - prompt)), columns
+            await console.send("\x15")
+            await console.quiet(0.2, 5)

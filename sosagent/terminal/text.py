@@ -79,7 +79,8 @@ class Text:
     @property
     def before_cursor(self) -> str:
         """The open line as far as the cursor."""
-        return self.open_line[: self._cursor]
+        # A carriage return at the end is held, but a terminal has obeyed it: bash ends a full row with space and CR.
+        return self.open_line[: self._row_start() if self._held else self._cursor]
 
     @property
     def right(self) -> str:
@@ -89,7 +90,7 @@ class Text:
     @property
     def prompt(self) -> str:
         """The open line without what stands at a distance behind the cursor (a right prompt)."""
-        return self.before_cursor if self.right.startswith("  ") else self.open_line
+        return self.open_line[: self._cursor] if self.right.startswith("  ") else self.open_line
 
     def feed(self, data: bytes) -> list[str]:
         """Take the next bytes, and give the lines that they finish, without their newlines."""

@@ -1,4 +1,4 @@
-"""The benchmarks, as tables. `make bench`, or `python -m bench [startup|expect|lab|vm|window]...`
+"""The benchmarks, as tables. `make bench`, or `python -m bench [startup|expect|lab|states|vm|window]...`
 
 Figures of one run are compared with each other only: machines are noisy, ratios and medians less so.
 """
@@ -8,9 +8,16 @@ from __future__ import annotations
 import os
 import sys
 
-from . import add, expect, startup, window
+from . import add, expect, startup, states, window
 
-_ALL = {"startup": startup.main, "expect": expect.main, "lab": add.lab, "vm": add.vm, "window": window.vm}
+_ALL = {
+    "startup": startup.main,
+    "expect": expect.main,
+    "lab": add.lab,
+    "states": states.main,
+    "vm": add.vm,
+    "window": window.vm,
+}
 
 
 def main() -> None:

@@ -150,3 +150,15 @@ async def test_what_was_changed_is_put_back_even_after_the_deadline(tmp_path: Pa
         shell.console.set_deadline(30)
         await shell.close()
     assert (tmp_path / "back").exists()
+
+
+async def test_a_question_that_nobody_knows_stops_a_boot_and_gets_no_enter(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    lines = 'for i in 1 2 3 4; do echo "[    $i.000000] usb 1-1: new device"; sleep 0.5; done'
+    boot = f"{lines}; printf 'Which of them? '; read x; echo \"$x\" > {said}"
+    async with on_pty(["sh", "-c", boot], tmp_path) as (console, _):
+        with pytest.raises(sosagent.ConsoleStateUnknown):
+            async with root_shell(console, NOBODY):
+                pass
+        await console.quiet(0.3, 3)
+    assert not said.exists()

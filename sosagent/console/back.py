@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from ..errors import ConsoleStateUnknown
 from ..terminal.states import UNKNOWN, Observation, Way
-from .console import Mark
 from .events import Event
+from .find import erase
 from .talk import ask
 from .visit import Layer, Stage, Visit
-from .watch import QUIET
+from .watch import LOGIN_SECONDS, LOGOUT_SECONDS, QUIET, SUSPEND_SECONDS, WAKE_SECONDS
 
 __all__ = ["leave_login", "log_out", "stop_becoming", "undo", "wait_for_prompt"]
-
-_WAKE_SECONDS = 5.0
-_LOGIN_SECONDS = 60.0
-_LOGOUT_SECONDS = 15.0
-_SUSPEND_SECONDS = 3.0
 
 
 async def leave_login(visit: Visit, ended: bool) -> None:
@@ -30,7 +25,7 @@ async def leave_login(visit: Visit, ended: bool) -> None:
     """
     console = visit.console
     if visit.stage is Stage.TRIED:
-        seen = await visit.watch.settle(_LOGIN_SECONDS, until=(Way.LOG_IN, Way.PROBE, Way.ENTER, Way.STOP))
+        seen = await visit.watch.settle(LOGIN_SECONDS, until=(Way.LOG_IN, Way.PROBE, Way.ENTER, Way.STOP))
         visit.stage = Stage.INSIDE if seen.state.way is Way.PROBE else Stage.NAMED
     if visit.becoming:
         seen = await stop_becoming(visit)
@@ -55,20 +50,15 @@ async def leave_login(visit: Visit, ended: bool) -> None:
 
 
 async def _see_login(visit: Visit) -> Observation:
-    return await visit.watch.settle(_LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
+    return await visit.watch.settle(LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
 
 
 async def log_out(visit: Visit) -> Observation:
     """`exit`, and again where jobs are left; what comes then."""
-    console = visit.console
-    await console.send("\x15")
-    await console.quiet(QUIET, 2.0)
+    await erase(visit.watch)
     seen = Observation(UNKNOWN)
     for _ in range(3):
-        await console.type_line("exit")
-        mark = console.mark()
-        await console.send("\r")
-        seen = await visit.watch.settle(_LOGOUT_SECONDS, mark=mark, until=(Way.LOG_IN, Way.PROBE))
+        seen = await visit.watch.submit("exit", LOGOUT_SECONDS, (Way.LOG_IN, Way.PROBE))
         if seen.state.way is Way.LOG_IN:
             break
     return seen
@@ -76,13 +66,11 @@ async def log_out(visit: Visit) -> Observation:
 
 async def _back_to_login(visit: Visit) -> Observation:
     """From a prompt of the login dialogue: an empty answer ends it, at most three are needed."""
-    seen = await visit.watch.settle(_WAKE_SECONDS)
+    seen = await visit.watch.settle(WAKE_SECONDS)
     for _ in range(3):
         if seen.state.way in (Way.LOG_IN, Way.PROBE):
             break
-        mark = visit.console.mark()
-        await visit.console.send("\r")
-        seen = await visit.watch.settle(_LOGIN_SECONDS / 3, mark=mark)
+        seen = await visit.watch.press("\r", LOGIN_SECONDS / 3)
     return seen
 
 
@@ -90,23 +78,18 @@ async def stop_becoming(visit: Visit) -> Observation:
     """sudo or su were entered, and what came of it is not known: ^C ends their question, `exit` a shell."""
     console = visit.console
     ways = (Way.LOG_IN, Way.PROBE, Way.MAINTAIN)
-    seen = await visit.watch.settle(_SUSPEND_SECONDS, until=ways)
+    seen = await visit.watch.settle(SUSPEND_SECONDS, until=ways)
     for keys in ("\x03", "\r", "\r"):
         if seen.state.way in ways:
             break
-        mark = console.mark()
-        await console.send(keys)
-        seen = await visit.watch.settle(_LOGOUT_SECONDS, mark=mark, until=ways)
+        seen = await visit.watch.press(keys, LOGOUT_SECONDS, ways)
     visit.becoming = False
     if seen.state.way is not Way.PROBE:
         return seen
     if visit.ours:
         return await log_out(visit)
     if console.open_line != visit.prompt:
-        await console.type_line("exit")
-        mark = console.mark()
-        await console.send("\r")
-        seen = await visit.watch.settle(_LOGOUT_SECONDS, mark=mark, until=(Way.PROBE,))
+        seen = await visit.watch.submit("exit", LOGOUT_SECONDS, (Way.PROBE,))
     if console.open_line != visit.prompt:
         raise visit.failed(
             ConsoleStateUnknown,
@@ -133,7 +116,7 @@ async def undo(visit: Visit, layer: Layer, ended: bool) -> None:
             console.tell(Event("note", "the maintenance shell stays open: its end would continue the boot"))
     elif layer is Layer.RESUME:
         await _resume(visit)
-    elif layer is Layer.INSERT and visit.watch.observe(Mark(console.line_count)).state.way is not Way.PROBE:
+    elif layer is Layer.INSERT and visit.watch.observe(console.mark_of_lines()).state.way is not Way.PROBE:
         await console.send("gi")
         await console.quiet(0.2, 2.0)
 
@@ -147,13 +130,10 @@ async def _continue_boot(visit: Visit) -> None:
 async def _resume(visit: Visit) -> None:
     """Bring the program back to the front, if it was suspended, and see that the shell let it."""
     console = visit.console
-    seen = await visit.watch.settle(_SUSPEND_SECONDS, mark=Mark(console.line_count), until=(Way.PROBE,))
+    seen = await visit.watch.settle(SUSPEND_SECONDS, mark=console.mark_of_lines(), until=(Way.PROBE,))
     if seen.state.way is not Way.PROBE:
         return  # it did not let itself be suspended, and is there
-    await console.type_line(" fg")
-    mark = console.mark()
-    await console.send("\r")
-    seen = await visit.watch.settle(1.0, mark=mark, until=(Way.PROBE,))
+    seen = await visit.watch.submit(" fg", 1.0, (Way.PROBE,))
     if seen.state.way is Way.PROBE and console.open_line == visit.prompt:
         raise visit.failed(
             ConsoleStateUnknown,
@@ -164,4 +144,4 @@ async def _resume(visit: Visit) -> None:
 
 async def wait_for_prompt(visit: Visit) -> None:
     """Wait until the shell that was found open shows its prompt again."""
-    await visit.watch.settle(_WAKE_SECONDS, until=(Way.PROBE, Way.INTERRUPT))
+    await visit.watch.settle(WAKE_SECONDS, until=(Way.PROBE, Way.INTERRUPT))

@@ -117,6 +117,10 @@ class Console:
         """A mark for `since`: what stands on the console now is no answer to what is typed next."""
         return Mark(self.line_count, self.open_line, self._text.drawn)
 
+    def mark_of_lines(self) -> Mark:
+        """A mark for `since` that lets the open line count as it stands, and whatever was drawn so far."""
+        return Mark(self.line_count)
+
     def restore(self, mark: Mark) -> None:
         """Go on with the open line as it was at `mark`: what came since was an echo that means nothing."""
         self._text.restart(mark.open_line)

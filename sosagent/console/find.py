@@ -11,19 +11,18 @@ import asyncio
 import re
 from dataclasses import replace
 
-from ..errors import ConsoleError, ConsoleOccupied, ConsoleSilent, EndpointLost
+from ..errors import ConsoleError, ConsoleOccupied, ConsoleSilent, ConsoleStateUnknown, EndpointLost
 from ..terminal.states import READING, RUNNING, SILENT, STATES, UNKNOWN, Observation, Way
 from .console import Console, Mark
 from .events import Event
-from .watch import QUIET, Watch
+from .watch import QUIET, WAKE_SECONDS, Watch
 
-__all__ = ["decided", "find_state", "listen", "redraw", "refuse_typing", "wake"]
+__all__ = ["decided", "erase", "find_state", "listen", "redraw", "refuse_typing", "wake"]
 
 _LISTEN = 0.05
 _LISTEN_AT_MOST = 2.0
 _REDRAW_SECONDS = 1.0  # a far endpoint's answer may take so long
 _ECHO_PAUSES = (0.05, 0.05, 0.1, 0.2, 0.4, 0.8)
-_WAKE_SECONDS = 5.0
 _WAKES = 3
 _WAKES_IN_BOOT = 12
 _BOOT_QUIET = 2.0
@@ -32,12 +31,21 @@ _TYPING_SECONDS = 1.5
 _KEY_SECONDS = 0.06
 _OURS_SILENT_SECONDS = 27.0  # a collector of ours ends after 25.5 s of silence (shell/start.py)
 
-_EDITOR_INSERT = next(state for state in STATES if state.name == "editor-insert")
+_EDITOR_INSERT, _BOOTING = (
+    next(state for state in STATES if state.name == name) for name in ("editor-insert", "booting")
+)
 #: What ^L is echoed as by a tty, as often as it was typed; and, besides, as it is, by getty.
 _TTY_ECHO, _NO_DRAWING = re.compile(rb"(?:\^L)+"), re.compile(rb"(?:\^L|\x0c)*")
 _KERNEL = re.compile(r"\[ *\d+\.\d+\] (?!Linux version)")
 _KERNEL_SECONDS = 10.0
 _STUCK_SECONDS = 10.0
+#: What our first key does to a countdown that did not show yet, and what starts what it would have started:
+#: GRUB wipes the countdown's row, U-Boot ends it with a 0 and shows its prompt.
+_COUNTDOWNS = (
+    (re.compile(rb"(?:\x1b\[\d+;\d+H {40,})+\x1b\[\d+;\d+H"), "\r"),
+    (re.compile(rb"\x08+ 0 \r*\n\S*[>#] "), "boot\r"),
+)
+_COLLECT_LIMIT = 64 * 1024
 _KEYS = re.compile(rb"[ -~]{1,3}")
 
 
@@ -96,7 +104,7 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
             if seen.state is UNKNOWN:
                 seen = await _erase(watch, take_over)
         if seen.state is SILENT or seen.state.way is Way.WAIT:
-            seen = await wake(watch, ours_left)
+            seen = await wake(watch, seen, ours_left)
     except EndpointLost as lost:
         raise _in_its_words(watch, lost) from None
     if seen.state.way in (Way.SUSPEND, Way.LEAVE_INSERT) and not take_over:
@@ -127,8 +135,12 @@ async def redraw(watch: Watch) -> Observation:
     for pause in _ECHO_PAUSES:
         if not _TTY_ECHO.fullmatch(raw):
             break
-        # Nothing is erased meanwhile: it could be text in an editor that gets it.
-        await console.quiet(pause, _LISTEN_AT_MOST)
+        # Nothing is erased meanwhile: it could be text in an editor that gets it. What the pty's program had
+        # not read before it made it raw, it reads then.
+        late = await _collect(console, pause)
+        if not _NO_DRAWING.fullmatch(late):
+            raw = late
+            break
         raw, mark = await _answer_to_redraw(console)
     if _NO_DRAWING.fullmatch(raw) and console.line_count == before.lines:
         console.restore(before)  # without the echoes
@@ -138,6 +150,12 @@ async def redraw(watch: Watch) -> Observation:
         return Observation(READING)
     if _NO_DRAWING.fullmatch(raw):
         return Observation(SILENT)
+    for stopped, starts in _COUNTDOWNS:
+        if stopped.fullmatch(raw):
+            console.tell(Event("note", "a boot loader's countdown, which a key of ours stopped, is gone on with"))
+            await console.send(starts)
+            await console.quiet(_KEY_SECONDS, _LISTEN_AT_MOST)  # its echo stands behind a prompt
+            return Observation(_BOOTING)
     if b"^L" in raw and b"\x1b" in raw:
         # What asked it to draw itself anew stands in its text now: take that out again.
         await console.send("\x7f" * raw.count(b"^L"))
@@ -150,14 +168,18 @@ async def redraw(watch: Watch) -> Observation:
 async def _answer_to_redraw(console: Console) -> tuple[bytes, Mark]:
     mark = console.mark()
     await console.send("\x0c")
-    raw = b""
-    data = await console.receive(_REDRAW_SECONDS)
-    while data is not None:
-        raw += data
-        if raw in (b"^L", b"\x0c"):
-            break
-        data = await console.receive(QUIET)
+    raw = await console.receive(_REDRAW_SECONDS) or b""
+    if raw not in (b"", b"^L", b"\x0c"):
+        raw += await _collect(console, QUIET)
     return raw, mark
+
+
+async def _collect(console: Console, seconds: float) -> bytes:
+    """What comes until the line has been quiet for `seconds`."""
+    raw = b""
+    while (data := await console.receive(seconds)) is not None and len(raw) < _COLLECT_LIMIT:
+        raw += data
+    return raw
 
 
 async def _erase(watch: Watch, take_over: bool) -> Observation:
@@ -166,9 +188,8 @@ async def _erase(watch: Watch, take_over: bool) -> Observation:
     if not take_over:
         await refuse_typing(watch)
     before = console.open_line
-    await console.send("\x15")
-    await console.quiet(QUIET, _LISTEN_AT_MOST)
-    seen = watch.observe(Mark(console.line_count))
+    await erase(watch)
+    seen = watch.observe(console.mark_of_lines())
     prompt = console.open_line.rstrip()
     if seen.state in (SILENT, UNKNOWN) or not before.startswith(prompt):
         return Observation(UNKNOWN)
@@ -176,11 +197,27 @@ async def _erase(watch: Watch, take_over: bool) -> Observation:
     return seen
 
 
-async def wake(watch: Watch, ours_left: bool = False) -> Observation:
-    """^U and Enter, until something shows."""
+async def erase(watch: Watch) -> None:
+    """^U: what somebody typed half is erased, so that it is not run.
+
+    Raises:
+        ConsoleStateUnknown: it only stands there now; Enter would run what is before it.
+    """
+    await watch.console.send("\x15")
+    await watch.console.quiet(QUIET, _LISTEN_AT_MOST)
+    if watch.console.open_line.endswith("^U"):
+        raise watch.failed(
+            ConsoleStateUnknown,
+            "the console's terminal does not erase a line at ^U, so what somebody typed there half would be run",
+            hint="Press Enter there by hand if nothing is typed, and `stty sane`; then run again.",
+        )
+
+
+async def wake(watch: Watch, seen: Observation | None = None, ours_left: bool = False) -> Observation:
+    """^U and Enter, until something shows; where the machine boots (`seen`), not before it is done."""
     console = watch.console
     wakes, woken = _WAKES, 0
-    seen = watch.observe(Mark(0))
+    seen = seen or watch.observe(Mark(0))
     while woken < wakes:
         if seen.state.way is Way.WAIT:
             wakes = _WAKES_IN_BOOT
@@ -190,7 +227,7 @@ async def wake(watch: Watch, ours_left: bool = False) -> Observation:
         mark = console.mark()
         # A half-typed command that cannot be seen is erased, not run.
         await console.send("\x15\r")
-        seen = await watch.settle(_WAKE_SECONDS, mark=mark)
+        seen = await watch.settle(WAKE_SECONDS, mark=mark)
         if decided(seen) or seen.state is UNKNOWN:
             return seen
         if seen.state is SILENT:
@@ -209,7 +246,7 @@ async def wake(watch: Watch, ours_left: bool = False) -> Observation:
 
 async def _echoed_only(watch: Watch, mark: Mark) -> Observation:
     """Enter was echoed, and no prompt came: a program is at work there, or a login takes its time to refuse."""
-    seen = await watch.settle(_WAKE_SECONDS / 2, mark=mark)
+    seen = await watch.settle(WAKE_SECONDS / 2, mark=mark)
     if seen.state is not SILENT:
         return seen
     watch.console.state = RUNNING.name

@@ -11,21 +11,16 @@ from ..terminal.expect import TIMEOUT
 from ..terminal.states import READING, RUNNING, SILENT, STATES, Observation, Way, classify
 from .back import log_out
 from .events import Event
-from .find import decided, find_state, wake
+from .find import decided, erase, find_state, wake
 from .initramfs import in_initramfs, open_root
 from .log_in import become
 from .talk import probe
 from .visit import Layer, Visit
-from .watch import QUIET
+from .watch import LOGIN_SECONDS, LOGOUT_SECONDS, PROBE_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS
 
 __all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_found_shell"]
 
-_WAKE_SECONDS = 5.0
-_LOGIN_SECONDS = 60.0
-_LOGOUT_SECONDS = 15.0
-_SUSPEND_SECONDS = 3.0
 _PATIENCE_SECONDS = 12.0
-_PROBE_SECONDS = 10.0
 
 #: What shells say of a job that was suspended: bash, dash, ash, mksh; zsh, tcsh; fish.
 _STOPPED = re.compile(
@@ -36,9 +31,7 @@ _SHELL, _MULTIPLEXER = (next(state for state in STATES if state.name == name) fo
 
 async def end_password_prompt(visit: Visit, _seen: Observation, _password: Secret) -> Observation:
     """Somebody typed a name and went: an empty password ends their attempt, ours never goes there."""
-    mark = visit.console.mark()
-    await visit.console.send("\r")
-    seen = await visit.watch.settle(_LOGIN_SECONDS, mark=mark, until=(Way.LOG_IN, Way.PROBE, Way.MAINTAIN, Way.SUSPEND))
+    seen = await visit.watch.press("\r", LOGIN_SECONDS, (Way.LOG_IN, Way.PROBE, Way.MAINTAIN, Way.SUSPEND))
     if seen.state is SILENT or seen.state.name == "password":
         raise visit.watch.stopped(seen)
     return seen
@@ -46,9 +39,7 @@ async def end_password_prompt(visit: Visit, _seen: Observation, _password: Secre
 
 async def interrupt(visit: Visit, _seen: Observation, _password: Secret) -> Observation:
     """^C, which drops a shell's unfinished command; a program only where it may be discarded."""
-    mark = visit.console.mark()
-    await visit.console.send("\x03")
-    seen = await visit.watch.settle(_WAKE_SECONDS, mark=mark)
+    seen = await visit.watch.press("\x03", WAKE_SECONDS)
     if seen.state.way is Way.INTERRUPT:
         # There are prompts that look like PS2.
         return Observation(_SHELL)
@@ -65,7 +56,7 @@ async def suspend(visit: Visit, seen: Observation, _password: Secret) -> Observa
     mark = console.mark()
     visit.layers.append(Layer.RESUME)
     await console.send("\x1a")
-    after = await visit.watch.settle(_SUSPEND_SECONDS, mark=mark, until=(Way.PROBE, Way.INTERRUPT))
+    after = await visit.watch.settle(SUSPEND_SECONDS, mark=mark, until=(Way.PROBE, Way.INTERRUPT))
     if after.state.way not in (Way.PROBE, Way.INTERRUPT) and not any(map(_STOPPED.search, console.since(mark)[0])):
         visit.layers.remove(Layer.RESUME)
     if after.state.way in (Way.PROBE, Way.INTERRUPT):
@@ -74,6 +65,7 @@ async def suspend(visit: Visit, seen: Observation, _password: Secret) -> Observa
         return Observation(_SHELL)
     if seen.state is READING:
         # A plain shell has no use for ^Z, and has thrown away what was typed half.
+        await erase(visit.watch)
         visit.found = await wake(visit.watch)
         if visit.found.state is not RUNNING:
             return visit.found
@@ -105,14 +97,14 @@ async def end_receiver(visit: Visit, _seen: Observation, _password: Secret) -> O
     console.tell(Event("note", "a shell of ours that a run which was cut had left is ended"))
     console.skip()
     await console.send("]Z\r")
-    ended = await console.expect([r"=Z\n", TIMEOUT], _PROBE_SECONDS)
+    ended = await console.expect([r"=Z\n", TIMEOUT], PROBE_SECONDS)
     if ended.index:
         raise visit.failed(
             ConsoleOccupied,
             "a shell of ours that a run which was cut had left does not end",
             hint="Its dead-man's switch ends it, at the time limit of that run and 30 s. Run again then.",
         )
-    seen = await visit.watch.settle(_LOGOUT_SECONDS, mark=console.mark())
+    seen = await visit.watch.settle(LOGOUT_SECONDS, mark=console.mark())
     return seen if decided(seen) else await find_state(visit.watch)
 
 
@@ -123,9 +115,7 @@ async def discard(visit: Visit, seen: Observation, _password: Secret) -> Observa
     console = visit.console
     console.tell(Event("note", f"{seen.state.title} is discarded"))
     for keys in seen.state.force:
-        mark = console.mark()
-        await console.send(keys)
-        after = await visit.watch.settle(_SUSPEND_SECONDS, mark=mark)
+        after = await visit.watch.press(keys, SUSPEND_SECONDS)
         if after.state.way in (Way.PROBE, Way.LOG_IN):
             return after
     return await find_state(visit.watch, take_over=True)
@@ -134,8 +124,7 @@ async def discard(visit: Visit, seen: Observation, _password: Secret) -> Observa
 async def use_found_shell(visit: Visit, seen: Observation, password: Secret) -> Observation | None:
     """Whose shell is it? Root's is used and stays; a user's is left, becomes root's, or is logged out."""
     console = visit.console
-    await console.send("\x15")  # what was typed there half is erased, not run
-    await console.quiet(QUIET, 2.0)
+    await erase(visit.watch)
     visit.prompt = console.open_line
     probed = await probe(visit)
     if visit.entry.expect_host is not None:

@@ -16,11 +16,10 @@ from .find import decided
 from .initramfs import in_initramfs, open_root
 from .talk import PASSWORD_PROMPTS, answer, outcome, probe, refused
 from .visit import Layer, Stage, Visit
+from .watch import LOGIN_SECONDS, WAKE_SECONDS
 
 __all__ = ["become", "log_in", "maintain", "press_enter"]
 
-_WAKE_SECONDS = 5.0
-_LOGIN_SECONDS = 60.0
 #: How line editors begin when they draw their prompt anew, whatever it looks like.
 _CLEARED = re.compile(rb"\x1b\[H(?:\x1b\[[0-2]?J)+")
 _REDRAWN_BYTES = 300
@@ -36,23 +35,21 @@ async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observati
     mark = console.mark()
     visit.stage = Stage.NAMED
     await console.send("\r")
-    seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
+    seen = await watch.settle(LOGIN_SECONDS, mark=mark)
     if seen.state.name == "password":
         visit.stage = Stage.TRIED
         visit.record.remember(is_open=False)
         sent = await answer(visit, password, mark)
         if sent is None:
             visit.stage = Stage.NAMED
-            seen = watch.observe(Mark(console.line_count))
+            seen = watch.observe(console.mark_of_lines())
         else:
             seen = await outcome(visit, mark := sent)
     if seen.state.way is Way.LOG_IN:
         raise refused(visit, mark)
     while visit.stage is Stage.TRIED and seen.state.name == "pager":
         # The message of the day, in a pager: ours to quit.
-        mark = console.mark()
-        await console.send("q")
-        seen = await watch.settle(_WAKE_SECONDS, mark=mark)
+        seen = await watch.press("q", WAKE_SECONDS)
     odd = seen.state in (UNKNOWN, READING) and visit.stage is Stage.TRIED
     if odd and not _CLEARED.search(console.output[-_REDRAWN_BYTES:]):
         # No shell's line editor answered ^L. Nothing that we know how to leave.
@@ -88,10 +85,10 @@ async def maintain(visit: Visit, _seen: Observation, password: Secret) -> Observ
     visit.console.tell(Event("start", "log in for maintenance"))
     # From here on its shell may be open, and is never ended: that would continue the boot.
     visit.layers.append(Layer.MAINTENANCE)
-    mark = await answer(visit, password, Mark(visit.console.line_count))
+    mark = await answer(visit, password, visit.console.mark_of_lines())
     if mark is None:
         visit.layers.clear()
-        return await visit.watch.settle(_WAKE_SECONDS)
+        return await visit.watch.settle(WAKE_SECONDS)
     seen = await outcome(visit, mark)
     if seen.state.way is not Way.PROBE:
         visit.layers.clear()
@@ -105,7 +102,7 @@ async def press_enter(visit: Visit, _seen: Observation, _password: Secret) -> Ob
     mark = visit.console.mark()
     visit.layers.append(Layer.MAINTENANCE)
     await visit.console.send("\r")
-    seen = await visit.watch.settle(_LOGIN_SECONDS, mark=mark)
+    seen = await visit.watch.settle(LOGIN_SECONDS, mark=mark)
     if seen.state.way is not Way.PROBE:
         visit.layers.clear()
     return await _in_maintenance(visit) if seen.state.way is Way.PROBE else seen
@@ -134,7 +131,7 @@ async def become(visit: Visit, password: Secret) -> None:
     if console.open_line == asks or seen.state.name in PASSWORD_PROMPTS:
         answered = await answer(visit, visit.entry.become_password or password, mark, asks)
         if answered is None:
-            raise watch.stopped(watch.observe(Mark(console.line_count)))
+            raise watch.stopped(watch.observe(console.mark_of_lines()))
         mark = answered
         seen = await _settle_asked(visit, asks, mark)
     if seen.state.way is not Way.PROBE:
@@ -151,9 +148,9 @@ async def become(visit: Visit, password: Secret) -> None:
 async def _settle_asked(visit: Visit, asks: str, mark: Mark) -> Observation:
     """Wait for what sudo or su do: ask, let us in, or refuse."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + _LOGIN_SECONDS
+    end = loop.time() + LOGIN_SECONDS
     while True:
-        seen = await visit.watch.settle(_WAKE_SECONDS, mark=mark)
+        seen = await visit.watch.settle(WAKE_SECONDS, mark=mark)
         asked = visit.console.open_line == asks and bool(visit.console.since(mark)[1])
         if asked or decided(seen) or loop.time() > end:
             return seen

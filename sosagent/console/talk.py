@@ -14,7 +14,7 @@ from ..terminal.states import SILENT, UNKNOWN, Observation, Way
 from .console import Mark
 from .find import redraw
 from .visit import Visit
-from .watch import QUIET
+from .watch import LOGIN_SECONDS, PROBE_SECONDS, QUIET, WAKE_SECONDS
 
 __all__ = ["PASSWORD_PROMPTS", "Probe", "answer", "ask", "outcome", "probe", "refused"]
 
@@ -22,10 +22,7 @@ PASSWORD_PROMPTS = ("password", "sudo-password")
 
 #: A password has no echo to compare, and typed at once it was echoed by BusyBox sulogin 4 times in 6.
 _QUIET_BEFORE_PASSWORD = 0.1
-_WAKE_SECONDS = 5.0
-_LOGIN_SECONDS = 60.0
 _REFUSAL_SECONDS = 1.5
-_PROBE_SECONDS = 10.0
 
 _REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired"),
@@ -54,7 +51,7 @@ async def answer(visit: Visit, password: Secret, mark: Mark, asks: str | None = 
     console = visit.console
     # A prompt that timed out meanwhile would get it as a name.
     while await console.receive(_QUIET_BEFORE_PASSWORD - QUIET) is not None:
-        seen = await visit.watch.settle(_LOGIN_SECONDS, mark=mark)
+        seen = await visit.watch.settle(LOGIN_SECONDS, mark=mark)
         asked = seen.state.way is Way.MAINTAIN or seen.state.name in PASSWORD_PROMPTS
         if not asked and (asks is None or console.open_line != asks):
             return None
@@ -66,18 +63,18 @@ async def answer(visit: Visit, password: Secret, mark: Mark, asks: str | None = 
 async def outcome(visit: Visit, mark: Mark) -> Observation:
     """What came of the password. A login that takes its time is waited for."""
     console, watch = visit.console, visit.watch
-    seen = await watch.settle(_WAKE_SECONDS, mark=mark)
+    seen = await watch.settle(WAKE_SECONDS, mark=mark)
     if seen.state is SILENT and console.line_count == mark.lines:
         # Its Enter may have been lost.
         await console.send("\r")
     if seen.state is SILENT or seen.state.way is Way.WAIT:
-        seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
+        seen = await watch.settle(LOGIN_SECONDS, mark=mark)
     while seen.state.way in (Way.LOG_IN, Way.ENTER):
         # It refuses us, or a message of the day looks like that for a moment.
         before = console.open_line
         if await console.receive(_REFUSAL_SECONDS) is None and console.open_line == before:
             break
-        seen = await watch.settle(_LOGIN_SECONDS, mark=mark)
+        seen = await watch.settle(LOGIN_SECONDS, mark=mark)
     if seen.state is UNKNOWN:
         # A pager shows a file's name first.
         redrawn = await redraw(watch)
@@ -135,7 +132,7 @@ async def ask(visit: Visit, command: str) -> list[str]:
     console.skip()
     await console.send("\r")
     try:
-        found = await console.expect(f"SOS{nonce}", _PROBE_SECONDS)
+        found = await console.expect(f"SOS{nonce}", PROBE_SECONDS)
     except DeadlineExceeded:
         left = console.time_left()
         if left is not None and left <= 0:

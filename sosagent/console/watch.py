@@ -17,11 +17,26 @@ from ..errors import (
 from ..terminal.states import SILENT, UNKNOWN, Observation, Way, classify
 from .console import Console, Mark
 
-__all__ = ["QUIET", "Watch"]
+__all__ = [
+    "LOGIN_SECONDS",
+    "LOGOUT_SECONDS",
+    "PROBE_SECONDS",
+    "QUIET",
+    "SUSPEND_SECONDS",
+    "WAKE_SECONDS",
+    "Watch",
+]
 
 #: A prompt counts when the line has been quiet for so long. What is typed there has its echo compared;
 #: a password has none (see login.py).
 QUIET = 0.04
+#: How long things may take: a prompt that Enter asks for, a login (PAM waits, names are looked up), its end,
+#: a program that is suspended or comes back, a shell's answer to a question.
+WAKE_SECONDS = 5.0
+LOGIN_SECONDS = 60.0
+LOGOUT_SECONDS = 15.0
+SUSPEND_SECONDS = 3.0
+PROBE_SECONDS = 10.0
 _BY_HAND = "Bring the console to a login prompt by hand, then run again."
 _UNKNOWN_SECONDS = 1.0  # an unknown prompt gets so long to become a known one
 
@@ -30,7 +45,7 @@ class Watch:
     """Tells what state a console is in.
 
     Args:
-        console: what is watched. Nothing is ever typed here.
+        console: what is watched. It types only what it is told to (`submit`, `press`).
     """
 
     def __init__(self, console: Console) -> None:
@@ -61,7 +76,7 @@ class Watch:
         """
         console = self.console
         if mark is None:
-            mark = Mark(console.line_count)
+            mark = console.mark_of_lines()
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         unknown_since: float | None = None
@@ -80,6 +95,17 @@ class Watch:
                 unknown_since = None
             if loop.time() > end:
                 return self.observe(mark)
+
+    async def submit(self, line: str, seconds: float, until: tuple[Way, ...] = ()) -> Observation:
+        """Type `line` at a shell's prompt, see its echo, press Enter, and settle."""
+        await self.console.type_line(line)
+        return await self.press("\r", seconds, until)
+
+    async def press(self, keys: str, seconds: float, until: tuple[Way, ...] = ()) -> Observation:
+        """Send `keys`, and settle on what comes of them."""
+        mark = self.console.mark()
+        await self.console.send(keys)
+        return await self.settle(seconds, mark=mark, until=until)
 
     # -- failing ------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..console.console import Console
 from ..console.events import Event
 from ..console.login import Entry, Login
-from ..errors import ConsoleError, DeadlineExceeded, EndpointLost, MachineRestarted
+from ..errors import ConsoleError, DeadlineExceeded, EndpointBusy, EndpointLost, MachineRestarted
 from ..secret import Secret
 from .programs import program
 from .shell import Shell
@@ -120,6 +120,8 @@ async def _leave(
     if isinstance(failure, MachineRestarted):
         way.visit.record.forget()
         return
+    if isinstance(failure, EndpointBusy) and shell is not None:
+        return  # what we type goes nowhere
     if isinstance(failure, EndpointLost):
         # Once the start line was entered, silence or the dead-man's switch ends the shell.
         started = shell is not None and shell.started

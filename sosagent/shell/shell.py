@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from ..console.console import Console, Mark
 from ..console.events import Event
-from ..errors import ConsoleStateUnknown, DeadlineExceeded, MachineRestarted, NotVerified
+from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointBusy, MachineRestarted, NotVerified
 from ..printable import printable
 from ..terminal.expect import Pattern
 from ..terminal.states import Way, classify
@@ -180,6 +180,7 @@ class Shell:
             # One exchange for both: the receiver, and the program right behind it.
             await self.console.send(portions(self._start.receiver) + CHECK + framed)
             if await self._next(Up, _REPLY_SECONDS) is None:
+                self._refuse_gone(mark)
                 await self._send_receiver()
                 await self.console.send(framed)
             self._up = True
@@ -189,7 +190,7 @@ class Shell:
         while damaged < _TRIES and loop.time() < until:
             reply = await self._next(Reply, _REPLY_SECONDS)
             if reply is None:
-                self._refuse_restarted(mark)
+                self._refuse_gone(mark)
                 # Still at work, or the request or the reply was lost: ask where it stands.
                 await self.console.send("\r]\r")
                 continue
@@ -254,11 +255,13 @@ class Shell:
 
     async def _send_receiver(self) -> None:
         for _ in range(_TRIES):
+            mark = self.console.mark()
             # The first Enter ends a half line; the second makes the collector forget what it has.
             await self.console.send(b"\r\r" + portions(self._start.receiver) + CHECK)
             if await self._next(Up, _REPLY_SECONDS) is not None:
                 self._up = True
                 return
+            self._refuse_gone(mark)
         if any("cksum" in line and "SOS" not in line for line in self.console.tail(4)):
             raise ConsoleStateUnknown(
                 "this machine has no cksum, without which nothing can be checked on its way",
@@ -287,16 +290,25 @@ class Shell:
                 return None
             self._events.extend(self._reader.feed(data))
 
-    def _refuse_restarted(self, mark: Mark) -> None:
-        """Stop where the machine is no longer the one that we logged in to: nothing may be typed there."""
+    def _refuse_gone(self, mark: Mark) -> None:
+        """Stop where this is no longer the machine that we logged in to, or no longer our console."""
         lines, open_line = self.console.since(mark)
-        seen = classify(lines, open_line)
-        gone = seen.state.way in (Way.LOG_IN, Way.MAINTAIN, Way.PRESS) or any(map(_RESTARTED.search, lines))
-        if gone:
-            self.console.state = seen.state.name
+        said = classify(lines, "", connecting=True).state
+        if said.way in (Way.BUSY, Way.CLOSED):
+            self.console.state = said.name
+            raise EndpointBusy(
+                f"somebody else has taken the console in mid-job: {self.console.tail(1)[0]}",
+                state=said.name,
+                tail=self.console.tail(),
+                hint="What was open there is closed by its dead-man's switch, within the time limit and 30 s. "
+                "Run again when the console is free.",
+            )
+        seen = classify(lines, open_line).state
+        if seen.way in (Way.LOG_IN, Way.MAINTAIN, Way.PRESS) or any(map(_RESTARTED.search, lines)):
+            self.console.state = seen.name
             raise MachineRestarted(
-                f"the machine went away in mid-job; on the console is {seen.state.title}",
-                state=seen.state.name,
+                f"the machine went away in mid-job; on the console is {seen.title}",
+                state=seen.name,
                 tail=self.console.tail(),
             )
 

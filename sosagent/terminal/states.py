@@ -112,7 +112,9 @@ STATES: tuple[State, ...] = (
          "Virtual Serial Port is currently in use by another session.",
          message=r"(?i)limited to one connection|currently in use by another session|active console session exists"
          r"|already active on another session|activation limit reached|another user connected to the console"
-         r"|console is (?:already )?(?:busy|in use|locked|attached)|session limit exceeded|\[SOS Session Busy",
+         r"|console is (?:already )?(?:busy|in use|locked|attached)|session limit exceeded|\[SOS Session Busy"
+         # conserver: somebody else has it, or has just taken it
+         r"|^\[no, \S+ is attached\]|^\[forced to .spy. mode by|^\[read-only -- use ",
          hint="Wait until the other session ends, or end it at the endpoint."),
     _row("endpoint-closed", "an endpoint that gives no console", Way.CLOSED, "Info: SOL payload disabled",
          message=r"(?i)SOL payload disabled|SOL session closed by BMC|terminating console session|^VM \d+ not running"
@@ -139,7 +141,7 @@ STATES: tuple[State, ...] = (
          hint=_BY_HAND),
     _row("boot-menu", "a boot menu that counts down", Way.WAIT,
          "The highlighted entry will be executed automatically in 5s.",
-         message=r"(?i)executed automatically in \d+ ?s|^Booting .* in \d+ seconds|autoboot in \d"
+         message=r"(?i)executed automatically in \d+ ?s|^Booting .* in \d+ seconds|autoboot(?: in|:) +\d"
          r"|press \S+ in \d+ seconds", screen=None),
     _row("firmware", "a menu of the boot loader or the firmware", Way.STOP, "GNU GRUB  version 2.06\n",
          message=r"GNU GRUB +version|(?i:aptio setup|uefi boot menu|boot manager|bios setup utility)", screen=None,
@@ -157,6 +159,10 @@ STATES: tuple[State, ...] = (
     _row("initramfs", "the shell of an initramfs", Way.PROBE, "(initramfs) ",
          prompt=r"^\(initramfs\) ?$|^(?:dracut|switch_root|pre-\w+|initqueue|cmdline):\S*# ?$"),
     # -- passwords
+    _row("disk-passphrase", "a disk that asks for its passphrase, in the middle of the boot", Way.STOP,
+         "Please unlock disk vda5_crypt: ",
+         prompt=r"(?i)please (?:enter passphrase for|unlock) disk .*: ?$|^enter passphrase for \S+: ?$",
+         hint="Type the passphrase there by hand, then run again; sosagent does not know it."),
     _row("password-expired", "a password that must be changed", Way.STOP, "Current password: ",
          prompt=r"(?i)^(?:\(current\) unix|current|old|new|enter new|retype(?: new)?|re-enter new)(?: unix)?"
          r" password: ?$",

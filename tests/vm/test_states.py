@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import shutil
 import subprocess
@@ -16,7 +17,9 @@ import pytest
 
 import sosagent
 from sosagent.console import Console
+from sosagent.console.find import find_state
 from sosagent.console.login import Entry, Login
+from sosagent.console.watch import Watch
 from sosagent.shell.session import root_shell
 from sosagent.shell.shell import Shell
 from sosagent.transports import Transport
@@ -466,27 +469,88 @@ async def test_a_kernel_panic() -> None:
 
 
 GRUB = {
-    # What stands in grub.cfg, and the state. (A menu that counts down stops counting at the first key.)
+    # What stands in grub.cfg, and the state.
     "its command line": ("", "grub"),
     "a menu that waits": ("menuentry A { true }\nmenuentry B { true }", "firmware"),
 }
 
 
-@pytest.mark.parametrize("name", GRUB)
-async def test_grub(name: str, tmp_path: Path) -> None:
+def grub(folder: Path, config: str) -> list[str]:
+    """QEMU's options for a GRUB with this configuration."""
     if shutil.which("grub-mkrescue") is None:
         pytest.skip("needs grub-pc-bin, xorriso and mtools")
-    config, state = GRUB[name]
-    folder = tmp_path / "iso" / "boot" / "grub"
-    folder.mkdir(parents=True)
+    boot = folder / "iso" / "boot" / "grub"
+    boot.mkdir(parents=True)
     serial = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\n"
-    (folder / "grub.cfg").write_text(serial + config + "\n")
-    image = tmp_path / "grub.iso"
-    subprocess.run(["grub-mkrescue", "-o", str(image), str(tmp_path / "iso")], check=True, capture_output=True)
-    with machine(boot="", firmware=["-cdrom", str(image), "-boot", "d"]) as vm:
+    (boot / "grub.cfg").write_text(serial + config + "\n")
+    image = folder / "grub.iso"
+    subprocess.run(["grub-mkrescue", "-o", str(image), str(folder / "iso")], check=True, capture_output=True)
+    return ["-cdrom", str(image), "-boot", "d"]
+
+
+@pytest.mark.parametrize("name", GRUB)
+async def test_grub(name: str, tmp_path: Path) -> None:
+    config, state = GRUB[name]
+    with machine(boot="", firmware=grub(tmp_path, config)) as vm:
         vm.power_on()
         with pytest.raises(sosagent.ConsoleOccupied) as caught:
             await add(vm, timeout=60)
+        assert (caught.value.state, caught.value.exit_code) == (state, 4)
+
+
+UBOOT = ["-bios", "/usr/lib/u-boot/qemu-x86_64/u-boot.rom"]
+COUNTDOWN = "set timeout=600\nmenuentry A { echo -n 'vm login: '\nread name }\nmenuentry B { halt }"
+
+
+@pytest.mark.parametrize("loader", ["GRUB", "U-Boot"])
+async def test_a_countdown_that_our_key_stops_goes_on(loader: str, tmp_path: Path) -> None:
+    """Between two of its lines a countdown looks like silence, and any key stops it."""
+    firmware, until, starts = (grub(tmp_path, COUNTDOWN), "automatically in 5", b"vm login: ")
+    if loader == "U-Boot":
+        # There is nothing that it could boot; it would look for minutes.
+        firmware, until, starts = UBOOT, "autoboot: +2", b"starting USB"
+        if not Path(UBOOT[1]).exists():
+            pytest.skip(f"needs {UBOOT[1]}")
+    notes: list[str] = []
+    with machine(boot="", firmware=firmware) as vm:
+        async with at_the_machine(vm) as console:
+            vm.power_on()
+            await console.expect(until, 60)
+            late = Console(console.transport, on_event=lambda event: notes.append(event.text))
+            late.set_deadline(5)
+            with contextlib.suppress(sosagent.DeadlineExceeded):
+                await find_state(Watch(late))
+            assert starts in late.output, late.tail()
+    assert any("countdown" in note for note in notes), notes
+
+
+IPXE = ["-machine", "graphics=off", "-device", "virtio-net-pci,netdev=n", "-boot", "n"]
+#: Firmware that ends at a prompt: QEMU's options, what is waited for before we come, the state.
+FIRMWARE = {
+    "UEFI shell": (["-bios", "/usr/share/ovmf/OVMF.fd"], "", "uefi-shell"),
+    "U-Boot": (UBOOT, "autoboot", "boot-prompt"),
+    "iPXE": (
+        ["-machine", "graphics=off", "-device", "virtio-net-pci,netdev=n", "-boot", "n"],
+        "command",
+        "boot-prompt",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIRMWARE)
+async def test_firmware(name: str) -> None:
+    options, until, state = FIRMWARE[name]
+    if options[0] == "-bios" and not Path(options[1]).exists():
+        pytest.skip(f"needs {options[1]}")
+    with machine(boot="", firmware=options) as vm:
+        async with at_the_machine(vm) as console:
+            vm.power_on()
+            if until:  # a key here brings up its prompt
+                await console.expect(until, 60)
+                await console.send("\x02")
+                await console.quiet(1, 10)
+        with pytest.raises(sosagent.ConsoleOccupied) as caught:
+            await add(vm, timeout=120)
         assert (caught.value.state, caught.value.exit_code) == (state, 4)
 
 
@@ -499,14 +563,6 @@ async def test_emergency_mode_of_a_root_without_a_password(vm: Machine) -> None:
     # The endpoint does not show what came before: our Enter is the one that it waits for.
     assert (done.status, done.state_found, done.logged_out) == ("added", "shell", True)
     await see(vm, "echo in\r", "\nin\n")
-
-
-async def test_the_uefi_shell() -> None:
-    with machine(boot="", firmware=["-bios", "/usr/share/ovmf/OVMF.fd"]) as vm:
-        vm.power_on()
-        with pytest.raises(sosagent.ConsoleOccupied) as caught:
-            await add(vm, timeout=120)
-        assert (caught.value.state, caught.value.exit_code) == ("uefi-shell", 4)
 
 
 def cut_line(console: Console) -> None:

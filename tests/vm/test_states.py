@@ -516,6 +516,7 @@ async def test_a_countdown_that_our_key_stops_goes_on(loader: str, tmp_path: Pat
         async with at_the_machine(vm) as console:
             vm.power_on()
             await console.expect(until, 60)
+            await console.quiet(0.1, 2)  # the rest of what it draws
             late = Console(console.transport, on_event=lambda event: notes.append(event.text))
             late.set_deadline(5)
             with contextlib.suppress(sosagent.DeadlineExceeded):

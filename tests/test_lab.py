@@ -193,16 +193,15 @@ async def test_where_the_line_dies_with_a_shell_open_it_connects_again(
     def cut(event: sosagent.Event) -> None:
         if event.text == moment and not cuts:
             cuts.append(event.text)
-            channel = lab.machine.on_output.__self__  # type: ignore[union-attr]
             if moment == "start the shell":
-                channel.get_connection().abort()
+                lab.hang_up()
                 return
             # The password is on its way when the machine greets.
             write = lab.machine.on_output
 
             def until_greeted(data: bytes) -> None:
                 if data.startswith(b"Linux"):
-                    channel.get_connection().abort()
+                    lab.hang_up()
                 elif write is not None:
                     write(data)
 

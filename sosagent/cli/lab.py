@@ -20,11 +20,19 @@ def lab(
         int, typer.Option("--port", metavar="N", min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")
     ] = 0,
     machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine's host name.")] = "lab",
+    faults: Annotated[
+        str,
+        typer.Option(
+            "--faults",
+            metavar="LIST",
+            help="What the line does to bytes: drop=1e-3,klog=20/s,baud=9600,fifo=16.",
+        ),
+    ] = "",
 ) -> None:
     """Start an SOS endpoint and a simulated machine on this computer, until Ctrl-C."""
     try:
         with foreseen(verbose=False):
-            run_job(_serve(port, machine))
+            run_job(_serve(port, machine, faults))
     except Interrupted:
         print("The lab is gone, with its folder.", file=sys.stderr)
     except SosError as error:
@@ -32,11 +40,11 @@ def lab(
         raise Reported(error.exit_code) from None
 
 
-async def _serve(port: int, machine: str) -> None:
-    from ..lab import open_lab
+async def _serve(port: int, machine: str, faults: str) -> None:
+    from ..lab import Faults, open_lab
 
     try:
-        async with open_lab(port=port, machine=machine) as running:
+        async with open_lab(port=port, machine=machine, faults=Faults.parse(faults)) as running:
             print(f"The machine {machine!r} is up; its console is at {running.host}.")
             print(f"root's password:  {running.password.reveal()}")
             print(f"authorized_keys:  {running.authorized_keys}")

@@ -14,6 +14,7 @@ from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointLost
 from ..printable import printable
 from ..secret import Secret
 from ..terminal.expect import Expecter, Match, Pattern, compile_patterns
+from ..terminal.kernel import Heard, KernelFilter, is_kernel_line
 from ..terminal.text import Text
 from ..transports import Transport
 from .events import Event, EventSink
@@ -38,11 +39,13 @@ class Mark:
         lines: how many lines were finished by then.
         open_line: the line that was open; empty for a mark that lets any open line count.
         drawn: how often programs had sent the cursor about by then.
+        kernel: how many of the lines were the kernel's.
     """
 
     lines: int
     open_line: str = ""
     drawn: int = 0
+    kernel: int = 0
 
 
 class Console:
@@ -78,6 +81,9 @@ class Console:
         self.bytes_received = 0
         self.exchanges = 0
         self.line_count = 0
+        self._kernel_count = 0
+        self._filter = KernelFilter()
+        self._spoke = False
         self.output = bytearray()
         self._transcript = transcript
         self._on_event = on_event
@@ -115,11 +121,11 @@ class Console:
 
     def mark(self) -> Mark:
         """A mark for `since`: what stands on the console now is no answer to what is typed next."""
-        return Mark(self.line_count, self.open_line, self._text.drawn)
+        return Mark(self.line_count, self.open_line, self._text.drawn, self._kernel_count)
 
     def mark_of_lines(self) -> Mark:
         """A mark for `since` that lets the open line count as it stands, and whatever was drawn so far."""
-        return Mark(self.line_count)
+        return Mark(self.line_count, kernel=self._kernel_count)
 
     def restore(self, mark: Mark) -> None:
         """Go on with the open line as it was at `mark`: what came since was an echo that means nothing."""
@@ -133,8 +139,12 @@ class Console:
         """
         count = min(self.line_count - mark.lines, len(self._lines))
         lines = list(self._lines)[len(self._lines) - count :]
-        stale = not count and self.open_line == mark.open_line
+        stale = self.open_line == mark.open_line and not self.spoken(mark)
         return lines, "" if stale else self.open_line
+
+    def spoken(self, mark: Mark) -> int:
+        """How many lines were finished since `mark`, without the kernel's, which nobody's typing brings about."""
+        return self.line_count - mark.lines - (self._kernel_count - mark.kernel)
 
     def drawn_since(self, mark: Mark) -> bool:
         """Whether a program has sent the cursor about since `mark`, as those do that fill the screen."""
@@ -162,6 +172,8 @@ class Console:
     async def receive(self, seconds: float) -> bytes | None:
         """Wait for the next bytes, at most `seconds`; None when none came.
 
+        The kernel's lines in the middle of others are left out, so there may be none.
+
         Raises:
             EndpointLost: the endpoint closed the connection.
             DeadlineExceeded: the job's deadline came first.
@@ -180,11 +192,15 @@ class Console:
         if not data:
             raise EndpointLost(f"{self.transport.name} closed the connection", state=self.state, tail=self.tail())
         self.bytes_received += len(data)
-        self._take(data)
-        return data
+        heard = self._filter.feed(data)
+        self._spoke = heard.spoke
+        self._take(heard)
+        return heard.data
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, heard: Heard) -> None:
+        data, kernel = heard.data, heard.kernel
         if self._masking:
+            kernel = ()  # what would be an echo may stand in the middle of one
             # By position: nothing between a password's first byte and the next newline is kept.
             hidden, newline, rest = data.partition(b"\n")
             self._masked = (self._masked + hidden)[-_RAW_LIMIT:]
@@ -193,18 +209,25 @@ class Console:
                 self._masked, newline, rest = rest.partition(b"\n")
             self._masking = not newline
             data = b"\r\n" + rest if newline else b""
-        if not data:
-            return
+        self._lines.extend(kernel)
+        self.line_count += len(kernel)
+        self._kernel_count += len(kernel)
+        self._record(data + "".join(f"{line}\r\n" for line in kernel).encode())
         if self._typed is not None and len(self._typed) < _RAW_LIMIT:
             self._typed += data
+        lines = self._text.feed(data)
+        self.line_count += len(lines)
+        self._kernel_count += sum(map(is_kernel_line, lines))
+        self._lines.extend(lines)
+
+    def _record(self, data: bytes) -> None:
+        if not data:
+            return
         if self._transcript is not None:
             self._transcript.output(data)
         self.output += data
         if len(self.output) > 2 * _RAW_LIMIT:
             del self.output[:-_RAW_LIMIT]
-        lines = self._text.feed(data)
-        self.line_count += len(lines)
-        self._lines.extend(lines)
 
     async def expect(
         self, patterns: Pattern | Sequence[Pattern], seconds: float = 30.0, *, exact: bool = False
@@ -246,13 +269,22 @@ class Console:
         self._text.skip()
 
     async def quiet(self, seconds: float, at_most: float) -> bool:
-        """Wait until nothing has come for `seconds`; False if it still flows after `at_most`."""
+        """Wait until nothing but the kernel's lines has come for `seconds`; False if it flows after `at_most`."""
         loop = asyncio.get_running_loop()
         until = loop.time() + at_most
-        while await self.receive(seconds) is not None:
+        while await self.hear(seconds) is not None:
             if loop.time() > until:
                 return False
         return True
+
+    async def hear(self, seconds: float) -> bytes | None:
+        """Like `receive`, but the kernel's lines do not count: None when nothing else came within `seconds`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while (data := await self.receive(max(until - loop.time(), 0))) is not None:
+            if self._spoke:
+                return data
+        return None
 
     async def send(self, text: str | bytes) -> None:
         """Send `text` as it is; Enter is ``\\r``."""

@@ -12,7 +12,8 @@ import re
 from dataclasses import replace
 
 from ..errors import ConsoleError, ConsoleOccupied, ConsoleSilent, ConsoleStateUnknown, EndpointLost
-from ..terminal.states import READING, RUNNING, SILENT, STATES, UNKNOWN, Observation, Way
+from ..terminal.kernel import without_kernel_lines
+from ..terminal.states import ECHOING, NOTHING, READING, RUNNING, SILENT, STATES, UNKNOWN, Observation, Way
 from .console import Console, Mark
 from .events import Event
 from .watch import QUIET, WAKE_SECONDS, Watch
@@ -97,13 +98,13 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
         if seen.state.name == "full-screen":
             # It may be an editor in insert mode, which would take ^Z for text.
             redrawn = await redraw(watch)
-            seen = seen if redrawn.state in (SILENT, READING, UNKNOWN) else redrawn
+            seen = seen if redrawn.state in (*NOTHING, READING, UNKNOWN) else redrawn
         if seen.state in (SILENT, UNKNOWN):
             if seen.state is SILENT:
                 seen = await redraw(watch)
             if seen.state is UNKNOWN:
                 seen = await _erase(watch, take_over)
-        if seen.state is SILENT or seen.state.way is Way.WAIT:
+        if seen.state in NOTHING or seen.state.way is Way.WAIT:
             seen = await wake(watch, seen, ours_left)
     except EndpointLost as lost:
         raise _in_its_words(watch, lost) from None
@@ -123,7 +124,7 @@ async def _after_flow(watch: Watch) -> Observation:
 
 
 async def redraw(watch: Watch) -> Observation:
-    """Let whatever is there draw itself anew. SILENT if nothing does.
+    """Let whatever is there draw itself anew. SILENT if nothing does, ECHOING if it was only echoed as it is.
 
     ``^L`` is the echo of a tty whose reader takes whole lines. It may be the endpoint's own pty,
     whose program has not made it raw yet; that would take our ^U for itself, and hand on the Enter
@@ -142,14 +143,14 @@ async def redraw(watch: Watch) -> Observation:
             raw = late
             break
         raw, mark = await _answer_to_redraw(console)
-    if _NO_DRAWING.fullmatch(raw) and console.line_count == before.lines:
+    if _NO_DRAWING.fullmatch(raw) and not console.spoken(before):
         console.restore(before)  # without the echoes
     if _TTY_ECHO.fullmatch(raw):
         # Nobody can see what it asks; an Enter might answer that.
         console.state = READING.name
         return Observation(READING)
     if _NO_DRAWING.fullmatch(raw):
-        return Observation(SILENT)
+        return Observation(ECHOING if b"\x0c" in raw else SILENT)
     for stopped, starts in _COUNTDOWNS:
         if stopped.fullmatch(raw):
             console.tell(Event("note", "a boot loader's countdown, which a key of ours stopped, is gone on with"))
@@ -168,7 +169,7 @@ async def redraw(watch: Watch) -> Observation:
 async def _answer_to_redraw(console: Console) -> tuple[bytes, Mark]:
     mark = console.mark()
     await console.send("\x0c")
-    raw = await console.receive(_REDRAW_SECONDS) or b""
+    raw = without_kernel_lines(await console.hear(_REDRAW_SECONDS) or b"")
     if raw not in (b"", b"^L", b"\x0c"):
         raw += await _collect(console, QUIET)
     return raw, mark
@@ -177,9 +178,9 @@ async def _answer_to_redraw(console: Console) -> tuple[bytes, Mark]:
 async def _collect(console: Console, seconds: float) -> bytes:
     """What comes until the line has been quiet for `seconds`."""
     raw = b""
-    while (data := await console.receive(seconds)) is not None and len(raw) < _COLLECT_LIMIT:
+    while (data := await console.hear(seconds)) is not None and len(raw) < _COLLECT_LIMIT:
         raw += data
-    return raw
+    return without_kernel_lines(raw)
 
 
 async def _erase(watch: Watch, take_over: bool) -> Observation:
@@ -232,7 +233,7 @@ async def wake(watch: Watch, seen: Observation | None = None, ours_left: bool = 
             return seen
         if seen.state is SILENT:
             woken += 1
-            if console.line_count > mark.lines and wakes == _WAKES:
+            if console.spoken(mark) and wakes == _WAKES:
                 return await _echoed_only(watch, mark)
             if ours_left:  # within a minute
                 seen = await watch.settle(_OURS_SILENT_SECONDS, mark=mark)
@@ -259,6 +260,11 @@ async def _until_quiet(watch: Watch, seen: Observation) -> Observation:
     loop = asyncio.get_running_loop()
     since = stuck_since = loop.time()
     stuck = ""
+    if _only_the_kernel(console):
+        # Does it boot, or has the machine been up for long? Before there is a getty or a shell, nobody answers.
+        answer = await redraw(watch)
+        if decided(answer) or answer.state is ECHOING:
+            return answer
     while True:
         console.tell(Event("start", f"{seen.state.title}: {(console.tail(1) or ('',))[0]}"))
         mark = replace(console.mark(), open_line="")
@@ -271,9 +277,14 @@ async def _until_quiet(watch: Watch, seen: Observation) -> Observation:
             stuck, stuck_since = console.open_line, loop.time()
         elif loop.time() - stuck_since > _STUCK_SECONDS:
             return again
-        if loop.time() - since > _KERNEL_SECONDS and all(map(_KERNEL.match, console.tail())):
-            return seen  # a kernel that talks on a machine that is up
+        if loop.time() - since > _KERNEL_SECONDS and _only_the_kernel(console):
+            return seen
         seen = again if again.state.way is Way.WAIT else seen
+
+
+def _only_the_kernel(console: Console) -> bool:
+    """Whether its lines are all that shows, and not those of its start."""
+    return all(map(_KERNEL.match, console.tail()))
 
 
 async def refuse_typing(watch: Watch) -> None:
@@ -306,4 +317,4 @@ async def refuse_typing(watch: Watch) -> None:
 
 def decided(seen: Observation) -> bool:
     """Whether `seen` is a state of the table that something leads out of, or that is to be told."""
-    return seen.state not in (SILENT, UNKNOWN) and seen.state.way is not Way.WAIT
+    return seen.state not in (*NOTHING, UNKNOWN) and seen.state.way is not Way.WAIT

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from ..errors import ConsoleError, ConsoleStateUnknown, DeadlineExceeded, LoginRefused
 from ..printable import printable
 from ..secret import Secret
-from ..terminal.states import SILENT, UNKNOWN, Observation, Way
+from ..terminal.kernel import is_kernel_line
+from ..terminal.states import NOTHING, SILENT, UNKNOWN, Observation, Way
 from .console import Mark
 from .find import redraw
 from .visit import Visit
@@ -50,7 +51,7 @@ async def answer(visit: Visit, password: Secret, mark: Mark, asks: str | None = 
     """
     console = visit.console
     # A prompt that timed out meanwhile would get it as a name.
-    while await console.receive(_QUIET_BEFORE_PASSWORD - QUIET) is not None:
+    while await console.hear(_QUIET_BEFORE_PASSWORD - QUIET) is not None:
         seen = await visit.watch.settle(LOGIN_SECONDS, mark=mark)
         asked = seen.state.way is Way.MAINTAIN or seen.state.name in PASSWORD_PROMPTS
         if not asked and (asks is None or console.open_line != asks):
@@ -64,7 +65,7 @@ async def outcome(visit: Visit, mark: Mark) -> Observation:
     """What came of the password. A login that takes its time is waited for."""
     console, watch = visit.console, visit.watch
     seen = await watch.settle(WAKE_SECONDS, mark=mark)
-    if seen.state is SILENT and console.line_count == mark.lines:
+    if seen.state is SILENT and not console.spoken(mark):
         # Its Enter may have been lost.
         await console.send("\r")
     if seen.state is SILENT or seen.state.way is Way.WAIT:
@@ -72,13 +73,13 @@ async def outcome(visit: Visit, mark: Mark) -> Observation:
     while seen.state.way in (Way.LOG_IN, Way.ENTER):
         # It refuses us, or a message of the day looks like that for a moment.
         before = console.open_line
-        if await console.receive(_REFUSAL_SECONDS) is None and console.open_line == before:
+        if await console.hear(_REFUSAL_SECONDS) is None and console.open_line == before:
             break
         seen = await watch.settle(LOGIN_SECONDS, mark=mark)
     if seen.state is UNKNOWN:
         # A pager shows a file's name first.
         redrawn = await redraw(watch)
-        seen = seen if redrawn.state is SILENT else redrawn
+        seen = seen if redrawn.state in NOTHING else redrawn
     return seen
 
 
@@ -139,7 +140,7 @@ async def ask(visit: Visit, command: str) -> list[str]:
             raise
         raise visit.failed(ConsoleStateUnknown, "what looks like a prompt did not answer as a shell does") from None
     await _wait_for_same_prompt(visit, prompt)
-    return [line.strip() for line in found.before.split("\n")[:-1]]
+    return [line.strip() for line in found.before.split("\n")[:-1] if not is_kernel_line(line)]
 
 
 async def _wait_for_same_prompt(visit: Visit, prompt: str) -> None:

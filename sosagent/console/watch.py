@@ -81,7 +81,7 @@ class Watch:
         end = loop.time() + seconds
         unknown_since: float | None = None
         while True:
-            data = await console.receive(QUIET)
+            data = await console.hear(QUIET)
             if data is None or at_once:
                 seen = self.observe(mark)
                 known = seen.state not in (UNKNOWN, SILENT) and seen.state.way is not Way.WAIT

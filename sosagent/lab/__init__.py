@@ -1,6 +1,8 @@
-"""An SOS endpoint and a simulated machine on this computer: to try the commands, and for tests."""
+"""An SOS endpoint, a simulated machine and lines with faults, on this computer: to try the commands, and for tests."""
 
+from .direct import DirectTransport
 from .endpoint import Lab, open_lab
+from .faults import Faults, FaultyTransport
 from .machine import SimulatedMachine
 
-__all__ = ["Lab", "SimulatedMachine", "open_lab"]
+__all__ = ["DirectTransport", "Faults", "FaultyTransport", "Lab", "SimulatedMachine", "open_lab"]

@@ -7,7 +7,7 @@ import secrets
 import shlex
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import asyncssh
 
 from ..secret import Secret
+from .faults import Faults, Line
 from .machine import SimulatedMachine
 
 __all__ = ["BANNER", "BANNER_READ_ONLY", "Lab", "open_lab"]
@@ -36,6 +37,7 @@ class Lab:
         folder: holds all of it; removed at the end.
         identity, known_hosts, password_file: files to give to the commands.
         password: root's on the machine.
+        hang_up: ends the session that has the console, if one has.
     """
 
     host: str
@@ -45,6 +47,7 @@ class Lab:
     known_hosts: Path
     password_file: Path
     password: Secret
+    hang_up: Callable[[], None]
 
     @property
     def authorized_keys(self) -> Path:
@@ -66,17 +69,19 @@ class Lab:
 
 
 @asynccontextmanager
-async def open_lab(*, port: int = 0, machine: str = "lab") -> AsyncIterator[Lab]:
+async def open_lab(*, port: int = 0, machine: str = "lab", faults: Faults | None = None) -> AsyncIterator[Lab]:
     """Start an endpoint and a machine; both end, and their folder goes, with the context.
 
     Args:
         port: of the endpoint, on 127.0.0.1; 0 takes a free one.
         machine: the machine's host name.
+        faults: what happens on the line between the two.
     """
     folder = Path(tempfile.mkdtemp(prefix="sosagent-lab-"))
     folder.chmod(0o711)  # the machine's shell may run as nobody and has to reach its home
     password = Secret(secrets.token_urlsafe(9))
     simulated = SimulatedMachine(machine, folder / "root", password)
+    serial = _SerialPort(simulated, faults or Faults())
     host_key = asyncssh.generate_private_key("ssh-ed25519", "sosagent lab")
     client_key = asyncssh.generate_private_key("ssh-ed25519", "sosagent lab client")
     try:
@@ -84,7 +89,7 @@ async def open_lab(*, port: int = 0, machine: str = "lab") -> AsyncIterator[Lab]
             "127.0.0.1",
             port,
             server_host_keys=[host_key],
-            server_factory=lambda: _Server(simulated),
+            server_factory=lambda: _Server(serial),
             authorized_client_keys=asyncssh.import_authorized_keys(client_key.export_public_key().decode()),
             encoding=None,
             line_editor=False,
@@ -101,10 +106,12 @@ async def open_lab(*, port: int = 0, machine: str = "lab") -> AsyncIterator[Lab]
                 _private(folder / "known_hosts", f"{place} ".encode() + host_key.export_public_key()),
                 _private(folder / "password", password.reveal().encode() + b"\n"),
                 password,
+                serial.hang_up,
             )
         finally:
             server.close()
             await server.wait_closed()
+            serial.line.close()
             simulated.power_off()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -116,22 +123,52 @@ def _private(path: Path, data: bytes) -> Path:
     return path
 
 
+class _SerialPort:
+    """The machine's serial port, the line to it, and the one session that may have it."""
+
+    def __init__(self, machine: SimulatedMachine, faults: Faults) -> None:
+        self.machine = machine
+        self.line = Line(faults, lambda data: machine.type(data), self._show, self.hang_up)
+        self._session: asyncssh.SSHServerChannel[bytes] | None = None
+
+    @property
+    def taken(self) -> bool:
+        return self._session is not None
+
+    def attach(self, session: asyncssh.SSHServerChannel[bytes]) -> None:
+        self._session = session
+        self.machine.on_output = self.line.print
+        self.line.mend()
+
+    def detach(self) -> None:
+        self._session = None
+        self.machine.on_output = None
+
+    def _show(self, data: bytes) -> None:
+        if self._session is not None:
+            self._session.write(data)
+
+    def hang_up(self) -> None:
+        if self._session is not None:
+            self._session.get_connection().abort()
+
+
 class _Server(asyncssh.SSHServer):
-    def __init__(self, machine: SimulatedMachine) -> None:
-        self._machine = machine
+    def __init__(self, serial: _SerialPort) -> None:
+        self._serial = serial
 
     def begin_auth(self, username: str) -> bool:
         return True
 
     def session_requested(self) -> asyncssh.SSHServerSession[bytes]:
-        if self._machine.on_output is not None:
+        if self._serial.taken:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, _BUSY)
-        return _Session(self._machine)
+        return _Session(self._serial)
 
 
 class _Session(asyncssh.SSHServerSession[bytes]):
-    def __init__(self, machine: SimulatedMachine) -> None:
-        self._machine = machine
+    def __init__(self, serial: _SerialPort) -> None:
+        self._serial = serial
         self._attached = False
         self._read_only = False
 
@@ -145,20 +182,21 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         return True
 
     def session_started(self) -> None:
-        self._machine.on_output = self._channel.write
+        self._serial.attach(self._channel)
         self._attached = True
-        self._read_only = self._machine.provisioning > 0
+        machine = self._serial.machine
+        self._read_only = machine.provisioning > 0
         if self._read_only:
-            self._machine.provisioning -= 1
+            machine.provisioning -= 1
         self._channel.write(BANNER_READ_ONLY if self._read_only else BANNER)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if not self._read_only:
-            self._machine.type(data)
+            self._serial.line.type(data)
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._attached:
-            self._machine.on_output = None
+            self._serial.detach()

@@ -79,7 +79,7 @@ class SimulatedMachine:
                 self._key(byte)
 
     def _print(self, text: bytes) -> None:
-        if self.on_output is not None:
+        if self.on_output is not None and text:
             self.on_output(text)
 
     def _getty(self) -> None:

@@ -13,7 +13,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["READING", "RUNNING", "SILENT", "STATES", "UNKNOWN", "Observation", "State", "Way", "classify"]
+__all__ = [
+    "ECHOING",
+    "NOTHING",
+    "READING",
+    "RUNNING",
+    "SILENT",
+    "STATES",
+    "UNKNOWN",
+    "Observation",
+    "State",
+    "Way",
+    "classify",
+]
 
 _MESSAGE_LINES = 6  # a message counts while it is among the last lines
 _SCREEN_LINES = 60  # and on a screen that a program has drawn, wherever it stands
@@ -223,6 +235,8 @@ _ENDPOINTS = tuple(state for state in STATES if state.way in (Way.BUSY, Way.CLOS
 #: What no text tells: it is concluded from what comes of our keys (console/find.py).
 SILENT = State("silent", "nothing comes from the machine", Way.STOP)
 READING = State("reading", "something that reads lines: a command, a question or a plain shell", Way.SUSPEND)
+ECHOING = State("silent", "something that echoes what it gets and says nothing, as getty does", Way.STOP)
+NOTHING = (SILENT, ECHOING)
 RUNNING = State("running", "a program that runs", Way.SUSPEND)
 UNKNOWN = State("unknown", "something that no row of the table knows", Way.STOP)
 

@@ -1,0 +1,79 @@
+"""What the kernel prints on its console: past the tty, wherever the cursor stands, whoever is typing.
+
+With time stamps (printk.time, the default of distributions) its lines can be told from others:
+``[   12.345678] usb 1-1: new device``. What stood on the line before stands there still for whoever
+wrote it, and goes on after; so such a line is taken out of the middle of others.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["Heard", "KernelFilter", "is_kernel_line", "without_kernel_lines"]
+
+_STAMP = rb"\[ *\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? "
+#: A line of the kernel's, not an escape sequence's parameters; and the end of what came, if one may begin there.
+#: After a panic or a reboot nobody reads what stood on the line before.
+_LINE = re.compile(rb"(?<!\x1b)" + _STAMP + rb"(?!Kernel panic|reboot: |Linux version )[^\n]*\n")
+_BEGINS = re.compile(rb"(?<!\x1b)(?:" + _STAMP + rb"[^\n]*|\[(?: *| *\d{1,8}(?:\.\d{0,6}\]?(?:\[[ TC\d]*\]?)?)?))\Z")
+_IS = re.compile(_STAMP.decode())
+_MOST_HELD = 2048  # printk's own limit is half of it
+
+
+def is_kernel_line(line: str) -> bool:
+    """Whether `line` is the kernel's."""
+    return line[:1] == "[" and _IS.match(line) is not None
+
+
+def without_kernel_lines(data: bytes) -> bytes:
+    """Take all of the kernel's lines out of what came."""
+    return _LINE.sub(b"", data)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a console sent.
+
+    Fields:
+        data: without the kernel's lines that came in the middle of others.
+        kernel: those lines.
+        spoke: whether anything came but the kernel's lines, wherever they came.
+    """
+
+    data: bytes
+    kernel: tuple[str, ...] = ()
+    spoke: bool = True
+
+
+class KernelFilter:
+    """Takes the kernel's lines out of the middle of others. Feed it bytes in any portions."""
+
+    def __init__(self) -> None:
+        self._held = b""  # may become a line of the kernel's
+        self._at_begin = True  # of a line
+
+    def feed(self, data: bytes) -> Heard:
+        """Take the next bytes. Where a line of the kernel's may have begun, its bytes wait for its end."""
+        if not self._held and b"[" not in data:
+            self._at_begin = data.endswith(b"\n") if data else self._at_begin
+            return Heard(data)
+        data, self._held = self._held + data, b""
+        kept, kernel, spoke, end = bytearray(), [], False, 0
+        for found in _LINE.finditer(data):
+            if found.start() > end:
+                kept += data[end : found.start()]
+                spoke, self._at_begin = True, kept.endswith(b"\n")
+            if self._at_begin:
+                kept += found[0]
+            else:
+                kernel.append(found[0].decode("utf-8", "replace").rstrip("\r\n"))
+            end = found.end()
+        rest = data[end:]
+        begins = _BEGINS.search(rest)
+        if begins and len(rest) - begins.start() <= _MOST_HELD:
+            rest, self._held = rest[: begins.start()], rest[begins.start() :]
+        if rest:
+            kept += rest
+            spoke, self._at_begin = True, rest.endswith(b"\n")
+        return Heard(bytes(kept), tuple(kernel), spoke)

@@ -46,6 +46,7 @@ _COUNTDOWNS = (
     (re.compile(rb"(?:\x1b\[\d+;\d+H {40,})+\x1b\[\d+;\d+H"), "\r"),
     (re.compile(rb"\x08+ 0 \r*\n\S*[>#] "), "boot\r"),
 )
+_SHELL_STARTS = b"\x1b[?2004h"  # readline turns bracketed paste on: what was echoed before was echoed by the tty
 _COLLECT_LIMIT = 64 * 1024
 _KEYS = re.compile(rb"[ -~]{1,3}")
 
@@ -157,7 +158,7 @@ async def redraw(watch: Watch) -> Observation:
             await console.send(starts)
             await console.quiet(_KEY_SECONDS, _LISTEN_AT_MOST)  # its echo stands behind a prompt
             return Observation(_BOOTING)
-    if b"^L" in raw and b"\x1b" in raw:
+    if b"^L" in raw and b"\x1b" in raw and _SHELL_STARTS not in raw:
         # What asked it to draw itself anew stands in its text now: take that out again.
         await console.send("\x7f" * raw.count(b"^L"))
         await console.quiet(QUIET, _LISTEN_AT_MOST)
@@ -263,8 +264,9 @@ async def _until_quiet(watch: Watch, seen: Observation) -> Observation:
     if _only_the_kernel(console):
         # Does it boot, or has the machine been up for long? Before there is a getty or a shell, nobody answers.
         answer = await redraw(watch)
-        if decided(answer) or answer.state is ECHOING:
+        if answer.state is ECHOING or (decided(answer) and answer.state is not READING):
             return answer
+        await erase(watch)  # so that it does not stand in the answer to a question that comes later
     while True:
         console.tell(Event("start", f"{seen.state.title}: {(console.tail(1) or ('',))[0]}"))
         mark = replace(console.mark(), open_line="")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
@@ -14,15 +13,11 @@ from .console import Mark
 from .events import Event
 from .find import decided
 from .initramfs import in_initramfs, open_root
-from .talk import PASSWORD_PROMPTS, answer, outcome, probe, refused
+from .talk import PASSWORD_PROMPTS, answer, drew_anew, outcome, probe, refused
 from .visit import Layer, Stage, Visit
 from .watch import LOGIN_SECONDS, WAKE_SECONDS
 
 __all__ = ["become", "log_in", "maintain", "press_enter"]
-
-#: How line editors begin when they draw their prompt anew, whatever it looks like.
-_CLEARED = re.compile(rb"\x1b\[H(?:\x1b\[[0-2]?J)+")
-_REDRAWN_BYTES = 300
 
 
 async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observation | None:
@@ -51,7 +46,7 @@ async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observati
         # The message of the day, in a pager: ours to quit.
         seen = await watch.press("q", WAKE_SECONDS)
     odd = seen.state in (UNKNOWN, READING) and visit.stage is Stage.TRIED
-    if odd and not _CLEARED.search(console.output[-_REDRAWN_BYTES:]):
+    if odd and not drew_anew(console):
         # No shell's line editor answered ^L. Nothing that we know how to leave.
         visit.stage = Stage.OUTSIDE
         raise visit.failed(

@@ -11,19 +11,24 @@ from ..errors import ConsoleError, ConsoleStateUnknown, DeadlineExceeded, LoginR
 from ..printable import printable
 from ..secret import Secret
 from ..terminal.kernel import is_kernel_line
-from ..terminal.states import NOTHING, SILENT, UNKNOWN, Observation, Way
-from .console import Mark
-from .find import redraw
+from ..terminal.states import NOTHING, READING, SILENT, UNKNOWN, Observation, Way
+from .console import Console, Mark
+from .find import erase, redraw
 from .visit import Visit
 from .watch import LOGIN_SECONDS, PROBE_SECONDS, QUIET, WAKE_SECONDS
 
-__all__ = ["PASSWORD_PROMPTS", "Probe", "answer", "ask", "outcome", "probe", "refused"]
+__all__ = ["PASSWORD_PROMPTS", "Probe", "answer", "ask", "drew_anew", "outcome", "probe", "refused"]
 
 PASSWORD_PROMPTS = ("password", "sudo-password")
 
 #: A password has no echo to compare, and typed at once it was echoed by BusyBox sulogin 4 times in 6.
 _QUIET_BEFORE_PASSWORD = 0.1
 _REFUSAL_SECONDS = 1.5
+_PROFILE_SECONDS = 15.0
+
+#: How line editors begin when they draw their prompt anew.
+_CLEARED = re.compile(rb"\x1b\[H(?:\x1b\[[0-2]?J)+")
+_REDRAWN_BYTES = 300
 
 _REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired"),
@@ -80,7 +85,16 @@ async def outcome(visit: Visit, mark: Mark) -> Observation:
         # A pager shows a file's name first.
         redrawn = await redraw(watch)
         seen = seen if redrawn.state in NOTHING else redrawn
+        if seen.state in (UNKNOWN, READING) and not drew_anew(console):
+            # No line editor is there yet: the login's own programs are at work. What we asked must not stay typed.
+            await erase(watch)
+            seen = await watch.settle(_PROFILE_SECONDS, mark=mark, until=(Way.PROBE, Way.LOG_IN, Way.MAINTAIN))
     return seen
+
+
+def drew_anew(console: Console) -> bool:
+    """Whether a shell's line editor has answered ^L just now: it clears the screen, whatever its prompt looks like."""
+    return _CLEARED.search(console.output[-_REDRAWN_BYTES:]) is not None
 
 
 def _refusal(visit: Visit, mark: Mark) -> str:

@@ -92,6 +92,7 @@ class Shell:
         self._start: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=replace, modes=modes, root=root)
         #: The same over a plain shell of ours, should the one that is there not take it.
         self._again: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=True, modes=modes)
+        self._plain = f"chroot {root} {PLAIN_SHELL}" if root else PLAIN_SHELL
         self._replace = replace
         self._patience = patience
         self._reader = ReplyReader()
@@ -125,7 +126,7 @@ class Shell:
         if typed and await self._collects(prompt):
             return
         console.tell(Event("detail", "its shell does not take the start line: a plain sh does"))
-        await console.type_line(f" {'exec ' if self._replace else ''}{PLAIN_SHELL}")
+        await console.type_line(f" {'exec ' if self._replace else ''}{self._plain}")
         console.skip()
         await console.send("\r")
         self.plain = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections import deque
 from collections.abc import Sequence
@@ -24,7 +25,14 @@ __all__ = ["Console", "Mark"]
 
 _TAIL_LINES = 12
 _ECHO_SECONDS = 2.0
-_FRESH_SECONDS = 5.0
+_FRESH_SECONDS = 3.0
+_FRESH_TRIES = 3
+_ECHO_PAUSE = 0.5  # in the middle of an echo
+#: How fast to type: so many bytes, then so many seconds' pause. UARTs without flow control hold 16 bytes and lose
+#: what comes before somebody has taken them; iDRAC's wants 5 in 0.2 s.
+#: A slower pace helps against overruns, and not against noise: the slower, the longer the others are tried.
+_DAMAGES = (2, 4, 7, 11)
+_PACES = ((4096, 0.0), (64, 0.02), (16, 0.02), (8, 0.05), (5, 0.2))
 _RAW_LIMIT = 64 * 1024  # of what came since typing began, and of what is kept for a picture of the screen
 _KERNEL_LINE = re.compile(rb"^\r*\n?\[ *\d+\.\d+\] [^\n]*\r?$")
 #: Terminal widths at which an echo is read; 80 is what shells take for a serial tty without a size.
@@ -65,6 +73,8 @@ class Console:
         bytes_sent, bytes_received, exchanges: what went over the line so far; an exchange is a
             write that ends in Enter, whose answer is waited for.
         output: the last 64 KiB that came, as a terminal would get them; without what hid a secret.
+        pace: how fast it types, by `note_damage`; 0 is as fast as it goes.
+        echo: what came back of the line typed last.
         line_count: how many lines have been finished so far; a mark for `lines_since`.
     """
 
@@ -81,6 +91,9 @@ class Console:
         self.bytes_received = 0
         self.exchanges = 0
         self.line_count = 0
+        self.pace = 0
+        self._damages = 0
+        self.echo = b""
         self._kernel_count = 0
         self._filter = KernelFilter()
         self._spoke = False
@@ -157,7 +170,8 @@ class Console:
 
     def tail(self, count: int = _TAIL_LINES) -> tuple[str, ...]:
         """The last lines that hold something, made printable; for error messages."""
-        kept = [line for line in [*self._lines, self.open_line] if line.strip()]
+        lines = [line for line in [*self._lines, self.open_line] if line.strip()]
+        kept = [line for line, _ in itertools.groupby(lines)]  # the rows of an empty editor are all the same
         return tuple(printable(line) for line in kept[-count:])
 
     def set_deadline(self, seconds: float | None) -> None:
@@ -300,43 +314,43 @@ class Console:
             self._transcript.input("(a secret)\r")
         await self._write(secret.reveal().encode("utf-8") + b"\r")
 
-    async def type_line(self, text: str, *, tries: int = 3) -> bool:
+    async def type_line(self, text: str, *, tries: int = 3, fresh: str = "", needed: bool = True) -> bool:
         """Type `text` without Enter, and see it stand behind the prompt as it was typed.
 
-        A line that comes back otherwise is erased (^U) and typed again.
+        A line that comes back otherwise is erased, and typed again; slower, where it happens again.
 
         Args:
             text: printable ASCII.
-            tries: how often. With 1, a line that cannot be compared is dropped (^C): for a shell's prompt only.
+            tries: how often.
+            fresh: keys that bring up the same prompt on a new line, where ^U alone is not seen to erase; if they
+                begin with ^U, always, since a line editor may have drawn what cannot be read.
+            needed: raise if it never came back as typed; else it is enough that a fresh prompt stands.
 
         Returns:
-            True; False if `tries` is 1 and it did not come back as typed.
+            Whether it stands there. If not, the prompt does; `echo` is what came back.
 
         Raises:
-            ConsoleStateUnknown: each time it did not come back as typed, or it could not be erased.
+            ConsoleStateUnknown: what is there now cannot be told.
         """
         before, right = self.open_line, self._right()
-        for _ in range(tries):
+        for attempt in range(tries):
             self._typed = bytearray()
             try:
                 await self.send(text)
-                if await self._echoed(before, text):
-                    if right is not None and self._right() not in (None, right):
-                        # What stands behind the cursor moved on: somebody's text, not a right prompt.
-                        await self.send("\x15")
-                        await self.quiet(0.2, 2.0)
-                        break
-                    return True
-                if tries == 1:
-                    # Its line editor has drawn what cannot be read: only a new line is sure to be empty.
-                    await self.send("\x15\x03")
-                    if await self._fresh_prompt(before):
-                        return False
+                same = await self._echoed(before, text)
+                self.echo = bytes(self._typed)
+                if same and right is not None and self._right() not in (None, right):
+                    # What stands behind the cursor moved on: somebody's text, not a right prompt.
+                    await self.send("\x15")
+                    await self.quiet(0.2, 2.0)
                     break
-                await self.send("\x15")
-                await self.quiet(0.2, 2.0)
-                if self.open_line.rstrip() != before.rstrip():
-                    break  # it is not erased: what is typed now would stand behind it
+                if same:
+                    return True
+                if not await self._emptied(before, fresh):
+                    break  # what is typed now would stand behind it
+                if attempt + 1 == tries and not needed:
+                    return False
+                self.note_damage()
             finally:
                 self._typed = None
         raise ConsoleStateUnknown(
@@ -345,6 +359,20 @@ class Console:
             tail=self.tail(),
             hint="The line may lose characters (lower its speed), or this is no shell that echoes.",
         )
+
+    async def _emptied(self, prompt: str, fresh: str) -> bool:
+        """Erase what was typed, and see that nothing stands behind the prompt."""
+        if not fresh.startswith("\x15"):
+            await self.send("\x15")
+            await self.quiet(0.2, 2.0)
+            if self.open_line.rstrip() == prompt.rstrip():
+                return True
+        # What a line editor has drawn, or a bad line shown, cannot be read: only a new line is sure to be empty.
+        for _ in range(_FRESH_TRIES if fresh else 0):
+            await self.send(fresh)
+            if await self._fresh_prompt(prompt):
+                return True
+        return False
 
     async def _fresh_prompt(self, prompt: str) -> bool:
         """Wait until `prompt` stands alone on a new line; False if it does not come."""
@@ -372,7 +400,7 @@ class Console:
         loop = asyncio.get_running_loop()
         until = loop.time() + _ECHO_SECONDS
         while loop.time() < until:
-            if await self.receive(_ECHO_SECONDS * 0.75) is None:
+            if await self.hear(_ECHO_PAUSE if self._typed else _ECHO_SECONDS) is None:
                 break
             assert self._typed is not None
             if _shows(bytes(self._typed), before, text, _WIDTHS[:2]):
@@ -387,13 +415,28 @@ class Console:
         left = self.time_left()
         if left is not None and left <= 0:
             raise self._late(f"the deadline of {self._seconds:.0f} s passed")
+        burst, pause = _PACES[self.pace]
         try:
             async with asyncio.timeout(left):
-                await self.transport.write(data)
+                for at in range(0, len(data), burst):
+                    if at and pause:
+                        await asyncio.sleep(pause)
+                    await self.transport.write(data[at : at + burst])
         except TimeoutError:
             raise self._late("the endpoint takes no more bytes") from None
         except EndpointLost as error:
             raise EndpointLost(error.message, state=self.state, tail=self.tail()) from None
+
+    def note_damage(self) -> None:
+        """What was typed did not arrive as it was: where that goes on, type slower from now on."""
+        self._damages += 1
+        pace = sum(self._damages >= least for least in _DAMAGES)
+        if pace > self.pace:
+            self.pace = pace
+            burst, pause = _PACES[pace]
+            self.tell(
+                Event("detail", f"what is typed is damaged on its way: now {burst} bytes at a time, {pause} s apart")
+            )
 
     def _late(self, message: str) -> DeadlineExceeded:
         return DeadlineExceeded(message, state=self.state, tail=self.tail())

@@ -13,7 +13,18 @@ from dataclasses import replace
 
 from ..errors import ConsoleError, ConsoleOccupied, ConsoleSilent, ConsoleStateUnknown, EndpointLost
 from ..terminal.kernel import without_kernel_lines
-from ..terminal.states import ECHOING, NOTHING, READING, RUNNING, SILENT, STATES, UNKNOWN, Observation, Way
+from ..terminal.states import (
+    ECHOING,
+    NOTHING,
+    READING,
+    RUNNING,
+    SILENT,
+    STATES,
+    UNKNOWN,
+    Observation,
+    Way,
+    nearly_login,
+)
 from .console import Console, Mark
 from .events import Event
 from .watch import QUIET, WAKE_SECONDS, Watch
@@ -230,8 +241,10 @@ async def wake(watch: Watch, seen: Observation | None = None, ours_left: bool = 
         # A half-typed command that cannot be seen is erased, not run.
         await console.send("\x15\r")
         seen = await watch.settle(WAKE_SECONDS, mark=mark)
-        if decided(seen) or seen.state is UNKNOWN:
+        damaged = seen.state is UNKNOWN and nearly_login(console.open_line)
+        if decided(seen) or (seen.state is UNKNOWN and not damaged):
             return seen
+        woken += damaged
         if seen.state is SILENT:
             woken += 1
             if console.spoken(mark) and wakes == _WAKES:

@@ -19,6 +19,8 @@ from .watch import LOGIN_SECONDS, WAKE_SECONDS
 
 __all__ = ["become", "log_in", "maintain", "press_enter"]
 
+_NAME_TRIES = 5
+
 
 async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observation | None:
     """At a login prompt: our name, the password where it asks for one, and on to root if that is wanted."""
@@ -26,7 +28,8 @@ async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observati
     console, watch = visit.console, visit.watch
     console.tell(Event("start", f"log in as {printable(visit.entry.login)}"))
     # getty throws away what was typed before it was ready, so the name's echo is compared.
-    await console.type_line(visit.entry.login)
+    # The name is short, so it is the prompt's damage rather than the pace that makes it fail; Enter brings another.
+    await console.type_line(visit.entry.login, tries=_NAME_TRIES, fresh="\r")
     mark = console.mark()
     visit.stage = Stage.NAMED
     await console.send("\r")

@@ -11,7 +11,6 @@ import re
 import secrets
 from collections import deque
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ..console.console import Console, Mark
 from ..console.events import Event
@@ -25,19 +24,19 @@ from .start import MODES_FOUND, MODES_SANE, PLAIN_SHELL, Start, start_line
 
 __all__ = ["Result", "Shell"]
 
-_TRIES = 5
+_TRIES = 24  # at one byte in a thousand, every second request is damaged
+_START_TRIES = 12
+_LEAVE_TRIES = 8
+_ANSWER_SECONDS = 1.0
 _REPLY_SECONDS = 5.0
 _LEAVE_SECONDS = 10.0
+_MOST_ECHO = 1.3
 _QUIET = 0.04
 
 #: What only a machine prints that goes down or comes up.
 _RESTARTED = re.compile(
     r"reboot: |Linux version \d|Kernel panic - not syncing|systemd-shutdown|^\[ *(?:OK|FAILED) *\] |GNU GRUB +version"
 )
-
-_KERNEL_LINE = re.compile(r"\[ *\d+\.\d{6}\] ")
-
-_E = TypeVar("_E", Up, Ended, Reply)
 
 
 @dataclass(frozen=True)
@@ -100,6 +99,7 @@ class Shell:
         self._up = False  # the receiver answered
         self.plain = False
         self.put_back: list[str] = []
+        self._byte_seconds = 0.0  # of the line, by the start line's echo
         self._idle = True  # no request is under way
         self._count = 0  # programs that have run there
         self._events: deque[Up | Ended | Reply] = deque()
@@ -118,11 +118,14 @@ class Shell:
         console = self.console
         console.tell(Event("start", "start the shell"))
         prompt = console.open_line
-        mark = console.mark()
-        typed = await console.type_line(self._start.line, tries=1)
-        if not typed and any(map(_KERNEL_LINE.search, console.since(mark)[0])):
-            # The kernel spoke in between; the shell may take it all the same.
-            typed = await console.type_line(self._start.line, tries=1)
+        loop = asyncio.get_running_loop()
+        for _ in range(_START_TRIES):
+            begun = loop.time()
+            typed = await console.type_line(self._start.line, tries=1, fresh="\x15\x03", needed=False)
+            if typed or not _damaged(console.echo, self._start.line):
+                break
+            console.note_damage()
+        self._byte_seconds = (loop.time() - begun) / len(self._start.line)
         if typed and await self._collects(prompt):
             return
         console.tell(Event("detail", "its shell does not take the start line: a plain sh does"))
@@ -133,7 +136,7 @@ class Shell:
         await console.expect([r"[#$%>] ?$", re.compile(rf"^{re.escape(prompt)}$")], _LEAVE_SECONDS)
         await console.quiet(_QUIET, 2.0)
         self._start, prompt = self._again, console.open_line
-        await console.type_line(self._start.line)
+        await console.type_line(self._start.line, tries=_START_TRIES, fresh="\x15\x03")
         if not await self._collects(prompt):
             raise self._not_started()
 
@@ -175,40 +178,55 @@ class Shell:
         number, self._idle = self._count, False
         framed = request(number, text)
         mark = self.console.mark()
-        if self._up:
-            await self.console.send(framed)
-        else:
-            # One exchange for both: the receiver, and the program right behind it.
-            await self.console.send(portions(self._start.receiver) + CHECK + framed)
-            if await self._next(Up, _REPLY_SECONDS) is None:
-                self._refuse_gone(mark)
-                await self._send_receiver()
-                await self.console.send(framed)
-            self._up = True
+        # One exchange for both: the receiver, and the program right behind it.
+        await self.console.send(framed if self._up else portions(self._start.receiver) + CHECK + framed)
         loop = asyncio.get_running_loop()
-        until = loop.time() + self._patience + _REPLY_SECONDS
-        damaged = 0
-        while damaged < _TRIES and loop.time() < until:
-            reply = await self._next(Reply, _REPLY_SECONDS)
-            if reply is None:
+        sent, wait, lost, damaged = loop.time(), self._wait(framed), 0, 0
+        while lost + damaged < _TRIES and loop.time() < sent + self._patience + _REPLY_SECONDS:
+            event = await self._next(Up, Reply, seconds=wait)
+            if isinstance(event, Up):
+                self._up = True
+            elif not isinstance(event, Reply):
                 self._refuse_gone(mark)
-                # Still at work, or the request or the reply was lost: ask where it stands.
-                await self.console.send("\r]\r")
-                continue
-            if reply.number == number + 1 and reply.output is not None and reply.status is not None:
+                if self._up:
+                    # Still at work, or the request's end or the reply was lost: ask where it stands.
+                    await self.console.send("\r]\r")
+                    wait = min(2 * wait, _REPLY_SECONDS)
+                else:
+                    lost, sent = self._count_lost(lost), loop.time()
+                    # The first Enter ends a half line; the second makes the collector forget what it has.
+                    await self.console.send(b"\r\r" + portions(self._start.receiver) + CHECK + framed)
+            elif event.number == number + 1 and event.output is not None and event.status is not None:
+                self._up = True
                 self._count += 1
                 self._idle = True
-                return Result(reply.status, reply.output)
-            damaged += 1
-            # It ran, and the reply is asked for again; or it did not arrive intact.
-            await self.console.send("]\r" if reply.number == number + 1 else framed)
+                return Result(event.status, event.output)
+            elif event.number == number + 1:  # it ran, and the reply is asked for again
+                self._up = True
+                damaged += 1
+                await self.console.send("]\r")
+            else:  # it did not arrive intact
+                self._up = True
+                lost, sent = self._count_lost(lost), loop.time()
+                await self.console.send(framed)
+        if not self._up:
+            raise self._no_receiver()
         raise self._lost("a program and its reply did not get through the line intact")
+
+    def _wait(self, sent: bytes) -> float:
+        """How long an answer to `sent` may take before it is asked for: as slow as the start line's echo was."""
+        return _ANSWER_SECONDS + 2 * len(sent) * self._byte_seconds
+
+    def _count_lost(self, lost: int) -> int:
+        """One more that did not arrive."""
+        self.console.note_damage()
+        return lost + 1
 
     async def _resynchronise(self, seconds: float) -> None:
         """After a cancelled `run`: wait until what it sent has run, or was dropped; how many have run now?"""
         await self.console.send("\r]\r")
-        reply = await self._next(Reply, seconds)
-        if reply is None:
+        reply = await self._next(Reply, seconds=seconds)
+        if not isinstance(reply, Reply):
             raise self._lost("the program that was cancelled does not end")
         self._count, self._idle = reply.number, True
 
@@ -228,11 +246,13 @@ class Shell:
         if not self._up:
             # The collector would end by itself after some silence; its receiver ends at once.
             await self._send_receiver()
-        for _ in range(_TRIES):
+        for _ in range(_LEAVE_TRIES):
+            mark = self.console.mark()
             # An Enter in front ends what a cancelled request may have left half sent.
             await self.console.send(END if self._idle else b"\r" + END)
             self._idle = False
-            if await self._next(Ended, _REPLY_SECONDS) is not None:
+            ended = await self._next(Ended, seconds=self._wait(END)) is not None
+            if ended or self._is_back(mark):
                 self._entered = self._up = False
                 return
         raise ConsoleStateUnknown(
@@ -241,6 +261,11 @@ class Shell:
             tail=self.console.tail(),
             hint="Its dead-man's switch closes it when the time set has passed.",
         )
+
+    def _is_back(self, mark: Mark) -> bool:
+        """Whether a prompt stands there: then it has ended, and only its word was lost."""
+        lines, open_line = self.console.since(mark)
+        return classify(lines, open_line).state.way in (Way.LOG_IN, Way.PROBE)
 
     async def _put_back(self) -> None:
         try:
@@ -255,36 +280,40 @@ class Shell:
             self.console.tell(Event("note", f"not everything could be put back: {error.message}"))
 
     async def _send_receiver(self) -> None:
-        for _ in range(_TRIES):
+        lost = 0
+        while lost < _TRIES:
             mark = self.console.mark()
-            # The first Enter ends a half line; the second makes the collector forget what it has.
             await self.console.send(b"\r\r" + portions(self._start.receiver) + CHECK)
-            if await self._next(Up, _REPLY_SECONDS) is not None:
+            if await self._next(Up, seconds=self._wait(CHECK)) is not None:
                 self._up = True
                 return
             self._refuse_gone(mark)
+            lost = self._count_lost(lost)
+        raise self._no_receiver()
+
+    def _no_receiver(self) -> ConsoleStateUnknown:
         if any("cksum" in line and "SOS" not in line for line in self.console.tail(4)):
-            raise ConsoleStateUnknown(
+            return ConsoleStateUnknown(
                 "this machine has no cksum, without which nothing can be checked on its way",
                 state=self.console.state,
                 tail=self.console.tail(),
                 hint="Nothing was changed. Install coreutils or a BusyBox with cksum there, by hand.",
             )
-        raise ConsoleStateUnknown(
+        return ConsoleStateUnknown(
             "the line damages what passes through it: the shell could not be set up, and nothing was changed",
             state=self.console.state,
             tail=self.console.tail(),
             hint="Lower the line's speed, then run again.",
         )
 
-    async def _next(self, kind: type[_E], seconds: float) -> _E | None:
-        """The next event of `kind`; what comes before it is passed over. None after `seconds`."""
+    async def _next(self, *kinds: type[Up | Ended | Reply], seconds: float) -> Up | Ended | Reply | None:
+        """The next event of one of `kinds`; what comes before it is passed over. None after `seconds`."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         while True:
             while self._events:
                 event = self._events.popleft()
-                if isinstance(event, kind):
+                if isinstance(event, kinds):
                     return event
             data = await self.console.receive(max(until - loop.time(), 0))
             if data is None:
@@ -328,3 +357,8 @@ class Shell:
             tail=self.console.tail(),
             hint="The line damages what passes through it. Lower its speed, then run again.",
         )
+
+
+def _damaged(echo: bytes, line: str) -> bool:
+    """Whether what came back is the line with damage. Line editors that cannot be read draw much more than it."""
+    return b"\x1b" not in echo and len(echo) < _MOST_ECHO * len(line)

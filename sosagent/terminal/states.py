@@ -25,6 +25,7 @@ __all__ = [
     "State",
     "Way",
     "classify",
+    "nearly_login",
 ]
 
 _MESSAGE_LINES = 6  # a message counts while it is among the last lines
@@ -271,3 +272,24 @@ def classify(lines: Sequence[str], open_line: str, *, screen: bool = False, conn
         ):
             return Observation(state)
     return Observation(UNKNOWN if open_line.strip() else SILENT)
+
+
+def nearly_login(line: str) -> bool:
+    """Whether `line` would be a login prompt but for one character that is lost, doubled or another."""
+    wanted = "login:"
+    return any(_one_off(line.rstrip()[-size:], wanted) for size in range(len(wanted) - 1, len(wanted) + 2))
+
+
+def _one_off(text: str, wanted: str) -> bool:
+    same = next((at for at, pair in enumerate(zip(text, wanted, strict=False)) if pair[0] != pair[1]), None)
+    at = min(len(text), len(wanted)) if same is None else same
+    rest = (
+        (text[at:], wanted[at:]),
+        (text[at + 1 :], wanted[at:]),
+        (text[at:], wanted[at + 1 :]),
+        (
+            text[at + 1 :],
+            wanted[at + 1 :],
+        ),
+    )
+    return any(one == other for one, other in rest)

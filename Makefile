@@ -9,11 +9,12 @@ READY := $(VENV)/.ready
 # where the words are our own. Each is tested under dash, bash and BusyBox ash.
 SHELLCHECK_OFF := SC2034,SC2046,SC2059,SC2086,SC2154,SC2162,SC2216,SC2254,SC2283
 
-.PHONY: help demo test vm-test lint bench format clean
+.PHONY: help demo test soak vm-test lint bench format clean
 
 help:
 	@echo "make demo     try it: a lab, a key, the real command"
 	@echo "make test     all tests that need no root"
+	@echo "make soak     thousands of jobs over bad lines (RUNS=1000 of each)"
 	@echo "make vm-test  the tests on a real machine in QEMU (root)"
 	@echo "make lint     ruff, mypy --strict, the floors, shellcheck"
 	@echo "make bench    the benchmarks, as tables"
@@ -29,6 +30,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -m 'not vm' -n 2
+
+soak: $(READY)
+	$(BIN)/python -m tests.soak --runs $(or $(RUNS),1000)
 
 vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }

@@ -92,6 +92,7 @@ class Console:
         self.exchanges = 0
         self.line_count = 0
         self.pace = 0
+        self._wrote = 0.0
         self._damages = 0
         self.echo = b""
         self._kernel_count = 0
@@ -415,13 +416,15 @@ class Console:
         left = self.time_left()
         if left is not None and left <= 0:
             raise self._late(f"the deadline of {self._seconds:.0f} s passed")
+        loop = asyncio.get_running_loop()
         burst, pause = _PACES[self.pace]
         try:
             async with asyncio.timeout(left):
                 for at in range(0, len(data), burst):
-                    if at and pause:
-                        await asyncio.sleep(pause)
+                    if pause:
+                        await asyncio.sleep(pause - (loop.time() - self._wrote))
                     await self.transport.write(data[at : at + burst])
+                    self._wrote = loop.time()
         except TimeoutError:
             raise self._late("the endpoint takes no more bytes") from None
         except EndpointLost as error:

@@ -8,7 +8,7 @@ import secrets
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..printable import printable
 from ..secret import Secret
-from ..terminal.states import READING, UNKNOWN, Observation, Way
+from ..terminal.states import READING, SILENT, UNKNOWN, Observation, Way
 from .console import Mark
 from .events import Event
 from .find import decided
@@ -33,7 +33,11 @@ async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observati
     mark = console.mark()
     visit.stage = Stage.NAMED
     await console.send("\r")
-    seen = await watch.settle(LOGIN_SECONDS, mark=mark)
+    seen = await watch.settle(WAKE_SECONDS, mark=mark)
+    if seen.state is SILENT:
+        if not console.spoken(mark):
+            await console.send("\r")  # it was lost
+        seen = await watch.settle(LOGIN_SECONDS, mark=mark)
     if seen.state.name == "password":
         visit.stage = Stage.TRIED
         visit.record.remember(is_open=False)

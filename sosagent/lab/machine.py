@@ -53,6 +53,11 @@ class SimulatedMachine:
             nobody = pwd.getpwnam("nobody")
             shutil.chown(home, nobody.pw_uid, nobody.pw_gid)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody is logged in."""
+        return self._shell is not None
+
     def power_on(self) -> None:
         """Boot: getty shows its prompt. Needs a running event loop."""
         self._getty()

@@ -16,7 +16,7 @@ from ..console.console import Console, Mark
 from ..console.events import Event
 from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointBusy, MachineRestarted, NotVerified
 from ..printable import printable
-from ..terminal.expect import Pattern
+from ..terminal.expect import TIMEOUT, Pattern
 from ..terminal.states import Way, classify
 from .frame import CHECK, END, Ended, Reply, ReplyReader, Up, portions, request
 from .programs import Expanded, program
@@ -28,6 +28,7 @@ _TRIES = 24  # at one byte in a thousand, every second request is damaged
 _START_TRIES = 12
 _LEAVE_TRIES = 8
 _ANSWER_SECONDS = 1.0
+_ENTER_SECONDS = 2.0
 _REPLY_SECONDS = 5.0
 _LEAVE_SECONDS = 10.0
 _MOST_ECHO = 1.3
@@ -147,9 +148,14 @@ class Shell:
         self._entered = True
         await console.send("\r")
         # A shell that takes the line prints nothing before the mark; one that refuses it, its prompt again.
-        refused: list[Pattern] = [re.compile(rf"^{re.escape(prompt)}$"), r"[#$%>❯➜λ»] ?$"]
+        answers: list[Pattern] = [self._start.ready, re.compile(rf"^{re.escape(prompt)}$"), r"[#$%>❯➜λ»] ?$"]
+        mark = console.mark()
         try:
-            found = await console.expect([self._start.ready, *refused], _LEAVE_SECONDS)
+            found = await console.expect([*answers, TIMEOUT], _ENTER_SECONDS)
+            if found.index == len(answers):
+                if not console.spoken(mark):
+                    await console.send("\r")  # it was lost
+                found = await console.expect(answers, _LEAVE_SECONDS)
         except DeadlineExceeded:
             left = console.time_left()
             if left is not None and left <= 0:

@@ -21,7 +21,7 @@ from pathlib import Path
 import sosagent
 from sosagent.lab import DirectTransport, Faults, FaultyTransport, SimulatedMachine
 
-__all__ = ["CLASSES", "Outcome", "one"]
+__all__ = ["CLASSES", "KEY", "OLD", "Outcome", "one", "with_old_keys"]
 
 #: The lines that are tried, and the least part of runs that must succeed.
 CLASSES = {
@@ -59,7 +59,7 @@ async def one(faults: Faults, timeout: float = 120.0) -> Outcome:
     folder = Path(tempfile.mkdtemp(prefix="sosagent-soak-"))
     folder.chmod(0o711)
     machine = SimulatedMachine("lab", folder / "root", _PASSWORD)
-    file = _with_old_keys(machine.home)
+    file = with_old_keys(machine.home)
     machine.power_on()
     transport = FaultyTransport(DirectTransport(machine), faults)
     begun = time.monotonic()
@@ -84,7 +84,8 @@ async def one(faults: Faults, timeout: float = 120.0) -> Outcome:
     return Outcome(said, tuple(wrong for wrong, is_so in claims.items() if is_so), seconds)
 
 
-def _with_old_keys(home: Path) -> Path:
+def with_old_keys(home: Path) -> Path:
+    """Give a simulated machine's root an authorized_keys; its path."""
     file = home / ".ssh" / "authorized_keys"
     file.parent.mkdir(mode=0o700)
     file.write_text(OLD)

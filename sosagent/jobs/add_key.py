@@ -85,6 +85,7 @@ async def add_key(
     remount: bool = False,
     dry_run: bool = False,
     timeout: float = 120.0,
+    dead_man: int | None = None,
     transcript: Path | None = None,
     on_event: EventSink | None = None,
     ask: Ask | None = None,
@@ -106,6 +107,8 @@ async def add_key(
         remount: make a root file system that is mounted read-only writable for the job, and put it back.
         dry_run: look, and change nothing.
         timeout: seconds for the whole job; a large payload adds to it, which an event tells.
+        dead_man: seconds after which the machine closes our shell by itself, should the line be gone; the
+            time limit and 30 s by default.
         transcript: a file for a recording in asciicast v2, without secrets.
         on_event: is told of progress.
         ask: asks the user what the endpoint wants to know; see `connect`.
@@ -150,7 +153,7 @@ async def add_key(
         try:
             async with (
                 connect(target, timeout=left, transcript=transcript, on_event=on_event, ask=ask) as console,
-                root_shell(console, _secret(password), entry=entry) as session,
+                root_shell(console, _secret(password), entry=entry, dead_man=dead_man) as session,
             ):
                 if remount:
                     await make_root_writable(session.shell)

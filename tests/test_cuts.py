@@ -42,10 +42,10 @@ async def cut_at(byte: int) -> str:
         text = file.read_text()
         if text not in (OLD, f"{OLD}{KEY.line}\n") or (said == "added" and text == OLD):
             return f"{byte}: said {said}, and the file is {text!r}"
-        if b"=R" in printed:
-            try:
-                await until(lambda: not lab.machine.in_use, _SWITCH + 4)
-            except TimeoutError:
+        try:
+            await until(lambda: not lab.machine.in_use, _SWITCH + 4)
+        except TimeoutError:
+            if b"=R" in printed:
                 return f"{byte}: said {said}, and a shell is open behind the mark"
         try:
             done = await add(lab)

@@ -55,14 +55,19 @@ def key() -> sosagent.PublicKey:
     return new_key()
 
 
-@pytest.fixture
-def lab_target(lab: Lab) -> sosagent.Target:
+def target_of(lab: Lab) -> sosagent.Target:
     """The lab's endpoint, with nothing of the user's own configuration."""
     config = lab.folder / "ssh_config"
     config.touch()
     return sosagent.Target(
         "127.0.0.1", "lab", int(lab.host.rpartition(":")[2]), (lab.identity,), config, lab.known_hosts
     )
+
+
+@pytest.fixture
+def lab_target(lab: Lab) -> sosagent.Target:
+    """The fixture's lab as a target."""
+    return target_of(lab)
 
 
 @pytest.fixture(autouse=True)

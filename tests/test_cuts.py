@@ -9,20 +9,12 @@ import pytest
 import sosagent
 from sosagent.lab import Faults, Lab, open_lab
 
-from .conftest import until
+from .conftest import target_of, until
 from .soak import KEY, OLD, with_old_keys
 
 _SWITCH = 3  # seconds, of the dead-man's switch
 _EVERY = 20  # bytes between two cuts
 _AT_ONCE = 6
-
-
-def target_of(lab: Lab) -> sosagent.Target:
-    config = lab.folder / "ssh_config"
-    config.touch()
-    return sosagent.Target(
-        "127.0.0.1", "lab", int(lab.host.rpartition(":")[2]), (lab.identity,), config, lab.known_hosts
-    )
 
 
 async def add(lab: Lab, dead_man: int | None = None) -> sosagent.AddKeyResult:

@@ -30,9 +30,10 @@ _FRESH_TRIES = 3
 _ECHO_PAUSE = 0.5  # in the middle of an echo
 #: How fast to type: so many bytes, then so many seconds' pause. UARTs without flow control hold 16 bytes and lose
 #: what comes before somebody has taken them; iDRAC's wants 5 in 0.2 s.
-#: A slower pace helps against overruns, and not against noise: the slower, the longer the others are tried.
-_DAMAGES = (2, 4, 7, 11)
 _PACES = ((4096, 0.0), (64, 0.02), (16, 0.02), (8, 0.05), (5, 0.2))
+#: After how many damages each slower pace begins. It helps against overruns and not against noise, so the slower
+#: it is, the longer the others are tried.
+_DAMAGES = (2, 4, 7, 11)
 _RAW_LIMIT = 64 * 1024  # of what came since typing began, and of what is kept for a picture of the screen
 _KERNEL_LINE = re.compile(rb"^\r*\n?\[ *\d+\.\d+\] [^\n]*\r?$")
 #: Terminal widths at which an echo is read; 80 is what shells take for a serial tty without a size.
@@ -75,7 +76,7 @@ class Console:
         output: the last 64 KiB that came, as a terminal would get them; without what hid a secret.
         pace: how fast it types, by `note_damage`; 0 is as fast as it goes.
         echo: what came back of the line typed last.
-        line_count: how many lines have been finished so far; a mark for `lines_since`.
+        line_count: how many lines have been finished so far.
     """
 
     def __init__(

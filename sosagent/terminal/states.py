@@ -3,7 +3,7 @@
 `classify` names a state. A row's prompt is looked for on the open line, its message in the last lines;
 rows are tried in their order, all prompts before all messages, so the narrower stands above the wider. A
 prompt never proves that a shell is there; that a probe does (console/login.py). The README's chapter on
-states is made from this table (`tools/states.py`).
+states is made from this table (`docs/state_table.py`).
 """
 
 from __future__ import annotations

@@ -64,6 +64,14 @@ async def test_a_half_typed_command_is_never_run(half: str, keys: str, tmp_path:
     assert not (tmp_path / "ran").exists()
 
 
+async def saved(console: Console, file: Path, keys: str) -> None:
+    """Type `keys` in vim, and save what is there."""
+    await console.send(keys)
+    await console.quiet(0.3, 3)
+    await console.send(":wq\r")
+    await until(file.exists)
+
+
 @needs_root
 @pytest.mark.parametrize("seen", [False, True])
 async def test_an_editor_in_insert_mode_keeps_its_text_and_its_mode(seen: bool, tmp_path: Path) -> None:
@@ -74,10 +82,7 @@ async def test_an_editor_in_insert_mode_keeps_its_text_and_its_mode(seen: bool, 
         async with root_shell(console, NOBODY) as session:
             assert (await session.shell.run("echo in")).output == b"in"
         assert session.left
-        await console.send("xt\x1b")
-        await console.quiet(0.3, 3)
-        await console.send(":wq\r")
-        await until(file.exists)
+        await saved(console, file, "xt\x1b")
     assert file.read_text() == "precious text\n"
 
 
@@ -87,10 +92,7 @@ async def test_a_look_leaves_nothing_in_an_editor(tmp_path: Path) -> None:
     file = tmp_path / "f"
     async with left_open(["bash"], tmp_path, f"vim -u NONE -N -i NONE {file}\r", "iprecious") as (console, _):
         assert (await find_state(Watch(console))).state.name == "editor-insert"
-        await console.send("\x1b")
-        await console.quiet(0.3, 3)
-        await console.send(":wq\r")
-        await until(file.exists)
+        await saved(console, file, "\x1b")
     assert file.read_text() == "precious\n"
 
 

@@ -7,14 +7,14 @@ READY := $(VENV)/.ready
 
 # The programs of remote/ are pieces: variables come from other pieces, and quotes cost bytes on the line
 # where the words are our own. Each is tested under dash, bash and BusyBox ash.
-SHELLCHECK_OFF := SC2034,SC2046,SC2059,SC2086,SC2154,SC2162,SC2216,SC2254,SC2283
+SHELLCHECK_OFF := SC2034,SC2046,SC2059,SC2086,SC2154,SC2162,SC2164,SC2216,SC2254,SC2283
 
 .PHONY: help demo test soak vm-test lint bench format clean
 
 help:
 	@echo "make demo     try it: a lab, a key, the real command"
 	@echo "make test     all tests that need no root"
-	@echo "make soak     thousands of jobs over bad lines (RUNS=1000 of each)"
+	@echo "make soak     thousands of jobs over bad lines (RUNS=1000 of each), every damage to the start line, every cut"
 	@echo "make vm-test  the tests on a real machine in QEMU (root)"
 	@echo "make lint     ruff, mypy --strict, the floors, shellcheck"
 	@echo "make bench    the benchmarks, as tables"
@@ -33,6 +33,8 @@ test: $(READY)
 
 soak: $(READY)
 	$(BIN)/python -m tests.soak --runs $(or $(RUNS),1000)
+	$(BIN)/python -m tests.starts
+	$(BIN)/python -m tests.cuts
 
 vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }

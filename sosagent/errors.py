@@ -26,6 +26,7 @@ __all__ = [
     "HostKeyChanged",
     "HostKeyUnknown",
     "KeyInvalid",
+    "LineDamaged",
     "LoginRefused",
     "MachineRestarted",
     "NotVerified",
@@ -174,6 +175,13 @@ class ConsoleStateUnknown(ConsoleError):
 
     code = "console-state-unknown"
     default_hint = "Look at the console by hand and bring it to a login prompt, then run again."
+
+
+class LineDamaged(ConsoleError):
+    """Too much is damaged on its way: what was asked for did not arrive intact, so it was not done."""
+
+    code = "line-damaged"
+    default_hint = "Lower the line's speed, or see to its flow control; then run again."
 
 
 class ConsoleOccupied(ConsoleError):

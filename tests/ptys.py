@@ -78,16 +78,16 @@ def receiver(seconds: int = 60, patience: int = 20) -> str:
 
 def collector(start: Start) -> str:
     """The program that the start line gives to /bin/sh, to give it to another shell."""
-    return start.line.partition("-c '")[2].removesuffix("'")
+    return start.line.partition('"-c" \'')[2].removesuffix("'")
 
 
 @asynccontextmanager
 async def verified_shell(
-    sh: Sequence[str], home: Path, *, seconds: int = 60, patience: int = 20
+    sh: Sequence[str], home: Path, *, seconds: int = 60, patience: int = 20, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Shell, PtyTransport]]:
     """A `Shell` whose far end runs in `sh`: what the start line would have started."""
     start = start_line(receiver(seconds, patience), "7f3a", replace=False, modes=MODES_FOUND)
-    async with on_pty([*sh, "-c", collector(start)], home) as (console, transport):
+    async with on_pty([*sh, "-c", collector(start)], home, **(env or {})) as (console, transport):
         await console.expect(start.ready)
         shell = Shell(console, replace=False, keep_modes=True, dead_man=seconds, patience=patience)
         shell._start, shell._entered = start, True

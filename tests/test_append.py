@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 import sosagent
-from sosagent.jobs.append import Appended, append_keys, check_user
+from sosagent.jobs.allow import Allow
+from sosagent.jobs.append import Appended, append_keys
 from sosagent.jobs.look import Looked, PathInfo, keys_path, obstacles, parse_look
+from sosagent.jobs.work import check_user
 
 from .conftest import new_key
 from .ptys import verified_shell
@@ -24,11 +26,17 @@ ONE = new_key("one")
 
 
 async def add(
-    sh: Sequence[str], home: Path, *keys: sosagent.PublicKey, user: str = "root", dry_run: bool = False
+    sh: Sequence[str],
+    home: Path,
+    *keys: sosagent.PublicKey,
+    user: str = "root",
+    dry_run: bool = False,
+    allow: Allow | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Appended:
-    async with verified_shell(sh, home) as (shell, _):
+    async with verified_shell(sh, home, env=env) as (shell, _):
         try:
-            return await append_keys(shell, keys, user=user, own=True, logged_in=True, dry_run=dry_run)
+            return await append_keys(shell, keys, user=user, own=True, logged_in=True, dry_run=dry_run, allow=allow)
         finally:
             await shell.close()
 
@@ -273,7 +281,7 @@ async def test_an_immutable_file_loses_nothing(sh: list[str], small_disk: Path, 
     file = keys_file(small_disk, f"{ONE.line}\n")
     subprocess.run(["chattr", "+i", str(file)], check=True)
     try:
-        with pytest.raises(sosagent.EditRefused, match="not permitted"):
+        with pytest.raises(sosagent.EditRefused, match="immutable"):
             await add(sh, small_disk, key)
     finally:
         subprocess.run(["chattr", "-i", str(file)], check=True)

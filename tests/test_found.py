@@ -142,18 +142,6 @@ async def test_a_cancelled_programs_reply_is_not_the_next_ones(tmp_path: Path) -
         await shell.close()
 
 
-async def test_what_was_changed_is_put_back_even_after_the_deadline(tmp_path: Path) -> None:
-    async with verified_shell(["dash"], tmp_path) as (shell, _):
-        await shell.run("true")
-        shell.put_back.append(f"touch {tmp_path}/back")
-        shell.console.set_deadline(0.3)
-        with pytest.raises(sosagent.DeadlineExceeded):
-            await shell.run("sleep 1")
-        shell.console.set_deadline(30)
-        await shell.close()
-    assert (tmp_path / "back").exists()
-
-
 async def test_a_question_that_nobody_knows_stops_a_boot_and_gets_no_enter(tmp_path: Path) -> None:
     said = tmp_path / "said"
     lines = 'for i in 1 2 3 4; do echo "[    $i.000000] usb 1-1: new device"; sleep 0.5; done'

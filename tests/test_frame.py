@@ -116,8 +116,13 @@ def test_shrink_keeps_what_is_quoted() -> None:
 
 
 def test_the_start_line_is_short_and_safe() -> None:
-    for replace in (True, False):
-        start = start_line(receiver(99999, 99999), "fff", replace=replace, modes=MODES_FOUND)
+    ways: list[dict[str, bool | str]] = [
+        {"replace": True, "modes": MODES_SANE},
+        {"replace": False, "modes": MODES_FOUND},
+        {"replace": True, "modes": MODES_FOUND, "plain": True},
+    ]
+    for way in ways:
+        start = start_line(receiver(99999, 99999), "fff", **way)  # type: ignore[arg-type]
         assert len(start.line) <= 250
         assert start.line.isascii() and start.line.isprintable()
         assert "!" not in start.line

@@ -11,18 +11,7 @@ from sosagent.shell.shell import Shell
 
 from .conftest import installed
 from .ptys import on_pty
-
-#: Shells that somebody may have left open, with their interactive line editors.
-INTERACTIVE = {
-    "bash": ["bash", "--norc", "--noprofile"],
-    "dash": ["dash", "-i"],
-    "busybox": ["busybox", "ash"],
-    "zsh": ["zsh", "-f"],
-    # These are left for a plain sh first.
-    "mksh": ["mksh"],
-    "fish": ["fish", "-N"],
-    "tcsh": ["tcsh", "-f"],
-}
+from .starts import INTERACTIVE, damages, harm_of, line_length
 
 
 @pytest.fixture(params=INTERACTIVE)
@@ -90,3 +79,12 @@ async def test_the_echo_compares_wherever_the_row_ends(name: str, tmp_path: Path
             assert await console.type_line("x" * (columns - prompt)), columns
             await console.send("\x15")
             await console.quiet(0.2, 5)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", INTERACTIVE)
+async def test_a_start_line_with_one_byte_damaged_is_harmless(name: str, tmp_path: Path) -> None:
+    """A few of them, and all that make an Enter; `make soak` tries every one."""
+    installed(INTERACTIVE[name])
+    every = list(damages(line_length()))
+    assert await harm_of(name, every[7::97], tmp_path) == []

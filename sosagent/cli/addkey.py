@@ -107,7 +107,14 @@ def addkey(
         typer.Option("--take-over", help="Discard what somebody left on the console, and log their shell out."),
     ] = False,
     remount: Annotated[
-        bool, typer.Option("--remount", help="Make a read-only root writable for the job, and put it back.")
+        bool, typer.Option("--remount", help="Make a read-only file system writable for the write, and put it back.")
+    ] = False,
+    allow_immutable: Annotated[
+        bool, typer.Option("--allow-immutable", help="Take chattr +i off the file for the write, and put it back.")
+    ] = False,
+    fix_permissions: Annotated[
+        bool,
+        typer.Option("--fix-permissions", help="Mend owners and write permissions that sshd refuses; they stay so."),
     ] = False,
     continue_boot: Annotated[
         bool, typer.Option("--continue-boot", help="End a maintenance shell afterwards, so that the boot goes on.")
@@ -160,6 +167,8 @@ def addkey(
                     expect_host=expect_host,
                     take_over=take_over,
                     remount=remount,
+                    allow_immutable=allow_immutable,
+                    fix_permissions=fix_permissions,
                     continue_boot=continue_boot,
                     dry_run=dry_run,
                     timeout=timeout,

@@ -93,6 +93,10 @@ def show_result(result: AddKeyResult) -> None:
         print(f"  {outcome.result:<9} {outcome.key.fingerprint} {_comment(outcome.key)}".rstrip())
     for warning in result.warnings:
         print(f"  warning: {printable(warning)}")
+    for change in result.changes:
+        print(f"  mended: {printable(change)}")
+    if any("StrictModes" in warning for warning in result.warnings):
+        print("  --fix-permissions mends what StrictModes refuses of the file, its folder and the home.")
     if result.status == "would-add":
         print("Nothing was changed (--dry-run).")
     elif not result.warnings:
@@ -135,6 +139,7 @@ def result_json(result: AddKeyResult) -> str:
             "keys_after": result.keys_after,
             "machine": {"hostname": result.hostname, "machine_id": result.machine_id},
             "warnings": list(result.warnings),
+            "changes": list(result.changes),
             "seconds": round(result.seconds, 3),
             "bytes_sent": result.bytes_sent,
             "bytes_received": result.bytes_received,
@@ -159,6 +164,7 @@ def error_json(error: SosError, *, host: str, user: str, keys: list[PublicKey]) 
             "keys_after": None,
             "machine": {"hostname": None, "machine_id": None},
             "warnings": list(getattr(error, "__notes__", ())),
+            "changes": [],
             "seconds": None,
             "bytes_sent": None,
             "bytes_received": None,

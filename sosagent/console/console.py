@@ -94,7 +94,8 @@ class Console:
         self.line_count = 0
         self.pace = 0
         self._wrote = 0.0
-        self._damages = 0
+        self._damages = 0  # of what was typed
+        self._damaged_replies = 0
         self.echo = b""
         self._kernel_count = 0
         self._filter = KernelFilter()
@@ -359,7 +360,7 @@ class Console:
             "what is typed does not come back as it was typed; Enter was not pressed",
             state=self.state,
             tail=self.tail(),
-            hint="The line may lose characters (lower its speed), or this is no shell that echoes.",
+            hint=self.damage() or "The line may lose characters (lower its speed), or this is no shell that echoes.",
         )
 
     async def _emptied(self, prompt: str, fresh: str) -> bool:
@@ -370,8 +371,9 @@ class Console:
             if self.open_line.rstrip() == prompt.rstrip():
                 return True
         # What a line editor has drawn, or a bad line shown, cannot be read: only a new line is sure to be empty.
-        for _ in range(_FRESH_TRIES if fresh else 0):
-            await self.send(fresh)
+        for attempt in range(_FRESH_TRIES if fresh else 0):
+            # A flipped bit may have made a ^S, which stops all output; where ^Q quotes the next key, that is a ^U.
+            await self.send(f"\x11\x15{fresh}" if attempt else fresh)
             if await self._fresh_prompt(prompt):
                 return True
         return False
@@ -431,9 +433,10 @@ class Console:
         except EndpointLost as error:
             raise EndpointLost(error.message, state=self.state, tail=self.tail()) from None
 
-    def note_damage(self) -> None:
-        """What was typed did not arrive as it was: where that goes on, type slower from now on."""
-        self._damages += 1
+    def note_damage(self, *, typed: bool = True) -> None:
+        """Something did not arrive as it was. Where that goes on with what is typed, type slower from now on."""
+        self._damages += typed
+        self._damaged_replies += not typed
         pace = sum(self._damages >= least for least in _DAMAGES)
         if pace > self.pace:
             self.pace = pace
@@ -442,8 +445,19 @@ class Console:
                 Event("detail", f"what is typed is damaged on its way: now {burst} bytes at a time, {pause} s apart")
             )
 
+    def damage(self) -> str:
+        """What was measured of the line, as a sentence and what to do about it; empty if nothing was damaged."""
+        count, size = self._damages + self._damaged_replies, self.bytes_sent + self.bytes_received
+        if not count:
+            return ""
+        times = "once" if count == 1 else f"{count} times"
+        return (
+            f"The line damaged what passed {times} in {size:,} bytes, 1 byte in {size // count:,} or more. "
+            "Lower its speed, or see to its flow control; then run again."
+        )
+
     def _late(self, message: str) -> DeadlineExceeded:
-        return DeadlineExceeded(message, state=self.state, tail=self.tail())
+        return DeadlineExceeded(message, state=self.state, tail=self.tail(), hint=self.damage() or None)
 
 
 def _shows(raw: bytes, before: str, text: str, widths: Sequence[int]) -> bool:

@@ -19,8 +19,9 @@ from ..secret import Secret
 from ..shell.session import RootShell, root_shell
 from ..target import Target, parse_target
 from ..transports import Transport
-from .append import Appended, KeyOutcome, append_keys, check_user
-from .root import make_root_writable
+from .allow import Allow
+from .append import Appended, KeyOutcome, append_keys
+from .work import check_user
 
 __all__ = ["AddKeyResult", "add_key"]
 
@@ -48,6 +49,7 @@ class AddKeyResult:
         keys_before, keys_after: number of key lines.
         hostname, machine_id: the machine's own; machine_id is None where it has none.
         warnings: what would keep sshd from using the keys.
+        changes: what was mended besides, as commands, with what was there before.
         seconds: wall time of the whole job.
         bytes_sent, bytes_received, exchanges: on the console.
     """
@@ -68,6 +70,7 @@ class AddKeyResult:
     bytes_sent: int
     bytes_received: int
     exchanges: int
+    changes: tuple[str, ...] = ()
 
 
 async def add_key(
@@ -83,6 +86,8 @@ async def add_key(
     take_over: bool = False,
     continue_boot: bool = False,
     remount: bool = False,
+    allow_immutable: bool = False,
+    fix_permissions: bool = False,
     dry_run: bool = False,
     timeout: float = 120.0,
     dead_man: int | None = None,
@@ -104,7 +109,9 @@ async def add_key(
             is typed.
         take_over: end or discard what somebody left on the console and stands in the way.
         continue_boot: leave a maintenance shell by its end, so that the boot goes on.
-        remount: make a root file system that is mounted read-only writable for the job, and put it back.
+        remount: make a file system that is mounted read-only writable for the write, and put it back.
+        allow_immutable: take ``chattr +i`` off the file for the write, and put it back.
+        fix_permissions: take away write permissions and owners that sshd's StrictModes refuses; they stay mended.
         dry_run: look, and change nothing.
         timeout: seconds for the whole job; a large payload adds to it, which an event tells.
         dead_man: seconds after which the machine closes our shell by itself, should the line be gone; the
@@ -155,8 +162,6 @@ async def add_key(
                 connect(target, timeout=left, transcript=transcript, on_event=on_event, ask=ask) as console,
                 root_shell(console, _secret(password), entry=entry, dead_man=dead_man) as session,
             ):
-                if remount:
-                    await make_root_writable(session.shell)
                 done = await append_keys(
                     session.shell,
                     listed,
@@ -164,6 +169,7 @@ async def add_key(
                     own=user == ("root" if session.root else login),
                     logged_in=session.ours and become is None,
                     dry_run=dry_run,
+                    allow=Allow(remount, allow_immutable, fix_permissions),
                 )
         except EndpointReadOnly:
             # It stays so until somebody connects anew.
@@ -233,4 +239,5 @@ def _result(done: Appended, console: Console, session: RootShell, host: str, use
         bytes_sent=console.bytes_sent,
         bytes_received=console.bytes_received,
         exchanges=console.exchanges,
+        changes=done.changes,
     )

@@ -9,36 +9,29 @@ and links as they are. Presence is judged here, from the lines that the machine 
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..authorized_keys import Presence, Verdict, judge
 from ..console.events import Event
-from ..errors import EditRefused, NotVerified, UsageError
+from ..errors import EditRefused, LineDamaged, NotVerified
 from ..keys import PublicKey
 from ..printable import printable
 from ..shell.frame import cksum_appended
-from ..shell.programs import Expanded, Word, program, variables
-from ..shell.shell import Shell
+from ..shell.shell import Result, Shell
+from .allow import Allow, cannot_write, lifted, mend_modes
 from .look import Looked, keys_path, obstacles, parse_look
+from .work import EMPTY, SAFE_PATH, Guard, Work, work_for
 
-__all__ = ["Appended", "KeyOutcome", "append_keys", "check_user"]
+__all__ = ["Appended", "KeyOutcome", "append_keys"]
 
-_EMPTY = "4294967295 0"  # what cksum says of an empty file
-_PIECE = 12  # characters of a key's base64 that are looked for: 72 bits
 _TRIES = 3
-#: Plainly right is an append to a file that can be read, ends in a newline, holds none of our keys and is
-#: the one that sshd reads: its length in lines, with nothing odd behind it, is its length.
-_PLAINLY_RIGHT = f'"$z{variables("odd", "elsewhere")}" = "${{{variables("was")[1:]}#* }}"'
-_FORM = r"%s\n"  # what printf makes of a key
 #: Options that leave no shell behind a key.
 _BLOCKING = ("command=", "cert-authority", "principals=", "expiry-time=")
-_CAUSE = re.compile(r"(?i)read-only|no space|full|denied|permitted|quota|not a directory")
-_SAFE_PATH = re.compile(r"/[\w./@%+,-]*", re.ASCII)
-_SAFE_USER = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+#: Google's guest agent takes out the line behind this one, whatever it is; so there is one of ours between.
+_GOOGLE = "# Added by Google"
+_BEHIND_GOOGLE = "# The next lines were added on the serial console"
 
 Outcome = Literal["added", "present", "would-add"]
 
@@ -68,6 +61,7 @@ class Appended:
         before, after: number of key lines.
         hostname, machine_id: which machine it is.
         warnings: what would keep sshd from using the keys, in sentences.
+        changes: what was mended besides, as commands, with what was there before.
     """
 
     file: str
@@ -77,87 +71,18 @@ class Appended:
     hostname: str
     machine_id: str | None
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Whose file, and the programs that look at it and change it.
-
-    Fields:
-        user: whose keys.
-        home: the shell's word for the home folder.
-        own: whether the shell is this user's; else the file is touched as that user, by su, so
-            that a link which the user put there leads nowhere that the user may not go.
-        path: the file, as the shell's word for it.
-    """
-
-    user: str
-    home: str
-    own: bool
-    path: str
-
-    def look(self, keys: Sequence[PublicKey], *, ask_sshd: bool, and_append: bool) -> str:
-        """Look at the file, and at sshd's configuration or what sshd makes of it.
-
-        With `and_append`, where all is plain, `keys` are appended in the same go.
-        """
-        ask, told = ("sshd", "truth") if ask_sshd else ("config", "plain")
-        text = self._program(keys, "look", told)
-        if and_append:
-            append = self._program(keys, "append", path=Expanded(variables("path")))
-            text += f";[ {_PLAINLY_RIGHT} ]&&{{ {append};}}"
-        return f"{program(ask, user=Expanded(self.user))}|{self._as_user(text)}"
-
-    def append(self, keys: Sequence[PublicKey], looked: Looked) -> str:
-        """Append `keys` if the file is as it was seen; make it if it was missing."""
-        parts = ("create", "same", "append") if looked.checksum is None else ("same", "append")
-        form = ("" if looked.ends_in_newline else r"\n") + _FORM * len(keys)
-        return self._as_user(self._program(keys, *parts, form=Expanded(form), was=looked.checksum or _EMPTY))
-
-    def verify(self, keys: Sequence[PublicKey], looked: Looked) -> str:
-        """See what stands in the file, where its checksum alone did not tell."""
-        return self._as_user(self._program(keys, "look", "verify", size=Expanded(str(looked.length))))
-
-    def cut_tail(self, keys: Sequence[PublicKey], looked: Looked) -> str:
-        """Take back what a failed write left."""
-        newline = "" if looked.ends_in_newline else "echo;"
-        text = Expanded(f"$({newline}printf '%s\\n' {_words(keys)})")
-        return self._as_user(self._program(keys, "cut_tail", size=str(looked.length), text=text))
-
-    def _program(self, keys: Sequence[PublicKey], *parts: str, **values: str) -> str:
-        common = {
-            "home": Expanded(self.home),
-            "path": Word(self.path),
-            "piece": Expanded("|".join(f"*{key.base64[-_PIECE - 4 : -4]}*" for key in keys)),
-            "form": Expanded(_FORM * len(keys)),
-            "lines": Expanded(_words(keys)),
-        }
-        return program(*parts, **(common | values))
-
-    def _as_user(self, text: str) -> str:
-        # su may set a locale, in which a shell counts characters and not bytes.
-        as_user = f"LC_ALL=C su -s /bin/sh -c {shlex.quote(f'LC_ALL=C;{text}')} {self.user}"
-        return f"{{ {text};}}" if self.own else as_user
-
-
-def _words(keys: Sequence[PublicKey]) -> str:
-    """The lines of `keys`, each a word of the shell."""
-    return " ".join(shlex.quote(key.line) for key in keys)
-
-
-def check_user(name: str) -> str:
-    """Give `name` back if a system could have such a user; it goes into a command.
-
-    Raises:
-        UsageError: it could not.
-    """
-    if not _SAFE_USER.fullmatch(name):
-        raise UsageError(f"{printable(name, 60)!r} is not a user name")
-    return name
+    changes: tuple[str, ...] = ()
 
 
 async def append_keys(
-    shell: Shell, keys: Sequence[PublicKey], *, user: str, own: bool, logged_in: bool, dry_run: bool = False
+    shell: Shell,
+    keys: Sequence[PublicKey],
+    *,
+    user: str,
+    own: bool,
+    logged_in: bool,
+    dry_run: bool = False,
+    allow: Allow | None = None,
 ) -> Appended:
     """Add `keys` to the authorized_keys of `user`.
 
@@ -168,6 +93,7 @@ async def append_keys(
         own: whether the shell runs as `user`.
         logged_in: whether the login set ``$HOME`` just now; a shell that was found may have any.
         dry_run: only look.
+        allow: what may be lifted or mended besides; nothing by default.
 
     Returns:
         What the machine shows afterwards.
@@ -176,42 +102,82 @@ async def append_keys(
         EditRefused: nothing was changed, and why.
         NotVerified: something was written, and what was read back does not prove it.
     """
-    home = "$HOME" if own and logged_in else f"~{user}"
-    work = _Work(user, home, own, f"{home}/.ssh/authorized_keys")
+    allow = allow or Allow()
+    work = work_for(user, own=own, logged_in=logged_in)
     tell = shell.console.tell
-    for _ in range(_TRIES):
+    overwritten = 0
+    for _ in range(_TRIES + 2):  # two things may be lifted
         tell(Event("start", f"look at the keys of {user}" if dry_run else f"append to the keys of {user}"))
-        looked, work = await _look(shell, work, keys, and_append=not dry_run)
+        looked, work = await _look(shell, work, keys, and_append=not dry_run and not work.guard.lift)
         tell(Event("done", f"{_keys(looked.count)} before, in {printable(work.path)}"))
         verdicts = [judge(looked.lines, key) for key in keys]
         _refuse_blocked(keys, verdicts, work.path)
         absent = [key for key, verdict in zip(keys, verdicts, strict=True) if verdict.presence is Presence.ABSENT]
         if dry_run or not absent:
-            return _result(work, keys, verdicts, looked, looked.count, "would-add")
+            changes: tuple[str, ...] = ()
+            if allow.permissions and not dry_run:
+                looked, changes = await mend_modes(shell, work, looked)
+            return _result(work, keys, verdicts, looked, looked.count, "would-add", changes)
         if looked.after is None and not looked.failed:
-            reply = parse_look((await shell.run(work.append(absent, looked))).lines)
+            first = await _in_between(shell, work, looked)
+            reply, work = await _write(shell, work, absent, looked, first, allow)
             if reply.changed:
-                _refuse_uncreated(reply, work.path, looked)
                 continue  # somebody wrote in between: look again
         else:
-            reply = looked
+            reply, first = looked, ()
         if reply.failed:
-            await _take_back(shell, work, absent, looked, reply)
-        looked = await _verified(shell, work, absent, looked, reply)
+            work = replace(work, guard=await _taken_back(shell, work, absent, looked, reply, first, allow))
+            continue
+        seen = await _verified(shell, work, absent, looked, reply, first)
+        if seen is None:
+            overwritten += 1
+            tell(Event("note", "somebody else has written the file anew, without our line: trying again"))
+            continue
         tell(Event("done", f"added {len(absent)}, read back"))
-        return _result(work, keys, verdicts, looked, looked.count - len(absent), "added")
+        changes = ()
+        if allow.permissions:
+            seen, changes = await mend_modes(shell, work, seen)
+        return _result(work, keys, verdicts, seen, seen.count - len(absent), "added", changes)
     raise EditRefused(
-        f"{printable(work.path)} was changed by somebody else each time that we were about to append",
+        f"{printable(work.path)} was changed by somebody else each time that we "
+        + ("appended" if overwritten else "were about to append"),
         state="our shell",
         hint="Find out what rewrites it (a configuration tool, an agent), then run again.",
     )
+
+
+async def _in_between(shell: Shell, work: Work, looked: Looked) -> tuple[str, ...]:
+    """What stands in front of our lines: a comment, where Google's agent would take out the first of them."""
+    if _GOOGLE not in looked.lines:
+        return ()
+    last = parse_look((await shell.run(work.ask("last"))).lines).lines
+    return (_BEHIND_GOOGLE,) if last == (_GOOGLE,) else ()
+
+
+async def _write(
+    shell: Shell, work: Work, keys: Sequence[PublicKey], looked: Looked, first: Sequence[str], allow: Allow
+) -> tuple[Looked, Work]:
+    """Append to a file that was looked at, or make it; lift what stands in the way, if that is allowed."""
+    while True:
+        reply = parse_look((await shell.run(work.append(keys, looked, first))).lines)
+        if reply.not_put_back:
+            shell.console.tell(Event("note", f"not everything could be put back: {printable(work.guard.way_back())}"))
+        if reply.is_link and reply.changed:
+            raise EditRefused(
+                f"{printable(work.path)} is a link that leads nowhere", state="our shell", tail=reply.complaints
+            )
+        # A file that was missing and still cannot be read was not made; and what is lifted may not let itself be.
+        unmade = reply.changed and looked.checksum is None and reply.complaints
+        if not unmade and (reply.changed or reply.failed or reply.after is not None):
+            return reply, work
+        work = replace(work, guard=await lifted(shell, work, reply.complaints, allow))
 
 
 def _keys(count: int) -> str:
     return f"{count} key{'' if count == 1 else 's'}"
 
 
-async def _look(shell: Shell, work: _Work, keys: Sequence[PublicKey], *, and_append: bool) -> tuple[Looked, _Work]:
+async def _look(shell: Shell, work: Work, keys: Sequence[PublicKey], *, and_append: bool) -> tuple[Looked, Work]:
     """Look until it is known which file sshd reads and what that holds.
 
     The usual file is looked at first; sshd is asked where its configuration is not plain, and the
@@ -222,7 +188,10 @@ async def _look(shell: Shell, work: _Work, keys: Sequence[PublicKey], *, and_app
         looked = parse_look((await shell.run(work.look(keys, ask_sshd=True, and_append=and_append))).lines)
     if looked.after is not None:
         # It was plain and is done: from here on, nothing may be called refused.
-        return looked, replace(work, path=f"{looked.home or '~'}/.ssh/authorized_keys")
+        usual = f"{looked.home or '~'}/.ssh/authorized_keys"
+        if looked.through_links:
+            looked = _walked(looked, usual, await shell.run(work.ask("walk")))
+        return looked, replace(work, path=usual)
     if not looked.home.startswith("/"):
         raise EditRefused(
             f"the machine knows no user {work.user}",
@@ -248,28 +217,47 @@ async def _look(shell: Shell, work: _Work, keys: Sequence[PublicKey], *, and_app
             state="our shell",
             hint="A key in a file that all users share would let its owner in as anybody.",
         )
-    if not _SAFE_PATH.fullmatch(path) or "/../" in path:
+    if not SAFE_PATH.fullmatch(path) or "/../" in path:
         raise EditRefused(f"the path {printable(path)!r} is too unusual to be typed safely", state="our shell")
     work = replace(work, path=path)
     if path != f"{looked.home}/.ssh/authorized_keys":
         elsewhere = parse_look((await shell.run(work.look(keys, ask_sshd=True, and_append=False))).lines)
-        looked = replace(elsewhere, hostname=looked.hostname)
+        looked = _walked(replace(elsewhere, hostname=looked.hostname), path, await shell.run(work.ask("walk")))
+    elif looked.through_links:
+        looked = _walked(looked, path, await shell.run(work.ask("walk")))
     _refuse_odd_file(looked, path)
     return looked, work
 
 
-async def _verified(shell: Shell, work: _Work, added: Sequence[PublicKey], looked: Looked, reply: Looked) -> Looked:
+def _walked(looked: Looked, path: str, walk: Result) -> Looked:
+    """`looked`, with what is behind its links, and every folder whose modes matter."""
+    walked = parse_look(walk.lines).paths
+    behind = [info for info in walked[:1] if info.path == path]  # missing where the link leads nowhere
+    others = [info for info in looked.paths if info.path != path]
+    return replace(looked, paths=(*others, *behind), chain=walked[len(behind) :])
+
+
+async def _verified(
+    shell: Shell, work: Work, added: Sequence[PublicKey], looked: Looked, reply: Looked, first: Sequence[str]
+) -> Looked | None:
     """What the machine shows now: the old bytes as they were, each new line once, whole and usable.
 
     One checksum tells, if nobody else wrote: it is known what it must be. Else the file is looked at.
+    None if none of our lines is there: somebody who had read the file before wrote it anew.
     """
-    before = looked.checksum or _EMPTY
-    written = ("" if looked.ends_in_newline else "\n") + "".join(f"{key.line}\n" for key in added)
+    before = looked.checksum or EMPTY
+    written = "".join(f"{line}\n" for line in (*first, *(key.line for key in added)))
+    written = written if looked.ends_in_newline else f"\n{written}"
     as_foreseen = reply.after == cksum_appended(before, written.encode("ascii"))
     if as_foreseen and looked.checksum is not None and work.own:
         return replace(looked, count=looked.count + len(added))
-    seen = parse_look((await shell.run(work.verify(added, looked))).lines)
+    try:
+        seen = parse_look((await shell.run(work.verify(added, looked))).lines)
+    except LineDamaged as error:
+        raise NotVerified(error.message, state=error.state, tail=error.tail, hint=error.hint) from None
     lines = list(seen.lines)
+    if seen.checksum is not None and not any(key.line in lines for key in added):
+        return None
     problems = [
         f"the line of {key.fingerprint} does not stand there as it should"
         for key in added
@@ -283,7 +271,14 @@ async def _verified(shell: Shell, work: _Work, added: Sequence[PublicKey], looke
             state="our shell",
             tail=[*seen.complaints, *lines],
         )
-    return replace(seen, hostname=looked.hostname, sshd=looked.sshd)
+    return replace(
+        seen,
+        hostname=looked.hostname,
+        machine_id=looked.machine_id,
+        sshd=looked.sshd,
+        chain=looked.chain,
+        uid=looked.uid,
+    )
 
 
 def _refuse_odd_file(looked: Looked, path: str) -> None:
@@ -313,19 +308,24 @@ def _refuse_blocked(keys: Sequence[PublicKey], verdicts: Sequence[Verdict], path
             )
 
 
-def _refuse_uncreated(after: Looked, path: str, looked: Looked) -> None:
-    """A file that was missing and still cannot be read was not made: no reason to try again."""
-    if after.is_link:
-        raise EditRefused(f"{printable(path)} is a link that leads nowhere", state="our shell", tail=after.complaints)
-    if looked.checksum is None and after.complaints:
-        raise _cannot(path, after.complaints)
+async def _taken_back(
+    shell: Shell,
+    work: Work,
+    keys: Sequence[PublicKey],
+    looked: Looked,
+    reply: Looked,
+    first: Sequence[str],
+    allow: Allow,
+) -> Guard:
+    """The write failed: nothing of it may stay. Gives what is lifted for the next try, if that is allowed.
 
-
-async def _take_back(shell: Shell, work: _Work, keys: Sequence[PublicKey], looked: Looked, reply: Looked) -> None:
-    """The write failed: nothing of it may stay."""
-    before = looked.checksum or _EMPTY
+    Raises:
+        EditRefused: there is no next try.
+        NotVerified: a piece of the write stays.
+    """
+    before = looked.checksum or EMPTY
     if reply.after != before:
-        after = parse_look((await shell.run(work.cut_tail(keys, looked))).lines).after
+        after = parse_look((await shell.run(work.cut_tail(keys, looked, first))).lines).after
         if after != before:
             raise NotVerified(
                 f"writing to {printable(work.path)} failed half way, and the piece could not be taken back",
@@ -334,35 +334,22 @@ async def _take_back(shell: Shell, work: _Work, keys: Sequence[PublicKey], looke
                 hint="Look at the end of the file: a torn line there is ours and can be removed.",
             )
     # dash says "I/O error" of a full disk, BusyBox nothing.
-    usage = (await shell.run(f"df -P {work.path}")).lines
-    full = ["the file system is full"] if re.search(r" 100% ", usage[-1]) else []
-    raise _cannot(work.path, [*full, *reply.complaints, *usage])
-
-
-def _cannot(path: str, complaints: Sequence[str]) -> EditRefused:
-    told = [line for line in complaints if not line.startswith("ls:") and "/proc/" not in line]
-    reason = next((line for line in told if _CAUSE.search(line)), told[0] if told else "")
-    reason = printable(re.sub(r"^\S+: (?:\d+: |line \d+: )*", "", reason), 160)
-    return EditRefused(
-        f"the machine cannot write to {printable(path)}: {reason or 'it does not say why'}",
-        state="our shell",
-        tail=complaints,
-        hint="Every key that was there is still there. "
-        + (
-            "--remount makes the file system writable for the job, and puts it back."
-            if "read-only" in reason.lower()
-            else "Mend the cause on the console, then run again."
-        ),
-    )
+    usage = (await shell.run(f"df -P {work.path};df -Pi {work.path}")).lines
+    full = any(" 100% " in line for line in usage)
+    if full or not reply.complaints:
+        reason = "the file system is full" if full else ""
+        raise cannot_write(work.path, [*reply.complaints, *usage], reason or "it does not say why")
+    return await lifted(shell, work, reply.complaints, allow)
 
 
 def _result(
-    work: _Work,
+    work: Work,
     keys: Sequence[PublicKey],
     verdicts: Sequence[Verdict],
     after: Looked,
     before: int,
     absent: Outcome,
+    changes: tuple[str, ...],
 ) -> Appended:
     limits = [
         f"{key.fingerprint} stands behind options: {printable(','.join(verdict.options), 160)}"
@@ -380,4 +367,5 @@ def _result(
         printable(after.hostname, 80),
         after.machine_id,
         tuple(printable(text, 300) for text in [*limits, *obstacles(after, work.user, work.path)]),
+        tuple(printable(text, 300) for text in changes),
     )

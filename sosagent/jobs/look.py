@@ -6,28 +6,32 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Looked", "PathInfo", "keys_path", "obstacles", "parse_look"]
+__all__ = ["Looked", "ModesFault", "PathInfo", "faults_of_modes", "keys_path", "obstacles", "parse_look"]
 
-_FLAGS = {"l": "is_link", "c": "changed", "f": "failed"}
-_MACHINE = re.compile(r"m (?P<hostname>\S*) (?P<machine_id>\S*) (?P<home>[/~]\S*)")
+_FLAGS = {"l": "is_link", "c": "changed", "f": "failed", "w": "not_put_back"}
+_MACHINE = re.compile(r"m (?P<home>[/~]\S*)(?: (?P<hostname>(?![0-9a-f]{32}$)\S+))?(?: (?P<machine_id>[0-9a-f]{32}))?")
 _CHECKSUM = re.compile(r"([ab]) (\d{1,10} \d{1,15})")
 _SIZE = re.compile(
     r"s (?P<plain>[px])(?: (?P<checksum>\d{1,10} (?P<length>\d{1,15})))? (?P<in_lines>\d{1,15}) (?P<count>\d{1,15})"
 )
+_MOUNT = re.compile(r"d (?P<point>/\S*) (?P<options>\S+)")
+_ATTRIBUTES = re.compile(r"(?P<letters>[-a-zA-Z]{8,}) +(?P<path>/\S*)")
 _SSHD = re.compile(r"(a[lu]|de|permitr|pubkeyau)[a-z]* ")
 _LS = re.compile(
-    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+\d+\s+(?P<uid>\d{1,10})\s+\d+\s+\d+,?\s.*?(?P<path>/\S*)"
+    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+\d+\s+(?P<uid>\d{1,10})\s+\d+\s+\d+,?\s"
+    r".*?(?P<path>/\S*)(?: -> .*)?"
 )
+_BYTE_ORDER_MARK = "\ufeff"
 _TOKEN = re.compile(r"%(.)")
 
 
 @dataclass(frozen=True)
 class PathInfo:
-    """A line of ``ls -ldnL``.
+    """A line of ``ls -ldn``.
 
     Fields:
         path: as it was asked for.
-        kind: ``-`` a regular file, ``d`` a folder, and so on.
+        kind: ``-`` a regular file, ``d`` a folder, ``l`` a link, and so on.
         modes: nine letters such as ``rw-------``.
         uid: its owner.
     """
@@ -53,6 +57,10 @@ class Looked:
         sshd: keyword -> value, of ``sshd -T``; empty if sshd did not answer.
         is_link: whether the file is a symbolic link.
         paths: home, folder and file, as far as they are there.
+        chain: every path that sshd checks the modes of, where those are others.
+        uid: the user's, where there is a /proc.
+        mount: the mount point that the file is on, and its options.
+        immutable: what `chattr +i` was done to, of the file and its folder.
         checksum: "CRC LENGTH" of the file; None if it cannot be read.
         length: its length in bytes.
         length_in_lines: the same with a newline for every line.
@@ -62,6 +70,7 @@ class Looked:
         complaints: what the commands complained of.
         changed: the file was no longer what had been seen, and nothing was done.
         failed: the append's write failed.
+        not_put_back: what was lifted for the write could not be put back.
         after: "CRC LENGTH" of the file after the append; None if there was none.
         before: "CRC LENGTH" of the part that was there before it.
     """
@@ -72,6 +81,10 @@ class Looked:
     sshd: dict[str, str] = field(default_factory=dict)
     is_link: bool = False
     paths: tuple[PathInfo, ...] = ()
+    chain: tuple[PathInfo, ...] = ()
+    uid: int | None = None
+    mount: tuple[str, frozenset[str]] | None = None
+    immutable: tuple[str, ...] = ()
     checksum: str | None = None
     length: int = 0
     length_in_lines: int = 0
@@ -81,6 +94,7 @@ class Looked:
     complaints: tuple[str, ...] = ()
     changed: bool = False
     failed: bool = False
+    not_put_back: bool = False
     after: str | None = None
     before: str | None = None
 
@@ -94,13 +108,18 @@ class Looked:
         """Whether the file holds bytes that no line of text has."""
         return self.length_in_lines not in (self.length, self.length + 1)
 
+    @property
+    def through_links(self) -> bool:
+        """Whether the home, the folder or the file is a link."""
+        return any(info.kind == "l" for info in self.paths)
+
     def path(self, name: str) -> PathInfo | None:
         """What is known of the path `name`; None if it is not there."""
         return next((info for info in self.paths if info.path == name), None)
 
 
 def parse_look(lines: list[str]) -> Looked:
-    """Read what look.sh and append.sh printed.
+    """Read what the programs that look at a file and append to it have printed.
 
     Lines that fit nothing are complaints; a machine that prints nonsense gives a `Looked` that
     knows nothing, never an exception.
@@ -110,11 +129,12 @@ def parse_look(lines: list[str]) -> Looked:
     paths: list[PathInfo] = []
     held: list[str] = []
     complaints: list[str] = []
+    immutable: list[str] = []
     for line in lines:
         if line in _FLAGS:
             found[_FLAGS[line]] = True
         elif machine := _MACHINE.fullmatch(line):
-            found |= machine.groupdict() | {"machine_id": machine["machine_id"] or None}
+            found |= machine.groupdict(default="") | {"machine_id": machine["machine_id"]}
         elif checksum := _CHECKSUM.fullmatch(line):
             found["after" if checksum[1] == "a" else "before"] = checksum[2]
         elif size := _SIZE.fullmatch(line):
@@ -124,16 +144,30 @@ def parse_look(lines: list[str]) -> Looked:
                 "length": int(size["length"] or 0),
             }
             found |= {"length_in_lines": int(size["in_lines"]), "count": int(size["count"])}
+        elif mount := _MOUNT.fullmatch(line):
+            found["mount"] = (mount["point"], frozenset(mount["options"].split(",")))
+        elif attributes := _ATTRIBUTES.fullmatch(line):
+            immutable += [attributes["path"]] * ("i" in attributes["letters"])
         elif _SSHD.match(line):
             keyword, _, value = line.partition(" ")
             sshd[keyword] = f"{sshd[keyword]} {value}" if keyword in sshd else value
         elif ls := _LS.fullmatch(line):
-            paths.append(PathInfo(ls["path"], ls["kind"], ls["modes"], int(ls["uid"])))
+            if ls["path"].startswith("/proc/"):
+                found["uid"] = int(ls["uid"])
+            else:
+                paths.append(PathInfo(ls["path"], ls["kind"], ls["modes"], int(ls["uid"])))
         elif line.startswith(":"):
             held.append(line[1:])
         elif line.strip():
             complaints.append(line)
-    return Looked(sshd=sshd, paths=tuple(paths), lines=tuple(held), complaints=tuple(complaints), **found)
+    return Looked(
+        sshd=sshd,
+        paths=tuple(paths),
+        immutable=tuple(immutable),
+        lines=tuple(held),
+        complaints=tuple(complaints),
+        **found,
+    )
 
 
 def keys_path(looked: Looked, user: str) -> str | None:
@@ -173,21 +207,42 @@ def obstacles(looked: Looked, user: str, path: str) -> list[str]:
     for keyword in ("allowusers", "allowgroups", "denyusers", "denygroups"):
         if keyword in sshd and (keyword.startswith("deny") or user not in sshd[keyword].split()):
             said.append(f"sshd is set to {keyword} {sshd[keyword]}: look whether {user} may log in")
-    said += _strict_modes(looked, path)
+    said += [fault.said for fault in faults_of_modes(looked, user, path)]
+    if any(line.startswith(_BYTE_ORDER_MARK) for line in looked.lines):
+        said.append("a line of the file begins with a byte order mark: sshd does not read that line")
     return said
 
 
-def _strict_modes(looked: Looked, path: str) -> list[str]:
-    """What sshd's StrictModes would refuse (misc.c, safe_path)."""
+@dataclass(frozen=True)
+class ModesFault:
+    """Something that sshd's StrictModes refuses.
+
+    Fields:
+        said: it, in a sentence.
+        command: what mends it.
+        path: of what.
+    """
+
+    said: str
+    command: str
+    path: str
+
+
+def faults_of_modes(looked: Looked, user: str, path: str) -> list[ModesFault]:
+    """What sshd's StrictModes would refuse (misc.c, safe_path): of the file, its folders and the home."""
     home = looked.path(looked.home)
-    owners = {0, home.uid if home else 0}
-    said: list[str] = []
-    for name in dict.fromkeys((looked.home, path.rpartition("/")[0], path)):
-        info = looked.path(name)
-        if info is None:
+    own = home.uid if home and user != "root" else 0
+    if looked.uid is not None:
+        own = looked.uid
+    usual = [looked.path(name) for name in dict.fromkeys((looked.home, path.rpartition("/")[0], path))]
+    faults: list[ModesFault] = []
+    for info in looked.chain or usual:
+        if info is None or info.kind == "l":
             continue
         if info.others_may_write:
-            said.append(f"{name} may be written by others ({info.modes}): with StrictModes sshd ignores the keys")
-        if info.uid not in owners:
-            said.append(f"{name} belongs to uid {info.uid}: with StrictModes sshd ignores the keys")
-    return said
+            said = f"{info.path} may be written by others ({info.modes}): with StrictModes sshd ignores the keys"
+            faults.append(ModesFault(said, f"chmod go-w {info.path}", info.path))
+        if info.uid not in (0, own):
+            said = f"{info.path} belongs to uid {info.uid}: with StrictModes sshd ignores the keys"
+            faults.append(ModesFault(said, f"chown {user} {info.path}", info.path))
+    return faults

@@ -14,8 +14,15 @@ from dataclasses import dataclass
 
 from ..console.console import Console, Mark
 from ..console.events import Event
-from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointBusy, MachineRestarted, NotVerified
-from ..printable import printable
+from ..errors import (
+    ConsoleError,
+    ConsoleStateUnknown,
+    DeadlineExceeded,
+    EndpointBusy,
+    LineDamaged,
+    MachineRestarted,
+    NotVerified,
+)
 from ..terminal.expect import TIMEOUT, Pattern
 from ..terminal.states import Way, classify
 from .frame import CHECK, END, Ended, Reply, ReplyReader, Up, portions, request
@@ -29,6 +36,7 @@ _START_TRIES = 12
 _LEAVE_TRIES = 8
 _ANSWER_SECONDS = 1.0
 _ENTER_SECONDS = 2.0
+_ENTER_TRIES = 3
 _REPLY_SECONDS = 5.0
 _LEAVE_SECONDS = 10.0
 _MOST_ECHO = 1.3
@@ -70,7 +78,6 @@ class Shell:
         patience: so many seconds one program may run.
 
     Attributes:
-        put_back: programs that undo what was done on the machine; `close` runs them.
         plain: whether a plain shell was started over the one that was there; `close` ends it with ours.
 
     Cancelling `run` leaves the program to its watchdog; `close` is always right to call.
@@ -91,7 +98,7 @@ class Shell:
         receiver = program("receiver", modes=Expanded(modes), seconds=Expanded(dead_man), patience=Expanded(patience))
         self._start: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=replace, modes=modes, root=root)
         #: The same over a plain shell of ours, should the one that is there not take it.
-        self._again: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=True, modes=modes)
+        self._again: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=True, modes=modes, plain=True)
         self._plain = f"chroot {root} {PLAIN_SHELL}" if root else PLAIN_SHELL
         self._replace = replace
         self._patience = patience
@@ -99,7 +106,6 @@ class Shell:
         self._entered = False  # the start line's Enter was pressed
         self._up = False  # the receiver answered
         self.plain = False
-        self.put_back: list[str] = []
         self._byte_seconds = 0.0  # of the line, by the start line's echo
         self._idle = True  # no request is under way
         self._count = 0  # programs that have run there
@@ -130,7 +136,8 @@ class Shell:
         if typed and await self._collects(prompt):
             return
         console.tell(Event("detail", "its shell does not take the start line: a plain sh does"))
-        await console.type_line(f" {'exec ' if self._replace else ''}{self._plain}")
+        await console.quiet(_QUIET, 2.0)  # tcsh shows its prompt before it takes the tty over
+        await console.type_line(f" {'exec ' if self._replace else ''}{self._plain}", fresh="\x15\x03")
         console.skip()
         await console.send("\r")
         self.plain = True
@@ -151,10 +158,12 @@ class Shell:
         answers: list[Pattern] = [self._start.ready, re.compile(rf"^{re.escape(prompt)}$"), r"[#$%>❯➜λ»] ?$"]
         mark = console.mark()
         try:
-            found = await console.expect([*answers, TIMEOUT], _ENTER_SECONDS)
+            for _ in range(_ENTER_TRIES):
+                found = await console.expect([*answers, TIMEOUT], _ENTER_SECONDS)
+                if found.index < len(answers) or console.spoken(mark):
+                    break
+                await console.send("\r")  # it was lost, or made a key that took the last one
             if found.index == len(answers):
-                if not console.spoken(mark):
-                    await console.send("\r")  # it was lost
                 found = await console.expect(answers, _LEAVE_SECONDS)
         except DeadlineExceeded:
             left = console.time_left()
@@ -176,7 +185,8 @@ class Shell:
                 login set, and nothing it assigns stays.
 
         Raises:
-            NotVerified: the request or its reply did not get through intact, in several tries.
+            NotVerified: the program may have run, and its reply did not get through intact in several tries.
+            LineDamaged: the program did not get through intact, and did not run.
             DeadlineExceeded, EndpointLost: see `Console.receive`.
         """
         if not self._idle:
@@ -210,6 +220,7 @@ class Shell:
             elif event.number == number + 1:  # it ran, and the reply is asked for again
                 self._up = True
                 damaged += 1
+                self.console.note_damage(typed=False)
                 await self.console.send("]\r")
             else:  # it did not arrive intact
                 self._up = True
@@ -217,6 +228,17 @@ class Shell:
                 await self.console.send(framed)
         if not self._up:
             raise self._no_receiver()
+        # A reply that says so is the only proof that it did not run.
+        await self.console.send("\r]\r")
+        event = await self._next(Reply, seconds=wait)
+        if isinstance(event, Reply) and event.number == number:
+            self._idle = True
+            raise LineDamaged(
+                "the line damages what passes through it: a program did not arrive intact, and was not run",
+                state=self.console.state,
+                tail=self.console.tail(),
+                hint=self.console.damage(),
+            )
         raise self._lost("a program and its reply did not get through the line intact")
 
     def _wait(self, sent: bytes) -> float:
@@ -239,8 +261,6 @@ class Shell:
     async def close(self) -> None:
         """Put everything back on the machine and end the receiver. Does nothing if none was started.
 
-        The programs of `put_back` run first, the last one first.
-
         Raises:
             ConsoleError: it did not say that it has ended; the dead-man's switch will end it.
         """
@@ -248,7 +268,6 @@ class Shell:
             if self.plain and not self._replace:
                 await self.console.send("\x15exit\r")
             return
-        await self._put_back()
         if not self._up:
             # The collector would end by itself after some silence; its receiver ends at once.
             await self._send_receiver()
@@ -258,6 +277,10 @@ class Shell:
             await self.console.send(END if self._idle else b"\r" + END)
             self._idle = False
             ended = await self._next(Ended, seconds=self._wait(END)) is not None
+            if not ended and not self._is_back(mark):
+                # Who is there now? A receiver answers Enter with its mark; "]Z" is not for a getty.
+                await self.console.send("\r")
+                ended = isinstance(await self._next(Up, Ended, Reply, seconds=self._wait(END)), Ended)
             if ended or self._is_back(mark):
                 self._entered = self._up = False
                 return
@@ -273,18 +296,6 @@ class Shell:
         lines, open_line = self.console.since(mark)
         return classify(lines, open_line).state.way in (Way.LOG_IN, Way.PROBE)
 
-    async def _put_back(self) -> None:
-        try:
-            if self.put_back and not self._idle:
-                await self._resynchronise(_LEAVE_SECONDS)
-            while self.put_back:
-                result = await self.run(self.put_back.pop())
-                if result.status != 0:
-                    text = printable(result.output.decode("utf-8", "replace"), 200)
-                    self.console.tell(Event("note", f"not everything could be put back: {text}"))
-        except NotVerified as error:
-            self.console.tell(Event("note", f"not everything could be put back: {error.message}"))
-
     async def _send_receiver(self) -> None:
         lost = 0
         while lost < _TRIES:
@@ -297,7 +308,7 @@ class Shell:
             lost = self._count_lost(lost)
         raise self._no_receiver()
 
-    def _no_receiver(self) -> ConsoleStateUnknown:
+    def _no_receiver(self) -> ConsoleError:
         if any("cksum" in line and "SOS" not in line for line in self.console.tail(4)):
             return ConsoleStateUnknown(
                 "this machine has no cksum, without which nothing can be checked on its way",
@@ -305,11 +316,11 @@ class Shell:
                 tail=self.console.tail(),
                 hint="Nothing was changed. Install coreutils or a BusyBox with cksum there, by hand.",
             )
-        return ConsoleStateUnknown(
+        return LineDamaged(
             "the line damages what passes through it: the shell could not be set up, and nothing was changed",
             state=self.console.state,
             tail=self.console.tail(),
-            hint="Lower the line's speed, then run again.",
+            hint=self.console.damage(),
         )
 
     async def _next(self, *kinds: type[Up | Ended | Reply], seconds: float) -> Up | Ended | Reply | None:
@@ -361,7 +372,7 @@ class Shell:
             message,
             state=self.console.state,
             tail=self.console.tail(),
-            hint="The line damages what passes through it. Lower its speed, then run again.",
+            hint=self.console.damage() or "Run again: what is there already is not added twice.",
         )
 
 

@@ -5,5 +5,5 @@
 #
 # Prints "f" if the write failed, and "a CRC LENGTH": the client knows what they must be.
 printf "$sos_form" $sos_lines >>$sos_path || echo f
-(sync $sos_path || sync) & echo a $(cksum<$sos_path)
+sync $sos_path || sync & echo a $(cksum<$sos_path)
 wait

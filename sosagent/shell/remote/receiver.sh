@@ -34,9 +34,9 @@ echo =R
 # The tty's idle time-out (start line) shows as an end of file, which here is none: the switch ends us.
 while read -r l || :; do
 case $l in
-')'*)x=$x${l#?};;
-']Z')break;;
-']'*)[ "$l" = "]$n $(printf %s "$n$x"|cksum)" ] && {
+\)*)x=$x${l#?};;
+]Z)break;;
+]*)[ "$l" = "]$n $(printf %s "$n$x"|cksum)" ] && {
 n=$((n+1))
 # The program, with a watchdog for its shell (what that started is the switch's to end). A background
 # job is a subshell, and its input is /dev/null, so it cannot eat the line.
@@ -48,7 +48,7 @@ exit $r)
 r=$?
 }
 x=
-printf ':%s\n' "$o"
+printf :%s\\n "$o"
 echo "=$n $r $(printf %s "$n $r $o"|cksum)";;
 *)echo =R
 esac

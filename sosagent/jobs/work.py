@@ -1,0 +1,150 @@
+"""Whose file of keys, and the programs that look at it and change it. No I/O."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..errors import UsageError
+from ..keys import PublicKey
+from ..printable import printable
+from ..shell.programs import Expanded, Word, program, variables
+from .look import Looked
+
+__all__ = ["EMPTY", "SAFE_PATH", "Guard", "Work", "check_user", "work_for"]
+
+EMPTY = "4294967295 0"  # what cksum says of an empty file
+SAFE_PATH = re.compile(r"/[\w./@%+,-]*", re.ASCII)
+_SAFE_USER = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+_PIECE = 12  # characters of a key's base64 that are looked for: 72 bits
+_FORM = r"%s\n"  # what printf makes of a line
+#: Plainly right is an append to a file that can be read, ends in a newline, shows no line that is to be judged
+#: and is the one that sshd reads: its length in lines, with nothing odd behind it, is its length.
+_PLAINLY_RIGHT = f'"$z{variables("odd", "elsewhere")}" = "${{{variables("was")[1:]}#* }}"'
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What is lifted while the file is written, and put back at once, in the same program.
+
+    The program goes on when the line dies, so that nothing stays lifted.
+
+    Fields:
+        lift: commands before the write, such as ``chattr -i FILE``.
+        put_back: those after it, the other way round.
+    """
+
+    lift: tuple[str, ...] = ()
+    put_back: tuple[str, ...] = ()
+
+    def around(self, text: str) -> str:
+        """`text` with the commands around it. "w" is printed if something could not be put back."""
+        if not self.lift:
+            return text
+        return f"{'&&'.join(self.lift)}&&{{ {text};}};{self.way_back()}"
+
+    def way_back(self) -> str:
+        """What puts everything back."""
+        return "&&".join(self.put_back) + "||echo w"
+
+    def with_also(self, lift: str, put_back: str) -> Guard:
+        """This and one more, lifted last and put back first."""
+        return Guard((*self.lift, lift), (put_back, *self.put_back))
+
+
+@dataclass(frozen=True)
+class Work:
+    """Whose file, and the programs that look at it and change it.
+
+    Fields:
+        user: whose keys.
+        home: the shell's word for the home folder.
+        own: whether the shell is this user's; else the file is touched as that user, by su, so
+            that a link which the user put there leads nowhere that the user may not go.
+        path: the file, as the shell's word for it.
+        guard: what is lifted for a write.
+    """
+
+    user: str
+    home: str
+    own: bool
+    path: str
+    guard: Guard = field(default_factory=Guard)
+
+    def look(self, keys: Sequence[PublicKey], *, ask_sshd: bool, and_append: bool) -> str:
+        """Look at the file, and at sshd's configuration or what sshd makes of it.
+
+        With `and_append`, where all is plain, `keys` are appended in the same go.
+        """
+        ask, told = ("sshd", "truth") if ask_sshd else ("config", "plain")
+        text = self._program(keys, "look", told)
+        if and_append:
+            append = self._program(keys, "append", path=Expanded(variables("path")))
+            text += f";[ {_PLAINLY_RIGHT} ]&&{{ {append};}}"
+        return f"{program(ask, user=Expanded(self.user))}|{self._as_user(text)}"
+
+    def append(self, keys: Sequence[PublicKey], looked: Looked, first: Sequence[str] = ()) -> str:
+        """Append the lines `first` and `keys` if the file is as it was seen; make it if it was missing."""
+        parts = ("create", "same", "append") if looked.checksum is None else ("same", "append")
+        form = ("" if looked.ends_in_newline else r"\n") + _FORM * (len(first) + len(keys))
+        was = looked.checksum or EMPTY
+        return self._guarded(
+            self._program(keys, *parts, form=Expanded(form), was=was, lines=Expanded(_words(keys, first)))
+        )
+
+    def cut_tail(self, keys: Sequence[PublicKey], looked: Looked, first: Sequence[str] = ()) -> str:
+        """Take back what a failed write left."""
+        newline = "" if looked.ends_in_newline else "echo;"
+        text = Expanded(f"$({newline}printf '%s\\n' {_words(keys, first)})")
+        return self._guarded(self._program(keys, "cut_tail", size=str(looked.length), text=text))
+
+    def verify(self, keys: Sequence[PublicKey], looked: Looked) -> str:
+        """See what stands in the file, where its checksum alone did not tell."""
+        return self._as_user(self._program(keys, "look", "verify", size=Expanded(str(looked.length))))
+
+    def ask(self, part: str) -> str:
+        """One of the programs that need no more than the path: ``walk``, ``last``, ``mount``, ``flags``."""
+        return self._as_user(self._program((), part))
+
+    def _program(self, keys: Sequence[PublicKey], *parts: str, **values: str) -> str:
+        common = {
+            "home": Expanded(self.home),
+            "path": Word(self.path),
+            "user": Expanded(self.user),
+            "piece": Expanded("|".join(f"*{key.base64[-_PIECE - 4 : -4]}*" for key in keys)),
+            "form": Expanded(_FORM * len(keys)),
+            "lines": Expanded(_words(keys)),
+        }
+        return program(*parts, **(common | values))
+
+    def _guarded(self, text: str) -> str:
+        return self.guard.around(self._as_user(text))
+
+    def _as_user(self, text: str) -> str:
+        # su may set a locale, in which a shell counts characters and not bytes.
+        as_user = f"LC_ALL=C su -s /bin/sh -c {shlex.quote(f'LC_ALL=C;{text}')} {self.user}"
+        return f"{{ {text};}}" if self.own else as_user
+
+
+def work_for(user: str, *, own: bool, logged_in: bool) -> Work:
+    """The usual file of `user`; see `append_keys`."""
+    home = "~" if own and logged_in else f"~{user}"
+    return Work(user, home, own, f"{home}/.ssh/authorized_keys")
+
+
+def _words(keys: Sequence[PublicKey], first: Sequence[str] = ()) -> str:
+    """The lines, each a word of the shell."""
+    return " ".join(shlex.quote(line) for line in [*first, *(key.line for key in keys)])
+
+
+def check_user(name: str) -> str:
+    """Give `name` back if a system could have such a user; it goes into a command.
+
+    Raises:
+        UsageError: it could not.
+    """
+    if not _SAFE_USER.fullmatch(name):
+        raise UsageError(f"{printable(name, 60)!r} is not a user name")
+    return name

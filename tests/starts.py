@@ -1,0 +1,166 @@
+"""The start line typed over a line that damages one byte of it: every byte, dropped, doubled, and each bit flipped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sosagent
+from sosagent.console import Console
+from sosagent.shell.shell import Shell
+
+from .ptys import PtyTransport
+
+__all__ = ["INTERACTIVE", "Damage", "damages", "harm_of", "line_length"]
+
+#: Shells that somebody may have left open, with their interactive line editors.
+INTERACTIVE = {
+    "bash": ["bash", "--norc", "--noprofile"],
+    "dash": ["dash", "-i"],
+    "busybox": ["busybox", "ash"],
+    "zsh": ["zsh", "-f"],
+    # These are left for a plain sh first.
+    "mksh": ["mksh"],
+    "fish": ["fish", "-N"],
+    "tcsh": ["tcsh", "-f"],
+}
+_AT_ONCE = 20
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What happens to one byte.
+
+    Fields:
+        at: which byte of what is typed into the shell.
+        how: ``drop``, ``double``, or the bit that is flipped, 0 to 7.
+    """
+
+    at: int
+    how: str | int
+
+    def of(self, byte: bytes) -> bytes:
+        """What arrives."""
+        if isinstance(self.how, int):
+            return bytes([byte[0] ^ 1 << self.how])
+        return byte * 2 if self.how == "double" else b""
+
+
+def line_length() -> int:
+    """Bytes of the start line that replaces a login shell."""
+    return len(_shell_on(None)._start.line)
+
+
+def damages(length: int) -> Iterator[Damage]:
+    """Every single damage to the first `length` bytes, and to the Enter behind them."""
+    for at in range(length + 1):
+        for how in ("drop", "double", *range(8)):
+            yield Damage(at, how)
+
+
+class _DamagedPty(PtyTransport):
+    """A shell on a pty; one byte that is typed from the moment that `armed` is set arrives damaged."""
+
+    def __init__(self, command: Sequence[str], env: dict[str, str], damage: Damage) -> None:
+        super().__init__(command, env)
+        self._damage = damage
+        self._passed = 0
+        self.armed = False
+
+    async def write(self, data: bytes) -> None:
+        at = self._damage.at - self._passed
+        if self.armed:
+            self._passed += len(data)
+            if 0 <= at < len(data):
+                data = data[:at] + self._damage.of(data[at : at + 1]) + data[at + 1 :]
+        await super().write(data)
+
+
+def _shell_on(console: Console | None) -> Shell:
+    return Shell(console, replace=True, keep_modes=False, dead_man=20)  # type: ignore[arg-type]
+
+
+async def harm_of(name: str, damaged: Sequence[Damage], folder: Path) -> list[str]:
+    """What went wrong with the start line in the shell `name`, for each of `damaged`; nothing, if all is well."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(number: int, damage: Damage) -> str:
+        async with slots:
+            return await _harm(name, damage, folder / f"{name}{number}")
+
+    found = await asyncio.gather(*(one(number, damage) for number, damage in enumerate(damaged)))
+    return [wrong for wrong in found if wrong]
+
+
+async def _harm(name: str, damage: Damage, folder: Path) -> str:
+    """Nothing but our own `env` may run, nothing may be created, and the session ends with ours."""
+    home, spies, log = folder / "home", folder / "bin", folder / "log"
+    for place in (home, spies):
+        place.mkdir(parents=True)
+    # The only program that a damaged line can find by its name tells how it was called (BusyBox has its own).
+    spy = spies / "env"
+    spy.write_text(
+        f'#!/bin/sh\nfor x do printf "<%s>" "$x" >>{log};done\necho >>{log}\nPATH={_PATH} exec /usr/bin/env "$@"\n'
+    )
+    spy.chmod(0o755)
+    command = INTERACTIVE[name]
+    program = str(shutil.which(command[0], path=_PATH))
+    env = {"TERM": "vt220", "PATH": str(spies), "HOME": str(home), "PS1": "prompt# "}
+    transport = _DamagedPty([program, *command[1:]], env, damage)
+    transport.child.setwinsize(24, 80)
+    said = ""
+    async with Console(transport) as console:
+        console.set_deadline(60)
+        await console.expect("[#%$>] $")
+        await console.quiet(0.3, 10)
+        shell = _shell_on(console)
+        before = set(home.rglob("*"))
+        transport.armed = True
+        try:
+            await shell.start()
+            if (await shell.run("echo whole")).output != b"whole":
+                said = "another answer"
+            with contextlib.suppress(sosagent.EndpointLost):  # a pty may lose its last words
+                await shell.close()
+        except sosagent.ConsoleError as error:
+            said = f"{error.message} {error.tail[-3:]}"
+        try:
+            while not said:
+                await console.receive(5)
+        except sosagent.EndpointLost:
+            pass
+        except sosagent.DeadlineExceeded:
+            said = "the session did not end"
+    called = log.read_text().splitlines() if log.exists() else []
+    ours = tuple(
+        f"<{'><'.join(words)}>" for words in (("-i", f"HOME={home}", "/bin/sh", "-c"), ("HISTFILE=", "/bin/sh"))
+    )
+    if (name != "busybox" and len(called) != 1) or not all(line.startswith(ours) for line in called):
+        said += f" called {called}"
+    if made := [str(path) for path in {*home.rglob("*")} - before if "history" not in path.name]:
+        said += f" made {made}"
+    return f"{damage}: {said}" if said else ""
+
+
+def main() -> None:
+    """Every damage in every shell that is here; prints what did harm."""
+    every = list(damages(line_length()))
+    for name, command in INTERACTIVE.items():
+        if shutil.which(command[0], path=_PATH) is None:
+            print(f"start line in {name}: not installed")
+            continue
+        with tempfile.TemporaryDirectory(prefix="sosagent-starts-") as folder:
+            harm = asyncio.run(harm_of(name, every, Path(folder)))
+        print(f"start line in {name}: {len(every)} single damages, {len(harm)} did harm", flush=True)
+        for line in harm:
+            print(f"  {line}")
+
+
+if __name__ == "__main__":
+    main()

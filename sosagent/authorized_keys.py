@@ -7,12 +7,13 @@ options that make it useless, or glued to another line.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .keys import KEY_TYPES, PublicKey, parse_blob
 
-__all__ = ["Entry", "Presence", "Verdict", "judge", "parse_line"]
+__all__ = ["Entry", "Presence", "Verdict", "glued", "judge", "parse_line"]
 
 #: Options that leave a key fully usable for a login (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
 _HARMLESS = frozenset({"agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding"})
@@ -20,6 +21,7 @@ _FLAGS = _HARMLESS | {
     "restrict", "cert-authority", "no-agent-forwarding", "no-port-forwarding", "no-pty", "no-user-rc",
     "no-x11-forwarding", "touch-required", "no-touch-required", "verify-required",
 }  # fmt: skip
+_SECOND_KEY = re.compile(r"(?<=\S)(?:ssh-|ecdsa-|sk-)\S+ AAAA")
 _VALUES = frozenset(
     {"command", "environment", "expiry-time", "from", "permitlisten", "permitopen", "principals", "tunnel"}
 )
@@ -90,6 +92,14 @@ def parse_line(line: str) -> Entry | None:
     if key is None or not all(map(_known, options)):
         return None
     return Entry(key, options)
+
+
+def glued(line: str) -> int | None:
+    """Where a second key begins in a line that a missing newline has glued together; None where that is not so."""
+    for found in _SECOND_KEY.finditer(line):
+        if parse_line(line[: found.start()]) is not None and parse_line(line[found.start() :]) is not None:
+            return found.start()
+    return None
 
 
 def _key_of(text: str) -> PublicKey | None:

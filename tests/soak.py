@@ -36,7 +36,7 @@ CLASSES = {
 OLD = "# the team\n" + "".join(f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{c * 43} {c}@old\n" for c in "BC")
 KEY = sosagent.parse_public_keys(f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43} new")[0]
 _PASSWORD = sosagent.Secret("correct horse 7")
-_AT_ONCE = 8
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,13 @@ class Outcome:
         said: ``added``, or the error's code.
         wrong: what may never be: a success that is none, old bytes changed, a torn line, a shell left open.
         seconds: how long it took.
+        error: what was said, where it was not added.
     """
 
     said: str
     wrong: tuple[str, ...]
     seconds: float
+    error: str = ""
 
 
 async def one(faults: Faults, timeout: float = 120.0) -> Outcome:
@@ -63,13 +65,13 @@ async def one(faults: Faults, timeout: float = 120.0) -> Outcome:
     machine.power_on()
     transport = FaultyTransport(DirectTransport(machine), faults)
     begun = time.monotonic()
-    left = True
+    left, error_said = True, ""
     try:
         done = await sosagent.add_key(transport, KEY, password=_PASSWORD, timeout=timeout)
         said, left = "added" if done.status == "added" else f"said {done.status}", done.logged_out
     except sosagent.ConsoleError as error:
-        said = error.code
-        left = False
+        said, left = error.code, False
+        error_said = f"{error.message} | {error.hint} | {' / '.join(error.tail[-3:])}"
     seconds = time.monotonic() - begun
     await transport.aclose()
     text = file.read_text("utf-8", "replace")
@@ -81,7 +83,7 @@ async def one(faults: Faults, timeout: float = 120.0) -> Outcome:
     }
     machine.power_off()
     shutil.rmtree(folder)
-    return Outcome(said, tuple(wrong for wrong, is_so in claims.items() if is_so), seconds)
+    return Outcome(said, tuple(wrong for wrong, is_so in claims.items() if is_so), seconds, error_said)
 
 
 def with_old_keys(home: Path) -> Path:
@@ -112,6 +114,7 @@ def main() -> None:
     parser.add_argument("classes", nargs="*", default=list(CLASSES), metavar="CLASS")
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("-v", "--verbose", action="store_true", help="tell every error")
     wanted = parser.parse_args()
     seeds = range(wanted.seed, wanted.seed + wanted.runs)
     print(f"seeds {seeds.start} to {seeds.stop - 1}, {os.cpu_count()} cores\n")
@@ -131,6 +134,9 @@ def main() -> None:
             f"| {', '.join(f'{code} {count}' for code, count in errors.most_common()) or '-'} |",
             flush=True,
         )
+        for seed, outcome in zip(seeds, outcomes, strict=True):
+            if wanted.verbose and outcome.error:
+                print(f"  seed {seed}: {outcome.error}", flush=True)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from .allow import Allow, cannot_write, lifted, mend_modes
 from .look import Looked, keys_path, obstacles, parse_look
 from .work import EMPTY, SAFE_PATH, Guard, Work, work_for
 
-__all__ = ["Appended", "KeyOutcome", "append_keys"]
+__all__ = ["Appended", "KeyOutcome", "append_keys", "look_at"]
 
 _TRIES = 3
 #: Options that leave no shell behind a key.
@@ -175,6 +175,11 @@ async def _write(
 
 def _keys(count: int) -> str:
     return f"{count} key{'' if count == 1 else 's'}"
+
+
+async def look_at(shell: Shell, work: Work, keys: Sequence[PublicKey]) -> tuple[Looked, Work]:
+    """Only look: which file sshd reads, and what that holds of `keys`. See `append_keys`."""
+    return await _look(shell, work, keys, and_append=False)
 
 
 async def _look(shell: Shell, work: Work, keys: Sequence[PublicKey], *, and_append: bool) -> tuple[Looked, Work]:

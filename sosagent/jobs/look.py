@@ -16,9 +16,10 @@ _SIZE = re.compile(
 )
 _MOUNT = re.compile(r"d (?P<point>/\S*) (?P<options>\S+)")
 _ATTRIBUTES = re.compile(r"(?P<letters>[-a-zA-Z]{8,}) +(?P<path>/\S*)")
+_BACKUP = re.compile(r"k (/\S+)")
 _SSHD = re.compile(r"(a[lu]|de|permitr|pubkeyau)[a-z]* ")
 _LS = re.compile(
-    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+\d+\s+(?P<uid>\d{1,10})\s+\d+\s+\d+,?\s"
+    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+(?P<links>\d{1,10})\s+(?P<uid>\d{1,10})\s+\d+\s+\d+,?\s"
     r".*?(?P<path>/\S*)(?: -> .*)?"
 )
 _BYTE_ORDER_MARK = "\ufeff"
@@ -34,12 +35,14 @@ class PathInfo:
         kind: ``-`` a regular file, ``d`` a folder, ``l`` a link, and so on.
         modes: nine letters such as ``rw-------``.
         uid: its owner.
+        links: how many names it has.
     """
 
     path: str
     kind: str
     modes: str
     uid: int
+    links: int = 1
 
     @property
     def others_may_write(self) -> bool:
@@ -73,6 +76,7 @@ class Looked:
         not_put_back: what was lifted for the write could not be put back.
         after: "CRC LENGTH" of the file after the append; None if there was none.
         before: "CRC LENGTH" of the part that was there before it.
+        backup: where the file as it was is kept, after a rewrite.
     """
 
     hostname: str = ""
@@ -97,6 +101,7 @@ class Looked:
     not_put_back: bool = False
     after: str | None = None
     before: str | None = None
+    backup: str | None = None
 
     @property
     def ends_in_newline(self) -> bool:
@@ -144,6 +149,8 @@ def parse_look(lines: list[str]) -> Looked:
                 "length": int(size["length"] or 0),
             }
             found |= {"length_in_lines": int(size["in_lines"]), "count": int(size["count"])}
+        elif backup := _BACKUP.fullmatch(line):
+            found["backup"] = backup[1]
         elif mount := _MOUNT.fullmatch(line):
             found["mount"] = (mount["point"], frozenset(mount["options"].split(",")))
         elif attributes := _ATTRIBUTES.fullmatch(line):
@@ -155,7 +162,7 @@ def parse_look(lines: list[str]) -> Looked:
             if ls["path"].startswith("/proc/"):
                 found["uid"] = int(ls["uid"])
             else:
-                paths.append(PathInfo(ls["path"], ls["kind"], ls["modes"], int(ls["uid"])))
+                paths.append(PathInfo(ls["path"], ls["kind"], ls["modes"], int(ls["uid"]), int(ls["links"])))
         elif line.startswith(":"):
             held.append(line[1:])
         elif line.strip():

@@ -104,6 +104,19 @@ class Work:
         """See what stands in the file, where its checksum alone did not tell."""
         return self._as_user(self._program(keys, "look", "verify", size=Expanded(str(looked.length))))
 
+    def pattern(self, keys: Sequence[PublicKey]) -> str:
+        """What lines look like that may hold one of `keys`, as patterns of a `case`."""
+        return "|".join(f"*{key.base64[-_PIECE - 4 : -4]}*" for key in keys) or "x"
+
+    def find(self, pattern: str) -> str:
+        """Show the lines that fit `pattern`, and where they stand."""
+        return self._as_user(self._program((), "find", piece=Expanded(pattern)))
+
+    def rewrite(self, was: str, want: str, size: int, copy: Expanded) -> str:
+        """Put what the commands `copy` print in the file's place, if it was and will be what the checksums say."""
+        values = {"was": was, "want": want, "size": str(size), "copy": copy}
+        return self._guarded(self._program((), "rewrite", **values))
+
     def ask(self, part: str) -> str:
         """One of the programs that need no more than the path: ``walk``, ``last``, ``mount``, ``flags``."""
         return self._as_user(self._program((), part))
@@ -113,7 +126,7 @@ class Work:
             "home": Expanded(self.home),
             "path": Word(self.path),
             "user": Expanded(self.user),
-            "piece": Expanded("|".join(f"*{key.base64[-_PIECE - 4 : -4]}*" for key in keys)),
+            "piece": Expanded(self.pattern(keys)),
             "form": Expanded(_FORM * len(keys)),
             "lines": Expanded(_words(keys)),
         }

@@ -14,7 +14,8 @@ import zlib
 from dataclasses import dataclass
 
 __all__ = [
-    "CHECK", "END", "PORTION", "Ended", "Reply", "ReplyReader", "Up", "cksum", "cksum_appended", "portions", "request",
+    "CHECK", "END", "PORTION", "Ended", "Reply", "ReplyReader", "Up", "cksum", "cksum_appended", "cksum_replaced",
+    "portions", "request",
 ]  # fmt: skip
 
 PORTION = 200  # characters of a line: below every tty's and shell's limit (255 is POSIX MAX_CANON)
@@ -63,12 +64,36 @@ def cksum_appended(before: str, added: bytes) -> str:
     behind the file's last byte. So one checksum proves that all old bytes are as they were, and
     that ours stand behind them, without a copy of the file.
     """
-    crc, length = map(int, before.split())
+    length = int(before.partition(" ")[2]) + len(added)
+    return f"{_finished(_register(added, _unfinished(before)), length)} {length}"
+
+
+def cksum_replaced(whole: str, before: str, old: bytes, new: bytes) -> str:
+    """What ``cksum`` must print when `old` in the middle of a file is replaced by `new`.
+
+    The rest of the file, which is not known here, does the same to a difference in the register as so many zeros.
+
+    Args:
+        whole: what it prints of the file.
+        before: what it prints of the part before `old`.
+        old, new: what stands there, and what is to.
+    """
+    length = int(whole.partition(" ")[2])
+    behind = length - int(before.partition(" ")[2]) - len(old)
+    register = _unfinished(before)
+    difference = _register(bytes(behind), _register(old, register) ^ _register(new, register))
+    length += len(new) - len(old)
+    return f"{_finished(_unfinished(whole) ^ difference, length)} {length}"
+
+
+def _unfinished(checksum: str) -> int:
+    """The CRC register behind the last byte, before the length's bytes were added."""
+    crc, length = map(int, checksum.split())
     register = ~crc & 0xFFFFFFFF
     for byte in reversed(_length_bytes(length)):
         index = _INDEX_BY_LOW_BYTE[register & 0xFF]
         register = (register ^ _TABLE[index]) >> 8 | (index ^ byte) << 24
-    return f"{_finished(_register(added, register), length + len(added))} {length + len(added)}"
+    return register
 
 
 def _register(data: bytes, register: int = 0) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import termios
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,12 +23,24 @@ from sosagent.transports import Transport
 __all__ = ["PtyTransport", "collector", "on_pty", "receiver", "verified_shell"]
 
 
+def _as_in_the_foreground() -> None:
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class PtyTransport(Transport):
     """A program on a pty of 80 columns."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         self.name = command[0]
-        self.child = pexpect.spawn(command[0], list(command[1:]), env=dict(env), timeout=None, dimensions=(24, 80))
+        self.child = pexpect.spawn(
+            command[0],
+            list(command[1:]),
+            env=dict(env),
+            timeout=None,
+            dimensions=(24, 80),
+            preexec_fn=_as_in_the_foreground,
+        )
         self._data: asyncio.Queue[bytes] = asyncio.Queue()
         asyncio.get_running_loop().add_reader(self.child.child_fd, self._read)
 

@@ -26,7 +26,9 @@ __all__ = ["Console", "Mark"]
 _TAIL_LINES = 12
 _ECHO_SECONDS = 2.0
 _FRESH_SECONDS = 3.0
-_FRESH_TRIES = 3
+#: What goes before the keys that bring a fresh prompt, in each try. A flipped bit may have made a ^S, which stops all
+#: output (where ^Q quotes the next key, that is a ^U); and some terminals ignore ^C, so the last try is Enter.
+_FRESH = ("", "\x11\x15", "\x11\x15\x15\x15")
 _ECHO_PAUSE = 0.5  # in the middle of an echo
 #: How fast to type: so many bytes, then so many seconds' pause. UARTs without flow control hold 16 bytes and lose
 #: what comes before somebody has taken them; iDRAC's wants 5 in 0.2 s.
@@ -371,9 +373,8 @@ class Console:
             if self.open_line.rstrip() == prompt.rstrip():
                 return True
         # What a line editor has drawn, or a bad line shown, cannot be read: only a new line is sure to be empty.
-        for attempt in range(_FRESH_TRIES if fresh else 0):
-            # A flipped bit may have made a ^S, which stops all output; where ^Q quotes the next key, that is a ^U.
-            await self.send(f"\x11\x15{fresh}" if attempt else fresh)
+        for attempt in range(len(_FRESH) if fresh else 0):
+            await self.send(_FRESH[attempt] + (fresh if attempt < 2 else "\r"))
             if await self._fresh_prompt(prompt):
                 return True
         return False

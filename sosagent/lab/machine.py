@@ -11,6 +11,7 @@ import hmac
 import os
 import pwd
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,7 +148,7 @@ class SimulatedMachine:
                 "PS1": f"root@{self.name}:~# ",
             },
             timeout=None,
-            preexec_fn=_drop_rights if os.getuid() == 0 else None,
+            preexec_fn=_begin_session,
         )
         asyncio.get_running_loop().add_reader(self._shell.child_fd, self._shell_prints)
 
@@ -166,7 +167,12 @@ class SimulatedMachine:
         self._getty()
 
 
-def _drop_rights() -> None:
+def _begin_session() -> None:
+    # What runs in the background of a script ignores ^C, and so would all that it starts.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    if os.getuid() != 0:
+        return
     nobody = pwd.getpwnam("nobody")
     os.setgroups([])
     os.setgid(nobody.pw_gid)

@@ -21,7 +21,7 @@ import sosagent
 
 from .image import HOSTNAME, Image, build
 
-__all__ = ["Machine", "free_port", "machine", "wait_for"]
+__all__ = ["Machine", "free_port", "machine", "restart", "wait_for"]
 
 _BOOT_SECONDS = 180
 #: What the saved state of a machine depends on.
@@ -143,6 +143,15 @@ def machine(boot: str | None = None, *, initrd: bool = True, firmware: Sequence[
         for process in processes:
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def restart(vm: Machine) -> None:
+    """Boot a machine anew whose QEMU has ended, from its disk as that left it; wait for its sshd."""
+    vm.processes[0].wait()
+    for name in ("serial", "qmp"):
+        (vm.folder / name).unlink(missing_ok=True)
+    vm.processes[0] = _qemu(build(), vm.folder, vm.ssh_port, None)
+    wait_for(lambda: _answers(vm.ssh_port), _BOOT_SECONDS, "the machine's sshd")
 
 
 def _overlay(base: Path, path: Path) -> None:

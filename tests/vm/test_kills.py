@@ -1,0 +1,27 @@
+"""A few moments of `kills.py`: the line cut, the client killed, the machine's power cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .kills import crash, cut_at_points, kill_clients
+from .machine import machine
+
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(300)]
+
+
+async def test_the_line_cut_at_points_of_the_run(tmp_path: Path) -> None:
+    with machine() as vm:
+        assert await cut_at_points(vm, 6, tmp_path) == []
+
+
+async def test_the_client_killed_at_random_moments(tmp_path: Path) -> None:
+    with machine() as vm:
+        assert await kill_clients(vm, 4, 1, tmp_path) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_the_machine_killed_in_mid_edit(seed: int, tmp_path: Path) -> None:
+    assert await crash(seed, tmp_path) == ""

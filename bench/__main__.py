@@ -1,4 +1,4 @@
-"""The benchmarks, as tables. `make bench`, or `python -m bench [startup|expect|lab|states|vm|window]...`
+"""The benchmarks, as tables. `make bench`, or `python -m bench [startup|expect|lab|states|getty|vm|window]...`
 
 Figures of one run are compared with each other only: machines are noisy, ratios and medians less so.
 """
@@ -15,6 +15,7 @@ _ALL = {
     "expect": expect.main,
     "lab": add.lab,
     "states": states.main,
+    "getty": add.getty,
     "vm": add.vm,
     "window": window.vm,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -16,7 +17,14 @@ from pathlib import Path
 
 from sosagent.lab import open_lab
 
-_RUNS = 9
+_RUNS = 15
+#: getty and login of BusyBox on the session's own pty, for a root whose home and password are those in folder $1.
+_GETTY = """#!/bin/sh
+[ "$2" ] || exec unshare -m "$0" "$1" in
+mount --bind $1/shadow /etc/shadow && mount --bind $1/home /root || exit
+trap '' HUP
+while :; do setsid busybox getty -l $1/login 38400 - vt220 || exit; done
+"""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,40 @@ def vm() -> None:
         ssh = ["-F", "none", "-i", str(running.identity), "-o", f"UserKnownHostsFile={running.known_hosts}",
                "-p", str(running.console_port), "127.0.0.1"]  # fmt: skip
         _compare("in the VM, through OpenSSH", _Place(running.arguments, ssh, PASSWORD))
+
+
+def getty() -> None:
+    """Against a getty on a plain pty, through OpenSSH. Needs root."""
+    from tests.vm.machine import answers, endpoint, free_port, wait_for
+
+    if os.getuid() != 0 or shutil.which("busybox") is None:
+        print("an add over a getty on a pty: needs root, and busybox")
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "home" / ".ssh").mkdir(parents=True, mode=0o700)
+        (folder / "home" / ".ssh" / "authorized_keys").write_text("# none yet\n")
+        password = "correct horse 2"
+        made = ["openssl", "passwd", "-6", password]
+        hashed = subprocess.run(made, capture_output=True, text=True, check=True).stdout.strip()
+        (folder / "shadow").write_text(f"root:{hashed}:19000:0:99999:7:::\n")
+        (folder / "login").write_text('#!/bin/sh\nexec busybox login "$@"\n')
+        (folder / "getty").write_text(_GETTY)
+        for program in ("login", "getty"):
+            (folder / program).chmod(0o755)
+        port = free_port()
+        identity, known_hosts, server = endpoint(folder, port, f"{folder}/getty {folder}")
+        try:
+            wait_for(lambda: answers(port), 20, "the endpoint")
+            ours = ["-F", str(folder / "empty"), "-i", str(identity), "--known-hosts", str(known_hosts),
+                    f"root@127.0.0.1:{port}"]  # fmt: skip
+            ssh = ["-F", "none", "-i", str(identity), "-o", f"UserKnownHostsFile={known_hosts}", "-p", str(port),
+                   "root@127.0.0.1"]  # fmt: skip
+            (folder / "empty").touch()
+            _compare("over a getty on a pty, through OpenSSH", _Place(ours, ssh, password))
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def _compare(title: str, place: _Place) -> None:

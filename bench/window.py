@@ -12,7 +12,7 @@ from pathlib import Path
 import sosagent
 
 _RUNS = 5
-_PASSWORD, _START = "(a secret)", re.compile(r"HISTFILE=|/bin/sh -c")
+_PASSWORD, _START = "(a secret)", re.compile(r'HISTFILE=|"/bin/sh" "-c"')
 
 
 def _moments(cast: Path) -> dict[str, float]:

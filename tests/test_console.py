@@ -22,6 +22,7 @@ from sosagent.terminal.text import OPEN_LINE_LIMIT, Text
 from sosagent.transports.memory import MemoryTransport, memory_pair
 
 from .conftest import new_key
+from .ptys import on_pty
 
 PASSWORD = "s3cret-Passw0rd"
 
@@ -403,3 +404,19 @@ def test_an_odd_record_is_none(tmp_path: Path) -> None:
     assert record.is_it(58) and not record.is_it(20)
     record.forget()
     assert record.seconds() is None
+
+
+async def test_what_follows_a_long_line_that_was_erased_is_lines_of_its_own(tmp_path: Path) -> None:
+    """bash at ^U clears each row on its way down and goes up again: rows of blanks are left on the screen."""
+    async with on_pty(["bash", "--norc", "--noprofile"], tmp_path, PS1="prompt# ") as (console, _):
+        await console.expect("prompt# $")
+        await console.send("x" * 250)
+        await console.quiet(0.3, 5)
+        await console.send("\x15")
+        await console.quiet(0.3, 5)
+        mark = console.mark()
+        await console.type_line("echo A\\B;echo C\\D")
+        await console.send("\r")
+        await console.expect("CD")
+        await console.quiet(0.2, 5)
+        assert console.since(mark)[0][-2:] == ["AB", "CD"]

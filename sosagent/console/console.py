@@ -350,6 +350,9 @@ class Console:
                     await self.quiet(0.2, 2.0)
                     break
                 if same:
+                    if right is None and len(self._text.open_line) >= len(before + text) + _WIDTHS[0]:
+                        # A longer line that was erased left rows of blanks; what Enter brings would stand in them.
+                        self._text.restart(before + text)
                     return True
                 if not await self._emptied(before, fresh):
                     break  # what is typed now would stand behind it

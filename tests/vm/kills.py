@@ -85,7 +85,10 @@ async def _after(vm: Machine, old: str, key: sosagent.PublicKey, said: str, mark
             wait_for(lambda: not shells_on(vm), _SWITCH + 12, "a getty alone on the console")
         except TimeoutError:
             wrong.append(f"said {said}, and a shell stays behind the mark")
-    done = await sosagent.add_key(vm.target, key, password=PASSWORD)
+    try:
+        done = await sosagent.add_key(vm.target, key, password=PASSWORD)
+    except sosagent.ConsoleError as error:
+        return [*wrong, f"said {said}, and then {error.code}: {error.message} {error.tail}"]
     with contextlib.suppress(TimeoutError):
         wait_for(lambda: not shells_on(vm), 10, "a getty")
     if not done.logged_out or shells_on(vm) or keys_of(vm) != f"{old}{key.line}\n":

@@ -21,7 +21,7 @@ import sosagent
 
 from .image import HOSTNAME, Image, build
 
-__all__ = ["Machine", "free_port", "machine", "restart", "wait_for"]
+__all__ = ["Machine", "answers", "endpoint", "free_port", "machine", "restart", "wait_for"]
 
 _BOOT_SECONDS = 180
 #: What the saved state of a machine depends on.
@@ -133,10 +133,11 @@ def machine(boot: str | None = None, *, initrd: bool = True, firmware: Sequence[
                 wait_for(lambda: monitor.status() == "paused", 60, "the saved state")
                 monitor.run("cont")
         console_port = free_port()
-        identity, known_hosts, server = _endpoint(folder, console_port)
+        serial = folder / "serial"
+        identity, known_hosts, server = endpoint(folder, console_port, f"socat -,rawer UNIX-CONNECT:{serial}")
         processes.append(server)
-        wait_for(lambda: _answers(console_port), 20, "the console's endpoint")
-        yield Machine(folder, ssh_port, console_port, identity, known_hosts, folder / "serial", made.admin, processes)
+        wait_for(lambda: answers(console_port), 20, "the console's endpoint")
+        yield Machine(folder, ssh_port, console_port, identity, known_hosts, serial, made.admin, processes)
     finally:
         for process in reversed(processes):
             process.terminate()
@@ -151,7 +152,7 @@ def restart(vm: Machine) -> None:
     for name in ("serial", "qmp"):
         (vm.folder / name).unlink(missing_ok=True)
     vm.processes[0] = _qemu(build(), vm.folder, vm.ssh_port, None)
-    wait_for(lambda: _answers(vm.ssh_port), _BOOT_SECONDS, "the machine's sshd")
+    wait_for(lambda: answers(vm.ssh_port), _BOOT_SECONDS, "the machine's sshd")
 
 
 def _overlay(base: Path, path: Path) -> None:
@@ -259,7 +260,7 @@ def _booted(made: Image) -> tuple[Path, Path]:
         _overlay(made.disk, folder / "disk.qcow2")
         process = _qemu(made, folder, ssh_port, None)
         _boot(folder / "serial")
-        wait_for(lambda: _answers(ssh_port, b"SSH-"), _BOOT_SECONDS, "the machine's sshd")
+        wait_for(lambda: answers(ssh_port, b"SSH-"), _BOOT_SECONDS, "the machine's sshd")
         with _Monitor(folder / "qmp") as monitor:
             monitor.run("stop")
             monitor.run("migrate", uri=f"exec:zstd -q -1 > {folder / 'state.zst'}")
@@ -297,7 +298,7 @@ def _boot(serial: Path) -> None:
             seen += data
 
 
-def _answers(port: int, greeting: bytes = b"SSH-") -> bool:
+def answers(port: int, greeting: bytes = b"SSH-") -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), 5) as line:
             line.settimeout(5)
@@ -316,8 +317,8 @@ def wait_for(condition: object, seconds: float, what: str) -> None:
         time.sleep(0.02)
 
 
-def _endpoint(folder: Path, port: int) -> tuple[Path, Path, subprocess.Popen[bytes]]:
-    """An OpenSSH server that gives the serial port to whoever has the key."""
+def endpoint(folder: Path, port: int, command: str) -> tuple[Path, Path, subprocess.Popen[bytes]]:
+    """An OpenSSH server that runs `command` for whoever has the key: that, its known_hosts, and the server."""
     for name in ("host", "client"):
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(folder / name)], check=True
@@ -329,7 +330,7 @@ def _endpoint(folder: Path, port: int) -> tuple[Path, Path, subprocess.Popen[byt
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nPidFile none\n"
         f"AuthorizedKeysFile {folder / 'authorized'}\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
         f"PasswordAuthentication no\nPrintMotd no\nPrintLastLog no\n"
-        f"ForceCommand exec socat -,rawer UNIX-CONNECT:{folder / 'serial'}\n"
+        f"ForceCommand exec {command}\n"
     )
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

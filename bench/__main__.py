@@ -1,4 +1,4 @@
-"""The benchmarks, as tables. `make bench`, or `python -m bench [startup|expect|lab|states|getty|vm|window]...`
+"""The benchmarks, as tables. `make bench`, or `python -m bench NAME...`, one of those below.
 
 Figures of one run are compared with each other only: machines are noisy, ratios and medians less so.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import sys
 
-from . import add, expect, startup, states, window
+from . import add, expect, line, startup, states, window
 
 _ALL = {
     "startup": startup.main,
     "expect": expect.main,
     "lab": add.lab,
+    "baud": line.speed,
+    "memory": line.memory,
     "states": states.main,
     "getty": add.getty,
     "vm": add.vm,

@@ -44,6 +44,8 @@ async def cut_at(byte: int) -> str:
             done = await add(lab)
         except sosagent.EndpointLost:  # the first run was done before
             done = await add(lab)
+        except sosagent.ConsoleError as error:
+            return f"{byte}: said {said}, then {error.code}: {error.message} {error.tail[-3:]}"
         if not done.logged_out or lab.machine.in_use or file.read_text() != f"{OLD}{KEY.line}\n":
             return f"{byte}: said {said}, then {done.status}, and the file is {file.read_text()!r}"
     return ""
@@ -83,7 +85,7 @@ async def whole_run() -> int:
 def main() -> None:
     """Cut after every single byte; prints what was wrong."""
     whole = asyncio.run(whole_run())
-    wrong = asyncio.run(sweep(range(1, whole + 1), 40))
+    wrong = asyncio.run(sweep(range(1, whole + 1), 16))
     print(f"cut after every one of {whole} bytes: {len(wrong)} wrong")
     for line in wrong:
         print(f"  {line}")

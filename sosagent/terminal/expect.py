@@ -21,6 +21,7 @@ __all__ = ["EOF", "TIMEOUT", "Ending", "Expecter", "Match", "Pattern", "Patterns
 _PROMPT_WINDOW = 1024  # a prompt is looked for at the open line's end
 _SPAN_OVERLAP = 1024  # how far back a pattern that spans lines may begin
 _KEEP_BEFORE = 64 * 1024  # of the text before a match, its end
+_KEEP_NEW = 1024 * 1024  # of what came while nothing was expected, its end
 
 
 class Ending:
@@ -111,13 +112,14 @@ class Expecter:
     """Console text as it grows, and the search in it.
 
     Feed it bytes with `feed`, ask with `find`. What a match consumed is not searched again; what
-    came after it is kept for the next `find`.
+    came after it is kept for the next `find`: at least the last mebibyte, if `find` is not called for long.
     """
 
     def __init__(self, width: int = 80) -> None:
         self._text = Text(width)
         self._open_used = 0  # characters of the open line that a match consumed
         self._new: list[str] = []  # finished text, with newlines, that no `find` has looked at
+        self._new_size = 0  # of it, since it was last looked at; it may be less
         self._old: deque[str] = deque()  # finished text that was searched in vain
         self._old_size = 0
         self._asked: Patterns | None = None
@@ -151,6 +153,10 @@ class Expecter:
                 text = text[min(self._open_used, len(lines[0])) :]
                 self._open_used = 0
             self._new.append(text)
+            self._new_size += len(text)
+            if self._new_size > 2 * _KEEP_NEW:  # nobody expects anything
+                self._new = ["".join(self._new)[-_KEEP_NEW:]]
+                self._new_size = _KEEP_NEW
         return lines
 
     @property
@@ -172,6 +178,7 @@ class Expecter:
 
     def find(self, patterns: Patterns) -> Match | None:
         """Search what is new since the last `find` with the same `patterns` (all, if they are others)."""
+        self._new_size = 0
         if patterns is not self._asked:
             self._asked = patterns
             self._new = [*self._old, *self._new]

@@ -1,0 +1,93 @@
+"""(6) A slow line: how much longer a job takes than its bytes do; and what a loud one costs in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import sosagent
+from sosagent.lab import DirectTransport, Faults, FaultyTransport, SimulatedMachine
+from sosagent.transports.memory import memory_pair
+
+_RUNS = 5
+_BAUD = 9600
+_BITS = 10
+_PORTION = 16 * 1024
+_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
+_PASSWORD = sosagent.Secret("correct horse 3")
+
+
+async def _add(faults: Faults) -> sosagent.AddKeyResult:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        machine = SimulatedMachine("lab", folder / "root", _PASSWORD)
+        machine.power_on()
+        transport = FaultyTransport(DirectTransport(machine), faults)
+        key = f"{_KEY} line"
+        try:
+            first = await sosagent.add_key(transport, key, password=_PASSWORD)
+            assert first.status == "added"
+            # The second time the file is there, which is the usual case.
+            other = FaultyTransport(DirectTransport(machine), faults)
+            return await sosagent.add_key(other, key.replace("AAAA ", "AAAB "), password=_PASSWORD)
+        finally:
+            await transport.aclose()
+            machine.power_off()
+
+
+def speed() -> None:
+    """At 9600 baud, in the lab: the job's time beside that of its bytes and of the same job on a fast line."""
+    ratios = []
+    for run in range(_RUNS):
+        fast = asyncio.run(_add(Faults(seed=run)))
+        slow = asyncio.run(_add(Faults(baud=_BAUD, seed=run)))
+        line = (slow.bytes_sent + slow.bytes_received) * _BITS / _BAUD
+        ratios.append(slow.seconds / (line + fast.seconds))
+    print(f"an add at {_BAUD} baud, in the lab, median of {_RUNS}")
+    print(f"  {slow.seconds:.2f} s; {slow.bytes_sent} bytes sent, {slow.bytes_received} received take {line:.2f} s")
+    print(f"  {statistics.median(ratios):.2f} x that and the job's time on a fast line ({fast.seconds:.2f} s)")
+
+
+async def _flood(size: int) -> None:
+    """A boot log of `size` bytes, then a machine that is down: the job waits for it, and ends."""
+    ours, theirs = memory_pair()
+    said = (f"[{at / 7:12.6f}] systemd[1]: Started unit-{at:05}.service - of a long boot.\r\n" for at in range(300))
+    lines = "".join(said)
+    portion = (lines.encode() * (_PORTION // len(lines) + 1))[:_PORTION]
+
+    async def machine() -> None:
+        for _ in range(size // _PORTION):
+            await theirs.write(portion)
+        await theirs.aclose()
+
+    task = asyncio.ensure_future(machine())
+    try:
+        await sosagent.add_key(ours, f"{_KEY} boot", password=_PASSWORD, timeout=3600)
+    except sosagent.EndpointLost:
+        pass
+    await task
+
+
+def memory() -> None:
+    """Resident memory of one job while a boot log of 1 GiB goes through it, in a process of its own for each size."""
+    print("resident memory of one job, by how much the console prints")
+    for mebibytes in (1, 64, 1024):
+        call = [sys.executable, "-m", "bench.line", str(mebibytes)]
+        done = subprocess.run(call, capture_output=True, text=True, check=True, env={**os.environ})
+        print(f"  {mebibytes:5} MiB: {done.stdout.strip()}")
+
+
+if __name__ == "__main__":
+    import time
+
+    begun = time.perf_counter()
+    asyncio.run(_flood(int(sys.argv[1]) << 20))
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{most:.1f} MiB at most, {time.perf_counter() - begun:.1f} s")

@@ -21,7 +21,7 @@ from pathlib import Path
 import sosagent
 from sosagent.lab import DirectTransport, Faults, FaultyTransport, SimulatedMachine
 
-__all__ = ["CLASSES", "KEY", "OLD", "Outcome", "one", "with_old_keys"]
+__all__ = ["CLASSES", "KEY", "OLD", "Outcome", "every", "one", "with_old_keys"]
 
 #: The lines that are tried, and the least part of runs that must succeed.
 CLASSES = {
@@ -98,7 +98,8 @@ def with_old_keys(home: Path) -> Path:
     return file
 
 
-async def _class(faults: Faults, seeds: range) -> list[Outcome]:
+async def every(faults: Faults, seeds: range) -> list[Outcome]:
+    """Run the job once for each of `seeds`, several at once."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def run(seed: int) -> Outcome:
@@ -121,7 +122,7 @@ def main() -> None:
     print("| line | added | false, lost, torn or left | median s | 99 % s | errors |")
     print("|---|---|---|---|---|---|")
     for name in wanted.classes:
-        outcomes = asyncio.run(_class(CLASSES[name][0], seeds))
+        outcomes = asyncio.run(every(CLASSES[name][0], seeds))
         seconds = sorted(outcome.seconds for outcome in outcomes)
         added = sum(outcome.said == "added" for outcome in outcomes)
         wrong = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -149,9 +150,10 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
 
 
 def main() -> None:
-    """Every damage in every shell that is here; prints what did harm."""
+    """Every damage in every shell that is here, or in those that are named; prints what did harm."""
     every = list(damages(line_length()))
-    for name, command in INTERACTIVE.items():
+    for name in sys.argv[1:] or INTERACTIVE:
+        command = INTERACTIVE[name]
         if shutil.which(command[0], path=_PATH) is None:
             print(f"start line in {name}: not installed")
             continue

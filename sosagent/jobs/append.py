@@ -341,6 +341,9 @@ async def _taken_back(
     # dash says "I/O error" of a full disk, BusyBox nothing.
     usage = (await shell.run(f"df -P {work.path};df -Pi {work.path}")).lines
     full = any(" 100% " in line for line in usage)
+    if not full and any("I/O error" in line for line in reply.complaints):
+        reason = f"I/O error, though the file system is not full: a quota of {work.user}, or the disk"
+        raise cannot_write(work.path, [*reply.complaints, *usage], reason)
     if full or not reply.complaints:
         reason = "the file system is full" if full else ""
         raise cannot_write(work.path, [*reply.complaints, *usage], reason or "it does not say why")

@@ -196,3 +196,29 @@ def test_a_console_without_getty_is_silent(vm: Machine, identity: Path) -> None:
     status, failed = sos_addkey(vm, identity)
     assert (status, failed["status"]) == (4, "failed")
     assert "serial-getty" in str(failed["error"])
+
+
+#: quotactl(2): what the user alice may use at most, in KiB; the image has no setquota.
+_SET_QUOTA = """
+import ctypes, os, pwd, struct
+limit = struct.pack("=QQQQQQQQI4x", 4, 4, 0, 0, 0, 0, 0, 0, 5)
+device = os.popen("findmnt -no SOURCE /quota").read().strip().encode()
+uid = pwd.getpwnam("alice").pw_uid
+exit(ctypes.CDLL(None).quotactl(0x800008 << 8, device, uid, ctypes.c_char_p(limit)) != 0)
+"""
+
+
+def test_a_quota_loses_nothing(vm: Machine, identity: Path) -> None:
+    vm.do(
+        "modprobe quota_v2; mkdir /quota; dd if=/dev/zero of=/q.img bs=1M count=8 2>/dev/null;"
+        "mke2fs -q -t ext4 -O quota /q.img; mount -o loop,usrquota /q.img /quota;"
+        "mkdir -m 700 /quota/alice /quota/alice/.ssh; chown -R alice /quota/alice; usermod -d /quota/alice alice"
+    )
+    vm.do(f"python3 -c '{_SET_QUOTA}'")
+    # The file ends 48 bytes before the quota does, so that a part of the line still finds room.
+    old = ("#" * 99 + "\n") * 20
+    vm.do(f"su alice -s /bin/sh -c 'printf %s \"{old}\" > /quota/alice/.ssh/authorized_keys'")
+    status, failed = sos_addkey(vm, identity, "-u", "alice")
+    assert status == 6, failed
+    assert "quota" in str(failed["error"])
+    assert vm.do("cat /quota/alice/.ssh/authorized_keys") == old

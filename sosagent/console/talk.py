@@ -110,7 +110,10 @@ def _refusal(visit: Visit, mark: Mark) -> str:
 def refused(visit: Visit, mark: Mark, otherwise: str = "") -> ConsoleError:
     """The error for a password that was refused, in the machine's own words if it said any since `mark`."""
     said = _refusal(visit, mark) or otherwise
-    return visit.failed(LoginRefused, said or "the machine did not log us in and went back to its login prompt")
+    # A password has no echo to compare.
+    damage = visit.console.damage()
+    hint = f"{LoginRefused.default_hint} It may have been damaged on its way, too. {damage}" if damage else None
+    return visit.failed(LoginRefused, said or "the machine did not log us in and went back to its login prompt", hint)
 
 
 @dataclass(frozen=True)

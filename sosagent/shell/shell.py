@@ -156,13 +156,14 @@ class Shell:
         await console.send("\r")
         # A shell that takes the line prints nothing before the mark; one that refuses it, its prompt again.
         answers: list[Pattern] = [self._start.ready, re.compile(rf"^{re.escape(prompt)}$"), r"[#$%>❯➜λ»] ?$"]
-        mark = console.mark()
         try:
             for _ in range(_ENTER_TRIES):
                 found = await console.expect([*answers, TIMEOUT], _ENTER_SECONDS)
-                if found.index < len(answers) or console.spoken(mark):
+                if found.index < len(answers):
                     break
-                await console.send("\r")  # it was lost, or made a key that took the last one
+                await console.send(
+                    "\r"
+                )  # it was lost, or made another key; a collector that is up forgets an empty line
             if found.index == len(answers):
                 found = await console.expect(answers, _LEAVE_SECONDS)
         except DeadlineExceeded:

@@ -98,6 +98,68 @@ async def test_the_folders_behind_a_link_are_looked_at(sh: list[str], tmp_path: 
     assert any(f"{open_to_all} may be written by others" in warning for warning in done.warnings), done.warnings
 
 
+async def test_a_file_that_ends_in_a_nul_is_refused(sh: list[str], tmp_path: Path, key: sosagent.PublicKey) -> None:
+    """As a crash may leave it. Our line would stand behind the NUL, in a line that sshd cannot read."""
+    for old in (b"# x\0", f"{ONE.line}\n".encode() + bytes(3), f"{ONE.line}\0\n".encode()):
+        file = keys_file(tmp_path, old)
+        with pytest.raises(sosagent.EditRefused, match="NUL"):
+            await add(sh, tmp_path, key)
+        assert file.read_bytes() == old
+        shutil.rmtree(file.parent)
+
+
+@as_root
+async def test_what_is_lifted_is_put_back_when_the_write_cannot_be(
+    sh: list[str], disk: Path, key: sosagent.PublicKey
+) -> None:
+    """The folder is immutable too, which is not allowed: the program stops in the middle."""
+    file = keys_file(disk)
+    file.unlink()
+    subprocess.run(["chattr", "+i", str(file.parent)], check=True)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(sosagent.EditRefused, match="immutable"):
+        await add(sh, disk, key, allow=Allow(remount=True))
+    assert is_read_only(disk)
+    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+
+
+@as_root
+async def test_a_read_only_bind_mount_leaves_the_file_system_beneath_alone(
+    sh: list[str], disk: Path, key: sosagent.PublicKey
+) -> None:
+    (disk / "home").mkdir()
+    file = keys_file(disk / "home", f"{ONE.line}\n")
+    home = disk / "bound"
+    home.mkdir()
+    subprocess.run(["mount", "--bind", str(disk / "home"), str(home)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(home)], check=True)
+    try:
+        assert (await add(sh, home, key, allow=Allow(remount=True))).keys[0].result == "added"
+        assert is_read_only(home)
+        assert not is_read_only(disk)
+    finally:
+        subprocess.run(["umount", str(home)], check=True)
+    assert file.read_text() == f"{ONE.line}\n{key.line}\n"
+
+
+@as_root
+async def test_nothing_behind_a_link_is_mended(sh: list[str], tmp_path: Path, key: sosagent.PublicKey) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o777)
+    (elsewhere / "keys").write_text(f"{ONE.line}\n")
+    os.chown(elsewhere / "keys", 12345, 12345)
+    home = tmp_path / "home"
+    home.mkdir()
+    file = keys_file(home)
+    file.unlink()
+    file.symlink_to(elsewhere / "keys")
+    done = await add(sh, home, key, allow=Allow(permissions=True))
+    assert done.changes == ()
+    assert len(done.warnings) >= 2
+    assert (elsewhere.stat().st_mode & 0o777, (elsewhere / "keys").stat().st_uid) == (0o777, 12345)
+
+
 @as_root
 async def test_permissions_are_mended_if_that_is_wanted(sh: list[str], tmp_path: Path, key: sosagent.PublicKey) -> None:
     file = keys_file(tmp_path, f"{ONE.line}\n")

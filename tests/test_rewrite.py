@@ -98,6 +98,27 @@ async def test_a_link_stays_and_its_file_is_rewritten(sh: list[str], tmp_path: P
     assert (tmp_path / "real").read_text() == ALL.replace(f"{ONE.line}\n", "")
 
 
+async def test_a_link_to_an_odd_name_is_refused(sh: list[str], tmp_path: Path) -> None:
+    file = keys_file(tmp_path)
+    odd = tmp_path / "k$(touch${IFS}RUN)"
+    odd.write_text(ALL)
+    file.unlink()
+    file.symlink_to(odd)
+    with pytest.raises(sosagent.EditRefused, match="too unusual"):
+        await remove(sh, tmp_path, ONE)
+    assert odd.read_text() == ALL
+    assert not (tmp_path / "RUN").exists()
+
+
+async def test_two_in_one_second_keep_both_backups(sh: list[str], tmp_path: Path) -> None:
+    file = keys_file(tmp_path, ALL)
+    first = await remove(sh, tmp_path, ONE)
+    second = await remove(sh, tmp_path, TWO)
+    assert Path(first.backup).read_text() == ALL
+    assert Path(second.backup).read_text() == ALL.replace(f"{ONE.line}\n", "")
+    assert file.read_text() == ALL.replace(f"{ONE.line}\n", "").replace(f"{TWO.line}\n", "")
+
+
 async def test_hard_links_are_refused(sh: list[str], tmp_path: Path) -> None:
     file = keys_file(tmp_path, ALL)
     os.link(file, tmp_path / "other")

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..console.events import Event
-from ..errors import ConsoleError, EditRefused
+from ..errors import EditRefused
 from ..printable import printable
 from ..shell.shell import Shell
 from .look import Looked, ModesFault, faults_of_modes, parse_look
 from .work import SAFE_PATH, Guard, Work
 
-__all__ = ["Allow", "cannot_write", "lifted", "mend_modes"]
+__all__ = ["Allow", "cannot_write", "left_lifted", "lifted", "mend_modes"]
 
 _CAUSE = re.compile(r"(?i)read-only|no space|full|denied|permitted|quota|not a directory")
 _READ_ONLY = re.compile(r"(?i)read-only file ?system")
@@ -43,8 +43,8 @@ async def lifted(shell: Shell, work: Work, complaints: Sequence[str], allow: All
     """
     text = "\n".join(complaints)
     if _READ_ONLY.search(text):
-        found = parse_look((await shell.run(work.ask("mount"))).lines)
-        point, options = found.mount or ("", frozenset())
+        found = parse_look((await shell.run(work.ask("mount", as_user=False))).lines)
+        point, options, beneath = found.mount or ("", frozenset(), frozenset())
         if "ro" not in options or not SAFE_PATH.fullmatch(point):
             raise cannot_write(work.path, complaints)
         if not allow.remount:
@@ -55,10 +55,12 @@ async def lifted(shell: Shell, work: Work, complaints: Sequence[str], allow: All
                 "--remount makes it writable for the write, and puts it back.",
             )
         shell.console.tell(Event("note", f"{point} is made writable for the write, and read-only again after it"))
-        return _also(work, complaints, f"mount -o remount,rw {point}", f"sync;mount -o remount,ro {point}")
+        bind = "bind," if "rw" in beneath else ""  # else all of the file system would be read-only after it
+        return _also(work, complaints, f"mount -o remount,{bind}rw {point}", f"sync;mount -o remount,{bind}ro {point}")
     if _NOT_PERMITTED.search(text):
         paths = parse_look((await shell.run(work.ask("flags"))).lines).immutable
-        safe = " ".join(path for path in paths if SAFE_PATH.fullmatch(path))
+        ours = (work.path, work.path.rpartition("/")[0])
+        safe = " ".join(path for path in ours if path in paths and SAFE_PATH.fullmatch(path))
         if safe and not allow.immutable:
             raise cannot_write(
                 work.path,
@@ -95,28 +97,33 @@ def cannot_write(path: str, complaints: Sequence[str], reason: str = "", remedy:
 
 
 async def mend_modes(shell: Shell, work: Work, looked: Looked) -> tuple[Looked, tuple[str, ...]]:
-    """Mend what StrictModes refuses of the file, its folder and the home. Folders above those are left alone.
+    """Mend what StrictModes refuses of the usual file, its folder and the home; only tell of all else.
+
+    Nothing is mended where a link is in the way or the file is elsewhere: the folders there are not this user's.
 
     Returns:
         What the machine shows afterwards, and what was done, with what was there before.
     """
-    ours = (looked.home, work.path, work.path.rpartition("/")[0], *(info.path for info in looked.chain[:2]))
-    faults = [
-        fault
-        for fault in faults_of_modes(looked, work.user, work.path)
-        if fault.path in ours and SAFE_PATH.fullmatch(fault.path)
-    ]
-    if not faults:
+    faults = faults_of_modes(looked, work.user, work.path)
+    if looked.chain or not all(SAFE_PATH.fullmatch(fault.path) for fault in faults) or not faults:
         return looked, ()
-    reply = await shell.run("&&".join(fault.command for fault in faults))
-    try:
-        walked = parse_look((await shell.run(work.ask("walk"))).lines)
-    except ConsoleError as error:
-        error.add_note(f"done before: {'; '.join(map(_told, faults))}")
-        raise
+    chown = [fault.path for fault in faults if fault.command.startswith("chown")]
+    chmod = [fault.path for fault in faults if fault.command.startswith("chmod")]
+    reply = await shell.run(work.mend(chown, chmod))
     if reply.status != 0:
         shell.console.tell(Event("note", f"not all modes could be mended: {printable(' '.join(reply.lines), 200)}"))
-    return replace(looked, chain=walked.paths[1:]), tuple(map(_told, faults)) if reply.status == 0 else ()
+    seen = parse_look((await shell.run(work.look((), ask_sshd=False, and_append=False))).lines)
+    mended = {fault.command for fault in faults} - {
+        fault.command for fault in faults_of_modes(replace(looked, paths=seen.paths), work.user, work.path)
+    }
+    return replace(looked, paths=seen.paths), tuple(_told(fault) for fault in faults if fault.command in mended)
+
+
+def left_lifted(work: Work, reply: Looked) -> tuple[str, ...]:
+    """What is still lifted after a write, as a warning; nothing if all was put back."""
+    if not work.guard.lift or (reply.put_back and not reply.not_put_back):
+        return ()
+    return (f"not everything that was lifted for the write could be put back: {'; '.join(work.guard.put_back)}",)
 
 
 def _told(fault: ModesFault) -> str:

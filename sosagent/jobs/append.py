@@ -20,7 +20,7 @@ from ..keys import PublicKey
 from ..printable import printable
 from ..shell.frame import cksum_appended
 from ..shell.shell import Result, Shell
-from .allow import Allow, cannot_write, lifted, mend_modes
+from .allow import Allow, cannot_write, left_lifted, lifted, mend_modes
 from .look import Looked, keys_path, obstacles, parse_look
 from .work import EMPTY, SAFE_PATH, Guard, Work, work_for
 
@@ -102,48 +102,90 @@ async def append_keys(
         EditRefused: nothing was changed, and why.
         NotVerified: something was written, and what was read back does not prove it.
     """
-    allow = allow or Allow()
-    work = work_for(user, own=own, logged_in=logged_in)
-    tell = shell.console.tell
-    overwritten = 0
-    for _ in range(_TRIES + 2):  # two things may be lifted
-        tell(Event("start", f"look at the keys of {user}" if dry_run else f"append to the keys of {user}"))
-        looked, work = await _look(shell, work, keys, and_append=not dry_run and not work.guard.lift)
-        tell(Event("done", f"{_keys(looked.count)} before, in {printable(work.path)}"))
-        verdicts = [judge(looked.lines, key) for key in keys]
-        _refuse_blocked(keys, verdicts, work.path)
-        absent = [key for key, verdict in zip(keys, verdicts, strict=True) if verdict.presence is Presence.ABSENT]
-        if dry_run or not absent:
-            changes: tuple[str, ...] = ()
-            if allow.permissions and not dry_run:
-                looked, changes = await mend_modes(shell, work, looked)
-            return _result(work, keys, verdicts, looked, looked.count, "would-add", changes)
+    run = _Append(shell, keys, work_for(user, own=own, logged_in=logged_in), dry_run, allow or Allow())
+    try:
+        return await run.go()
+    except LineDamaged as error:
+        if not run.written:
+            raise
+        raise NotVerified(error.message, state=error.state, tail=error.tail, hint=error.hint) from None
+
+
+@dataclass
+class _Append:
+    """One job under way.
+
+    Fields:
+        shell, keys, work, dry_run, allow: as for `append_keys`; `work` is refined as more is known.
+        written: whether something may have been written.
+        left: what was lifted for the write and could not be put back, as warnings.
+    """
+
+    shell: Shell
+    keys: Sequence[PublicKey]
+    work: Work
+    dry_run: bool
+    allow: Allow
+    written: bool = False
+    left: tuple[str, ...] = ()
+
+    async def go(self) -> Appended:
+        """Look, append, read back; again where somebody else wrote meanwhile, or something may be lifted."""
+        tell, user = self.shell.console.tell, self.work.user
+        overwritten = False
+        for _ in range(_TRIES + 2):  # two things may be lifted
+            tell(Event("start", f"look at the keys of {user}" if self.dry_run else f"append to the keys of {user}"))
+            at_once = not self.dry_run and not self.work.guard.lift
+            looked, self.work = await _look(self.shell, self.work, self.keys, and_append=at_once)
+            self.written |= looked.after is not None or looked.failed
+            if looked.after is not None and looked.through_links:
+                looked = _walked(looked, self.work.path, await self.shell.run(self.work.ask("walk")))
+            tell(Event("done", f"{_keys(looked.count)} before, in {printable(self.work.path)}"))
+            verdicts = [judge(looked.lines, key) for key in self.keys]
+            _refuse_blocked(self.keys, verdicts, self.work.path)
+            judged = zip(self.keys, verdicts, strict=True)
+            absent = [key for key, verdict in judged if verdict.presence is Presence.ABSENT]
+            if self.dry_run or not absent:
+                return await self._done(verdicts, looked, looked.count, "would-add")
+            seen = await self._append(absent, looked)
+            if isinstance(seen, Looked):
+                tell(Event("done", f"added {len(absent)}, read back"))
+                return await self._done(verdicts, seen, seen.count - len(absent), "added")
+            overwritten |= seen == "overwritten"
+        raise EditRefused(
+            f"{printable(self.work.path)} was changed by somebody else each time that we "
+            + ("appended" if overwritten else "were about to append"),
+            state="our shell",
+            hint="Find out what rewrites it (a configuration tool, an agent), then run again.",
+        )
+
+    async def _append(self, absent: Sequence[PublicKey], looked: Looked) -> Looked | Literal["again", "overwritten"]:
+        """Write, unless that was done as it was looked at; what the machine shows then, or why to begin anew."""
+        reply, first = looked, tuple[str, ...]()
         if looked.after is None and not looked.failed:
-            first = await _in_between(shell, work, looked)
-            reply, work = await _write(shell, work, absent, looked, first, allow)
+            first = await _in_between(self.shell, self.work, looked)
+            reply, self.work = await _write(self.shell, self.work, absent, looked, first, self.allow)
+            self.written |= reply.after is not None or reply.failed
+            self.left = left_lifted(self.work, reply)
             if reply.changed:
-                continue  # somebody wrote in between: look again
-        else:
-            reply, first = looked, ()
+                return "again"  # somebody wrote in between
         if reply.failed:
-            work = replace(work, guard=await _taken_back(shell, work, absent, looked, reply, first, allow))
-            continue
-        seen = await _verified(shell, work, absent, looked, reply, first)
+            guard = await _taken_back(self.shell, self.work, absent, looked, reply, first, self.allow)
+            self.work = replace(self.work, guard=guard)
+            return "again"
+        seen = await _verified(self.shell, self.work, absent, looked, reply, first)
         if seen is None:
-            overwritten += 1
-            tell(Event("note", "somebody else has written the file anew, without our line: trying again"))
-            continue
-        tell(Event("done", f"added {len(absent)}, read back"))
-        changes = ()
-        if allow.permissions:
-            seen, changes = await mend_modes(shell, work, seen)
-        return _result(work, keys, verdicts, seen, seen.count - len(absent), "added", changes)
-    raise EditRefused(
-        f"{printable(work.path)} was changed by somebody else each time that we "
-        + ("appended" if overwritten else "were about to append"),
-        state="our shell",
-        hint="Find out what rewrites it (a configuration tool, an agent), then run again.",
-    )
+            note = "somebody else has written the file anew, without our line: trying again"
+            self.shell.console.tell(Event("note", note))
+            return "overwritten"
+        return seen
+
+    async def _done(self, verdicts: Sequence[Verdict], looked: Looked, before: int, absent: Outcome) -> Appended:
+        changes: tuple[str, ...] = ()
+        if self.allow.permissions and not self.dry_run:
+            self.written = True
+            looked, changes = await mend_modes(self.shell, self.work, looked)
+        return _result(self.work, self.keys, verdicts, looked, before, absent, changes, self.left)
 
 
 async def _in_between(shell: Shell, work: Work, looked: Looked) -> tuple[str, ...]:
@@ -160,8 +202,8 @@ async def _write(
     """Append to a file that was looked at, or make it; lift what stands in the way, if that is allowed."""
     while True:
         reply = parse_look((await shell.run(work.append(keys, looked, first))).lines)
-        if reply.not_put_back:
-            shell.console.tell(Event("note", f"not everything could be put back: {printable(work.guard.way_back())}"))
+        for text in left_lifted(work, reply):
+            shell.console.tell(Event("note", text))
         if reply.is_link and reply.changed:
             raise EditRefused(
                 f"{printable(work.path)} is a link that leads nowhere", state="our shell", tail=reply.complaints
@@ -193,10 +235,8 @@ async def _look(shell: Shell, work: Work, keys: Sequence[PublicKey], *, and_appe
         looked = parse_look((await shell.run(work.look(keys, ask_sshd=True, and_append=and_append))).lines)
     if looked.after is not None:
         # It was plain and is done: from here on, nothing may be called refused.
-        usual = f"{looked.home or '~'}/.ssh/authorized_keys"
-        if looked.through_links:
-            looked = _walked(looked, usual, await shell.run(work.ask("walk")))
-        return looked, replace(work, path=usual)
+        usual = f"{looked.home}/.ssh/authorized_keys"
+        return looked, replace(work, path=usual) if SAFE_PATH.fullmatch(usual) else work
     if not looked.home.startswith("/"):
         raise EditRefused(
             f"the machine knows no user {work.user}",
@@ -256,10 +296,7 @@ async def _verified(
     as_foreseen = reply.after == cksum_appended(before, written.encode("ascii"))
     if as_foreseen and looked.checksum is not None and work.own:
         return replace(looked, count=looked.count + len(added))
-    try:
-        seen = parse_look((await shell.run(work.verify(added, looked))).lines)
-    except LineDamaged as error:
-        raise NotVerified(error.message, state=error.state, tail=error.tail, hint=error.hint) from None
+    seen = parse_look((await shell.run(work.verify(added, looked))).lines)
     lines = list(seen.lines)
     if seen.checksum is not None and not any(key.line in lines for key in added):
         return None
@@ -330,8 +367,10 @@ async def _taken_back(
     """
     before = looked.checksum or EMPTY
     if reply.after != before:
-        after = parse_look((await shell.run(work.cut_tail(keys, looked, first))).lines).after
-        if after != before:
+        cut = parse_look((await shell.run(work.cut_tail(keys, looked, first))).lines)
+        for text in left_lifted(work, cut):
+            shell.console.tell(Event("note", text))
+        if cut.after != before:
             raise NotVerified(
                 f"writing to {printable(work.path)} failed half way, and the piece could not be taken back",
                 state="our shell",
@@ -358,6 +397,7 @@ def _result(
     before: int,
     absent: Outcome,
     changes: tuple[str, ...],
+    left: tuple[str, ...],
 ) -> Appended:
     limits = [
         f"{key.fingerprint} stands behind options: {printable(','.join(verdict.options), 160)}"
@@ -374,6 +414,6 @@ def _result(
         after.count,
         printable(after.hostname, 80),
         after.machine_id,
-        tuple(printable(text, 300) for text in [*limits, *obstacles(after, work.user, work.path)]),
+        tuple(printable(text, 300) for text in [*left, *limits, *obstacles(after, work.user, work.path)]),
         tuple(printable(text, 300) for text in changes),
     )

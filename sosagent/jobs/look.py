@@ -8,19 +8,20 @@ from typing import Any
 
 __all__ = ["Looked", "ModesFault", "PathInfo", "faults_of_modes", "keys_path", "obstacles", "parse_look"]
 
-_FLAGS = {"l": "is_link", "c": "changed", "f": "failed", "w": "not_put_back"}
+_FLAGS = {"l": "is_link", "c": "changed", "f": "failed", "w": "not_put_back", "p": "put_back", "y": "overtaken"}
 _MACHINE = re.compile(r"m (?P<home>[/~]\S*)(?: (?P<hostname>(?![0-9a-f]{32}$)\S+))?(?: (?P<machine_id>[0-9a-f]{32}))?")
 _CHECKSUM = re.compile(r"([ab]) (\d{1,10} \d{1,15})")
 _SIZE = re.compile(
-    r"s (?P<plain>[px])(?: (?P<checksum>\d{1,10} (?P<length>\d{1,15})))? (?P<in_lines>\d{1,15}) (?P<count>\d{1,15})"
+    r"s (?P<plain>[px])(?P<odd>[xn]*)(?: (?P<checksum>\d{1,10} (?P<length>\d{1,15})))?"
+    r" (?P<in_lines>\d{1,15}) (?P<count>\d{1,15})"
 )
-_MOUNT = re.compile(r"d (?P<point>/\S*) (?P<options>\S+)")
+_MOUNT = re.compile(r"d (?P<point>/\S*) (?P<options>\S+) (?P<super>\S+)")
 _ATTRIBUTES = re.compile(r"(?P<letters>[-a-zA-Z]{8,}) +(?P<path>/\S*)")
 _BACKUP = re.compile(r"k (/\S+)")
 _SSHD = re.compile(r"(a[lu]|de|permitr|pubkeyau)[a-z]* ")
 _LS = re.compile(
     r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+(?P<links>\d{1,10})\s+(?P<uid>\d{1,10})\s+\d+\s+\d+,?\s"
-    r".*?(?P<path>/\S*)(?: -> .*)?"
+    r"[^/]*?(?P<path>/\S*)(?: -> .*)?"
 )
 _BYTE_ORDER_MARK = "\ufeff"
 _TOKEN = re.compile(r"%(.)")
@@ -62,18 +63,20 @@ class Looked:
         paths: home, folder and file, as far as they are there.
         chain: every path that sshd checks the modes of, where those are others.
         uid: the user's, where there is a /proc.
-        mount: the mount point that the file is on, and its options.
+        mount: the mount point that the file is on, its options, and those of the file system beneath.
         immutable: what `chattr +i` was done to, of the file and its folder.
         checksum: "CRC LENGTH" of the file; None if it cannot be read.
         length: its length in bytes.
         length_in_lines: the same with a newline for every line.
+        ends_in_newline: whether its last byte is a newline, or it is empty.
         plain: whether sshd reads the usual file, as far as that was looked at.
         count: lines that are neither empty nor comments.
         lines: those that may hold our keys, in their order.
         complaints: what the commands complained of.
         changed: the file was no longer what had been seen, and nothing was done.
         failed: the append's write failed.
-        not_put_back: what was lifted for the write could not be put back.
+        put_back, not_put_back: what was lifted for the write was tried to be put back; something could not be.
+        overtaken: the old file was changed while the new one took its place.
         after: "CRC LENGTH" of the file after the append; None if there was none.
         before: "CRC LENGTH" of the part that was there before it.
         backup: where the file as it was is kept, after a rewrite.
@@ -87,31 +90,29 @@ class Looked:
     paths: tuple[PathInfo, ...] = ()
     chain: tuple[PathInfo, ...] = ()
     uid: int | None = None
-    mount: tuple[str, frozenset[str]] | None = None
+    mount: tuple[str, frozenset[str], frozenset[str]] | None = None
     immutable: tuple[str, ...] = ()
     checksum: str | None = None
     length: int = 0
     length_in_lines: int = 0
+    ends_in_newline: bool = True
     plain: bool = False
     count: int = 0
     lines: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
     changed: bool = False
     failed: bool = False
+    put_back: bool = False
     not_put_back: bool = False
+    overtaken: bool = False
     after: str | None = None
     before: str | None = None
     backup: str | None = None
 
     @property
-    def ends_in_newline(self) -> bool:
-        """Whether the file's last byte is a newline, or it is empty."""
-        return self.length_in_lines == self.length
-
-    @property
     def holds_nul(self) -> bool:
         """Whether the file holds bytes that no line of text has."""
-        return self.length_in_lines not in (self.length, self.length + 1)
+        return self.length_in_lines != self.length + (not self.ends_in_newline)
 
     @property
     def through_links(self) -> bool:
@@ -145,6 +146,7 @@ def parse_look(lines: list[str]) -> Looked:
         elif size := _SIZE.fullmatch(line):
             found |= {
                 "plain": size["plain"] == "p",
+                "ends_in_newline": "n" not in size["odd"],
                 "checksum": size["checksum"],
                 "length": int(size["length"] or 0),
             }
@@ -152,7 +154,8 @@ def parse_look(lines: list[str]) -> Looked:
         elif backup := _BACKUP.fullmatch(line):
             found["backup"] = backup[1]
         elif mount := _MOUNT.fullmatch(line):
-            found["mount"] = (mount["point"], frozenset(mount["options"].split(",")))
+            options, beneath = (frozenset(mount[name].split(",")) for name in ("options", "super"))
+            found["mount"] = (mount["point"], options, beneath)
         elif attributes := _ATTRIBUTES.fullmatch(line):
             immutable += [attributes["path"]] * ("i" in attributes["letters"])
         elif _SSHD.match(line):

@@ -14,16 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..authorized_keys import glued, parse_line
+from ..console.events import Event
 from ..errors import EditRefused, NotVerified
 from ..keys import PublicKey
 from ..printable import printable
 from ..shell.frame import cksum, cksum_replaced
 from ..shell.programs import Expanded
 from ..shell.shell import Shell
-from .allow import Allow, cannot_write, lifted
+from .allow import Allow, cannot_write, left_lifted, lifted
 from .append import look_at
 from .look import Looked, parse_look
-from .work import Work, work_for
+from .work import SAFE_PATH, Work, work_for
 
 __all__ = ["Edit", "Rewritten", "remove_keys", "repair_keys"]
 
@@ -138,6 +139,8 @@ async def _rewrite(shell: Shell, work: Work, looked: Looked, edits: Sequence[Edi
     work = replace(work, path=looked.chain[0].path if looked.chain else work.path)
     if not edits:
         return Rewritten(work.path, "", ())
+    if not SAFE_PATH.fullmatch(work.path) or "/../" in work.path:
+        raise EditRefused(f"the path {printable(work.path)!r} is too unusual to be typed safely", state="our shell")
     _refuse_unfit(looked, work.path)
     want = was = looked.checksum or cksum(b"")
     for edit in reversed(edits):  # what stands before the earlier ones stays as it is meanwhile
@@ -145,6 +148,8 @@ async def _rewrite(shell: Shell, work: Work, looked: Looked, edits: Sequence[Edi
     while True:
         reply = await shell.run(work.rewrite(was, want, looked.length, Expanded(_copy(work.path, edits))))
         after = parse_look(reply.lines)
+        for text in left_lifted(work, after):
+            shell.console.tell(Event("note", text))
         if not after.failed or after.after != was:
             break
         work = replace(work, guard=await lifted(shell, work, after.complaints, allow))
@@ -157,7 +162,7 @@ async def _rewrite(shell: Shell, work: Work, looked: Looked, edits: Sequence[Edi
     if after.after is None:
         raise cannot_write(work.path, after.complaints)
     backup = after.backup or "none"
-    if after.after != want:
+    if after.after != want or after.overtaken:
         raise NotVerified(
             f"{printable(work.path)} is not what it must be after the change",
             state="our shell",
@@ -173,7 +178,8 @@ def _refuse_unfit(looked: Looked, path: str) -> None:
         raise EditRefused(
             f"{printable(path)} has {info.links} names (hard links): a rewrite would leave the others as they are",
             state="our shell",
-            hint="Edit it by hand, in place.",
+            hint="Edit it by hand, in place. If one of them ends in .sosagent. and a time, a run that was cut left "
+            "it: remove that one.",
         )
 
 

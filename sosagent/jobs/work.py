@@ -18,7 +18,7 @@ __all__ = ["EMPTY", "SAFE_PATH", "Guard", "Work", "check_user", "work_for"]
 EMPTY = "4294967295 0"  # what cksum says of an empty file
 SAFE_PATH = re.compile(r"/[\w./@%+,-]*", re.ASCII)
 _SAFE_USER = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
-_PIECE = 12  # characters of a key's base64 that are looked for: 72 bits
+_PIECE = 10  # characters of a key's base64 that are looked for: 60 bits
 _FORM = r"%s\n"  # what printf makes of a line
 #: Plainly right is an append to a file that can be read, ends in a newline, shows no line that is to be judged
 #: and is the one that sshd reads: its length in lines, with nothing odd behind it, is its length.
@@ -40,14 +40,15 @@ class Guard:
     put_back: tuple[str, ...] = ()
 
     def around(self, text: str) -> str:
-        """`text` with the commands around it. "w" is printed if something could not be put back."""
+        """`text` with the commands around it. "w" is printed if something could not be put back, "p" at the end.
+
+        It runs in a process of its own, which the watchdog of a program that hangs does not end; `text` in one
+        within that, since it may `exit`.
+        """
         if not self.lift:
             return text
-        return f"{'&&'.join(self.lift)}&&{{ {text};}};{self.way_back()}"
-
-    def way_back(self) -> str:
-        """What puts everything back."""
-        return "&&".join(self.put_back) + "||echo w"
+        back = ";".join(f"{{ {command};}}||echo w" for command in self.put_back)
+        return f"{{ {'&&'.join(self.lift)}&&({text});{back};echo p;}}&wait"
 
     def with_also(self, lift: str, put_back: str) -> Guard:
         """This and one more, lifted last and put back first."""
@@ -117,9 +118,15 @@ class Work:
         values = {"was": was, "want": want, "size": str(size), "copy": copy}
         return self._guarded(self._program((), "rewrite", **values))
 
-    def ask(self, part: str) -> str:
+    def ask(self, part: str, *, as_user: bool = True) -> str:
         """One of the programs that need no more than the path: ``walk``, ``last``, ``mount``, ``flags``."""
-        return self._as_user(self._program((), part))
+        text = self._program((), part)
+        return self._as_user(text) if as_user else text
+
+    def mend(self, chown: Sequence[str], chmod: Sequence[str]) -> str:
+        """Give paths to the user, and take the right to write to them from all others: the latter as the user."""
+        give = f"chown -h {self.user} {' '.join(chown)}" if chown else ":"
+        return f"{give}&&{self._as_user('chmod go-w ' + ' '.join(chmod) if chmod else ':')}"
 
     def _program(self, keys: Sequence[PublicKey], *parts: str, **values: str) -> str:
         common = {

@@ -232,7 +232,7 @@ class Shell:
         # A reply that says so is the only proof that it did not run.
         await self.console.send("\r]\r")
         event = await self._next(Reply, seconds=wait)
-        if isinstance(event, Reply) and event.number == number:
+        if isinstance(event, Reply) and event.number == number and event.output is not None:
             self._idle = True
             raise LineDamaged(
                 "the line damages what passes through it: a program did not arrive intact, and was not run",

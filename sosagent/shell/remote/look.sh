@@ -12,7 +12,7 @@
 #   z           the sum of its lines' lengths and a newline for each: one more than LENGTH if the last
 #               line has none; another number if the file holds NULs
 #   k           how many lines are neither empty nor comments
-#   sos_odd     x if a line was shown
+#   sos_odd     holds x if a line was shown, n if the last one has no newline
 # Loops of builtins are used instead of processes; 5 MB take dash 2 s.
 
 # Where there is no /proc, the client asks again by uname.
@@ -22,12 +22,12 @@ echo m $sos_home $h $m
 ls -ldn $sos_home ${sos_path%/*} $sos_path /proc/$$
 z=0
 k=0
-[ -f $sos_path ] && sos_was=$(cksum<$sos_path) && while IFS= read -r l || [ "$l" ]; do
+[ -f $sos_path ] && sos_was=$(cksum<$sos_path) && while IFS= read -r l || { [ "$l" ] && sos_odd=n; }; do
 z=$((z+${#l}+1))
 case $l in
 '');;
 $sos_piece|*Goog*|"${l#[ -~]}")printf :%s\\n "$l"
-sos_odd=x
+sos_odd=x$sos_odd
 esac
 [ "${l%%#*}" ] && k=$((k+1))
 done <$sos_path

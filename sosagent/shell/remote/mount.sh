@@ -1,10 +1,11 @@
-# On which file system is sos_path, or else its folder, or else sos_home?
-# Prints "d MOUNT-POINT OPTIONS", the options of its last mount as /proc/mounts has them.
-for i in $sos_path ${sos_path%/*} $sos_home; do
-[ -e $i ] && break
-done
-p=$(df -P $i|tail -n 1)
-while read -r h m t o x; do
-[ "$m" = "${p##* }" ] && r=$o
-done </proc/mounts
-echo d "${p##* }" $r
+# On which file system is the file sos_path, or else the home folder sos_home?
+# Prints "d MOUNT-POINT OPTIONS SUPER-OPTIONS" of its last mount as /proc/self/mountinfo has them (proc(5)): a bind
+# mount may be read-only where the file system beneath is not. BusyBox's df names the first mount of a device.
+p=$(readlink -f $sos_path) || p=$(cd $sos_home && pwd -P)
+n=
+while read -r h h h h m o x; do
+case $p/ in
+"${m%/}"/*)[ ${#m} -ge ${#n} ] && n=$m && r="$o ${x##* }"
+esac
+done </proc/self/mountinfo
+echo d $n $r

@@ -10,4 +10,4 @@ case "$l " in
 *"keysfile .ssh/authorized_keys "*) sos_elsewhere=
 esac
 done
-echo s ${sos_elsewhere:-p} $sos_was $z $k
+echo s ${sos_elsewhere:-p}$sos_odd $sos_was $z $k

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import sosagent
 from sosagent.console import Console
+from sosagent.console.console import _shows
 from sosagent.console.left import OpenLogin
 from sosagent.console.transcript import Transcript
 from sosagent.printable import is_clean
@@ -404,6 +405,14 @@ def test_an_odd_record_is_none(tmp_path: Path) -> None:
     assert record.is_it(58) and not record.is_it(20)
     record.forget()
     assert record.seconds() is None
+
+
+def test_the_echo_of_fish_when_the_row_is_full() -> None:
+    """All at once: it goes down and up again, and draws the row once more."""
+    typed = "x" * 72
+    raw = typed.encode() + b"\r\r\n\x1b[A\x1b[8C" + typed.encode() + b"\r\r\n\x1b[A\x1b[8C\x1b[72C"
+    assert _shows(raw, "prompt# ", typed, (80,))
+    assert not _shows(raw, "prompt# ", f"{typed}x", (80,))
 
 
 async def test_what_follows_a_long_line_that_was_erased_is_lines_of_its_own(tmp_path: Path) -> None:

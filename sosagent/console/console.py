@@ -38,6 +38,8 @@ _PACES = ((4096, 0.0), (64, 0.02), (16, 0.02), (8, 0.05), (5, 0.2))
 _DAMAGES = (2, 4, 7, 11)
 _RAW_LIMIT = 64 * 1024  # of what came since typing began, and of what is kept for a picture of the screen
 _KERNEL_LINE = re.compile(rb"^\r*\n?\[ *\d+\.\d+\] [^\n]*\r?$")
+#: fish makes the row below a full one by this: the cursor is where a carriage return takes it, and no line has ended.
+_DOWN_AND_UP = re.compile(rb"\r*\n\x1b\[A")
 #: Terminal widths at which an echo is read; 80 is what shells take for a serial tty without a size.
 _WIDTHS = (80, 999, *range(40, 260))
 
@@ -470,6 +472,7 @@ def _shows(raw: bytes, before: str, text: str, widths: Sequence[int]) -> bool:
     Shells that know their terminal's width break the line themselves, so lines are joined. What
     stands to the right of the cursor was not typed: fish suggests there how the line might go on.
     """
+    raw = _DOWN_AND_UP.sub(b"\r", raw)
     for width in widths:
         screen = Text(width, before)
         shown = "".join([*screen.feed(raw), screen.before_cursor])

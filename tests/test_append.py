@@ -330,3 +330,9 @@ def test_nonsense_is_a_look_that_knows_nothing() -> None:
     looked = parse_look(["x", "s p 1 2", "m", "-rwx /etc", "a 1", "s p q"])
     assert looked.checksum is None
     assert len(looked.complaints) == 5
+
+
+def test_what_sshd_says_is_no_attribute_of_a_file() -> None:
+    looked = parse_look(["authorizedkeysfile /etc/ssh/keys/%u", "----i---------e------- /root/.ssh/authorized_keys"])
+    assert looked.sshd == {"authorizedkeysfile": "/etc/ssh/keys/%u"}
+    assert looked.immutable == ("/root/.ssh/authorized_keys",)

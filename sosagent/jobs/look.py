@@ -16,7 +16,7 @@ _SIZE = re.compile(
     r" (?P<in_lines>\d{1,15}) (?P<count>\d{1,15})"
 )
 _MOUNT = re.compile(r"d (?P<point>/\S*) (?P<options>\S+) (?P<super>\S+)")
-_ATTRIBUTES = re.compile(r"(?P<letters>[-a-zA-Z]{8,}) +(?P<path>/\S*)")
+_ATTRIBUTES = re.compile(r"(?P<letters>(?=\S*-)[-a-zA-Z]{8,}) +(?P<path>/\S*)")
 _BACKUP = re.compile(r"k (/\S+)")
 _SSHD = re.compile(r"(a[lu]|de|permitr|pubkeyau)[a-z]* ")
 _LS = re.compile(

@@ -30,7 +30,7 @@ MODES_SANE = "sane"
 #: terminal), are left for a plain one first. Every shell takes this.
 PLAIN_SHELL = 'env HISTFILE= "/bin/sh"'
 
-_MOST_CHARACTERS = 250
+_MOST_CHARACTERS = 255  # MAX_CANON of POSIX
 _MOST_ON_LINUX = 300
 
 

@@ -138,7 +138,7 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
             pass
         except sosagent.DeadlineExceeded:
             said = "the session did not end"
-    called = log.read_text().splitlines() if log.exists() else []
+    called = log.read_text().rstrip("\n").split("\n") if log.exists() else []  # an argument may hold a ^L
     ours = tuple(
         f"<{'><'.join(words)}>" for words in (("-i", f"HOME={home}", "/bin/sh", "-c"), ("HISTFILE=", "/bin/sh"))
     )

@@ -15,8 +15,6 @@ from sosagent.shell.frame import Ended, Reply, ReplyReader, Up, cksum, cksum_app
 from sosagent.shell.programs import program, shrink
 from sosagent.shell.start import MODES_FOUND, MODES_SANE, start_line
 
-from .ptys import receiver
-
 
 @pytest.mark.parametrize("data", [b"", b"a", b"hello\n", bytes(range(256)) * 300])
 def test_cksum_is_what_cksum_prints(data: bytes) -> None:
@@ -116,14 +114,18 @@ def test_shrink_keeps_what_is_quoted() -> None:
 
 
 def test_the_start_line_is_short_and_safe() -> None:
+    """At its longest: a receiver whose checksum has all ten digits."""
+    programs = (f"{'x' * 300}{n}" for n in range(9999))
+    longest = next(text for text in programs if int(cksum(text.encode()).split()[0]) >= 10**9)
     ways: list[dict[str, bool | str]] = [
         {"replace": True, "modes": MODES_SANE},
+        {"replace": True, "modes": MODES_FOUND},
         {"replace": False, "modes": MODES_FOUND},
         {"replace": True, "modes": MODES_FOUND, "plain": True},
     ]
     for way in ways:
-        start = start_line(receiver(99999, 99999), "fff", **way)  # type: ignore[arg-type]
-        assert len(start.line) <= 250
+        start = start_line(longest, "ff", **way)  # type: ignore[arg-type]
+        assert len(start.line) <= 255  # MAX_CANON of POSIX
         assert start.line.isascii() and start.line.isprintable()
         assert "!" not in start.line
         assert start.line.count("'") == 2

@@ -123,10 +123,10 @@ async def _leave(
     if isinstance(failure, EndpointBusy) and shell is not None:
         return  # what we type goes nowhere
     if isinstance(failure, EndpointLost):
-        # Once the start line was entered, silence or the dead-man's switch ends the shell.
-        started = shell is not None and shell.started
-        failure.shell_open = way.may_be_inside and not started
-        if way.may_be_left and not started and not failure.shell_open:
+        # Enter behind the start line may have been lost with the connection.
+        ends_itself = shell is not None and shell.collecting
+        failure.shell_open = way.may_be_inside and not ends_itself
+        if way.may_be_left and not ends_itself and not failure.shell_open:
             failure.add_note(way.may_be_left)
         return
     if failure is not None:

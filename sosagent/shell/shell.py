@@ -11,6 +11,7 @@ import re
 import secrets
 from collections import deque
 from dataclasses import dataclass
+from string import ascii_letters, digits
 
 from ..console.console import Console, Mark
 from ..console.events import Event
@@ -66,6 +67,11 @@ class Result:
         return self.output.decode("utf-8", "replace").split("\n")
 
 
+def _nonce() -> str:
+    """Two characters: the start line has no room for more."""
+    return "".join(secrets.choice(ascii_letters + digits) for _ in range(2))
+
+
 class Shell:
     """A plain /bin/sh on the machine that runs nothing that did not arrive intact.
 
@@ -96,14 +102,15 @@ class Shell:
         self.console = console
         modes = MODES_FOUND if keep_modes else MODES_SANE
         receiver = program("receiver", modes=Expanded(modes), seconds=Expanded(dead_man), patience=Expanded(patience))
-        self._start: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=replace, modes=modes, root=root)
+        self._start: Start = start_line(receiver, _nonce(), replace=replace, modes=modes, root=root)
         #: The same over a plain shell of ours, should the one that is there not take it.
-        self._again: Start = start_line(receiver, secrets.token_hex(2)[1:], replace=True, modes=modes, plain=True)
+        self._again: Start = start_line(receiver, _nonce(), replace=True, modes=modes, plain=True)
         self._plain = f"chroot {root} {PLAIN_SHELL}" if root else PLAIN_SHELL
         self._replace = replace
         self._patience = patience
         self._reader = ReplyReader()
         self._entered = False  # the start line's Enter was pressed
+        self._collecting = False  # its mark was seen
         self._up = False  # the receiver answered
         self.plain = False
         self._byte_seconds = 0.0  # of the line, by the start line's echo
@@ -115,6 +122,11 @@ class Shell:
     def started(self) -> bool:
         """Whether the start line was entered, so that `close` has something to do."""
         return self._entered
+
+    @property
+    def collecting(self) -> bool:
+        """Whether it was seen to be up: from then on, silence or the dead-man's switch ends it."""
+        return self._collecting
 
     async def start(self) -> None:
         """Type the start line and wait until it collects; where the shell does not take it, over a plain one.
@@ -175,6 +187,7 @@ class Shell:
         if found.index:
             self._entered = False
             return False
+        self._collecting = True
         console.state = "our shell"
         return True
 

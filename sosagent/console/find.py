@@ -150,8 +150,11 @@ async def redraw(watch: Watch) -> Observation:
             break
         # Nothing is erased meanwhile: it could be text in an editor that gets it. What the pty's program had
         # not read before it made it raw, it reads then.
-        late = await _collect(console, pause)
+        late = without_kernel_lines(await console.hear(pause) or b"")
         if not _NO_DRAWING.fullmatch(late):
+            raw = late + await _collect(console, QUIET)
+            break
+        if b"\x0c" in late:
             raw = late
             break
         raw, mark = await _answer_to_redraw(console)

@@ -29,7 +29,7 @@ __all__ = [
 
 #: A prompt counts when the line has been quiet for so long. What is typed there has its echo compared;
 #: a password has none (see login.py).
-QUIET = 0.04
+QUIET = 0.03
 #: How long things may take: a prompt that Enter asks for, a login (PAM waits, names are looked up), its end,
 #: a program that is suspended or comes back, a shell's answer to a question.
 WAKE_SECONDS = 5.0

@@ -41,7 +41,7 @@ _ENTER_TRIES = 3
 _REPLY_SECONDS = 5.0
 _LEAVE_SECONDS = 10.0
 _MOST_ECHO = 1.3
-_QUIET = 0.04
+_QUIET = 0.03
 
 #: What only a machine prints that goes down or comes up.
 _RESTARTED = re.compile(

@@ -19,10 +19,12 @@
 read h </proc/sys/kernel/hostname
 read m </etc/machine-id
 echo m $sos_home $h $m
-ls -ldn $sos_home ${sos_path%/*} $sos_path /proc/$$
+ls -ldn $sos_home ${sos_path%/*} $sos_path /proc/$$ &
+[ -f $sos_path ] && sos_was=$(cksum<$sos_path)
+wait
 z=0
 k=0
-[ -f $sos_path ] && sos_was=$(cksum<$sos_path) && while IFS= read -r l || { [ "$l" ] && sos_odd=n; }; do
+[ "$sos_was" ] && while IFS= read -r l || { [ "$l" ] && sos_odd=n; }; do
 z=$((z+${#l}+1))
 case $l in
 '');;

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+
+import asyncssh
 
 import sosagent
 from sosagent.lab import DirectTransport, Faults, FaultyTransport, SimulatedMachine
-from sosagent.transports.memory import memory_pair
 
 _RUNS = 5
 _BAUD = 9600
@@ -55,39 +56,56 @@ def speed() -> None:
     print(f"  {statistics.median(ratios):.2f} x that and the job's time on a fast line ({fast.seconds:.2f} s)")
 
 
-async def _flood(size: int) -> None:
-    """A boot log of `size` bytes, then a machine that is down: the job waits for it, and ends."""
-    ours, theirs = memory_pair()
+async def _flooded(size: int) -> str:
+    """An endpoint with a boot log of `size` bytes, behind which it closes; what the process of the job says."""
     said = (f"[{at / 7:12.6f}] systemd[1]: Started unit-{at:05}.service - of a long boot.\r\n" for at in range(300))
     lines = "".join(said)
     portion = (lines.encode() * (_PORTION // len(lines) + 1))[:_PORTION]
 
-    async def machine() -> None:
+    async def console(process: asyncssh.SSHServerProcess[bytes]) -> None:
         for _ in range(size // _PORTION):
-            await theirs.write(portion)
-        await theirs.aclose()
+            process.stdout.write(portion)
+            await process.stdout.drain()
+        process.exit(0)
 
-    task = asyncio.ensure_future(machine())
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    server = await asyncssh.listen(
+        "127.0.0.1", 0, server_host_keys=[key], server_factory=_Anybody, process_factory=console, encoding=None,
+        line_editor=False,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        known = Path(folder) / "known_hosts"
+        known.write_bytes(b"[127.0.0.1]:%d " % server.get_port() + key.export_public_key())
+        call = [sys.executable, "-m", "bench.line", str(server.get_port()), str(known)]
+        job = await asyncio.create_subprocess_exec(*call, stdout=subprocess.PIPE)
+        out, _ = await job.communicate()
+    server.close()
+    return out.decode().strip()
+
+
+class _Anybody(asyncssh.SSHServer):
+    def begin_auth(self, username: str) -> bool:
+        return False
+
+
+async def _job(port: int, known_hosts: Path) -> None:
+    target = sosagent.parse_target(f"lab@127.0.0.1:{port}", known_hosts=known_hosts)
     try:
-        await sosagent.add_key(ours, f"{_KEY} boot", password=_PASSWORD, timeout=3600)
-    except sosagent.EndpointLost:
-        pass
-    await task
+        await sosagent.add_key(target, f"{_KEY} boot", password=_PASSWORD, timeout=3600)
+    except sosagent.ConsoleError as error:
+        said = error.code
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{most:.1f} MiB at most, {said}")
 
 
 def memory() -> None:
-    """Resident memory of one job while a boot log of 1 GiB goes through it, in a process of its own for each size."""
+    """Resident memory of one job while a boot log goes through it over SSH, in a process of its own for each size."""
     print("resident memory of one job, by how much the console prints")
     for mebibytes in (1, 64, 1024):
-        call = [sys.executable, "-m", "bench.line", str(mebibytes)]
-        done = subprocess.run(call, capture_output=True, text=True, check=True, env={**os.environ})
-        print(f"  {mebibytes:5} MiB: {done.stdout.strip()}")
+        begun = time.perf_counter()
+        said = asyncio.run(_flooded(mebibytes << 20))
+        print(f"  {mebibytes:5} MiB: {said}, {time.perf_counter() - begun:.1f} s", flush=True)
 
 
 if __name__ == "__main__":
-    import time
-
-    begun = time.perf_counter()
-    asyncio.run(_flood(int(sys.argv[1]) << 20))
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{most:.1f} MiB at most, {time.perf_counter() - begun:.1f} s")
+    asyncio.run(_job(int(sys.argv[1]), Path(sys.argv[2])))

@@ -219,8 +219,8 @@ async def test_something_that_is_no_ssh_server(lab: Lab, tmp_path: Path) -> None
 
 async def test_a_missing_identity_or_config(lab: Lab, tmp_path: Path) -> None:
     base = target(lab, tmp_path, known="")
-    for change in ({"identities": (tmp_path / "none",)}, {"ssh_config": tmp_path / "none"}):
-        with pytest.raises(sosagent.UsageError, match="none"):
+    for change in ({"identities": (tmp_path / "none",)}, {"ssh_config": tmp_path / "none"}, {"ssh_config": tmp_path}):
+        with pytest.raises(sosagent.UsageError, match=r"no.* file "):
             await add(sosagent.Target(**{**vars(base), **change}), lab)
 
 

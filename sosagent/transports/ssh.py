@@ -237,7 +237,7 @@ def _jump(text: str, target: Target) -> Target:
 def _config(target: Target) -> list[str]:
     if target.ssh_config is not None:
         path = target.ssh_config
-        if not path.is_file():
+        if not path.exists() or path.is_dir():  # /dev/null is one
             raise UsageError(f"there is no ssh_config file {printable(str(path))}")
         return [str(path)]
     default = Path.home() / ".ssh" / "config"

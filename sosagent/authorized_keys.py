@@ -12,19 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .keys import KEY_TYPES, PublicKey, parse_blob
+from .keys.options import is_option, split_options
 
 __all__ = ["Entry", "Presence", "Verdict", "glued", "judge", "parse_line"]
 
 #: Options that leave a key fully usable for a login (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
 _HARMLESS = frozenset({"agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding"})
-_FLAGS = _HARMLESS | {
-    "restrict", "cert-authority", "no-agent-forwarding", "no-port-forwarding", "no-pty", "no-user-rc",
-    "no-x11-forwarding", "touch-required", "no-touch-required", "verify-required",
-}  # fmt: skip
 _SECOND_KEY = re.compile(r"(?<=\S)(?:ssh-|ecdsa-|sk-)\S+ AAAA")
-_VALUES = frozenset(
-    {"command", "environment", "expiry-time", "from", "permitlisten", "permitopen", "principals", "tunnel"}
-)
 
 
 @dataclass(frozen=True)
@@ -62,13 +56,20 @@ class Verdict:
 
 
 def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
-    """Say what sshd would make of `key`, given the file's lines (or those that may hold it, in order)."""
+    """Say what sshd would make of `key`, given the file's lines (or those that may hold it, in order).
+
+    Options equal to those of `key` are no restriction: they are wanted. A line that only ends by itself
+    (``expiry-time``) is passed over, as sshd does once its time is past.
+    """
     for line in lines:
         entry = parse_line(line)
         if entry is None or not entry.key.same_key(key):
             continue
-        limiting = [option for option in entry.options if option.lower() not in _HARMLESS]
-        return Verdict(Presence.RESTRICTED if limiting else Presence.USABLE, entry.options)
+        limiting = {option for option in entry.options if option.lower() not in _HARMLESS}
+        if set(entry.options) == set(key.options) or not limiting:
+            return Verdict(Presence.USABLE, entry.options)
+        if not all(option.lower().startswith("expiry-time=") for option in limiting):
+            return Verdict(Presence.RESTRICTED, entry.options)
     return Verdict(Presence.ABSENT)
 
 
@@ -84,12 +85,12 @@ def parse_line(line: str) -> Entry | None:
     entry = _key_of(line)
     if entry is not None:
         return Entry(entry)
-    split = _split_options(line)
+    split = split_options(line)
     if split is None:
         return None
     options, rest = split
     key = _key_of(rest.lstrip(" \t"))
-    if key is None or not all(map(_known, options)):
+    if key is None or not all(map(is_option, options)):
         return None
     return Entry(key, options)
 
@@ -111,29 +112,3 @@ def _key_of(text: str) -> PublicKey | None:
         return PublicKey(words[0], parse_blob(words[0], words[1]), " ".join(words[2:]))
     except ValueError:
         return None
-
-
-def _split_options(line: str) -> tuple[tuple[str, ...], str] | None:
-    """Split off the options up to the first blank outside quotes; None if a quote stays open."""
-    options: list[str] = []
-    start = position = 0
-    quoted = False
-    while position < len(line) and (quoted or line[position] not in " \t"):
-        if line[position] == "\\" and line[position + 1 : position + 2] == '"':
-            position += 1
-        elif line[position] == '"':
-            quoted = not quoted
-        elif line[position] == "," and not quoted:
-            options.append(line[start:position])
-            start = position + 1
-        position += 1
-    if quoted or position >= len(line):
-        return None
-    return (*options, line[start:position]), line[position:]
-
-
-def _known(option: str) -> bool:
-    name, equals, value = option.partition("=")
-    if not equals:
-        return name.lower() in _FLAGS
-    return name.lower() in _VALUES and len(value) >= 2 and value[0] == value[-1] == '"'

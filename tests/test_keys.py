@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 import subprocess
 from pathlib import Path
@@ -45,60 +44,14 @@ def test_several_keys_comments_blank_lines_bom_and_crlf() -> None:
 
 
 @pytest.mark.parametrize(
-    ("comment", "kept"),
-    [
-        ("$(touch /tmp/x) `id` ;'\"", "$(touch /tmp/x) `id` ;'\""),
-        ("a\x1b[31mb\x07", "a[31mb"),
-        ("grüß", "gr??"),
-        ("a\u202eb", "ab"),
-        ("x" * 2000, "x" * 200),
-    ],
-)
-def test_a_comment_is_made_harmless(comment: str, kept: str) -> None:
-    (key,) = parse(f"{ED.type} {BLOB} {comment}")
-    assert key.comment == kept
-
-
-BAD: dict[str, tuple[str | bytes, str]] = {
-    "empty": ("", "holds no key"),
-    "only a comment": ("# nothing\n", "holds no key"),
-    "prose": ("dear admin, please add my key\n", "line 1"),
-    "cut": (f"# c\n{ED.type} {BLOB[:-8]}\n", "line 2"),
-    "cut at a quantum": (f"{ED.type} {BLOB[:40]}", "cut short"),
-    "not canonical": (f"{ED.type} {BLOB[:-1]}{'B' if BLOB[-1] == 'A' else 'A'}=", "base64"),
-    "wrong type": (f"ssh-rsa {BLOB}", "holds a key of type ssh-ed25519"),
-    "capitals": (f"SSH-ED25519 {BLOB}", "not a type"),
-    "bytes too many": (f"{ED.type} {base64.b64encode(ED.blob + b'x').decode()}", "too many"),
-    "dsa": ("ssh-dss AAAAB3NzaC1kc3MAAACBAA==", "DSA"),
-    "certificate": (f"ssh-ed25519-cert-v01@openssh.com {BLOB}", "certificate"),
-    "rfc4716": ("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n", "ssh-keygen -i"),
-    "utf-16": (ED.line.encode("utf-16"), "UTF-16"),
-    "binary": (b"\x00\x01", "not plain text"),
-    "huge": (b"#" * (1 << 20) + b"x", "1 MiB"),
-    "options": (f"no-pty {ED.line}", "not a type"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_says_where_and_why(name: str) -> None:
-    text, words = BAD[name]
-    with pytest.raises(sosagent.KeyInvalid) as caught:
-        parse(text)
-    assert "my.pub" in caught.value.message
-    assert words in caught.value.message + caught.value.hint
-    assert caught.value.exit_code == 2
-
-
-@pytest.mark.parametrize(
     "text",
     [
-        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
         "-----BEGIN RSA PRIVATE KEY-----\n",
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\n",
-        "PuTTY-User-Key-File-3: ssh-ed25519\n",
+        "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n",
     ],
 )
-def test_a_private_key_is_refused_by_the_name_of_its_public_half(text: str) -> None:
+def test_a_piece_of_a_private_key_is_refused_as_one(text: str) -> None:
     with pytest.raises(sosagent.KeyInvalid, match="private key") as caught:
         parse(text)
     assert "my.pub.pub" in caught.value.hint

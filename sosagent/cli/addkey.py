@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..errors import KeyInvalid, SosError, UsageError
-from ..keys import PublicKey, parse_public_keys
+from ..console.events import Event
+from ..errors import SosError, UsageError
+from ..keys import PublicKey
 from ..printable import printable
 from ..secret import find_password
 from .endpoint import (
@@ -26,16 +27,24 @@ from .endpoint import (
 )
 from .run import Reported, VersionOption, ask_on_terminal, foreseen, run_job
 from .show import Progress, error_json, result_json, show_error, show_result
+from .sources import (
+    AgentOption,
+    AuthorityOption,
+    KeyfileArgument,
+    PrivateOption,
+    Reading,
+    YesOption,
+    dressed,
+    find_keys,
+    time_of,
+)
 
 __all__ = ["addkey"]
 
 
 def addkey(
     host: HostArgument,
-    keyfile: Annotated[
-        list[str],
-        typer.Argument(metavar="KEYFILE...", help="Public key files; - is standard input.", show_default=False),
-    ],
+    keyfile: KeyfileArgument = None,
     login: Annotated[
         str, typer.Option("-l", "--login", metavar="NAME", help="Log in at the console as NAME.")
     ] = "root",
@@ -90,6 +99,25 @@ def addkey(
         ),
     ] = None,
     timeout: TimeoutOption = 120.0,
+    agent: AgentOption = False,
+    from_private: PrivateOption = False,
+    yes: YesOption = False,
+    comment: Annotated[
+        str | None,
+        typer.Option("--comment", metavar="TEXT", help="Instead of the keys' own.", show_default=False),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="OPTION", help="""Such as 'from="10.0.0.0/8"'.""", show_default=False),
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            "--expires", metavar="TIME", help="2h, 3d or 2026-12-01T00:00Z: refused from then on.", show_default=False
+        ),
+    ] = None,
+    restrict: Annotated[bool, typer.Option("--restrict", help="A shell, and nothing besides: no forwarding.")] = False,
+    cert_authority: AuthorityOption = False,
     expect_host: Annotated[
         str | None,
         typer.Option(
@@ -146,7 +174,12 @@ def addkey(
             target = endpoint(host, identity, ssh_config, known_hosts, host_key)
             checked_timeout(timeout)
             way = _become(become)
-            keys += _read_keys(keyfile)
+            until = None if expires is None else time_of(expires)
+            found = find_keys(keyfile or [], Reading(agent, from_private, cert_authority, yes))
+            keys += dressed([one.key for one in found], comment, option or [], restrict)
+            for one in found:
+                for note in one.notes:
+                    progress(Event("note", f"{one.where}: {note}"))
             password = find_password(
                 file=password_file,
                 command=password_command,
@@ -170,6 +203,7 @@ def addkey(
                     allow_immutable=allow_immutable,
                     fix_permissions=fix_permissions,
                     continue_boot=continue_boot,
+                    until=until,
                     dry_run=dry_run,
                     timeout=timeout,
                     transcript=transcript,
@@ -195,23 +229,3 @@ def _become(text: str | None) -> Literal["sudo", "su"] | None:
     if text in (None, "sudo", "su"):
         return text  # type: ignore[return-value]
     raise UsageError(f"--become is sudo or su, not {printable(text or '', 60)!r}")
-
-
-def _read_keys(names: list[str]) -> list[PublicKey]:
-    keys: list[PublicKey] = []
-    for name in names:
-        keys += [key for key in _read_file(name) if not any(key.same_key(earlier) for earlier in keys)]
-    return keys
-
-
-def _read_file(name: str) -> list[PublicKey]:
-    if name == "-":
-        if sys.stdin.isatty():
-            print("Paste the public key, then Ctrl-D:", file=sys.stderr)
-        return parse_public_keys(sys.stdin.buffer.read(), "-")
-    try:
-        with Path(name).open("rb") as opened:
-            data = opened.read((1 << 20) + 1)
-    except OSError as error:
-        raise KeyInvalid(f"cannot read {printable(name)}: {error.strerror}") from None
-    return parse_public_keys(data, name)

@@ -9,6 +9,7 @@ import typer
 
 from ..errors import UsageError
 from .addkey import addkey
+from .key import key_app
 from .lab import lab
 from .run import Reported, VersionOption
 from .show import error_json
@@ -33,6 +34,7 @@ def main() -> None:
     app.command("state")(state)
     app.command("screen")(screen)
     app.command("lab")(lab)
+    app.add_typer(key_app)
     _run(app)
 
 

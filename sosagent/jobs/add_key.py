@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -88,6 +89,7 @@ async def add_key(
     remount: bool = False,
     allow_immutable: bool = False,
     fix_permissions: bool = False,
+    until: datetime | None = None,
     dry_run: bool = False,
     timeout: float = 120.0,
     dead_man: int | None = None,
@@ -112,6 +114,7 @@ async def add_key(
         remount: make a file system that is mounted read-only writable for the write, and put it back.
         allow_immutable: take ``chattr +i`` off the file for the write, and put it back.
         fix_permissions: take away write permissions and owners that sshd's StrictModes refuses; they stay mended.
+        until: when sshd is to refuse the keys again, with its time zone (written as ``expiry-time``).
         dry_run: look, and change nothing.
         timeout: seconds for the whole job; a large payload adds to it, which an event tells.
         dead_man: seconds after which the machine closes our shell by itself, should the line be gone; the
@@ -170,6 +173,7 @@ async def add_key(
                     logged_in=session.ours and become is None,
                     dry_run=dry_run,
                     allow=Allow(remount, allow_immutable, fix_permissions),
+                    until=until,
                 )
         except EndpointReadOnly:
             # It stays so until somebody connects anew.

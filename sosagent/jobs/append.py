@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from ..authorized_keys import Presence, Verdict, judge
@@ -21,6 +22,7 @@ from ..printable import printable
 from ..shell.frame import cksum_appended
 from ..shell.shell import Result, Shell
 from .allow import Allow, cannot_write, left_lifted, lifted, mend_modes
+from .expiry import expiring
 from .look import Looked, keys_path, obstacles, parse_look
 from .work import EMPTY, SAFE_PATH, Guard, Work, work_for
 
@@ -28,7 +30,7 @@ __all__ = ["Appended", "KeyOutcome", "append_keys", "look_at"]
 
 _TRIES = 3
 #: Options that leave no shell behind a key.
-_BLOCKING = ("command=", "cert-authority", "principals=", "expiry-time=")
+_BLOCKING = ("command=", "cert-authority", "principals=")
 #: Google's guest agent takes out the line behind this one, whatever it is; so there is one of ours between.
 _GOOGLE = "# Added by Google"
 _BEHIND_GOOGLE = "# The next lines were added on the serial console"
@@ -83,6 +85,7 @@ async def append_keys(
     logged_in: bool,
     dry_run: bool = False,
     allow: Allow | None = None,
+    until: datetime | None = None,
 ) -> Appended:
     """Add `keys` to the authorized_keys of `user`.
 
@@ -94,6 +97,7 @@ async def append_keys(
         logged_in: whether the login set ``$HOME`` just now; a shell that was found may have any.
         dry_run: only look.
         allow: what may be lifted or mended besides; nothing by default.
+        until: when sshd is to refuse them again.
 
     Returns:
         What the machine shows afterwards.
@@ -102,6 +106,8 @@ async def append_keys(
         EditRefused: nothing was changed, and why.
         NotVerified: something was written, and what was read back does not prove it.
     """
+    if until is not None:
+        keys = await expiring(shell, keys, until)
     run = _Append(shell, keys, work_for(user, own=own, logged_in=logged_in), dry_run, allow or Allow())
     try:
         return await run.go()
@@ -293,7 +299,7 @@ async def _verified(
     before = looked.checksum or EMPTY
     written = "".join(f"{line}\n" for line in (*first, *(key.line for key in added)))
     written = written if looked.ends_in_newline else f"\n{written}"
-    as_foreseen = reply.after == cksum_appended(before, written.encode("ascii"))
+    as_foreseen = reply.after == cksum_appended(before, written.encode("utf-8"))
     if as_foreseen and looked.checksum is not None and work.own:
         return replace(looked, count=looked.count + len(added))
     seen = parse_look((await shell.run(work.verify(added, looked))).lines)
@@ -303,7 +309,7 @@ async def _verified(
     problems = [
         f"the line of {key.fingerprint} does not stand there as it should"
         for key in added
-        if lines.count(key.line) != 1 or judge(lines, key).presence is not Presence.USABLE
+        if lines.count(key.line) != 1 or judge(lines, key).options != key.options
     ]
     if seen.before != before:
         problems.append("what was in the file before is no longer the same")
@@ -340,6 +346,8 @@ def _refuse_odd_file(looked: Looked, path: str) -> None:
 
 def _refuse_blocked(keys: Sequence[PublicKey], verdicts: Sequence[Verdict], path: str) -> None:
     for key, verdict in zip(keys, verdicts, strict=True):
+        if verdict.presence is not Presence.RESTRICTED:
+            continue
         blocking = [option for option in verdict.options if option.lower().startswith(_BLOCKING)]
         if blocking:
             raise EditRefused(
@@ -403,6 +411,12 @@ def _result(
         f"{key.fingerprint} stands behind options: {printable(','.join(verdict.options), 160)}"
         for key, verdict in zip(keys, verdicts, strict=True)
         if verdict.presence is Presence.RESTRICTED
+    ]
+    limits += [
+        f"{key.fingerprint} stands there already, without {printable(','.join(key.options), 160)}: "
+        "sshd takes the first line that holds a key"
+        for key, verdict in zip(keys, verdicts, strict=True)
+        if verdict.presence is not Presence.ABSENT and not set(key.options) <= set(verdict.options)
     ]
     return Appended(
         work.path,

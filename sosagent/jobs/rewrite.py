@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,7 +23,7 @@ from ..shell.shell import Shell
 from .allow import Allow, cannot_write, left_lifted, lifted
 from .append import look_at
 from .look import Looked, parse_look
-from .work import SAFE_PATH, Work, work_for
+from .work import SAFE_PATH, Work, printf_form, work_for
 
 __all__ = ["Edit", "Rewritten", "remove_keys", "repair_keys"]
 
@@ -192,8 +191,7 @@ def _copy(path: str, edits: Sequence[Edit]) -> str:
         if length:
             commands.append(f"tail -c +{position + 1} {path}|head -c {length}")
         if edit.new:
-            text = edit.new.decode("ascii").replace("\\", "\\\\").replace("%", "%%").replace("\n", "\\n")
-            commands.append(f"printf {shlex.quote(text)}")
+            commands.append(f"printf {printf_form(edit.new.decode('utf-8'))}")
         position = edit.offset + len(edit.old)
     commands.append(f"tail -c +{position + 1} {path}")
     return ";".join(commands)

@@ -13,13 +13,12 @@ from ..printable import printable
 from ..shell.programs import Expanded, Word, program, variables
 from .look import Looked
 
-__all__ = ["EMPTY", "SAFE_PATH", "Guard", "Work", "check_user", "work_for"]
+__all__ = ["EMPTY", "SAFE_PATH", "Guard", "Work", "check_user", "printf_form", "work_for"]
 
 EMPTY = "4294967295 0"  # what cksum says of an empty file
 SAFE_PATH = re.compile(r"/[\w./@%+,-]*", re.ASCII)
 _SAFE_USER = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _PIECE = 10  # characters of a key's base64 that are looked for: 60 bits
-_FORM = r"%s\n"  # what printf makes of a line
 #: Plainly right is an append to a file that can be read, ends in a newline, shows no line that is to be judged
 #: and is the one that sshd reads: its length in lines, with nothing odd behind it, is its length.
 _PLAINLY_RIGHT = f'"$z{variables("odd", "elsewhere")}" = "${{{variables("was")[1:]}#* }}"'
@@ -89,16 +88,14 @@ class Work:
     def append(self, keys: Sequence[PublicKey], looked: Looked, first: Sequence[str] = ()) -> str:
         """Append the lines `first` and `keys` if the file is as it was seen; make it if it was missing."""
         parts = ("create", "same", "append") if looked.checksum is None else ("same", "append")
-        form = ("" if looked.ends_in_newline else r"\n") + _FORM * (len(first) + len(keys))
+        text = ("" if looked.ends_in_newline else "\n") + _lines(keys, first)
         was = looked.checksum or EMPTY
-        return self._guarded(
-            self._program(keys, *parts, form=Expanded(form), was=was, lines=Expanded(_words(keys, first)))
-        )
+        return self._guarded(self._program(keys, *parts, form=Expanded(printf_form(text)), was=was))
 
     def cut_tail(self, keys: Sequence[PublicKey], looked: Looked, first: Sequence[str] = ()) -> str:
         """Take back what a failed write left."""
-        newline = "" if looked.ends_in_newline else "echo;"
-        text = Expanded(f"$({newline}printf '%s\\n' {_words(keys, first)})")
+        newline = "" if looked.ends_in_newline else "\n"
+        text = Expanded(f"$(printf {printf_form(newline + _lines(keys, first))})")
         return self._guarded(self._program(keys, "cut_tail", size=str(looked.length), text=text))
 
     def verify(self, keys: Sequence[PublicKey], looked: Looked) -> str:
@@ -134,8 +131,7 @@ class Work:
             "path": Word(self.path),
             "user": Expanded(self.user),
             "piece": Expanded(self.pattern(keys)),
-            "form": Expanded(_FORM * len(keys)),
-            "lines": Expanded(_words(keys)),
+            "form": Expanded(printf_form(_lines(keys))),
         }
         return program(*parts, **(common | values))
 
@@ -154,9 +150,19 @@ def work_for(user: str, *, own: bool, logged_in: bool) -> Work:
     return Work(user, home, own, f"{home}/.ssh/authorized_keys")
 
 
-def _words(keys: Sequence[PublicKey], first: Sequence[str] = ()) -> str:
-    """The lines, each a word of the shell."""
-    return " ".join(shlex.quote(line) for line in [*first, *(key.line for key in keys)])
+def printf_form(text: str) -> str:
+    """A word of the shell of which printf(1) makes `text`, whatever it holds: its format, ASCII alone."""
+    form = text.replace("\\", "\\\\").replace("%", "%%").replace("\n", "\\n")
+    return shlex.quote(
+        "".join(
+            char if char.isascii() and char.isprintable() else "".join(f"\\{byte:03o}" for byte in char.encode("utf-8"))
+            for char in form
+        )
+    )
+
+
+def _lines(keys: Sequence[PublicKey], first: Sequence[str] = ()) -> str:
+    return "".join(f"{line}\n" for line in (*first, *(key.line for key in keys)))
 
 
 def check_user(name: str) -> str:

@@ -1,0 +1,88 @@
+"""`sosagent key show FILE...`: what is in a file of keys, and the line that would be written. Offline."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import SosError
+from ..keys.read import KeyFound
+from ..printable import printable
+from .endpoint import JsonOption, VerboseOption
+from .run import Reported, foreseen
+from .show import show_error
+from .sources import (
+    AgentOption,
+    AuthorityOption,
+    KeyfileArgument,
+    PrivateOption,
+    Reading,
+    YesOption,
+    dressed,
+    find_keys,
+)
+
+__all__ = ["key_app"]
+
+key_app = typer.Typer(name="key", help="Look at keys, offline.", no_args_is_help=True)
+
+
+@key_app.callback()
+def _key() -> None:
+    pass
+
+
+@key_app.command("show")
+def show(
+    keyfile: KeyfileArgument = None,
+    agent: AgentOption = False,
+    from_private: PrivateOption = False,
+    cert_authority: AuthorityOption = False,
+    yes: YesOption = False,
+    comment: Annotated[
+        str | None, typer.Option("--comment", metavar="TEXT", help="Instead of the keys' own.", show_default=False)
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="OPTION", help="Such as 'from=\"10.0.0.0/8\"'.", show_default=False),
+    ] = None,
+    restrict: Annotated[bool, typer.Option("--restrict", help="A shell, and nothing besides.")] = False,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show the keys that KEYFILE holds: type, bits, fingerprints, and the line of authorized_keys.
+
+    Takes what sos-addkey takes, and sends nothing anywhere.
+    """
+    try:
+        with foreseen(verbose):
+            found = find_keys(keyfile or [], Reading(agent, from_private, cert_authority, yes))
+            keys = dressed([one.key for one in found], comment, option or [], restrict)
+    except SosError as error:
+        show_error(error)
+        raise Reported(error.exit_code) from None
+    rows = [KeyFound(key, one.where, (*key.warnings, *one.notes)) for key, one in zip(keys, found, strict=True)]
+    if json:
+        print(jsonlib.dumps([_fields(row) for row in rows], indent=2))
+        return
+    for row in rows:
+        bits = f"{row.key.bits} bits" if row.key.bits else "bits unknown"
+        print(f"{printable(row.where)}: {row.key.type}, {bits}")
+        print(f"  {row.key.fingerprint}")
+        print(f"  {row.key.md5}")
+        for note in row.notes:
+            print(f"  warning: {printable(note)}")
+        print(f"  {printable(row.key.line, 40000)}")
+
+
+def _fields(row: KeyFound) -> dict[str, Any]:
+    return {
+        "type": row.key.type,
+        "bits": row.key.bits,
+        "fingerprint": row.key.fingerprint,
+        "comment": row.key.comment,
+        "line": row.key.line,
+        "warnings": list(row.notes),
+    }

@@ -1,0 +1,214 @@
+"""Keys that take several lines: RFC 4716, PEM and PKCS#8, OpenSSH's private keys, PuTTY's files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import KeyInvalid
+
+__all__ = ["Block", "is_begin", "key_in_block", "key_in_putty", "refuse_private"]
+
+_BEGIN = re.compile(r"-{4,5} ?BEGIN ([A-Z0-9 ]+?) ?-{4,5}")
+_HEADER = re.compile(r"([^: ]{1,64}): ?(.*)")
+_MAGIC = b"openssh-key-v1\0"
+_PEM_PUBLIC = ("PUBLIC KEY", "RSA PUBLIC KEY")
+_RFC4716 = "SSH2 PUBLIC KEY"
+_OPENSSH = "OPENSSH PRIVATE KEY"
+_AGAIN = "Copy or export the file again."
+_ENCRYPTED = "`ssh-keygen -y -f FILE` asks for the passphrase and prints the public half."
+#: What is no key for sshd, and what makes one of it.
+_OTHERS = {
+    "CERTIFICATE": ("an X.509 certificate", "`openssl x509 -in FILE -noout -pubkey` prints its key."),
+    "PGP PUBLIC KEY BLOCK": ("an OpenPGP key", "`gpg --export-ssh-key NAME` prints it in SSH's form."),
+    "CERTIFICATE REQUEST": ("an X.509 request", "`openssl req -in FILE -noout -pubkey` prints its key."),
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """What stands between BEGIN and END.
+
+    Fields:
+        label: what it says it is.
+        lines: those between, without blanks around them.
+        end: the index behind its END.
+        where: file and line of its BEGIN.
+    """
+
+    label: str
+    lines: tuple[str, ...]
+    end: int
+    where: str
+
+    @classmethod
+    def at(cls, lines: Sequence[str], start: int, where: str) -> Block:
+        """Find the block that begins at ``lines[start]``.
+
+        Raises:
+            KeyInvalid: it has no end.
+        """
+        begin = _BEGIN.match(lines[start].strip())
+        assert begin is not None
+        label = begin[1]
+        for at in range(start + 1, len(lines)):
+            if re.fullmatch(rf"-{{4,5}} ?END {re.escape(label)} ?-{{4,5}}", lines[at].strip()):
+                return cls(label, tuple(line.strip() for line in lines[start + 1 : at]), at + 1, where)
+        raise KeyInvalid(f"{where}: the {label.lower()} that begins here has no end", hint=_AGAIN)
+
+    def invalid(self, why: str, hint: str = _AGAIN) -> KeyInvalid:
+        """The error for what is wrong with it."""
+        return KeyInvalid(f"{self.where}: {why}", hint=hint)
+
+    def decoded(self, lines: Sequence[str]) -> bytes:
+        """Their base64.
+
+        Raises:
+            KeyInvalid: it is broken.
+        """
+        try:
+            return base64.b64decode("".join(lines), validate=True)
+        except (binascii.Error, ValueError):
+            raise self.invalid("its base64 is broken; the key may be cut") from None
+
+
+def is_begin(line: str) -> bool:
+    """Whether a block begins here."""
+    return _BEGIN.match(line) is not None
+
+
+def refuse_private(line: str, name: str, where: str) -> None:
+    """Refuse a block that begins with `line` if it is a private key, whole or not.
+
+    Raises:
+        KeyInvalid: it is.
+    """
+    if "PRIVATE KEY" in line:
+        public = f"{name}.pub" if name != "-" else "the file that ends in .pub"
+        raise KeyInvalid(
+            f"{where}: {name} holds a private key, which must never leave your machine",
+            hint=f"Hand in its public half: {public}. --from-private takes that half from the file.",
+        )
+
+
+def key_in_block(block: Block) -> tuple[str, bytes, str, str]:
+    """The key of a block: type, blob, comment, and a note on what was done.
+
+    Raises:
+        KeyInvalid: it holds none.
+    """
+    if block.label == _RFC4716:
+        return (*_of_rfc4716(block), "")
+    if block.label in _PEM_PUBLIC:
+        return (*_of_pem(block), "", "")
+    if "PRIVATE KEY" in block.label:
+        half = _of_openssh(block) if block.label == _OPENSSH else _of_private_pem(block)
+        return (*half, "", "the public half of a private key")
+    what, hint = _OTHERS.get(block.label, (f"no key that SSH uses: {block.label.lower()}", ""))
+    raise block.invalid(f"that is {what}", hint)
+
+
+def _of_rfc4716(block: Block) -> tuple[str, bytes, str]:
+    """Headers, a backslash at the end of those that go on; then base64 (RFC 4716 3)."""
+    comment = ""
+    lines = list(block.lines)
+    while lines and (header := _HEADER.match(lines[0])) is not None:
+        lines.pop(0)
+        value = header[2]
+        while value.endswith("\\") and lines:
+            value = value[:-1] + lines.pop(0)
+        if header[1].lower() == "comment":
+            comment = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
+    blob = block.decoded(lines)
+    return _type_of(blob, block), blob, comment
+
+
+def _of_pem(block: Block) -> tuple[str, bytes]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        return _as_ssh(load_pem_public_key(_pem(block)))
+    except (ValueError, UnsupportedAlgorithm, TypeError):
+        raise block.invalid(f"the {block.label.lower()} is damaged, or of a kind that SSH does not use") from None
+
+
+def _of_private_pem(block: Block) -> tuple[str, bytes]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        return _as_ssh(load_pem_private_key(_pem(block), None).public_key())
+    except TypeError:
+        raise block.invalid("the private key is encrypted, its public half with it", _ENCRYPTED) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise block.invalid("the private key is damaged, or of a kind that SSH does not use") from None
+
+
+def _pem(block: Block) -> bytes:
+    return "\n".join((f"-----BEGIN {block.label}-----", *block.lines, f"-----END {block.label}-----", "")).encode()
+
+
+def _as_ssh(key: object) -> tuple[str, bytes]:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    text = key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")  # type: ignore[attr-defined]
+    key_type, blob = text.split()[:2]
+    return key_type, base64.b64decode(blob)
+
+
+def _of_openssh(block: Block) -> tuple[str, bytes]:
+    """Its public half is not encrypted (PROTOCOL.key): magic, cipher, kdf, its options, count, public key."""
+    data = block.decoded(block.lines)
+    try:
+        if not data.startswith(_MAGIC):
+            raise ValueError("no magic")
+        rest = data[len(_MAGIC) :]
+        for _ in range(3):
+            _, rest = _string(rest)
+        (count,) = struct.unpack_from(">I", rest)
+        blob, _ = _string(rest[4:])
+        if count != 1:
+            raise ValueError("more than one")
+    except (ValueError, struct.error):
+        raise block.invalid("the private key is damaged") from None
+    return _type_of(blob, block), blob
+
+
+def _string(data: bytes) -> tuple[bytes, bytes]:
+    (length,) = struct.unpack_from(">I", data)
+    if len(data) < 4 + length:
+        raise ValueError("cut")
+    return data[4 : 4 + length], data[4 + length :]
+
+
+def _type_of(blob: bytes, block: Block) -> str:
+    try:
+        return _string(blob)[0].decode("ascii")
+    except (ValueError, struct.error):
+        raise block.invalid("it holds no key") from None
+
+
+def key_in_putty(lines: Sequence[str], where: str) -> tuple[str, bytes, str]:
+    """The public half of a PuTTY file, which is not encrypted: type, blob, comment (PuTTY's manual, appendix C).
+
+    Raises:
+        KeyInvalid: it is cut.
+    """
+    headers: dict[str, str] = {}
+    for at, line in enumerate(lines):
+        header = _HEADER.match(line)
+        if header is None:
+            break
+        headers[header[1]] = header[2]
+        if header[1] == "Public-Lines" and header[2].isdigit() and len(header[2]) < 5:
+            count = int(header[2])
+            block = Block("PuTTY file", tuple(lines[at + 1 : at + 1 + count]), 0, where)
+            key_type = next(iter(headers.values())).strip()
+            if len(block.lines) == count:
+                return key_type, block.decoded([text.strip() for text in block.lines]), headers.get("Comment", "")
+    raise KeyInvalid(f"{where}: the PuTTY file is cut", hint=_AGAIN)

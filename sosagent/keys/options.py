@@ -1,0 +1,147 @@
+"""The options in front of a key, by sshd's own grammar (sshd(8); auth-options.c, sshauthopt_parse)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+
+from ..printable import is_clean, printable
+
+__all__ = ["OptionInvalid", "check_option", "is_option", "split_options", "value_of"]
+
+_FLAGS = frozenset({
+    "agent-forwarding", "cert-authority", "no-agent-forwarding", "no-port-forwarding", "no-pty",
+    "no-touch-required", "no-user-rc", "no-x11-forwarding", "port-forwarding", "pty", "restrict",
+    "touch-required", "user-rc", "verify-required", "x11-forwarding",
+})  # fmt: skip
+#: Those that sshd takes once only.
+_ONCE = frozenset({"command", "from", "principals"})
+_VALUES = _ONCE | {"environment", "expiry-time", "permitlisten", "permitopen", "tunnel"}
+_TIME = re.compile(r"\d{8}(?:\d{4}(?:\d{2})?)?Z?")
+_VARIABLE = re.compile(r"[A-Za-z0-9_]+=.*", re.DOTALL)
+_PATTERN = re.compile(r"!?[A-Za-z0-9_.:%*?\[\]-]+")
+_PERMIT = re.compile(r"(?:(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_.*-]+):)?(?:\d{1,5}|\*)")
+_TUNNEL = re.compile(r"any|\d+(?::\d+)?")
+
+
+class OptionInvalid(ValueError):
+    """An option that sshd would refuse, and its line with it; says why, in one sentence."""
+
+
+def split_options(line: str) -> tuple[tuple[str, ...], str] | None:
+    """Split off the options up to the first blank outside quotes; None if a quote stays open, or nothing follows."""
+    options: list[str] = []
+    start = position = 0
+    quoted = False
+    while position < len(line) and (quoted or line[position] not in " \t"):
+        if line[position] == "\\" and line[position + 1 : position + 2] == '"':
+            position += 1
+        elif line[position] == '"':
+            quoted = not quoted
+        elif line[position] == "," and not quoted:
+            options.append(line[start:position])
+            start = position + 1
+        position += 1
+    if quoted or position >= len(line):
+        return None
+    return (*options, line[start:position]), line[position:]
+
+
+def is_option(option: str) -> bool:
+    """Whether sshd knows the option, whatever its value says."""
+    name, equals, value = option.partition("=")
+    if not equals:
+        return name.lower() in _FLAGS
+    return name.lower() in _VALUES and _unquoted(value) is not None
+
+
+def value_of(option: str) -> str:
+    """What stands between the quotes of an option's value; empty where it has none."""
+    return _unquoted(option.partition("=")[2]) or ""
+
+
+def check_option(option: str) -> str:
+    """Give `option` back as sshd will read it; a value without quotes gets them.
+
+    Raises:
+        OptionInvalid: sshd would refuse the whole line for it, or never let the key in.
+    """
+    name, equals, value = option.strip(" \t").partition("=")
+    lower = name.lower()
+    shown = printable(option, 80)
+    if not is_clean(option) or not option.isascii():
+        raise OptionInvalid(f"the option {shown!r} holds characters that sshd does not read as they look")
+    if lower in _FLAGS:
+        if equals:
+            raise OptionInvalid(f"the option {name} takes no value")
+        return name
+    if lower not in _VALUES:
+        raise OptionInvalid(f"sshd knows no option {shown!r}, and would refuse the whole line")
+    if equals and '"' not in value:
+        value = f'"{value}"'
+    inner = _unquoted(value) if equals else None
+    if inner is None:
+        raise OptionInvalid(f'the option {name} needs a value in quotes: {name}="..."')
+    problem = _CHECKS.get(lower, _no_problem)(inner)
+    if problem:
+        raise OptionInvalid(f"{shown}: {problem}")
+    return f"{name}={value}"
+
+
+def check_options(options: tuple[str, ...]) -> tuple[str, ...]:
+    """All options of one line.
+
+    Raises:
+        OptionInvalid: one of them is wrong, or stands there twice where sshd takes one.
+    """
+    checked = tuple(check_option(option) for option in options)
+    names = [option.partition("=")[0].lower() for option in checked]
+    for name in _ONCE:
+        if names.count(name) > 1:
+            raise OptionInvalid(f"sshd takes the option {name} once only")
+    return checked
+
+
+def _unquoted(value: str) -> str | None:
+    """The value of ``"..."``, in which only a quote is escaped; None if it is not of that form (opt_dequote)."""
+    if len(value) < 2 or value[0] != '"':
+        return None
+    position = 1
+    while position < len(value) and value[position] != '"':
+        position += 2 if value[position : position + 2] == '\\"' else 1
+    return value[1:position].replace('\\"', '"') if position == len(value) - 1 else None
+
+
+def _no_problem(_value: str) -> str:
+    return ""
+
+
+def _of_from(value: str) -> str:
+    """A pattern list of names and addresses (ssh_config(5), PATTERNS; addr_match_list)."""
+    patterns = value.split(",")
+    for pattern in patterns:
+        if "/" in pattern:
+            try:
+                ipaddress.ip_network(pattern.removeprefix("!"))
+            except ValueError as error:
+                return str(error)
+        elif _PATTERN.fullmatch(pattern) is None:
+            return f"{printable(pattern, 60)!r} is neither an address nor a pattern of names"
+    if all(pattern.startswith("!") for pattern in patterns):
+        return "nothing but exclusions: sshd would let nobody in"
+    return ""
+
+
+def _form(pattern: re.Pattern[str], words: str) -> Callable[[str], str]:
+    return lambda value: "" if pattern.fullmatch(value) else words
+
+
+_CHECKS: dict[str, Callable[[str], str]] = {
+    "from": _of_from,
+    "expiry-time": _form(_TIME, "a time is YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC"),
+    "environment": _form(_VARIABLE, "a variable is NAME=VALUE"),
+    "permitopen": _form(_PERMIT, "it is HOST:PORT, and * may stand for either"),
+    "permitlisten": _form(_PERMIT, "it is PORT or HOST:PORT, and * may stand for either"),
+    "tunnel": _form(_TUNNEL, "it is a number, or any"),
+}

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .keys import KEY_TYPES, PublicKey, parse_blob
-from .keys.options import is_option, split_options
+from .keys.options import are_options, split_options
 
 __all__ = ["Entry", "Presence", "Verdict", "glued", "judge", "parse_line"]
 
@@ -90,7 +90,7 @@ def parse_line(line: str) -> Entry | None:
         return None
     options, rest = split
     key = _key_of(rest.lstrip(" \t"))
-    if key is None or not all(map(is_option, options)):
+    if key is None or not are_options(options):
         return None
     return Entry(key, options)
 

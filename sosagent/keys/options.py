@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..printable import is_clean, printable
 
-__all__ = ["OptionInvalid", "check_option", "is_option", "split_options", "value_of"]
+__all__ = ["OptionInvalid", "are_options", "check_option", "check_options", "split_options"]
 
 _FLAGS = frozenset({
     "agent-forwarding", "cert-authority", "no-agent-forwarding", "no-port-forwarding", "no-pty",
@@ -45,20 +45,22 @@ def split_options(line: str) -> tuple[tuple[str, ...], str] | None:
         position += 1
     if quoted or position >= len(line):
         return None
-    return (*options, line[start:position]), line[position:]
+    # sshd does not mind commas that separate nothing.
+    return tuple(filter(None, (*options, line[start:position]))), line[position:]
 
 
-def is_option(option: str) -> bool:
-    """Whether sshd knows the option, whatever its value says."""
+def are_options(options: Sequence[str]) -> bool:
+    """Whether sshd takes the options, and their line with them, whomever that lets in."""
+    names = [option.partition("=")[0].lower() for option in options]
+    return all(map(_is_option, options)) and all(names.count(name) < 2 for name in _ONCE)
+
+
+def _is_option(option: str) -> bool:
     name, equals, value = option.partition("=")
     if not equals:
         return name.lower() in _FLAGS
-    return name.lower() in _VALUES and _unquoted(value) is not None
-
-
-def value_of(option: str) -> str:
-    """What stands between the quotes of an option's value; empty where it has none."""
-    return _unquoted(option.partition("=")[2]) or ""
+    inner = _unquoted(value)
+    return name.lower() in _VALUES and inner is not None and not _FORMS.get(name.lower(), _no_problem)(inner)
 
 
 def check_option(option: str) -> str:
@@ -83,7 +85,7 @@ def check_option(option: str) -> str:
     inner = _unquoted(value) if equals else None
     if inner is None:
         raise OptionInvalid(f'the option {name} needs a value in quotes: {name}="..."')
-    problem = _CHECKS.get(lower, _no_problem)(inner)
+    problem = _of_from(inner) if lower == "from" else _FORMS.get(lower, _no_problem)(inner)
     if problem:
         raise OptionInvalid(f"{shown}: {problem}")
     return f"{name}={value}"
@@ -100,6 +102,8 @@ def check_options(options: tuple[str, ...]) -> tuple[str, ...]:
     for name in _ONCE:
         if names.count(name) > 1:
             raise OptionInvalid(f"sshd takes the option {name} once only")
+    if "principals" in names and "cert-authority" not in names:
+        raise OptionInvalid("principals goes with cert-authority; sshd would never let this key in")
     return checked
 
 
@@ -137,8 +141,8 @@ def _form(pattern: re.Pattern[str], words: str) -> Callable[[str], str]:
     return lambda value: "" if pattern.fullmatch(value) else words
 
 
-_CHECKS: dict[str, Callable[[str], str]] = {
-    "from": _of_from,
+#: Where sshd refuses the whole line for what the value says.
+_FORMS: dict[str, Callable[[str], str]] = {
     "expiry-time": _form(_TIME, "a time is YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC"),
     "environment": _form(_VARIABLE, "a variable is NAME=VALUE"),
     "permitopen": _form(_PERMIT, "it is HOST:PORT, and * may stand for either"),

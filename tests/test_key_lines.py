@@ -1,0 +1,130 @@
+"""What the line says: comments and options arrive as they are, in real shells; keys that end by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import sosagent
+from sosagent.jobs.append import Appended, append_keys
+
+from .conftest import new_key
+from .ptys import verified_shell
+
+COMMENTS = {
+    "quotes": "it's \"quoted\" `once` and 'twice'",
+    "commands": "$(touch ran) `touch ran`; touch ran | touch ran & touch ran",
+    "printf's own": "%s %d %% \\n \\0101 \\c \\\\",
+    "utf-8": "grüße 鍵 🔑",
+    "a tab": "a\tb",
+    "history": "!! !$ ^a^b",
+    "2000 characters": "x" * 2000,
+    "the marks of the line": "]Z )x =1 ~.",
+}
+
+
+async def add(sh: Sequence[str], home: Path, *keys: sosagent.PublicKey, until: datetime | None = None) -> Appended:
+    async with verified_shell(sh, home) as (shell, _):
+        try:
+            return await append_keys(shell, keys, user="root", own=True, logged_in=True, until=until)
+        finally:
+            await shell.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / ".ssh" / "authorized_keys"
+    path.parent.mkdir(mode=0o700)
+    path.write_text("# ours")  # without a newline
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("name", COMMENTS)
+async def test_a_comment_arrives_as_it_is(name: str, sh: list[str], file: Path, tmp_path: Path) -> None:
+    key = new_key(COMMENTS[name])
+    assert key.comment == COMMENTS[name]
+    done = await add(sh, tmp_path, key)
+    assert file.read_text() == f"# ours\n{key.line}\n"
+    assert [outcome.result for outcome in done.keys] == ["added"]
+    again = await add(sh, tmp_path, key)
+    assert [outcome.result for outcome in again.keys] == ["present"]
+    assert not list(tmp_path.rglob("ran"))
+
+
+async def test_options_are_written_and_found_again(sh: list[str], file: Path, tmp_path: Path) -> None:
+    key = replace(new_key(), options=("restrict", 'command="echo \\"$HOME\\" %s"', 'from="10.0.0.0/8"'))
+    assert not (await add(sh, tmp_path, key)).warnings
+    assert file.read_text() == f"# ours\n{key.line}\n"
+    again = await add(sh, tmp_path, key)
+    assert ([outcome.result for outcome in again.keys], again.warnings) == (["present"], ())
+
+
+async def test_a_key_that_stands_there_without_what_was_asked_for(sh: list[str], file: Path, tmp_path: Path) -> None:
+    key = new_key()
+    file.write_text(f"{key.line}\n")
+    done = await add(sh, tmp_path, replace(key, options=("restrict",)))
+    assert done.keys[0].result == "present"
+    assert "without restrict" in done.warnings[0]
+
+
+async def test_a_key_that_ends_by_itself(sh: list[str], file: Path, tmp_path: Path) -> None:
+    key, soon = new_key(), datetime.now(UTC) + timedelta(hours=2)
+    await add(sh, tmp_path, key, until=soon)
+    assert f'expiry-time="{soon:%Y%m%d%H%M%S}Z" {key.line}\n' in file.read_text()
+    # sshd passes over a line whose time is past: another one may stand behind it.
+    later = soon + timedelta(days=1)
+    assert (await add(sh, tmp_path, key, until=later)).keys[0].result == "added"
+    assert (await add(sh, tmp_path, key, until=later)).keys[0].result == "present"
+    assert (await add(sh, tmp_path, key)).keys[0].result == "added"
+    assert (await add(sh, tmp_path, key)).keys[0].result == "present"
+
+
+@pytest.mark.parametrize(
+    ("clock", "version", "words"),
+    [
+        ("t 1000000000 20010909014640", "v 9.2", "behind"),
+        ("t NOW+3600 20300101000000", "v 9.2", "ahead"),
+        ("t NOW 20300101000000", "v 7.6", "too old"),
+        ("t NOW 20300101000000", "v", "version"),
+        ("t", "v 9.2", "time"),
+        ("t NOW", "v 8.7", "time zone"),
+    ],
+)
+async def test_a_machine_that_cannot(clock: str, version: str, words: str, file: Path, tmp_path: Path) -> None:
+    before = file.read_text()
+    with pytest.raises(sosagent.EditRefused, match=words):
+        await _on_a_machine_that_says(clock, version, tmp_path)
+    assert file.read_text() == before
+
+
+async def test_an_older_sshd_gets_local_time(file: Path, tmp_path: Path) -> None:
+    await _on_a_machine_that_says("t NOW 20300101000000", "v 8.7", tmp_path)
+    assert 'expiry-time="20300101000000" ssh-ed25519' in file.read_text()
+
+
+async def _on_a_machine_that_says(clock: str, version: str, home: Path) -> None:
+    """A machine whose `date` and `sshd -V` are replaced, in what the program makes of them."""
+    now = int(datetime.now(UTC).timestamp())
+    clock = clock.replace("NOW+3600", str(now + 3600)).replace("NOW", str(now))
+    async with verified_shell(["dash"], home) as (shell, _):
+        run = shell.run
+
+        async def told(text: str) -> object:
+            return await run(f"echo {clock};echo {version}" if "sshd -V" in text else text)
+
+        shell.run = told  # type: ignore[method-assign,assignment]
+        try:
+            until = datetime.fromtimestamp(now, UTC) + timedelta(hours=2)
+            await append_keys(shell, [new_key()], user="root", own=True, logged_in=True, until=until)
+        finally:
+            await shell.close()
+
+
+async def test_a_time_that_is_past(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(sosagent.UsageError, match="past"):
+        await add(["dash"], tmp_path, new_key(), until=datetime.now(UTC) - timedelta(seconds=1))

@@ -97,7 +97,8 @@ async def test_usage_errors(arguments: list[str], keyfile: Path, tmp_path: Path)
         ([*arguments, keyfile, "--timeout", "0"], "--timeout"),
         ([*arguments, keyfile, "--transcript", "/no/such/dir/x"], "transcript"),
         (["http://x", keyfile], "no kind of console"),
-        ([keyfile], "KEYFILE"),
+        ([keyfile], "HOST"),
+        ([*arguments], "no KEYFILE was given"),
         (["x@y", keyfile], "no password"),
     ]
     for call, words in bad:

@@ -256,7 +256,7 @@ def test_the_blocking_twin(tmp_path: Path) -> None:
 async def test_a_read_only_endpoint_is_tried_again(
     lab: Lab, lab_target: sosagent.Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sosagent.jobs.add_key._READ_ONLY_SECONDS", 0.1)
+    monkeypatch.setattr("sosagent.jobs.machine._READ_ONLY_SECONDS", 0.1)
     lab.machine.provisioning = 2
     notes: list[str] = []
     done = await add(lab, lab_target, on_event=lambda event: notes.append(event.text))

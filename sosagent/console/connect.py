@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ..errors import DeadlineExceeded
 from ..printable import printable
 from ..target import Target, parse_target
-from ..transports import Transport
+from ..transports import Ask, Transport
 from .console import Console
 from .events import Event, EventSink
 from .transcript import Transcript
@@ -26,7 +26,7 @@ async def connect(
     timeout: float | None = None,
     transcript: Path | None = None,
     on_event: EventSink | None = None,
-    ask: Callable[[str, str, bool], Awaitable[str | None]] | None = None,
+    ask: Ask | None = None,
 ) -> AsyncIterator[Console]:
     """Connect to a console endpoint.
 

@@ -47,6 +47,7 @@ _EDITOR_INSERT, _BOOTING = (
     next(state for state in STATES if state.name == name) for name in ("editor-insert", "booting")
 )
 #: What ^L is echoed as by a tty, as often as it was typed; and, besides, as it is, by getty.
+_ECHOED = re.compile(r"(?:\^L)+")
 _TTY_ECHO, _NO_DRAWING = re.compile(rb"(?:\^L)+"), re.compile(rb"(?:\^L|\x0c)*")
 _KERNEL = re.compile(r"\[ *\d+\.\d+\] (?!Linux version)")
 _KERNEL_SECONDS = 10.0
@@ -158,8 +159,9 @@ async def redraw(watch: Watch) -> Observation:
             raw = late
             break
         raw, mark = await _answer_to_redraw(console)
-    if _NO_DRAWING.fullmatch(raw) and not console.spoken(before):
-        console.restore(before)  # without the echoes
+    echoed = console.open_line.removeprefix(before.open_line)
+    if (_NO_DRAWING.fullmatch(raw) and not console.spoken(before)) or _ECHOED.fullmatch(echoed):
+        console.restore(before)  # without the echoes, which would stand behind a kernel's lines too
     if _TTY_ECHO.fullmatch(raw):
         # Nobody can see what it asks; an Enter might answer that.
         console.state = READING.name

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ..console.connect import connect
-from ..console.console import Console
-from ..console.events import Event, EventSink
-from ..console.login import Entry, Login
-from ..errors import EndpointLost, EndpointReadOnly, SosError, UsageError
+from ..console.events import EventSink
+from ..console.login import Entry
+from ..errors import UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..secret import Secret
-from ..shell.session import RootShell, root_shell
-from ..target import Target, parse_target
-from ..transports import Transport
+from ..shell.session import RootShell
+from ..target import Target
+from ..transports import Ask, Transport
 from .allow import Allow
 from .append import Appended, KeyOutcome, append_keys
+from .machine import Access, Done, on_machine
 from .work import check_user
 
 __all__ = ["AddKeyResult", "add_key"]
 
-Ask = Callable[[str, str, bool], Awaitable[str | None]]
-
 _SLOW_BAUD = 9600
-_LOG_OUT_SECONDS = 60.0
-_READ_ONLY_SECONDS = 10.0
 _PAYLOAD_WITHOUT_MORE_TIME = 4000  # bytes
 
 
@@ -134,8 +128,6 @@ async def add_key(
     """
     started = time.monotonic()
     listed = _keys(keys)
-    if isinstance(target, str):
-        target = parse_target(target)
     entry = Entry(
         login,
         expect_host,
@@ -146,58 +138,26 @@ async def add_key(
         remount,
     )
     user = check_user(user or login)
-    tell = on_event or (lambda _event: None)
+    access = Access(target, _secret(password), entry, timeout, dead_man, transcript, on_event, ask)
     more = _more_time(listed)
     if more:
-        tell(
-            Event(
-                "note",
-                f"{len(listed)} keys take long on a slow line: the time limit is {timeout + more:.0f} s",
-            )
+        access = replace(access, timeout=timeout + more)
+        access.tell(f"{len(listed)} keys take long on a slow line: the time limit is {access.timeout:.0f} s")
+
+    async def append(session: RootShell) -> Appended:
+        return await append_keys(
+            session.shell,
+            listed,
+            user=user,
+            own=user == ("root" if session.root else login),
+            logged_in=session.ours and become is None,
+            dry_run=dry_run,
+            allow=Allow(remount, allow_immutable, fix_permissions),
+            until=until,
         )
-    timeout += more
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout
-    while True:
-        left = deadline - loop.time()
-        try:
-            async with (
-                connect(target, timeout=left, transcript=transcript, on_event=on_event, ask=ask) as console,
-                root_shell(console, _secret(password), entry=entry, dead_man=dead_man) as session,
-            ):
-                done = await append_keys(
-                    session.shell,
-                    listed,
-                    user=user,
-                    own=user == ("root" if session.root else login),
-                    logged_in=session.ours and become is None,
-                    dry_run=dry_run,
-                    allow=Allow(remount, allow_immutable, fix_permissions),
-                    until=until,
-                )
-        except EndpointReadOnly:
-            # It stays so until somebody connects anew.
-            if isinstance(target, Transport) or deadline - loop.time() < 2 * _READ_ONLY_SECONDS:
-                raise
-            tell(Event("note", f"the endpoint is read-only still; trying again in {_READ_ONLY_SECONDS:.0f} s"))
-            await asyncio.sleep(_READ_ONLY_SECONDS)
-            continue
-        except EndpointLost as error:
-            if error.shell_open and isinstance(target, Target):
-                error.add_note(await _log_out_again(target, entry, on_event, ask))
-            raise
-        host = target.name if isinstance(target, Transport) else str(target)
-        return _result(done, console, session, host, user, time.monotonic() - started)
 
-
-async def _log_out_again(target: Target, entry: Entry, on_event: EventSink | None, ask: Ask | None) -> str:
-    """The line died while a shell of ours was open, before a switch could close it: connect again and do it."""
-    try:
-        async with connect(target, timeout=_LOG_OUT_SECONDS, on_event=on_event, ask=ask) as console:
-            await Login(console, entry).close_left_shell()
-    except SosError as error:
-        return f"a shell that we logged in to may be open on the console still: {error.message}"
-    return "the console was connected to again, and no shell of ours is open on it"
+    done = await on_machine(access, append)
+    return _result(done, user, time.monotonic() - started)
 
 
 def _secret(password: Secret | str) -> Secret:
@@ -219,7 +179,8 @@ def _more_time(keys: Sequence[PublicKey]) -> float:
     return 3 * payload * 10 / _SLOW_BAUD if payload > _PAYLOAD_WITHOUT_MORE_TIME else 0.0
 
 
-def _result(done: Appended, console: Console, session: RootShell, host: str, user: str, seconds: float) -> AddKeyResult:
+def _result(visit: Done[Appended], user: str, seconds: float) -> AddKeyResult:
+    done, session, console = visit.value, visit.session, visit.console
     results = {outcome.result for outcome in done.keys}
     status: Literal["added", "present", "would-add"] = "present"
     if "added" in results:
@@ -228,7 +189,7 @@ def _result(done: Appended, console: Console, session: RootShell, host: str, use
         status = "would-add"
     return AddKeyResult(
         status=status,
-        host=host,
+        host=visit.host,
         user=user,
         file=done.file,
         keys=done.keys,
@@ -238,7 +199,11 @@ def _result(done: Appended, console: Console, session: RootShell, host: str, use
         keys_after=done.after,
         hostname=done.hostname,
         machine_id=done.machine_id,
-        warnings=(*done.warnings, *([session.trouble] if session.trouble else [])),
+        warnings=(
+            *(f"{outcome.key.fingerprint}: {text}" for outcome in done.keys for text in outcome.key.warnings),
+            *done.warnings,
+            *([session.trouble] if session.trouble else []),
+        ),
         seconds=seconds,
         bytes_sent=console.bytes_sent,
         bytes_received=console.bytes_received,

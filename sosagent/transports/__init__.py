@@ -1,5 +1,5 @@
 """Ways to a console: the smallest interface, and what implements it."""
 
-from .base import Transport
+from .base import Ask, Transport
 
-__all__ = ["Transport"]
+__all__ = ["Ask", "Transport"]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 
-__all__ = ["Transport"]
+__all__ = ["Ask", "Transport"]
+
+#: Asks the user what an endpoint wants to know: its name, its words, whether the answer may be shown.
+Ask = Callable[[str, str, bool], Awaitable[str | None]]
 
 
 class Transport(ABC):

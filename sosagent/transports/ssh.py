@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,12 @@ from ..errors import (
 )
 from ..printable import printable
 from ..target import Target
-from .base import Transport
+from .base import Ask, Transport
 from .hostkeys import HostKeys
 
 __all__ = ["Ask", "SshTransport", "open_ssh"]
 
 #: Asks the user on behalf of an endpoint: (endpoint's name, its prompt, whether to show what is typed).
-Ask = Callable[[str, str, bool], Awaitable[str | None]]
 
 _CONNECT_SECONDS = 20.0
 _LOGIN_SECONDS = 40.0

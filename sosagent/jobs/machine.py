@@ -1,0 +1,118 @@
+"""What all jobs share: connect, get to a shell, do one thing, leave; again where the endpoint is read-only still."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from ..console.connect import connect
+from ..console.console import Console
+from ..console.events import Event, EventSink
+from ..console.login import Entry, Login
+from ..errors import EndpointLost, EndpointReadOnly, SosError
+from ..secret import Secret
+from ..shell.session import RootShell, root_shell
+from ..target import Target, parse_target
+from ..transports import Ask, Transport
+
+__all__ = ["Access", "Done", "on_machine"]
+
+T = TypeVar("T")
+
+_READ_ONLY_SECONDS = 10.0
+_LOG_OUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Access:
+    """How to get to a machine.
+
+    Fields:
+        target: HOST as on the command line, a `Target`, or a connected transport.
+        password: of the login on the machine (not of the endpoint).
+        entry: how to get in.
+        timeout: seconds for the whole job.
+        dead_man: seconds after which the machine closes our shell by itself; the time limit and 30 s by default.
+        transcript: a file for a recording in asciicast v2, without secrets.
+        on_event: is told of progress.
+        ask: asks the user what the endpoint wants to know; see `connect`.
+    """
+
+    target: str | Target | Transport
+    password: Secret
+    entry: Entry
+    timeout: float = 120.0
+    dead_man: int | None = None
+    transcript: Path | None = None
+    on_event: EventSink | None = None
+    ask: Ask | None = None
+
+    def tell(self, text: str) -> None:
+        """A note for the user."""
+        if self.on_event is not None:
+            self.on_event(Event("note", text))
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """What a job gave, and how the visit went.
+
+    Fields:
+        value: the job's.
+        host: the endpoint's name.
+        session: how we got in, and whether the state found is back.
+        console: counts bytes and exchanges.
+    """
+
+    value: T
+    host: str
+    session: RootShell
+    console: Console
+
+
+async def on_machine(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Done[T]:
+    """Get to a verified shell, await ``do(session)``, and leave the console as it was found.
+
+    Raises:
+        SosError: of the way there, or of `do`. If the line died while a shell of ours was open that no switch
+            closes, it was connected to again, and the error's note says what came of it.
+    """
+    target = parse_target(access.target) if isinstance(access.target, str) else access.target
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + access.timeout
+    while True:
+        left = deadline - loop.time()
+        try:
+            async with (
+                connect(
+                    target, timeout=left, transcript=access.transcript, on_event=access.on_event, ask=access.ask
+                ) as console,
+                root_shell(console, access.password, entry=access.entry, dead_man=access.dead_man) as session,
+            ):
+                value = await do(session)
+        except EndpointReadOnly:
+            # It stays so until somebody connects anew.
+            if isinstance(target, Transport) or deadline - loop.time() < 2 * _READ_ONLY_SECONDS:
+                raise
+            access.tell(f"the endpoint is read-only still; trying again in {_READ_ONLY_SECONDS:.0f} s")
+            await asyncio.sleep(_READ_ONLY_SECONDS)
+            continue
+        except EndpointLost as error:
+            if error.shell_open and isinstance(target, Target):
+                error.add_note(await _log_out_again(target, access))
+            raise
+        host = target.name if isinstance(target, Transport) else str(target)
+        return Done(value, host, session, console)
+
+
+async def _log_out_again(target: Target, access: Access) -> str:
+    """The line died while a shell of ours was open, before a switch could close it: connect again and do it."""
+    try:
+        async with connect(target, timeout=_LOG_OUT_SECONDS, on_event=access.on_event, ask=access.ask) as console:
+            await Login(console, access.entry).close_left_shell()
+    except SosError as error:
+        return f"a shell that we logged in to may be open on the console still: {error.message}"
+    return "the console was connected to again, and no shell of ours is open on it"

@@ -225,8 +225,8 @@ async def test_what_nobody_foresaw_is_one_line(keyfile: Path, tmp_path: Path) ->
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(
-        "import sosagent.jobs.add_key as m\nasync def add_key(*a, **k): raise ZeroDivisionError('x\\x1b[31m')\n"
-        "m.add_key = add_key\n"
+        "import sosagent.jobs.add_key as m\nasync def add_keys(*a, **k): raise ZeroDivisionError('x\\x1b[31m')\n"
+        "m.add_keys = add_keys\n"
     )
     status, out, err = await run("x@y", keyfile, PYTHONPATH=str(broken), SOS_PASSWORD=PASSWORD)
     assert (status, out) == (1, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -16,9 +16,12 @@ from .show import show_error
 from .sources import (
     AgentOption,
     AuthorityOption,
+    CommentOption,
     KeyfileArgument,
+    OptionOption,
     PrivateOption,
     Reading,
+    RestrictOption,
     YesOption,
     dressed,
     find_keys,
@@ -41,14 +44,9 @@ def show(
     from_private: PrivateOption = False,
     cert_authority: AuthorityOption = False,
     yes: YesOption = False,
-    comment: Annotated[
-        str | None, typer.Option("--comment", metavar="TEXT", help="Instead of the keys' own.", show_default=False)
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", metavar="OPTION", help="Such as 'from=\"10.0.0.0/8\"'.", show_default=False),
-    ] = None,
-    restrict: Annotated[bool, typer.Option("--restrict", help="A shell, and nothing besides.")] = False,
+    comment: CommentOption = None,
+    option: OptionOption = None,
+    restrict: RestrictOption = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:

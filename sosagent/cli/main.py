@@ -10,6 +10,7 @@ import typer
 from ..errors import UsageError
 from .addkey import addkey
 from .key import key_app
+from .keys import keys_app
 from .lab import lab
 from .run import Reported, VersionOption
 from .show import error_json
@@ -35,6 +36,7 @@ def main() -> None:
     app.command("screen")(screen)
     app.command("lab")(lab)
     app.add_typer(key_app)
+    app.add_typer(keys_app)
     _run(app)
 
 

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from ..jobs.state import ConsoleState
     from ..keys import PublicKey
 
-__all__ = ["Progress", "error_json", "result_json", "show_error", "show_result", "state_error_json", "state_json"]
+__all__ = [
+    "Progress",
+    "as_json",
+    "error_fields",
+    "error_json",
+    "result_json",
+    "show_error",
+    "show_result",
+    "state_error_json",
+    "state_json",
+]
 
 
 class Progress:
@@ -123,7 +133,7 @@ def show_error(error: SosError) -> None:
 
 def result_json(result: AddKeyResult) -> str:
     """The one object of ``--json``, on success."""
-    return _dump(
+    return as_json(
         {
             "status": result.status,
             "host": result.host,
@@ -151,7 +161,7 @@ def result_json(result: AddKeyResult) -> str:
 
 def error_json(error: SosError, *, host: str, user: str, keys: list[PublicKey]) -> str:
     """The one object of ``--json``, on failure: the same fields."""
-    return _dump(
+    return as_json(
         {
             "status": "failed",
             "host": host,
@@ -169,7 +179,7 @@ def error_json(error: SosError, *, host: str, user: str, keys: list[PublicKey]) 
             "bytes_sent": None,
             "bytes_received": None,
             "exchanges": None,
-            "error": _error(error),
+            "error": error_fields(error),
         }
     )
 
@@ -177,16 +187,17 @@ def error_json(error: SosError, *, host: str, user: str, keys: list[PublicKey]) 
 def state_json(seen: ConsoleState) -> str:
     """The one object of ``sosagent state --json``."""
     fields = ("host", "name", "title", "would", "hint", "hostname")
-    return _dump({name: getattr(seen, name) for name in fields} | {"tail": list(seen.tail), "error": None})
+    return as_json({name: getattr(seen, name) for name in fields} | {"tail": list(seen.tail), "error": None})
 
 
 def state_error_json(error: SosError, host: str) -> str:
     """The same where no state was seen."""
     fields = dict.fromkeys(("name", "title", "would", "hint", "hostname"))
-    return _dump({"host": host} | fields | {"tail": list(error.tail), "error": _error(error)})
+    return as_json({"host": host} | fields | {"tail": list(error.tail), "error": error_fields(error)})
 
 
-def _error(error: SosError) -> dict[str, object]:
+def error_fields(error: SosError) -> dict[str, object]:
+    """What JSON says of an error."""
     return {
         "code": error.code,
         "message": error.message,
@@ -204,7 +215,8 @@ def _comment(key: PublicKey) -> str:
     return printable(key.comment)
 
 
-def _dump(value: dict[str, Any]) -> str:
+def as_json(value: dict[str, Any]) -> str:
+    """JSON whose every string is safe to print."""
     return json.dumps(_clean(value), indent=2)
 
 
@@ -214,6 +226,6 @@ def _clean(value: Any) -> Any:
         return printable(value, 4000)
     if isinstance(value, dict):
         return {name: _clean(item) for name, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_clean(item) for item in value]
     return value

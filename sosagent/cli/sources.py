@@ -23,9 +23,12 @@ from ..printable import is_clean, printable
 __all__ = [
     "AgentOption",
     "AuthorityOption",
+    "CommentOption",
     "KeyfileArgument",
+    "OptionOption",
     "PrivateOption",
     "Reading",
+    "RestrictOption",
     "YesOption",
     "dressed",
     "find_keys",
@@ -60,6 +63,14 @@ AuthorityOption = Annotated[
     bool, typer.Option("--cert-authority", help="They are keys of authorities: whoever has one lets in others.")
 ]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask whether fetched keys are the right ones.")]
+CommentOption = Annotated[
+    str | None, typer.Option("--comment", metavar="TEXT", help="Instead of the keys' own.", show_default=False)
+]
+OptionOption = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="OPTION", help="""Such as 'from="10.0.0.0/8"'.""", show_default=False),
+]
+RestrictOption = Annotated[bool, typer.Option("--restrict", help="No forwarding, no terminal; see sshd(8).")]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from .append import Appended, KeyOutcome, append_keys
 from .machine import Access, Done, on_machine
 from .work import check_user
 
-__all__ = ["AddKeyResult", "add_key"]
+__all__ = ["AddKeyResult", "add_key", "add_keys"]
 
 _SLOW_BAUD = 9600
 _PAYLOAD_WITHOUT_MORE_TIME = 4000  # bytes
@@ -126,8 +126,6 @@ async def add_key(
 
     When cancelled it logs out first, within a time of its own, and then lets the cancellation go on.
     """
-    started = time.monotonic()
-    listed = _keys(keys)
     entry = Entry(
         login,
         expect_host,
@@ -137,27 +135,42 @@ async def add_key(
         continue_boot,
         remount,
     )
-    user = check_user(user or login)
     access = Access(target, _secret(password), entry, timeout, dead_man, transcript, on_event, ask)
-    more = _more_time(listed)
+    allow = Allow(remount, allow_immutable, fix_permissions)
+    return await add_keys(access, _keys(keys), user=user, allow=allow, until=until, dry_run=dry_run)
+
+
+async def add_keys(
+    access: Access,
+    keys: Sequence[PublicKey],
+    *,
+    user: str | None = None,
+    allow: Allow | None = None,
+    until: datetime | None = None,
+    dry_run: bool = False,
+) -> AddKeyResult:
+    """The same, for a way to the machine that is described already."""
+    started = time.monotonic()
+    whose = check_user(user or access.entry.login)
+    more = _more_time(keys)
     if more:
-        access = replace(access, timeout=timeout + more)
-        access.tell(f"{len(listed)} keys take long on a slow line: the time limit is {access.timeout:.0f} s")
+        access = replace(access, timeout=access.timeout + more)
+        access.tell(f"{len(keys)} keys take long on a slow line: the time limit is {access.timeout:.0f} s")
 
     async def append(session: RootShell) -> Appended:
         return await append_keys(
             session.shell,
-            listed,
-            user=user,
-            own=user == ("root" if session.root else login),
-            logged_in=session.ours and become is None,
+            keys,
+            user=whose,
+            own=whose == ("root" if session.root else access.entry.login),
+            logged_in=session.ours and access.entry.become is None,
             dry_run=dry_run,
-            allow=Allow(remount, allow_immutable, fix_permissions),
+            allow=allow,
             until=until,
         )
 
     done = await on_machine(access, append)
-    return _result(done, user, time.monotonic() - started)
+    return _result(done, whose, time.monotonic() - started)
 
 
 def _secret(password: Secret | str) -> Secret:

@@ -65,6 +65,7 @@ class Work:
             that a link which the user put there leads nowhere that the user may not go.
         path: the file, as the shell's word for it.
         guard: what is lifted for a write.
+        piece: lines that are to be shown, as patterns of a `case`; those that may hold the keys, if empty.
     """
 
     user: str
@@ -72,6 +73,7 @@ class Work:
     own: bool
     path: str
     guard: Guard = field(default_factory=Guard)
+    piece: str = ""
 
     def look(self, keys: Sequence[PublicKey], *, ask_sshd: bool, and_append: bool) -> str:
         """Look at the file, and at sshd's configuration or what sshd makes of it.
@@ -130,7 +132,7 @@ class Work:
             "home": Expanded(self.home),
             "path": Word(self.path),
             "user": Expanded(self.user),
-            "piece": Expanded(self.pattern(keys)),
+            "piece": Expanded(self.piece or self.pattern(keys)),
             "form": Expanded(printf_form(_lines(keys))),
         }
         return program(*parts, **(common | values))

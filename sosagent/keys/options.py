@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ..printable import is_clean, printable
 
-__all__ = ["OptionInvalid", "are_options", "check_option", "check_options", "split_options"]
+__all__ = ["OptionInvalid", "are_options", "check_option", "check_options", "split_options", "value_of"]
 
 _FLAGS = frozenset({
     "agent-forwarding", "cert-authority", "no-agent-forwarding", "no-port-forwarding", "no-pty",
@@ -61,6 +61,11 @@ def _is_option(option: str) -> bool:
         return name.lower() in _FLAGS
     inner = _unquoted(value)
     return name.lower() in _VALUES and inner is not None and not _FORMS.get(name.lower(), _no_problem)(inner)
+
+
+def value_of(option: str) -> str:
+    """What stands between the quotes of an option's value; empty where it has none."""
+    return _unquoted(option.partition("=")[2]) or ""
 
 
 def check_option(option: str) -> str:

@@ -1,0 +1,215 @@
+"""The options that all commands share which get to a shell on a machine, and how such a command runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
+
+import typer
+
+from ..errors import SosError, UsageError
+from ..printable import printable
+from ..secret import find_password
+from ..target import Target
+from .endpoint import (
+    HostArgument,
+    HostKeyOption,
+    IdentityOption,
+    JsonOption,
+    KnownHostsOption,
+    SshConfigOption,
+    TimeoutOption,
+    VerboseOption,
+    checked_timeout,
+    endpoint,
+)
+from .run import Reported, ask_on_terminal, foreseen, run_job
+from .show import Progress, show_error
+
+if TYPE_CHECKING:
+    from ..jobs.machine import Access
+
+__all__ = ["MachineOptions", "machine_command"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """What a command was told of the machine and the way to it."""
+
+    host: HostArgument
+    login: Annotated[str, typer.Option("-l", "--login", metavar="NAME", help="Log in at the console as NAME.")] = "root"
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "-u",
+            "--user",
+            metavar="NAME",
+            help="Whose authorized_keys; the login's by default.",
+            show_default=False,
+        ),
+    ] = None
+    identity: IdentityOption = None
+    ssh_config: SshConfigOption = None
+    known_hosts: KnownHostsOption = None
+    host_key: HostKeyOption = "strict"
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--password-file",
+            metavar="FILE",
+            help="Its first line is the machine's password.",
+            show_default=False,
+        ),
+    ] = None
+    password_command: Annotated[
+        str | None,
+        typer.Option(
+            "--password-command",
+            metavar="COMMAND",
+            help="It prints the machine's password.",
+            show_default=False,
+        ),
+    ] = None
+    become: Annotated[
+        str | None,
+        typer.Option(
+            "--become",
+            metavar="sudo|su",
+            help="How NAME becomes root, where the job needs that.",
+            show_default=False,
+        ),
+    ] = None
+    become_password_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--become-password-file",
+            metavar="FILE",
+            help="What sudo or su ask for; the login's password by default.",
+            show_default=False,
+        ),
+    ] = None
+    timeout: TimeoutOption = 120.0
+    expect_host: Annotated[
+        str | None,
+        typer.Option(
+            "--expect-host",
+            metavar="NAME",
+            help="The machine's name; compared with the console's before the password is typed.",
+            show_default=False,
+        ),
+    ] = None
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Discard what somebody left on the console, and log their shell out."),
+    ] = False
+    continue_boot: Annotated[
+        bool, typer.Option("--continue-boot", help="End a maintenance shell afterwards, so that the boot goes on.")
+    ] = False
+    transcript: Annotated[
+        Path | None,
+        typer.Option(
+            "--transcript",
+            metavar="FILE",
+            help="Record the console (asciicast v2), without secrets.",
+            show_default=False,
+        ),
+    ] = None
+    json: JsonOption = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False
+    verbose: VerboseOption = False
+
+    def check(self) -> tuple[Target, Literal["sudo", "su"] | None]:
+        """Where it goes, and how to become root; before anything is read or asked.
+
+        Raises:
+            UsageError: an option is wrong.
+        """
+        checked_timeout(self.timeout)
+        return endpoint(self.host, self.identity, self.ssh_config, self.known_hosts, self.host_key), self._become()
+
+    def access(self, progress: Progress, *, remount: bool = False) -> Access:
+        """The way to the machine; finds the passwords, and asks for one if need be.
+
+        Raises:
+            UsageError: an option is wrong, or there is no password.
+        """
+        target, way = self.check()
+        password = find_password(
+            file=self.password_file,
+            command=self.password_command,
+            prompt=f"{printable(self.login)}'s password on the machine: ",
+        )
+        second = None if self.become_password_file is None else find_password(file=self.become_password_file)
+        from ..console.login import Entry
+        from ..jobs.machine import Access
+
+        entry = Entry(self.login, self.expect_host, way, second, self.take_over, self.continue_boot, remount)
+        return Access(
+            target,
+            password,
+            entry,
+            self.timeout,
+            transcript=self.transcript,
+            on_event=progress,
+            ask=ask_on_terminal(progress) if sys.stdin.isatty() else None,
+        )
+
+    def run(
+        self,
+        job: Callable[[Progress], Coroutine[Any, Any, T]],
+        error_json: Callable[[SosError], str],
+    ) -> T:
+        """Make a job and run it to its end; an error is shown, and ends the program.
+
+        Args:
+            job: makes it; may raise what is wrong with the command line.
+            error_json: the one object of ``--json`` for an error.
+        """
+        progress = Progress(quiet=self.quiet, verbose=self.verbose)
+        try:
+            with foreseen(self.verbose):
+                return run_job(job(progress))
+        except SosError as error:
+            progress.stop()
+            if self.json:
+                print(error_json(error))
+            else:
+                show_error(error)
+            raise Reported(error.exit_code) from None
+        finally:
+            progress.stop()
+
+    def _become(self) -> Literal["sudo", "su"] | None:
+        if self.become in (None, "sudo", "su"):
+            return self.become  # type: ignore[return-value]
+        raise UsageError(f"--become is sudo or su, not {printable(self.become or '', 60)!r}")
+
+
+def machine_command(command: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of `command`, whose first argument is `MachineOptions`: its options are the command's, too."""
+    shared = inspect.signature(MachineOptions).parameters
+    types = get_type_hints(MachineOptions, include_extras=True)
+    own = list(inspect.signature(command).parameters.values())[1:]
+    own_types = get_type_hints(command, include_extras=True)
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        machine = MachineOptions(**{name: given.pop(name) for name in shared})
+        command(machine, **given)
+
+    arguments = [parameter.replace(annotation=types[name]) for name, parameter in shared.items()]
+    arguments[1:1] = [parameter.replace(annotation=own_types[parameter.name]) for parameter in own]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [parameter.replace(kind=keyword) for parameter in arguments]
+    )
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in arguments}
+    del run.__wrapped__
+    return run

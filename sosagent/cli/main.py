@@ -9,6 +9,7 @@ import typer
 
 from ..errors import UsageError
 from .addkey import addkey
+from .hostkeys import hostkeys
 from .key import key_app
 from .keys import keys_app
 from .lab import lab
@@ -32,6 +33,7 @@ def main() -> None:
     )
     app.callback()(_options)
     app.command("addkey")(addkey)
+    app.command("hostkeys")(hostkeys)
     app.command("state")(state)
     app.command("screen")(screen)
     app.command("lab")(lab)

@@ -1,0 +1,131 @@
+"""`sosagent hostkeys HOST`: a machine's SSH host keys, read on its console."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import SosError, UsageError
+from ..known_hosts import all_sshfp, place_of, planned, write
+from ..printable import printable
+from .access import MachineOptions, machine_command
+from .run import Reported, foreseen
+from .show import as_json, error_fields, show_error
+
+if TYPE_CHECKING:
+    from ..jobs.host_keys import HostKeys
+    from ..known_hosts import Change
+    from .show import Progress
+
+__all__ = ["hostkeys"]
+
+
+@machine_command
+def hostkeys(
+    machine: MachineOptions,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="What you call it in ssh: name, name:port; again for more.",
+            show_default=False,
+        ),
+    ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", metavar="FILE", help="Instead of ~/.ssh/known_hosts.", show_default=False),
+    ] = None,
+    write_them: Annotated[bool, typer.Option("--write", help="Add the lines to the file.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Take other keys of the same names out.")] = False,
+) -> None:
+    """Read a machine's SSH host keys on its console: known_hosts lines and SSHFP records, no trust on first use."""
+    names = name or []
+
+    def job(progress: Progress) -> Any:
+        machine.check()
+        for one in names:
+            place_of(one)
+        if write_them and not names:
+            raise UsageError("--write needs --name: only you know what you call the machine in ssh")
+        access = machine.access(progress)
+        from ..jobs.host_keys import host_keys
+
+        return host_keys(access)
+
+    found: HostKeys = machine.run(job, lambda error: as_json(_failed(machine, error)))
+    file = into or Path.home() / ".ssh" / "known_hosts"
+    change = None
+    try:
+        with foreseen(machine.verbose):
+            if names:
+                change = _change(file, [place_of(one, found.port) for one in names], found, replace)
+                if write_them and (change.added or change.removed):
+                    write(file, change.text)
+    except SosError as error:
+        if machine.json:
+            print(as_json(_failed(machine, error)))
+        else:
+            show_error(error)
+        raise Reported(error.exit_code) from None
+    records = all_sshfp([one for one in names if ":" not in one], found.keys)
+    if machine.json:
+        print(as_json(_fields(found, change, records, file if write_them else None)))
+    else:
+        _show(found, change, records, file if write_them else None)
+
+
+def _change(file: Path, places: list[str], found: HostKeys, replace: bool) -> Change:
+    try:
+        text = file.read_text("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        text = ""
+    except OSError as error:
+        raise UsageError(f"cannot read {printable(str(file))}: {error.strerror}") from None
+    return planned(text, printable(str(file)), places, found.keys, replace=replace)
+
+
+def _show(found: HostKeys, change: Change | None, records: list[str], written: Path | None) -> None:
+    print(f"{printable(found.hostname)}, port {found.port}")
+    for key in found.keys:
+        print(f"  {key.type} {key.bits or ''} {key.fingerprint}")
+    for warning in found.warnings:
+        print(f"  warning: {printable(warning)}")
+    if change is None:
+        print("With --name NAME it gives known_hosts lines and SSHFP records for what you call it.")
+        return
+    for line in change.removed:
+        print(f"- {printable(line, 2000)}")
+    for line in change.added:
+        print(f"+ {line}")
+    for key in change.present:
+        print(f"= {key.type} is on file already")
+    if written is not None:
+        print(f"written to {printable(str(written))}" if change.added or change.removed else "nothing to write")
+    for record in records:
+        print(record)
+
+
+def _fields(found: HostKeys, change: Change | None, records: list[str], written: Path | None) -> dict[str, Any]:
+    return {
+        "host": found.host,
+        "hostname": found.hostname,
+        "port": found.port,
+        "keys": [
+            {"type": key.type, "bits": key.bits, "fingerprint": key.fingerprint, "key": f"{key.type} {key.base64}"}
+            for key in found.keys
+        ],
+        "warnings": list(found.warnings),
+        "added": list(change.added) if change else [],
+        "removed": list(change.removed) if change else [],
+        "sshfp": records,
+        "file": None if written is None else str(written),
+        "logged_out": found.logged_out,
+        "error": None,
+    }
+
+
+def _failed(machine: MachineOptions, error: SosError) -> dict[str, Any]:
+    return {"host": machine.host, "error": error_fields(error)}

@@ -1,0 +1,186 @@
+"""Keys in every form, and what the line says of them, on the real machine: real ssh logs in, or is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sosagent
+
+from ..conftest import installed
+from .image import PASSWORD
+from .machine import Machine, machine, wait_for
+
+pytestmark = pytest.mark.vm
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def vm() -> Iterator[Machine]:
+    with machine() as running:
+        yield running
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Path:
+    return generated(tmp_path / "id")
+
+
+def generated(path: Path, *options: str) -> Path:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-N", "", "-C", path.name, *(options or ("-t", "ed25519")), "-f", path], check=True
+    )
+    return path
+
+
+def run(vm: Machine, *words: object) -> tuple[int, Any]:
+    """A command of ours on the machine's console; its exit status, and its JSON."""
+    command, *rest = map(str, words)
+    program = [str(BIN / "sos-addkey")] if command == "add" else [str(BIN / "sosagent"), *command.split()]
+    done = subprocess.run(
+        [*program, *vm.arguments, *rest, "--json"],
+        env={**os.environ, "SOS_PASSWORD": PASSWORD}, capture_output=True, text=True, timeout=120, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def _public(path: Path) -> bytes:
+    return Path(f"{path}.pub").read_bytes()
+
+
+def _converted(*options: str) -> Callable[[Path], bytes]:
+    return lambda path: (
+        subprocess.run(["ssh-keygen", "-e", *options, "-f", f"{path}.pub"], capture_output=True, check=True).stdout
+    )
+
+
+def _putty(path: Path) -> bytes:
+    installed(["puttygen"])
+    empty = path.with_name("empty")
+    empty.touch()
+    out = path.with_name("putty.ppk")
+    subprocess.run(["puttygen", path, "--new-passphrase", empty, "-O", "private", "-o", out], check=True)
+    return out.read_bytes()
+
+
+#: How the pair is made, the file that is handed in, and more options.
+FORMS: dict[str, tuple[tuple[str, ...], Callable[[Path], bytes], tuple[str, ...]]] = {
+    "rsa": (("-t", "rsa", "-b", "3072"), _public, ()),
+    "ecdsa": (("-t", "ecdsa"), _public, ()),
+    "utf-16 with crlf": ((), lambda path: _public(path).decode().replace("\n", "\r\n").encode("utf-16"), ()),
+    "rfc 4716": (("-t", "rsa"), _converted("-m", "RFC4716"), ()),
+    "pkcs#8": (("-t", "ecdsa"), _converted("-m", "PKCS8"), ("--comment", "it's $(touch /tmp/ran) grüße")),
+    "ppk": ((), _putty, ()),
+    "private": ((), lambda path: path.read_bytes(), ("--from-private",)),
+}
+
+
+def test_each_form_ends_in_a_login(vm: Machine, tmp_path: Path) -> None:
+    for number, (name, (kind, make, options)) in enumerate(FORMS.items()):
+        pair = generated(tmp_path / f"pair{number}", *kind)
+        file = tmp_path / f"file{number}"
+        file.write_bytes(make(pair))
+        assert vm.ssh(pair, "true").returncode != 0
+        status, done = run(vm, "add", file, *options)
+        assert (status, done["status"]) == (0, "added"), (name, done)
+        assert vm.ssh(pair, "true").returncode == 0, name
+    assert vm.do("ls /tmp/ran 2>&1 || true").startswith("ls: cannot access")
+    assert "it's $(touch /tmp/ran) grüße\n" in vm.do("cat .ssh/authorized_keys")
+
+
+def test_a_key_that_ends(vm: Machine, identity: Path) -> None:
+    # The machine was saved some time ago: its clock stands where it stood then.
+    status, done = run(vm, "add", f"{identity}.pub", "--expires", "1h")
+    assert (status, "behind" in done["error"]["message"]) == (6, True), done
+    vm.do(f"date -s @{time.time():.0f}")
+    until = datetime.now(UTC) + timedelta(seconds=20)
+    status, done = run(vm, "add", f"{identity}.pub", "--expires", until.isoformat())
+    assert (status, done["status"]) == (0, "added"), done
+    assert vm.ssh(identity, "true").returncode == 0
+    wait_for(lambda: vm.ssh(identity, "true").returncode != 0, 60, "the key's end")
+    assert datetime.now(UTC) >= until
+    status, done = run(vm, "keys list")
+    assert "its time was past" in done["keys"][-1]["why_not"]
+
+
+def test_where_a_key_may_come_from(vm: Machine, tmp_path: Path) -> None:
+    near, far = generated(tmp_path / "near"), generated(tmp_path / "far")
+    client = vm.do("echo $SSH_CLIENT").split()[0]
+    assert run(vm, "add", f"{near}.pub", "--option", f'from="{client}"')[0] == 0
+    assert run(vm, "add", f"{far}.pub", "--option", 'from="192.0.2.1"', "--restrict")[0] == 0
+    assert (vm.ssh(near, "true").returncode, vm.ssh(far, "true").returncode) == (0, 255)
+    status, done = run(vm, "add", f"{far}.pub")
+    assert (status, done["keys"][0]["result"]) == (0, "present")
+    assert done["warnings"]
+
+
+def test_list_audit_and_remove_agree_with_sshd(vm: Machine, identity: Path) -> None:
+    (key,) = sosagent.parse_public_keys(_public(identity))
+    assert run(vm, "keys remove", key.fingerprint)[0] == 2
+    assert run(vm, "add", f"{identity}.pub")[0] == 0
+    assert run(vm, "keys audit")[0] == 0
+    status, done = run(vm, "keys list")
+    assert (status, [one["usable"] for one in done["keys"]]) == (0, [True, True])
+    assert done["keys"][1]["fingerprint"] == key.fingerprint
+    assert vm.ssh(identity, "true").returncode == 0
+    # Its last line is cut, and everybody may write to the folder.
+    vm.do("sed -i '$s/^ssh-ed25519 AAAAC3/ssh-ed25519 C3/' .ssh/authorized_keys; chmod 777 .ssh")
+    status, done = run(vm, "keys audit")
+    assert (status, [one["usable"] for one in done["keys"]]) == (1, [True, False])
+    assert any("StrictModes" in warning for warning in done["warnings"])
+
+
+def test_removal(vm: Machine, identity: Path) -> None:
+    assert run(vm, "add", f"{identity}.pub")[0] == 0
+    status, done = run(vm, "keys remove", f"{identity}.pub")
+    assert (status, done["status"], done["left"]) == (0, "removed", 1)
+    assert vm.ssh(identity, "true").returncode != 0
+    assert vm.ssh(vm.admin, "true").returncode == 0
+    admin = sosagent.parse_public_keys(_public(vm.admin))[0]
+    assert run(vm, "keys remove", admin.fingerprint)[0] == 6
+    assert vm.ssh(vm.admin, "true").returncode == 0
+
+
+def test_host_keys(vm: Machine, tmp_path: Path) -> None:
+    file, name = tmp_path / "known_hosts", f"127.0.0.1:{vm.ssh_port}"
+
+    def checked() -> int:
+        return subprocess.run(
+            [
+                "ssh", "-F", "none", "-i", vm.admin, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+                "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={file}",
+                "-o", "GlobalKnownHostsFile=/dev/null", "-p", str(vm.ssh_port), "root@127.0.0.1", "true",
+            ],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+        ).returncode  # fmt: skip
+
+    assert checked() == 255
+    status, done = run(vm, "hostkeys", "--name", name, "--into", file, "--write")
+    assert (status, done["warnings"], done["logged_out"]) == (0, [], True), done
+    assert checked() == 0
+    assert run(vm, "hostkeys", "--name", name, "--into", file, "--write")[1]["added"] == []
+    vm.do(
+        "cd /etc/ssh; cp ssh_host_ed25519_key.pub old; rm ssh_host_ed25519_key*;"
+        "ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key; mv old ssh_host_ed25519_key.pub"
+    )
+    before = file.read_bytes()
+    status, done = run(vm, "hostkeys", "--name", name, "--into", file, "--write")
+    assert (status, done["error"]["code"], file.read_bytes()) == (3, "host-key-changed", before)
+    status, done = run(vm, "hostkeys", "--name", name, "--into", file, "--write", "--replace")
+    assert status == 0
+    assert ["is not the public half" in warning for warning in done["warnings"]] == [True]
+    vm.do("systemctl restart ssh")
+    wait_for(lambda: checked() == 0, 30, "sshd with its new key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,11 @@ import pytest
 
 import sosagent
 from sosagent.jobs.append import Appended, append_keys
+from sosagent.lab import Faults, open_lab
 
-from .conftest import new_key
+from .conftest import new_key, target_of
 from .ptys import verified_shell
+from .soak import OLD, with_old_keys
 
 COMMENTS = {
     "quotes": "it's \"quoted\" `once` and 'twice'",
@@ -128,3 +131,23 @@ async def _on_a_machine_that_says(clock: str, version: str, home: Path) -> None:
 async def test_a_time_that_is_past(file: Path, tmp_path: Path) -> None:
     with pytest.raises(sosagent.UsageError, match="past"):
         await add(["dash"], tmp_path, new_key(), until=datetime.now(UTC) - timedelta(seconds=1))
+
+
+@pytest.mark.timeout(180)
+async def test_many_keys_and_a_long_one_at_9600_baud() -> None:
+    """The time limit grows with the payload, which says so."""
+    modulus = (1 << 16383 | 1).to_bytes(2049, "big")
+    blob = b"".join(struct.pack(">I", len(field)) + field for field in (b"ssh-rsa", b"\1\0\1", modulus))
+    keys = [*(new_key(f"key {number}") for number in range(50)), sosagent.PublicKey("ssh-rsa", blob, "long")]
+    assert keys[-1].bits == 16384
+    async with open_lab(faults=Faults(baud=9600)) as lab:
+        with_old_keys(lab.machine.home)
+        told: list[str] = []
+        done = await sosagent.add_key(
+            target_of(lab), keys, password=lab.password, timeout=20, on_event=lambda event: told.append(event.text)
+        )
+        assert done.status == "added"
+        assert done.seconds > 10
+        assert any("time limit" in text for text in told)
+        text = lab.authorized_keys.read_text()
+    assert text == OLD + "".join(f"{key.line}\n" for key in keys)

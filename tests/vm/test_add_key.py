@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,24 +15,11 @@ import sosagent
 from sosagent.shell.session import root_shell
 
 from .image import PASSWORD
-from .machine import Machine, machine, wait_for
+from .machine import Machine, wait_for
 
 pytestmark = pytest.mark.vm
 
 COMMAND = str(Path(sys.executable).with_name("sos-addkey"))
-
-
-@pytest.fixture
-def vm() -> Iterator[Machine]:
-    with machine() as running:
-        yield running
-
-
-@pytest.fixture
-def identity(tmp_path: Path) -> Path:
-    path = tmp_path / "id"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "me@bastion", "-f", str(path)], check=True)
-    return path
 
 
 def sos_addkey(vm: Machine, identity: Path, *options: str, password: str = PASSWORD) -> tuple[int, dict[str, object]]:

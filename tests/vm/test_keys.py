@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,30 +17,13 @@ import pytest
 import sosagent
 
 from ..conftest import installed
+from .conftest import generated
 from .image import PASSWORD
-from .machine import Machine, machine, wait_for
+from .machine import Machine, wait_for
 
 pytestmark = pytest.mark.vm
 
 BIN = Path(sys.executable).parent
-
-
-@pytest.fixture
-def vm() -> Iterator[Machine]:
-    with machine() as running:
-        yield running
-
-
-@pytest.fixture
-def identity(tmp_path: Path) -> Path:
-    return generated(tmp_path / "id")
-
-
-def generated(path: Path, *options: str) -> Path:
-    subprocess.run(
-        ["ssh-keygen", "-q", "-N", "", "-C", path.name, *(options or ("-t", "ed25519")), "-f", path], check=True
-    )
-    return path
 
 
 def run(vm: Machine, *words: object) -> tuple[int, Any]:

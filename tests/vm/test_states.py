@@ -7,7 +7,7 @@ import contextlib
 import random
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +32,6 @@ pytestmark = pytest.mark.vm
 
 ROOT = "root@vm:~# "
 ALICE = "alice@vm:~$ "
-
-
-@pytest.fixture
-def vm() -> Iterator[Machine]:
-    with machine() as running:
-        yield running
 
 
 async def log_in(console: Console, user: str = "root") -> None:

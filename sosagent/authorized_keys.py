@@ -73,8 +73,12 @@ def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
     return Verdict(Presence.ABSENT)
 
 
-def parse_line(line: str) -> Entry | None:
+def parse_line(line: str, *, any_options: bool = False) -> Entry | None:
     """Read one line as sshd does; None where sshd sees no key in it.
+
+    Args:
+        line: of the file.
+        any_options: also where sshd would refuse the line for its options, as far as we know them.
 
     Leading blanks are skipped; a blank outside quotes ends the options; a carriage return at the
     end is harmless; an unknown option makes sshd refuse the line.
@@ -90,7 +94,7 @@ def parse_line(line: str) -> Entry | None:
         return None
     options, rest = split
     key = _key_of(rest.lstrip(" \t"))
-    if key is None or not are_options(options):
+    if key is None or not (any_options or are_options(options)):
         return None
     return Entry(key, options)
 

@@ -76,38 +76,66 @@ def planned(text: str, file: str, places: Sequence[str], keys: Sequence[PublicKe
     Raises:
         HostKeyChanged: there is another key of the same type for a place, and `replace` does not say so.
     """
-    lines = text.splitlines()
+    lines = text.split("\n")  # and at nothing else: a comment may hold what other programs take for newlines
     removed: list[str] = []
+    places = tuple(dict.fromkeys(places))
     missing = {(place, key) for place in places for key in keys}
     for number, line in enumerate(lines):
-        words = line.split()
-        if len(words) < 3 or words[0].startswith(("#", "@")):
-            continue
+        where = f"{file}, line {number + 1}"
+        _refuse_revoked(line.split(), keys, where)
         for place in places:
-            if not _applies(words[0], place):
-                continue
-            for key in keys:
-                if words[1] != key.type:
-                    continue
-                if words[2] == key.base64:
-                    missing.discard((place, key))
-                    continue
-                rest = _without(words[0], place)
-                if not replace or rest is None:
-                    raise HostKeyChanged(
-                        f"{file}, line {number + 1}: another {key.type} key of {place} is on file: "
-                        f"{_fingerprint(words[2])}; the machine has {key.fingerprint}",
-                        hint="If the machine was installed anew, --replace takes the old line out."
-                        if rest is not None
-                        else "The line is a pattern for several hosts: mend it by hand.",
-                    )
-                removed.append(line)
-                lines[number] = " ".join([rest, *words[1:]]) if rest else ""
-                words = [rest, *words[1:]] if rest else ["#"]
-    kept = [line for line, old in zip(lines, text.splitlines(), strict=True) if line or not old]
+            if (left := _mended(lines[number], place, keys, where, missing, replace=replace)) != lines[number]:
+                removed.append(lines[number])
+                lines[number] = left
+    before = text.split("\n")
+    kept = "\n".join(line for line, old in zip(lines, before, strict=True) if line or not old)
     added = [f"{place} {key.type} {key.base64}" for place in places for key in keys if (place, key) in missing]
     present = tuple(key for key in keys if all((place, key) not in missing for place in places))
-    return Change("".join(f"{line}\n" for line in [*kept, *added]), tuple(added), present, tuple(removed))
+    if added and kept and not kept.endswith("\n"):
+        kept += "\n"
+    return Change(kept + "".join(f"{line}\n" for line in added), tuple(added), present, tuple(removed))
+
+
+def _mended(
+    line: str,
+    place: str,
+    keys: Sequence[PublicKey],
+    where: str,
+    missing: set[tuple[str, PublicKey]],
+    *,
+    replace: bool,
+) -> str:
+    """The line without `place`, if it says that this has another key; what it says rightly is no longer missing."""
+    words = line.split()
+    if len(words) < 3 or words[0].startswith(("#", "@")) or not _applies(words[0], place):
+        return line
+    for key in keys:
+        if words[1] != key.type:
+            continue
+        if words[2] == key.base64:
+            missing.discard((place, key))
+            continue
+        rest = _without(words[0], place)
+        if not replace or rest is None:
+            raise HostKeyChanged(
+                f"{where}: another {key.type} key of {place} is on file: {_fingerprint(words[2])}; "
+                f"the machine has {key.fingerprint}",
+                hint="If the machine was installed anew, --replace takes the old line out."
+                if rest is not None
+                else "The line is a pattern for several hosts: mend it by hand.",
+            )
+        return line.replace(words[0], rest, 1) if rest else ""
+    return line
+
+
+def _refuse_revoked(words: Sequence[str], keys: Sequence[PublicKey], where: str) -> None:
+    if len(words) > 3 and words[0] == "@revoked":
+        for key in keys:
+            if words[3] == key.base64:
+                raise HostKeyChanged(
+                    f"{where}: the machine's key {key.fingerprint} is marked there as revoked",
+                    hint="Somebody else may have it. Make new host keys on the machine.",
+                )
 
 
 def write(path: Path, text: str) -> None:
@@ -188,5 +216,6 @@ def _fingerprint(text: str) -> str:
 
 
 def all_sshfp(names: Iterable[str], keys: Sequence[PublicKey]) -> list[str]:
-    """The records of all keys for all names that are host names."""
-    return [record for name in names for key in keys if (record := sshfp(name, key)) is not None]
+    """The records of all keys for all names that are host names, and no addresses."""
+    hosts = [name for name in names if not re.fullmatch(r"[0-9.]+|.*:.*", name)]
+    return [record for name in hosts for key in keys if (record := sshfp(name, key)) is not None]

@@ -237,6 +237,10 @@ FILES: dict[str, tuple[Callable[[Forge], bytes], Expected | Refused]] = {
         lambda forge: forge.public().replace("you@laptop", "grüße").encode("latin-1"),
         Expected((("ssh-ed25519", "grüße", ""),)),
     ),
+    "a comment of windows": (
+        lambda forge: forge.public().replace("you@laptop", "me – here").encode("cp1252"),
+        Expected((("ssh-ed25519", "me – here", ""),)),
+    ),
     "a comment for the shell": (
         _edited("you@laptop", "$(touch /tmp/ran) `id`; 'a' \"b\" \\\\\\\\ %s"),
         Expected((("ssh-ed25519", "$(touch /tmp/ran) `id`; 'a' \"b\" \\\\ %s", ""),)),
@@ -254,6 +258,11 @@ FILES: dict[str, tuple[Callable[[Forge], bytes], Expected | Refused]] = {
     "a blank in the options": (_before("restrict, no-pty "), Refused(1, "not a public key")),
     "a bad network": (_before('from="10.0.0.1/8" '), Refused(1, "host bits")),
     "nothing but exclusions": (_before('from="!10.0.0.1" '), Refused(1, "let nobody in")),
+    "a command that begins like a key": (_before('command="x AAAAfoo" '), Expected((_ED,))),
+    "a command in utf-8": (_before('command="echo grüße" '), Expected((_ED,))),
+    "a netmask": (_before('from="10.0.0.0/255.0.0.0" '), Refused(1, "length of the prefix")),
+    "a port that is none": (_before('permitopen="a:99999" '), Refused(1, "HOST:PORT")),
+    "a month that is none": (_before('expiry-time="20261399" '), Refused(1, "YYYYMMDD")),
     "a bad time": (_before('expiry-time="tomorrow" '), Refused(1, "YYYYMMDD")),
     "an authority's line, not wanted": (_before("cert-authority "), Refused(1, "let in anybody", "--cert-authority")),
     "the same with other options": (
@@ -291,7 +300,19 @@ FILES: dict[str, tuple[Callable[[Forge], bytes], Expected | Refused]] = {
         lambda _: b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME\n-----END PGP PUBLIC KEY BLOCK-----\n",
         Refused(1, "OpenPGP", "gpg --export-ssh-key"),
     ),
+    "openssl's parameters in front": (
+        lambda forge: forge.run("openssl", "ecparam", "-genkey", "-name", "prime256v1"),
+        _half(_NIST),
+    ),
+    "openssl's parameters, and a private key": (
+        lambda forge: forge.run("openssl", "ecparam", "-genkey", "-name", "prime256v1"),
+        Refused(4, "holds a private key", ".pub"),
+    ),
     # PuTTY
+    "a key behind a ppk": (
+        lambda forge: forge.putty("ed25519", "-O", "private") + forge.public("ecdsa").encode(),
+        Expected((("ssh-ed25519", "you@laptop", "PuTTY"), (_NIST, "you@laptop", ""))),
+    ),
     "ppk v3": (
         lambda forge: forge.putty("ed25519", "-O", "private"),
         _one("PuTTY"),
@@ -369,6 +390,16 @@ FILES: dict[str, tuple[Callable[[Forge], bytes], Expected | Refused]] = {
     ),
     "a small ed25519": (lambda _: _line(b"ssh-ed25519", bytes(31)).encode(), Refused(1, "has 32 bytes")),
     "rsa 768": (lambda _: _line(b"ssh-rsa", b"\1\0\1", b"\x7f" + bytes(95)).encode(), Refused(1, "1024 bits")),
+    "a point off the curve": (
+        lambda _: _line(_NIST.encode(), b"nistp256", b"\x04" + b"\x11" * 64).encode(),
+        Refused(1, "curve or point"),
+    ),
+    "a negative modulus": (lambda _: _line(b"ssh-rsa", b"\1\0\1", b"\xff" * 256).encode(), Refused(1, "one form")),
+    "zeros in front": (
+        lambda _: _line(b"ssh-rsa", b"\1\0\1", b"\0\0" + b"\xff" * 256).encode(),
+        Refused(1, "one form"),
+    ),
+    "rsa 32768": (lambda _: _line(b"ssh-rsa", b"\1\0\1", b"\x7f" * 4096).encode(), Refused(1, "above 16384")),
     "a point of another curve": (
         lambda _: _line(_NIST.encode(), b"nistp384", _POINT).encode(),
         Refused(1, "curve"),

@@ -105,6 +105,22 @@ def test_another_key_is_never_replaced_unasked(tmp_path: Path) -> None:
     assert len(change.removed) == 1
 
 
+def test_a_whole_line_is_replaced_whatever_keys_there_are() -> None:
+    before = lines("web", OTHER) + "# mine\n"
+    assert planned(before, "f", ["web"], [ED, RSA], replace=True).text == "# mine\n" + lines("web", ED, RSA)
+
+
+def test_other_lines_stay_byte_for_byte() -> None:
+    before = "# a\x0cweb ssh-rsa AAAA\r\n\n# b\u2028c \udcff\rd\r\nother ssh-rsa AAAA c"
+    assert planned(before, "f", ["web"], [ED], replace=False).text == f"{before}\n{lines('web', ED)}"
+    assert planned(f"{before}\n", "f", ["web", "web"], [ED], replace=False).text == f"{before}\n{lines('web', ED)}"
+
+
+def test_a_revoked_key_is_told() -> None:
+    with pytest.raises(sosagent.HostKeyChanged, match=r"line 1.*revoked"):
+        planned(f"@revoked {lines('*', ED)}", "f", ["web"], [ED], replace=True)
+
+
 def test_a_pattern_is_left_to_people() -> None:
     with pytest.raises(sosagent.HostKeyChanged, match="line 1") as caught:
         planned(lines("*.example.org", OTHER), "f", ["web.example.org"], [ED], replace=True)

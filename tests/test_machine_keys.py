@@ -82,20 +82,40 @@ async def test_remove(arguments: list[str], file: Path, tmp_path: Path) -> None:
     status, _, err = await keys("remove", *arguments, "nothing")
     assert (status, "neither a fingerprint" in err) == (2, True)
     assert file.read_text() == before
+    file.write_text(f"{before}{THREE.line}\n")
+    before = file.read_text()
     status, out, _ = await keys("remove", *arguments, ONE.fingerprint)
     assert status == 0, out
     assert file.read_text() == before.replace(f"{ONE.line}\n", "")
     (backup,) = (path for path in file.parent.iterdir() if path != file)
     assert backup.read_text() == before
     assert str(backup) in out
-    named = tmp_path / "two.pub"
-    named.write_text(f"{TWO.line}\n")
+    named = tmp_path / "three.pub"
+    named.write_text(f"{THREE.line}\n")
     status, out, _ = await keys("remove", *arguments, named, "--json")
     assert (status, json.loads(out)["error"]["code"]) == (6, "edit-refused")
     status, out, _ = await keys("remove", *arguments, named, "--json", "--force")
     assert (status, json.loads(out)["status"], json.loads(out)["left"]) == (0, "removed", 0)
     status, out, _ = await keys("remove", *arguments, named, "--json", "--force")
     assert (status, json.loads(out)["status"]) == (0, "absent")
+
+
+async def test_the_last_key_that_gives_a_shell_stays(arguments: list[str], file: Path) -> None:
+    dsa = f"ssh-dss {THREE.base64}"
+    file.write_text(f'{ONE.line}\ncommand="/bin/false" {TWO.line}\nfrom="192.0.2.1" {THREE.line}\n{dsa}\n')
+    assert (await keys("remove", *arguments, ONE.fingerprint))[0] == 6
+    assert (await keys("remove", *arguments, TWO.fingerprint))[0] == 0
+    file.write_text("")
+    named = file.with_name("one.pub")
+    named.write_text(f"{ONE.line}\n")
+    status, out, _ = await keys("remove", *arguments, named, "--json")
+    assert (status, json.loads(out)["status"]) == (0, "absent")
+
+
+async def test_a_line_with_options_that_we_do_not_know_is_taken_out_too(arguments: list[str], file: Path) -> None:
+    file.write_text(f"of-the-future {ONE.line}\n{TWO.line}\n")
+    assert (await keys("remove", *arguments, ONE.md5.upper().replace("MD5", "MD5")))[0] == 0
+    assert file.read_text() == f"{TWO.line}\n"
 
 
 def test_what_is_said_of_a_line() -> None:

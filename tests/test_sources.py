@@ -72,6 +72,38 @@ async def test_what_the_line_will_say(tmp_path: Path) -> None:
     assert "knows no option" in err
 
 
+async def test_a_comment_that_is_not_wanted_is_not_looked_at(tmp_path: Path) -> None:
+    file = tmp_path / "a.pub"
+    file.write_text(f"{ONE.type} {ONE.base64} a\u200db\n")
+    assert (await show(file))[0] == 2
+    assert comments((await show(file, "--comment", "ok"))[1]) == ["ok"]
+    assert (await show(file, "--comment", "x" * 5000))[0] == 2
+
+
+async def test_what_is_no_file(tmp_path: Path) -> None:
+    for name, words in (
+        (ONE.line, "not a file"),
+        ("x" * 300, "File name too long"),
+        (tmp_path / "no" / "x", "No such"),
+    ):
+        status, _, err = await show(name)
+        assert (status, words in err, "bug" in err) == (2, True, False), err
+
+
+async def test_the_same_key_with_other_options(tmp_path: Path) -> None:
+    (tmp_path / "a.pub").write_text(f"{ONE.line}\n")
+    (tmp_path / "b.pub").write_text(f"restrict {ONE.line}\n")
+    status, _, err = await show(tmp_path)
+    assert (status, "with other options" in err) == (2, True)
+
+
+async def test_letters_that_the_terminal_has_not(tmp_path: Path) -> None:
+    file = tmp_path / "a.pub"
+    file.write_text(f"{ONE.type} {ONE.base64} Müller\n")
+    status, out, _ = await run("key", "show", file, command=SOSAGENT, PYTHONIOENCODING="ascii")
+    assert (status, "M\\xfcller" in out) == (0, True)
+
+
 async def test_a_folder_a_default_and_standard_input(tmp_path: Path) -> None:
     folder = tmp_path / ".ssh"
     folder.mkdir()
@@ -118,6 +150,8 @@ async def test_the_agent(agent: str, tmp_path: Path) -> None:
         subprocess.run(["ssh-add", "-q", path], check=True, env={"SSH_AUTH_SOCK": agent, "PATH": "/usr/bin:/bin"})
     assert comments((await show("--agent", env={"SSH_AUTH_SOCK": agent}))[1]) == ["laptop", "desk"]
     assert comments((await show("--agent", "desk", env={"SSH_AUTH_SOCK": agent}))[1]) == ["desk"]
+    shown = (await show("--agent", "desk", "--cert-authority", env={"SSH_AUTH_SOCK": agent}))[1]
+    assert str(shown[0]["line"]).startswith("cert-authority ssh-ed25519")
     key = sosagent.parse_public_keys((tmp_path / "laptop.pub").read_bytes())[0]
     assert comments((await show("--agent", key.fingerprint, env={"SSH_AUTH_SOCK": agent}))[1]) == ["laptop"]
     status, _, err = await show("--agent", "sofa", env={"SSH_AUTH_SOCK": agent})

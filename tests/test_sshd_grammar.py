@@ -24,8 +24,9 @@ _SEED = 5
 _AT_ONCE = 4
 _GOOD = (
     "restrict", "no-pty", "pty", "RESTRICT", 'command="true"', 'command="a, \\"b\\" c"', 'from="127.0.0.0/8"',
-    'from="*"', 'from="!10.0.0.1,127.0.0.1"', 'environment="A=b"', 'permitopen="a:22"', 'permitlisten="80"',
-    'tunnel="1"', 'expiry-time="20991231"', "no-port-forwarding", "user-rc", "touch-required",
+    'from="*"', 'from="!10.0.0.1,127.0.0.1"', 'environment="A=b"', 'permitopen="a:22"',
+    'permitopen="localhost:http"', 'expiry-time="20301231UTC"', 'permitlisten="80"',
+    'tunnel="1"', 'expiry-time="20991231"', "no-port-forwarding", "no-verify-required", "user-rc", "touch-required",
     "pty,", ",pty",
 )  # fmt: skip
 #: sshd takes the line apart, and does not let the key in.

@@ -82,7 +82,7 @@ def addkey(
     def job(progress: Progress) -> Coroutine[Any, Any, AddKeyResult]:
         machine.check()
         until = None if expires is None else time_of(expires)
-        found = find_keys(keyfile or [], Reading(agent, from_private, cert_authority, yes))
+        found = find_keys(keyfile or [], Reading(agent, from_private, cert_authority, yes, comment is not None))
         keys.extend(dressed([one.key for one in found], comment, option or [], restrict))
         for one in found:
             for note in one.notes:

@@ -70,7 +70,7 @@ def hostkeys(
         else:
             show_error(error)
         raise Reported(error.exit_code) from None
-    records = all_sshfp([one for one in names if ":" not in one], found.keys)
+    records = all_sshfp(names, found.keys)
     if machine.json:
         print(as_json(_fields(found, change, records, file if write_them else None)))
     else:
@@ -79,7 +79,7 @@ def hostkeys(
 
 def _change(file: Path, places: list[str], found: HostKeys, replace: bool) -> Change:
     try:
-        text = file.read_text("utf-8", "surrogateescape")
+        text = file.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         text = ""
     except OSError as error:

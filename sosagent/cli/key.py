@@ -56,7 +56,7 @@ def show(
     """
     try:
         with foreseen(verbose):
-            found = find_keys(keyfile or [], Reading(agent, from_private, cert_authority, yes))
+            found = find_keys(keyfile or [], Reading(agent, from_private, cert_authority, yes, comment is not None))
             keys = dressed([one.key for one in found], comment, option or [], restrict)
     except SosError as error:
         show_error(error)

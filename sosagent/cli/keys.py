@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import SosError, UsageError
+from ..errors import KeyInvalid, SosError, UsageError
 from ..keys import PublicKey
 from ..printable import printable
 from .access import MachineOptions, machine_command
@@ -101,11 +100,18 @@ def remove(
 
 
 def _named(text: str) -> list[str | PublicKey]:
-    if text.startswith(("SHA256:", "MD5:")):
+    if text.startswith("SHA256:"):
         return [text]
-    if not Path(text).exists() and text != "-":
-        raise UsageError(f"{printable(text, 80)!r} is neither a fingerprint (SHA256:..., MD5:...) nor a file")
-    return [one.key for one in find_keys([text], Reading(cert_authority=False))]
+    if text.startswith("MD5:"):
+        return ["MD5:" + text.removeprefix("MD5:").lower()]
+    try:
+        return [one.key for one in find_keys([text], Reading(cert_authority=True, any_comment=True))]
+    except KeyInvalid as error:
+        if not error.message.startswith("cannot read "):
+            raise
+        raise UsageError(
+            f"{printable(text, 80)!r} is neither a fingerprint (SHA256:..., MD5:...) nor a file that can be read"
+        ) from None
 
 
 def _listing(machine: MachineOptions) -> KeyListing:

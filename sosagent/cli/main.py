@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -56,6 +57,9 @@ def _options(version: VersionOption = False) -> None:
 def _run(app: typer.Typer) -> None:
     """Run the app. Its own words on a wrong command line are on standard error; JSON has them too."""
     status: object = 0
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a comment may hold what the terminal has no letters for
     try:
         app()
     except Reported as ended:

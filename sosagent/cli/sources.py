@@ -17,7 +17,7 @@ from ..errors import KeyInvalid, UsageError
 from ..keys import PublicKey
 from ..keys.key import check_blob
 from ..keys.options import OptionInvalid, check_option, check_options
-from ..keys.read import KeyFound, read_keys
+from ..keys.read import MOST_COMMENT, KeyFound, read_keys
 from ..printable import is_clean, printable
 
 __all__ = [
@@ -82,12 +82,14 @@ class Reading:
         from_private: take the public half of a private key.
         cert_authority: they are those of authorities.
         yes: keys that were fetched are not confirmed.
+        any_comment: the comments are not looked at, since there will be another one.
     """
 
     agent: bool = False
     from_private: bool = False
     cert_authority: bool = False
     yes: bool = False
+    any_comment: bool = False
 
 
 def find_keys(names: Sequence[str], how: Reading) -> list[KeyFound]:
@@ -98,9 +100,15 @@ def find_keys(names: Sequence[str], how: Reading) -> list[KeyFound]:
         UsageError: nothing was named, and there is no one key to take.
     """
     found: list[KeyFound] = []
-    for one in _of_agent(names) if how.agent else _of_all(names or [_default()], how):
-        if not any(one.key.same_key(earlier.key) for earlier in found):
+    for one in _of_agent(names, how) if how.agent else _of_all(names or [_default()], how):
+        same = next((earlier for earlier in found if one.key.same_key(earlier.key)), None)
+        if same is None:
             found.append(one)
+        elif same.key.options != one.key.options:
+            raise KeyInvalid(
+                f"{one.where}: the same key as in {same.where}, with other options",
+                hint="sshd takes the first line that holds a key. Leave one of them out.",
+            )
     return found
 
 
@@ -110,8 +118,8 @@ def dressed(keys: Sequence[PublicKey], comment: str | None, options: Sequence[st
     Raises:
         UsageError: the comment or an option is none that sshd takes.
     """
-    if comment is not None and not is_clean(comment):
-        raise UsageError(f"the comment {printable(comment, 80)!r} holds control characters")
+    if comment is not None and (not is_clean(comment) or len(comment) > MOST_COMMENT):
+        raise UsageError(f"the comment {printable(comment, 80)!r} holds control characters, or is too long")
     try:
         more = [check_option(option) for option in options]
         if restrict:
@@ -175,14 +183,18 @@ def _of_all(names: Sequence[str], how: Reading) -> Iterator[KeyFound]:
             if sys.stdin.isatty():
                 print("Paste the public key, then Ctrl-D:", file=sys.stderr)
             yield from _read(sys.stdin.buffer.read(_MOST_BYTES + 1), "-", how)
-        elif Path(name).is_dir():
+        elif " AAAA" in name:
+            raise UsageError("that is a key, not a file", hint="Put it in a file, or hand it in on standard input (-).")
+        elif _is_folder(Path(name)):
             yield from _of_folder(Path(name), how)
         else:
             yield from _of_file(Path(name), how)
 
 
 def _read(data: bytes, name: str, how: Reading) -> list[KeyFound]:
-    return read_keys(data, name, from_private=how.from_private, cert_authority=how.cert_authority)
+    return read_keys(
+        data, name, from_private=how.from_private, cert_authority=how.cert_authority, any_comment=how.any_comment
+    )
 
 
 def _of_file(path: Path, how: Reading) -> list[KeyFound]:
@@ -194,6 +206,13 @@ def _of_file(path: Path, how: Reading) -> list[KeyFound]:
     return _read(data, str(path), how)
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise KeyInvalid(f"cannot read {printable(str(path))}: {error.strerror}") from None
+
+
 def _of_folder(path: Path, how: Reading) -> Iterator[KeyFound]:
     files = sorted(file for file in path.glob("*.pub") if not file.name.endswith("-cert.pub"))
     if not files:
@@ -202,7 +221,7 @@ def _of_folder(path: Path, how: Reading) -> Iterator[KeyFound]:
         yield from _of_file(file, how)
 
 
-def _of_agent(matches: Sequence[str]) -> Iterator[KeyFound]:
+def _of_agent(matches: Sequence[str], how: Reading) -> Iterator[KeyFound]:
     held = asyncio.run(_agent_keys())
     for text in matches:
         if not any(_fits(text, key) for key in held):
@@ -212,7 +231,7 @@ def _of_agent(matches: Sequence[str]) -> Iterator[KeyFound]:
             )
     for key in held:
         if not matches or any(_fits(text, key) for text in matches):
-            yield KeyFound(key, "the agent")
+            yield KeyFound(replace(key, options=("cert-authority",) if how.cert_authority else ()), "the agent")
 
 
 def _fits(text: str, key: PublicKey) -> bool:
@@ -256,6 +275,8 @@ def _fetched(address: str, how: Reading) -> list[KeyFound]:
     print(f"{printable(address)} gives:", file=sys.stderr)
     for one in found:
         print(f"  {one.key.type} {one.key.fingerprint} {printable(one.key.comment, 60)}".rstrip(), file=sys.stderr)
+        if one.key.options:
+            print(f"    with options: {printable(','.join(one.key.options), 2000)}", file=sys.stderr)
     if not sys.stdin.isatty():
         raise UsageError(
             "fetched keys are to be confirmed, and nobody can be asked", hint="--yes takes them as they are."

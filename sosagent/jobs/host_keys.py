@@ -73,7 +73,7 @@ def parse_host_keys(lines: Sequence[str]) -> HostKeys:
     served: list[PublicKey] = []
     for line in lines:
         if (name := _NAME.fullmatch(line)) is not None:
-            hostname, port = printable(name[1], 80), int(name[2])
+            hostname, port = printable(name[1], 80), int(name[2]) if 0 < int(name[2]) < 65536 else 22
         elif (path := _FILE.fullmatch(line)) is not None:
             file = printable(path[1])
         elif (key := _key(line)) is not None:

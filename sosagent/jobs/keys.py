@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ..authorized_keys import Entry, parse_line
 from ..errors import EditRefused, KeyInvalid, UsageError
 from ..keys import PublicKey, parse_public_keys
-from ..keys.options import value_of
+from ..keys.options import time_of, value_of
 from ..printable import printable
 from ..shell.session import RootShell
 from .allow import Allow
@@ -22,6 +22,7 @@ from .work import check_user, work_for
 __all__ = ["KeyListing", "KeysRemoved", "ListedKey", "list_keys", "remove_keys"]
 
 #: Every line that is neither empty nor a comment; those that begin with no ASCII are shown anyway (look.sh).
+_LIMITING = ("command=", "from=", "expiry-time=")
 _EVERY_LINE = r"[%-~]*|\ *"
 
 
@@ -40,6 +41,13 @@ class ListedKey:
     entry: Entry | None
     why_not: str = ""
     limits: tuple[str, ...] = ()
+
+    @property
+    def lets_in(self) -> bool:
+        """Whether somebody gets a shell by it: not from a few addresses only, nor a command, nor for a while."""
+        if self.entry is None or self.why_not or self.entry.key.type == "ssh-dss":
+            return False
+        return not any(option.lower().startswith(_LIMITING) for option in self.entry.options)
 
 
 @dataclass(frozen=True)
@@ -135,8 +143,9 @@ async def remove_keys(
     async def remove(session: RootShell) -> KeysRemoved:
         before = await _listed(session, access, whose)
         keys = _chosen(which, before)
-        rest = [one for one in before.keys if not one.why_not and not _is_one_of(one, keys)]
-        if keys and not rest and not force:
+        going = [one for one in before.keys if one.lets_in and _is_one_of(one, keys)]
+        rest = [one for one in before.keys if one.lets_in and not _is_one_of(one, keys)]
+        if going and not rest and not force:
             raise EditRefused(
                 f"no key would be left that lets {whose} in",
                 state="our shell",
@@ -213,7 +222,7 @@ def _of_options(options: Sequence[str], now: datetime) -> tuple[str, list[str]]:
         elif name == "principals":
             why_not = why_not or "principals is for certificates only"
         elif name == "expiry-time":
-            until = _time(value)
+            until = time_of(value)
             if until is not None and until <= now:
                 why_not = why_not or f"its time was past at {value}"
             else:
@@ -227,26 +236,16 @@ def _of_options(options: Sequence[str], now: datetime) -> tuple[str, list[str]]:
     return why_not, limits
 
 
-def _time(text: str) -> datetime | None:
-    """A time of the option expiry-time; without a Z it is the machine's local one, taken for UTC here."""
-    digits = text.removesuffix("Z")
-    form = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(digits))
-    try:
-        return datetime.strptime(digits, form).replace(tzinfo=UTC) if form else None
-    except ValueError:
-        return None
-
-
 def _chosen(which: Sequence[str | PublicKey], listing: KeyListing) -> list[PublicKey]:
     keys: list[PublicKey] = []
     for one in which:
         if isinstance(one, PublicKey):
             keys.append(one)
             continue
+        entries = (parse_line(listed.text, any_options=True) for listed in listing.keys)
+        wanted = one.rstrip("=")
         found = [
-            listed.entry.key
-            for listed in listing.keys
-            if listed.entry is not None and one.rstrip("=") in (listed.entry.key.fingerprint, listed.entry.key.md5)
+            entry.key for entry in entries if entry is not None and wanted in (entry.key.fingerprint, entry.key.md5)
         ]
         if not found:
             raise UsageError(

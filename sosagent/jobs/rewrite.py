@@ -89,7 +89,8 @@ async def remove_keys(
     looked, work = await look_at(shell, work, keys)
     edits = []
     for standing in await _find(shell, work, work.pattern(keys)):
-        entry = parse_line(standing.line.decode("utf-8", "replace"))
+        # A newer sshd may know options that we do not.
+        entry = parse_line(standing.line.decode("utf-8", "replace"), any_options=True)
         if entry is not None and any(entry.key.same_key(key) for key in keys):
             edits.append(Edit(standing.offset, _with_newline(standing, looked), b"", standing.before))
     return await _rewrite(shell, work, looked, edits, allow or Allow())

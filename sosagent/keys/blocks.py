@@ -6,17 +6,21 @@ import base64
 import binascii
 import re
 import struct
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import KeyInvalid
 
-__all__ = ["Block", "is_begin", "key_in_block", "key_in_putty", "refuse_private"]
+__all__ = ["PARAMETERS", "Block", "is_begin", "key_in_block", "key_in_putty", "refuse_private"]
 
 _BEGIN = re.compile(r"-{4,5} ?BEGIN ([A-Z0-9 ]+?) ?-{4,5}")
 _HEADER = re.compile(r"([^: ]{1,64}): ?(.*)")
 _MAGIC = b"openssh-key-v1\0"
 _PEM_PUBLIC = ("PUBLIC KEY", "RSA PUBLIC KEY")
+#: Blocks that openssl writes in front of a key.
+PARAMETERS = ("EC PARAMETERS", "DSA PARAMETERS")
+_PUTTY_ENDS = ("Private-MAC:", "Private-Hash:")
 _RFC4716 = "SSH2 PUBLIC KEY"
 _OPENSSH = "OPENSSH PRIVATE KEY"
 _AGAIN = "Copy or export the file again."
@@ -132,7 +136,9 @@ def _of_pem(block: Block) -> tuple[str, bytes]:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        return _as_ssh(load_pem_public_key(_pem(block)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # DSA is on its way out there; we say so ourselves
+            return _as_ssh(load_pem_public_key(_pem(block)))
     except (ValueError, UnsupportedAlgorithm, TypeError):
         raise block.invalid(f"the {block.label.lower()} is damaged, or of a kind that SSH does not use") from None
 
@@ -142,7 +148,9 @@ def _of_private_pem(block: Block) -> tuple[str, bytes]:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        return _as_ssh(load_pem_private_key(_pem(block), None).public_key())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _as_ssh(load_pem_private_key(_pem(block), None).public_key())
     except TypeError:
         raise block.invalid("the private key is encrypted, its public half with it", _ENCRYPTED) from None
     except (ValueError, UnsupportedAlgorithm):
@@ -193,8 +201,11 @@ def _type_of(blob: bytes, block: Block) -> str:
         raise block.invalid("it holds no key") from None
 
 
-def key_in_putty(lines: Sequence[str], where: str) -> tuple[str, bytes, str]:
-    """The public half of a PuTTY file, which is not encrypted: type, blob, comment (PuTTY's manual, appendix C).
+def key_in_putty(lines: Sequence[str], where: str) -> tuple[str, bytes, str, int]:
+    """The public half of a PuTTY file, which is not encrypted (PuTTY's manual, appendix C).
+
+    Returns:
+        type, blob, comment, and of how many lines the file consists.
 
     Raises:
         KeyInvalid: it is cut.
@@ -210,5 +221,9 @@ def key_in_putty(lines: Sequence[str], where: str) -> tuple[str, bytes, str]:
             block = Block("PuTTY file", tuple(lines[at + 1 : at + 1 + count]), 0, where)
             key_type = next(iter(headers.values())).strip()
             if len(block.lines) == count:
-                return key_type, block.decoded([text.strip() for text in block.lines]), headers.get("Comment", "")
+                blob = block.decoded([text.strip() for text in block.lines])
+                ends = (
+                    place for place, text in enumerate(lines, 1) if text.startswith(("Private-MAC:", "Private-Hash:"))
+                )
+                return key_type, blob, headers.get("Comment", ""), next(ends, len(lines))
     raise KeyInvalid(f"{where}: the PuTTY file is cut", hint=_AGAIN)

@@ -29,12 +29,29 @@ KEY_TYPES = {
     "sk-ssh-ed25519@openssh.com": 3,
     "sk-ecdsa-sha2-nistp256@openssh.com": 4,
 }
-_CURVE_POINT_BYTES = {"nistp256": 65, "nistp384": 97, "nistp521": 133}
-_CURVE_BITS = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
+#: bits, and the numbers p and b of y**2 = x**3 - 3*x + b modulo p (SP 800-186, 3.2.1).
+_CURVES = {
+    "nistp256": (
+        256,
+        2**256 - 2**224 + 2**192 + 2**96 - 1,
+        0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B,
+    ),
+    "nistp384": (
+        384,
+        2**384 - 2**128 - 2**96 + 2**32 - 1,
+        0xB3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF,
+    ),
+    "nistp521": (
+        521,
+        2**521 - 1,
+        0x0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00,
+    ),
+}
 #: What a name of an algorithm may look like (RFC 4251 6), where it is none that is known.
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9.+_-]{2,63}(?:@[a-z0-9.-]{3,64})?")
 _FEW_RSA_BITS = 2048
 _LEAST_RSA_BITS = 1024
+_MOST_RSA_BITS = 16384
 
 
 @dataclass(frozen=True)
@@ -84,7 +101,7 @@ class PublicKey:
         if self.type == "ssh-dss":
             return int.from_bytes(fields[1], "big").bit_length()
         if "ecdsa" in self.type and self.type in KEY_TYPES:
-            return _CURVE_BITS[fields[1].decode("ascii")]
+            return _CURVES[fields[1].decode("ascii")][0]
         return 256 if self.type in KEY_TYPES else None
 
     @property
@@ -171,7 +188,32 @@ def _check_fields(key_type: str, fields: list[bytes]) -> None:
             raise ValueError(f"an ed25519 key has 32 bytes, this one {len(fields[1])}")
     elif "ecdsa" in key_type and key_type in KEY_TYPES:
         curve = fields[1].decode("ascii", "replace")
-        if curve not in key_type or len(fields[2]) != _CURVE_POINT_BYTES.get(curve, -1) or fields[2][0] != 4:
+        if curve not in key_type or not _on_curve(curve, fields[2]):
             raise ValueError("its curve or point does not fit its type")
-    elif key_type == "ssh-rsa" and int.from_bytes(fields[2], "big").bit_length() < _LEAST_RSA_BITS:
-        raise ValueError("an RSA key below 1024 bits is refused by every sshd")
+    elif key_type in ("ssh-rsa", "ssh-dss"):
+        if not all(map(_is_mpint, fields[1:])):
+            raise ValueError("one of its numbers is not in the one form that SSH has for it")
+        bits = int.from_bytes(fields[2], "big").bit_length()
+        if key_type == "ssh-rsa" and bits < _LEAST_RSA_BITS:
+            raise ValueError("an RSA key below 1024 bits is refused by every sshd")
+        if key_type == "ssh-rsa" and bits > _MOST_RSA_BITS:
+            raise ValueError(f"an RSA key above {_MOST_RSA_BITS} bits is refused by every sshd")
+
+
+def _is_mpint(field: bytes) -> bool:
+    """A positive number without zeros in front, but one where the first bit would make it negative (RFC 4251 5)."""
+    if not field or field[0] & 0x80:
+        return False
+    return field[0] != 0 or (len(field) > 1 and bool(field[1] & 0x80))
+
+
+def _on_curve(curve: str, point: bytes) -> bool:
+    """Whether it is an uncompressed point of the curve (SEC 1, 2.3.4)."""
+    if curve not in _CURVES:
+        return False
+    bits, p, b = _CURVES[curve]
+    size = (bits + 7) // 8
+    if len(point) != 1 + 2 * size or point[0] != 4:
+        return False
+    x, y = (int.from_bytes(point[at : at + size], "big") for at in (1, 1 + size))
+    return x < p and y < p and (y * y - (x**3 - 3 * x + b)) % p == 0

@@ -5,24 +5,25 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from ..printable import is_clean, printable
 
-__all__ = ["OptionInvalid", "are_options", "check_option", "check_options", "split_options", "value_of"]
+__all__ = ["OptionInvalid", "are_options", "check_option", "check_options", "split_options", "time_of", "value_of"]
 
 _FLAGS = frozenset({
     "agent-forwarding", "cert-authority", "no-agent-forwarding", "no-port-forwarding", "no-pty",
     "no-touch-required", "no-user-rc", "no-x11-forwarding", "port-forwarding", "pty", "restrict",
-    "touch-required", "user-rc", "verify-required", "x11-forwarding",
+    "no-verify-required", "touch-required", "user-rc", "verify-required", "x11-forwarding",
 })  # fmt: skip
 #: Those that sshd takes once only.
 _ONCE = frozenset({"command", "from", "principals"})
 _VALUES = _ONCE | {"environment", "expiry-time", "permitlisten", "permitopen", "tunnel"}
-_TIME = re.compile(r"\d{8}(?:\d{4}(?:\d{2})?)?Z?")
+_TIME_FORMS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _VARIABLE = re.compile(r"[A-Za-z0-9_]+=.*", re.DOTALL)
 _PATTERN = re.compile(r"!?[A-Za-z0-9_.:%*?\[\]-]+")
-_PERMIT = re.compile(r"(?:(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_.*-]+):)?(?:\d{1,5}|\*)")
-_TUNNEL = re.compile(r"any|\d+(?::\d+)?")
+_PERMIT = re.compile(r"(?:(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_.*-]+):)?(?P<port>\d{1,5}|\*|[a-z][a-z0-9-]*)")
+_TUNNEL = re.compile(r"any|\d{1,9}")
 
 
 class OptionInvalid(ValueError):
@@ -77,7 +78,7 @@ def check_option(option: str) -> str:
     name, equals, value = option.strip(" \t").partition("=")
     lower = name.lower()
     shown = printable(option, 80)
-    if not is_clean(option) or not option.isascii():
+    if not is_clean(option):
         raise OptionInvalid(f"the option {shown!r} holds characters that sshd does not read as they look")
     if lower in _FLAGS:
         if equals:
@@ -131,6 +132,8 @@ def _of_from(value: str) -> str:
     patterns = value.split(",")
     for pattern in patterns:
         if "/" in pattern:
+            if not pattern.rpartition("/")[2].isdigit():
+                return f"{printable(pattern, 60)!r}: sshd wants the length of the prefix behind the slash"
             try:
                 ipaddress.ip_network(pattern.removeprefix("!"))
             except ValueError as error:
@@ -142,15 +145,35 @@ def _of_from(value: str) -> str:
     return ""
 
 
+def _of_permit(value: str) -> str:
+    found = _PERMIT.fullmatch(value)
+    if found is None or (found["port"].isdigit() and not 0 < int(found["port"]) < 65536):
+        return "it is HOST:PORT, and * may stand for either"
+    return ""
+
+
+def time_of(text: str) -> datetime | None:
+    """A time of the option expiry-time; without a Z it is the machine's local one, taken for UTC here. None if none."""
+    digits = text.removesuffix("UTC") if text.endswith("UTC") else text.removesuffix("Z")
+    try:
+        return datetime.strptime(digits, _TIME_FORMS[len(digits)]).replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return None
+
+
+def _of_time(value: str) -> str:
+    return "" if time_of(value) else "a time is YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC"
+
+
 def _form(pattern: re.Pattern[str], words: str) -> Callable[[str], str]:
     return lambda value: "" if pattern.fullmatch(value) else words
 
 
 #: Where sshd refuses the whole line for what the value says.
 _FORMS: dict[str, Callable[[str], str]] = {
-    "expiry-time": _form(_TIME, "a time is YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC"),
+    "expiry-time": _of_time,
     "environment": _form(_VARIABLE, "a variable is NAME=VALUE"),
-    "permitopen": _form(_PERMIT, "it is HOST:PORT, and * may stand for either"),
-    "permitlisten": _form(_PERMIT, "it is PORT or HOST:PORT, and * may stand for either"),
+    "permitopen": _of_permit,
+    "permitlisten": _of_permit,
     "tunnel": _form(_TUNNEL, "it is a number, or any"),
 }

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 
 from ..errors import KeyInvalid
 from ..printable import is_clean, printable
-from .blocks import Block, is_begin, key_in_block, key_in_putty, refuse_private
+from .blocks import PARAMETERS, Block, is_begin, key_in_block, key_in_putty, refuse_private
 from .key import KEY_TYPES, PublicKey, blob_type, check_blob, parse_blob
 from .options import OptionInvalid, check_options, split_options
 
-__all__ = ["KeyFound", "parse_public_keys", "read_keys"]
+__all__ = ["MOST_COMMENT", "KeyFound", "parse_public_keys", "read_keys"]
 
 _MOST_BYTES = 1 << 20
-_MOST_COMMENT = 4096
+MOST_COMMENT = 4096
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _PUTTY = re.compile(r"PuTTY-User-Key-File-[123]: ")
 _NAMES = re.compile(r"(?:ssh|ecdsa|sk)-[a-z]")
@@ -28,6 +28,7 @@ _GLUED = re.compile(r"(?:ssh|ecdsa|sk)-\S+[ \t]+AAAA|AAAA[0-9A-Za-z+/]{60}")
 _FINGERPRINT = re.compile(r"(?:\d+ )?(?:SHA256:[A-Za-z0-9+/]{43}|MD5:(?:[0-9a-f]{2}:){15}[0-9a-f]{2})")
 _PROTOCOL_1 = re.compile(r"\d{3,5} \d{1,10} \d{200,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
+_PUTTY_NOTE = "a PuTTY file holds the private key, too: only its public half was taken"
 _ONE_LINE = "A public key is one line: type, base64, comment."
 _AS_ONE_LINE = "Copy the .pub file again, as one line."
 
@@ -71,13 +72,18 @@ def parse_public_keys(
 
 
 def read_keys(
-    data: bytes | str, name: str = "the key", *, from_private: bool = False, cert_authority: bool = False
+    data: bytes | str,
+    name: str = "the key",
+    *,
+    from_private: bool = False,
+    cert_authority: bool = False,
+    any_comment: bool = False,
 ) -> list[KeyFound]:
-    """The same, with where each was found, and what was done to read it."""
+    """The same, with where each was found, and what was done to read it; `any_comment` drops them unread."""
     name = printable(name)
     text = _text(data.encode("utf-8") if isinstance(data, str) else data, name)
     found: list[KeyFound] = []
-    for one in _each(text, name, from_private):
+    for one in _each(text, name, from_private, any_comment):
         key = _with_authority(one, cert_authority)
         again = next((earlier for earlier in found if earlier.key.same_key(key)), None)
         if again is None:
@@ -106,16 +112,18 @@ def _text(data: bytes, name: str) -> str:
         encoding = "utf-16-le"
     elif len(start) > 3 and not any(start[::2]) and all(start[1::2]):
         encoding = "utf-16-be"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
+    for name_of in (encoding, "cp1252", "latin-1"):
+        try:
+            text = data.decode(name_of)
+            break
+        except UnicodeDecodeError:
+            continue
     if "\0" in text:
         raise KeyInvalid(f"{name} is not plain text: it holds binary data", hint=_ONE_LINE)
     return text
 
 
-def _each(text: str, name: str, from_private: bool) -> Iterator[KeyFound]:
+def _each(text: str, name: str, from_private: bool, any_comment: bool) -> Iterator[KeyFound]:
     lines = _NEWLINE.split(text)
     at = 0
     while at < len(lines):
@@ -124,38 +132,37 @@ def _each(text: str, name: str, from_private: bool) -> Iterator[KeyFound]:
         if not line or line.startswith("#"):
             at += 1
         elif _PUTTY.match(line):
-            yield KeyFound(
-                _checked(*key_in_putty(lines[at:], where), where),
-                where,
-                ("a PuTTY file holds the private key, too: only its public half was taken",),
-            )
-            return
+            key_type, blob, comment, length = key_in_putty(lines[at:], where)
+            yield KeyFound(_checked(key_type, blob, comment, where, any_comment), where, (_PUTTY_NOTE,))
+            at += length
         elif is_begin(line):
             if not from_private:
                 refuse_private(line, name, where)
             block = Block.at(lines, at, where)
-            key_type, blob, comment, note = key_in_block(block)
-            yield KeyFound(_checked(key_type, blob, comment, where), where, (note,) if note else ())
             at = block.end
+            if block.label in PARAMETERS:
+                continue  # openssl puts them in front of a key
+            key_type, blob, comment, note = key_in_block(block)
+            yield KeyFound(_checked(key_type, blob, comment, where, any_comment), where, (note,) if note else ())
         else:
-            yield KeyFound(_of_line(line, where, lines[at + 1] if at + 1 < len(lines) else ""), where)
             at += 1
+            yield KeyFound(_of_line(line, where, lines[at] if at < len(lines) else "", any_comment), where)
 
 
-def _checked(key_type: str, blob: bytes, comment: str, where: str) -> PublicKey:
+def _checked(key_type: str, blob: bytes, comment: str, where: str, any_comment: bool) -> PublicKey:
     """The key of a block, as it would stand in one line."""
     _refuse_certificate(key_type, where)
     try:
         check_blob(key_type, blob)
     except ValueError as error:
         raise KeyInvalid(f"{where}: {error}", hint="Export the key again.") from None
-    return PublicKey(key_type, blob, _comment(comment, where))
+    return PublicKey(key_type, blob, "" if any_comment else _comment(comment, where))
 
 
-def _of_line(line: str, where: str, next_line: str) -> PublicKey:
+def _of_line(line: str, where: str, next_line: str, any_comment: bool) -> PublicKey:
     options: tuple[str, ...] = ()
     words = line.split(None, 2)
-    if len(words) < 2 or not words[1].startswith("AAAA"):
+    if len(words) < 2 or not words[1].startswith("AAAA") or '"' in words[0]:
         split = split_options(line)
         rest = split[1].split(None, 2) if split is not None else []
         if split is None or len(rest) < 2 or not rest[1].startswith("AAAA"):
@@ -178,7 +185,7 @@ def _of_line(line: str, where: str, next_line: str) -> PublicKey:
     if _GLUED.search(comment):
         raise KeyInvalid(f"{where}: two keys are glued together: the second stands in the comment of the first",
                          hint="A newline is missing between them.")  # fmt: skip
-    return PublicKey(key_type, blob, _comment(comment, where), options)
+    return PublicKey(key_type, blob, "" if any_comment else _comment(comment, where), options)
 
 
 def _options(options: tuple[str, ...], where: str) -> tuple[str, ...]:
@@ -225,9 +232,9 @@ def _comment(text: str, where: str) -> str:
             f"{where}: its comment holds control characters: {printable(text, 60)!r}",
             hint="Mend the file, or give another comment with --comment.",
         )
-    if len(text) > _MOST_COMMENT:
+    if len(text) > MOST_COMMENT:
         raise KeyInvalid(
-            f"{where}: its comment has {len(text)} characters; more than {_MOST_COMMENT} are not taken",
+            f"{where}: its comment has {len(text)} characters; more than {MOST_COMMENT} are not taken",
             hint="Give a shorter one with --comment.",
         )
     return text

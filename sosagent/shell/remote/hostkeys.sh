@@ -9,7 +9,7 @@ h=$(printf '%s\n' "$h" | sed -n 's/^hostkey //p')
 for i in ${h:-/etc/ssh/ssh_host_*_key} /etc/dropbear/dropbear_*_host_key; do
 [ -f $i ] || continue
 echo f $i
-echo k $(ssh-keygen -y -P '' -f $i 2>/dev/null || dropbearkey -y -f $i 2>/dev/null | grep AAAA)
-[ -f $i.pub ] && echo p $(cat $i.pub)
+printf 'k %s\n' "$(ssh-keygen -y -P '' -f $i 2>/dev/null || dropbearkey -y -f $i 2>/dev/null | grep AAAA)"
+[ -f $i.pub ] && printf 'p %s\n' "$(head -n 1 $i.pub)"
 done
 ssh-keyscan -T 5 -p ${p:-22} 127.0.0.1 2>/dev/null | sed 's/^[^ ]* /s /'

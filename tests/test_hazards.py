@@ -277,7 +277,7 @@ async def test_somebody_who_writes_the_file_anew_meanwhile(tmp_path: Path, key: 
     theirs = new_key("theirs")
     new = f"{ONE.line}\n{theirs.line}\n"
     (tmp_path / "new").write_text(new)
-    moved = f'() {{ builtin printf "$@"; [ "$2" != "{key.line}" ] || mv {tmp_path}/new {file} 2>/dev/null || :; }}'
+    moved = f'() {{ builtin printf "$@"; [ "$1" != "{key.line}\\n" ] || mv {tmp_path}/new {file} 2>/dev/null || :; }}'
     done = await add(["bash", "--posix"], tmp_path, key, env={"BASH_FUNC_printf%%": moved})
     assert done.keys[0].result == "added"
     assert file.read_text() == f"{new}{key.line}\n"

@@ -70,6 +70,14 @@ def lab_target(lab: Lab) -> sosagent.Target:
     return target_of(lab)
 
 
+@pytest.fixture
+def arguments(lab: Lab) -> list[str]:
+    """The fixture's lab as options of a command, and HOST."""
+    config = lab.folder / "config"
+    config.touch()
+    return ["-F", str(config), *lab.arguments]
+
+
 @pytest.fixture(autouse=True)
 def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No agent, no password and no home of the person who runs the tests."""

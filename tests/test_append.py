@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,14 @@ async def add(
     user: str = "root",
     dry_run: bool = False,
     allow: Allow | None = None,
+    until: datetime | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Appended:
     async with verified_shell(sh, home, env=env) as (shell, _):
         try:
-            return await append_keys(shell, keys, user=user, own=True, logged_in=True, dry_run=dry_run, allow=allow)
+            return await append_keys(
+                shell, keys, user=user, own=True, logged_in=True, dry_run=dry_run, allow=allow, until=until
+            )
         finally:
             await shell.close()
 

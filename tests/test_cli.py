@@ -44,13 +44,6 @@ def keyfile(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def arguments(lab: Lab) -> list[str]:
-    config = lab.folder / "config"
-    config.touch()
-    return ["-F", str(config), *lab.arguments]
-
-
 async def test_plain_output_for_a_pipe(arguments: list[str], keyfile: Path, lab: Lab) -> None:
     status, out, err = await run(*arguments, keyfile)
     assert (status, lab.authorized_keys.read_text()) == (0, keyfile.read_text())

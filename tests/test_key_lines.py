@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +10,13 @@ from pathlib import Path
 import pytest
 
 import sosagent
-from sosagent.jobs.append import Appended, append_keys
+from sosagent.jobs.append import append_keys
 from sosagent.lab import Faults, open_lab
 
 from .conftest import new_key, target_of
 from .ptys import verified_shell
 from .soak import OLD, with_old_keys
+from .test_append import add, keys_file
 
 COMMENTS = {
     "quotes": "it's \"quoted\" `once` and 'twice'",
@@ -30,21 +30,9 @@ COMMENTS = {
 }
 
 
-async def add(sh: Sequence[str], home: Path, *keys: sosagent.PublicKey, until: datetime | None = None) -> Appended:
-    async with verified_shell(sh, home) as (shell, _):
-        try:
-            return await append_keys(shell, keys, user="root", own=True, logged_in=True, until=until)
-        finally:
-            await shell.close()
-
-
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    path = tmp_path / ".ssh" / "authorized_keys"
-    path.parent.mkdir(mode=0o700)
-    path.write_text("# ours")  # without a newline
-    path.chmod(0o600)
-    return path
+    return keys_file(tmp_path, "# ours")  # without a newline
 
 
 @pytest.mark.parametrize("name", COMMENTS)

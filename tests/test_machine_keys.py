@@ -20,13 +20,6 @@ ONE, TWO, THREE = new_key("one"), new_key("two"), new_key("three")
 
 
 @pytest.fixture
-def arguments(lab: Lab) -> list[str]:
-    config = lab.folder / "config"
-    config.touch()
-    return ["-F", str(config), *lab.arguments]
-
-
-@pytest.fixture
 def file(lab: Lab) -> Path:
     folder = lab.authorized_keys.parent
     folder.mkdir()

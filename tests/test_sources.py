@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
-from sosagent.cli.sources import dressed, time_of
+from sosagent.cli.sources import dressed, until_of
 
 from .conftest import installed, new_key
 from .test_cli import run
@@ -221,9 +221,9 @@ async def test_an_https_address(https: tuple[str, Path]) -> None:
 
 def test_times() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert time_of("2h", now) == now + timedelta(hours=2)
-    assert time_of("3d", now) == now + timedelta(days=3)
-    assert time_of("2026-12-01T00:00Z", now) == datetime(2026, 12, 1, tzinfo=UTC)
+    assert until_of("2h", now) == now + timedelta(hours=2)
+    assert until_of("3d", now) == now + timedelta(days=3)
+    assert until_of("2026-12-01T00:00Z", now) == datetime(2026, 12, 1, tzinfo=UTC)
     for text, words in (
         ("soon", "no time"),
         ("2025-01-01T00:00Z", "past"),
@@ -231,7 +231,7 @@ def test_times() -> None:
         ("0h", "past"),
     ):
         with pytest.raises(sosagent.UsageError, match=words):
-            time_of(text, now)
+            until_of(text, now)
 
 
 def test_bad_words_for_a_line() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -34,7 +32,7 @@ from .show import Progress, show_error
 if TYPE_CHECKING:
     from ..jobs.machine import Access
 
-__all__ = ["MachineOptions", "machine_command"]
+__all__ = ["MachineOptions"]
 
 T = TypeVar("T")
 
@@ -190,26 +188,3 @@ class MachineOptions:
         if self.become in (None, "sudo", "su"):
             return self.become  # type: ignore[return-value]
         raise UsageError(f"--become is sudo or su, not {printable(self.become or '', 60)!r}")
-
-
-def machine_command(command: Callable[..., None]) -> Callable[..., None]:
-    """Make a command of `command`, whose first argument is `MachineOptions`: its options are the command's, too."""
-    shared = inspect.signature(MachineOptions).parameters
-    types = get_type_hints(MachineOptions, include_extras=True)
-    own = list(inspect.signature(command).parameters.values())[1:]
-    own_types = get_type_hints(command, include_extras=True)
-
-    @functools.wraps(command)
-    def run(**given: Any) -> None:
-        machine = MachineOptions(**{name: given.pop(name) for name in shared})
-        command(machine, **given)
-
-    arguments = [parameter.replace(annotation=types[name]) for name, parameter in shared.items()]
-    arguments[1:1] = [parameter.replace(annotation=own_types[parameter.name]) for parameter in own]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [parameter.replace(kind=keyword) for parameter in arguments]
-    )
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in arguments}
-    del run.__wrapped__
-    return run

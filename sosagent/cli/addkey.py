@@ -9,23 +9,11 @@ import typer
 
 from ..console.events import Event
 from ..keys import PublicKey
-from .access import MachineOptions, machine_command
+from .access import MachineOptions
+from .options import with_options
 from .run import VersionOption
 from .show import Progress, error_json, result_json, show_result
-from .sources import (
-    AgentOption,
-    AuthorityOption,
-    CommentOption,
-    KeyfileArgument,
-    OptionOption,
-    PrivateOption,
-    Reading,
-    RestrictOption,
-    YesOption,
-    dressed,
-    find_keys,
-    time_of,
-)
+from .sources import KeyOptions, until_of
 
 if TYPE_CHECKING:
     from ..jobs.add_key import AddKeyResult
@@ -40,15 +28,10 @@ AllowImmutableOption = Annotated[
 ]
 
 
-@machine_command
+@with_options(MachineOptions, KeyOptions)
 def addkey(
     machine: MachineOptions,
-    keyfile: KeyfileArgument = None,
-    agent: AgentOption = False,
-    from_private: PrivateOption = False,
-    yes: YesOption = False,
-    comment: CommentOption = None,
-    option: OptionOption = None,
+    wanted: KeyOptions,
     expires: Annotated[
         str | None,
         typer.Option(
@@ -58,8 +41,6 @@ def addkey(
             show_default=False,
         ),
     ] = None,
-    restrict: RestrictOption = False,
-    cert_authority: AuthorityOption = False,
     dry_run: Annotated[
         bool, typer.Option("-n", "--dry-run", help="Say what would be appended and where; change nothing.")
     ] = False,
@@ -81,10 +62,9 @@ def addkey(
 
     def job(progress: Progress) -> Coroutine[Any, Any, AddKeyResult]:
         machine.check()
-        until = None if expires is None else time_of(expires)
-        found = find_keys(keyfile or [], Reading(agent, from_private, cert_authority, yes, comment is not None))
-        keys.extend(dressed([one.key for one in found], comment, option or [], restrict))
-        for one in found:
+        until = None if expires is None else until_of(expires)
+        for one in wanted.find():
+            keys.append(one.key)
             for note in one.notes:
                 progress(Event("note", f"{one.where}: {note}"))
         access = machine.access(progress, remount=remount)

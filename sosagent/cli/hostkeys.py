@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from ..errors import SosError, UsageError
+from ..errors import UsageError
 from ..known_hosts import all_sshfp, place_of, planned, write
 from ..printable import printable
-from .access import MachineOptions, machine_command
-from .run import Reported, foreseen
-from .show import as_json, error_fields, show_error
+from .access import MachineOptions
+from .options import with_options
+from .show import as_json, error_fields
 
 if TYPE_CHECKING:
     from ..jobs.host_keys import HostKeys
+    from ..jobs.machine import Access
     from ..known_hosts import Change
     from .show import Progress
+
+    _Seen: TypeAlias = tuple[HostKeys, Change | None]
 
 __all__ = ["hostkeys"]
 
 
-@machine_command
+@with_options(MachineOptions)
 def hostkeys(
     machine: MachineOptions,
     name: Annotated[
@@ -44,37 +48,36 @@ def hostkeys(
     """Read a machine's SSH host keys on its console: known_hosts lines and SSHFP records, no trust on first use."""
     names = name or []
 
-    def job(progress: Progress) -> Any:
+    file = into or Path.home() / ".ssh" / "known_hosts"
+
+    def job(progress: Progress) -> Coroutine[Any, Any, _Seen]:
         machine.check()
         for one in names:
             place_of(one)
         if write_them and not names:
             raise UsageError("--write needs --name: only you know what you call the machine in ssh")
-        access = machine.access(progress)
-        from ..jobs.host_keys import host_keys
+        return _read(machine.access(progress), file, names, write_them=write_them, replace=replace)
 
-        return host_keys(access)
-
-    found: HostKeys = machine.run(job, lambda error: as_json(_failed(machine, error)))
-    file = into or Path.home() / ".ssh" / "known_hosts"
-    change = None
-    try:
-        with foreseen(machine.verbose):
-            if names:
-                change = _change(file, [place_of(one, found.port) for one in names], found, replace)
-                if write_them and (change.added or change.removed):
-                    write(file, change.text)
-    except SosError as error:
-        if machine.json:
-            print(as_json(_failed(machine, error)))
-        else:
-            show_error(error)
-        raise Reported(error.exit_code) from None
+    found, change = machine.run(job, lambda error: as_json({"host": machine.host, "error": error_fields(error)}))
     records = all_sshfp(names, found.keys)
+    written = file if write_them else None
     if machine.json:
-        print(as_json(_fields(found, change, records, file if write_them else None)))
+        print(as_json(_fields(found, change, records, written)))
     else:
-        _show(found, change, records, file if write_them else None)
+        _show(found, change, records, written)
+
+
+async def _read(access: Access, file: Path, names: Sequence[str], *, write_them: bool, replace: bool) -> _Seen:
+    """What the machine shows, and what that makes of the user's file."""
+    from ..jobs.host_keys import host_keys
+
+    found = await host_keys(access)
+    if not names:
+        return found, None
+    change = _change(file, [place_of(one, found.port) for one in names], found, replace)
+    if write_them and (change.added or change.removed):
+        write(file, change.text)
+    return found, change
 
 
 def _change(file: Path, places: list[str], found: HostKeys, replace: bool) -> Change:
@@ -125,7 +128,3 @@ def _fields(found: HostKeys, change: Change | None, records: list[str], written:
         "logged_out": found.logged_out,
         "error": None,
     }
-
-
-def _failed(machine: MachineOptions, error: SosError) -> dict[str, Any]:
-    return {"host": machine.host, "error": error_fields(error)}

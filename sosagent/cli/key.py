@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from dataclasses import replace
 from typing import Any
 
 import typer
@@ -11,21 +12,10 @@ from ..errors import SosError
 from ..keys.read import KeyFound
 from ..printable import printable
 from .endpoint import JsonOption, VerboseOption
+from .options import with_options
 from .run import Reported, foreseen
 from .show import show_error
-from .sources import (
-    AgentOption,
-    AuthorityOption,
-    CommentOption,
-    KeyfileArgument,
-    OptionOption,
-    PrivateOption,
-    Reading,
-    RestrictOption,
-    YesOption,
-    dressed,
-    find_keys,
-)
+from .sources import KeyOptions
 
 __all__ = ["key_app"]
 
@@ -38,30 +28,19 @@ def _key() -> None:
 
 
 @key_app.command("show")
-def show(
-    keyfile: KeyfileArgument = None,
-    agent: AgentOption = False,
-    from_private: PrivateOption = False,
-    cert_authority: AuthorityOption = False,
-    yes: YesOption = False,
-    comment: CommentOption = None,
-    option: OptionOption = None,
-    restrict: RestrictOption = False,
-    json: JsonOption = False,
-    verbose: VerboseOption = False,
-) -> None:
+@with_options(KeyOptions)
+def show(keys: KeyOptions, json: JsonOption = False, verbose: VerboseOption = False) -> None:
     """Show the keys that KEYFILE holds: type, bits, fingerprints, and the line of authorized_keys.
 
     Takes what sos-addkey takes, and sends nothing anywhere.
     """
     try:
         with foreseen(verbose):
-            found = find_keys(keyfile or [], Reading(agent, from_private, cert_authority, yes, comment is not None))
-            keys = dressed([one.key for one in found], comment, option or [], restrict)
+            found = keys.find()
     except SosError as error:
         show_error(error)
         raise Reported(error.exit_code) from None
-    rows = [KeyFound(key, one.where, (*key.warnings, *one.notes)) for key, one in zip(keys, found, strict=True)]
+    rows = [replace(one, notes=(*one.key.warnings, *one.notes)) for one in found]
     if json:
         print(jsonlib.dumps([_fields(row) for row in rows], indent=2))
         return

@@ -9,8 +9,9 @@ import typer
 from ..errors import KeyInvalid, SosError, UsageError
 from ..keys import PublicKey
 from ..printable import printable
-from .access import MachineOptions, machine_command
+from .access import MachineOptions
 from .addkey import AllowImmutableOption, RemountOption
+from .options import with_options
 from .run import Reported
 from .show import as_json, error_fields
 from .sources import Reading, find_keys
@@ -25,7 +26,7 @@ keys_app = typer.Typer(name="keys", help="The keys that a machine takes, over it
 
 
 @keys_app.command("list")
-@machine_command
+@with_options(MachineOptions)
 def list_command(machine: MachineOptions) -> None:
     """List the keys of a user: type, bits, fingerprint, comment, options, and whether sshd takes them."""
     listing = _listing(machine)
@@ -41,7 +42,7 @@ def list_command(machine: MachineOptions) -> None:
 
 
 @keys_app.command("audit")
-@machine_command
+@with_options(MachineOptions)
 def audit(machine: MachineOptions) -> None:
     """Report what sshd would refuse of a user's keys, and why. Exit status 1 where there is something."""
     listing = _listing(machine)
@@ -60,7 +61,7 @@ def audit(machine: MachineOptions) -> None:
 
 
 @keys_app.command("remove")
-@machine_command
+@with_options(MachineOptions)
 def remove(
     machine: MachineOptions,
     which: Annotated[

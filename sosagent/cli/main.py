@@ -10,13 +10,8 @@ import typer
 
 from ..errors import UsageError
 from .addkey import addkey
-from .hostkeys import hostkeys
-from .key import key_app
-from .keys import keys_app
-from .lab import lab
 from .run import Reported, VersionOption
 from .show import error_json
-from .state import screen, state
 
 __all__ = ["addkey_main", "main"]
 
@@ -25,6 +20,13 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 def main() -> None:
     """`sosagent`."""
+    # `sos-addkey` needs none of them, and each costs it time to start.
+    from .hostkeys import hostkeys
+    from .key import key_app
+    from .keys import keys_app
+    from .lab import lab
+    from .state import screen, state
+
     app = typer.Typer(
         name="sosagent",
         help="Recover machines through their out-of-band serial consoles.",

@@ -17,60 +17,17 @@ from ..errors import KeyInvalid, UsageError
 from ..keys import PublicKey
 from ..keys.key import check_blob
 from ..keys.options import OptionInvalid, check_option, check_options
-from ..keys.read import MOST_COMMENT, KeyFound, read_keys
+from ..keys.read import MOST_BYTES, MOST_COMMENT, KeyFound, other_options, read_keys
 from ..printable import is_clean, printable
 
-__all__ = [
-    "AgentOption",
-    "AuthorityOption",
-    "CommentOption",
-    "KeyfileArgument",
-    "OptionOption",
-    "PrivateOption",
-    "Reading",
-    "RestrictOption",
-    "YesOption",
-    "dressed",
-    "find_keys",
-    "time_of",
-]
+__all__ = ["KeyOptions", "Reading", "dressed", "find_keys", "until_of"]
 
-_MOST_BYTES = 1 << 20
 _FETCH_SECONDS = 20.0
 _ACCOUNTS = {"gh": "https://github.com/{}.keys", "gl": "https://gitlab.com/{}.keys"}
 _SPAN = re.compile(r"(\d{1,9})([mhdw])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LAST_YEAR = 2105  # some machines count seconds in 32 bits
 _ACCOUNT = re.compile(r"(?P<site>gh|gl):(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,254})")
-
-KeyfileArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="KEYFILE",
-        help="Public keys: files, folders of .pub files, - for standard input, gh:USER, gl:USER, https://...; "
-        "your own public key, if you have just one.",
-        show_default=False,
-    ),
-]
-AgentOption = Annotated[
-    bool,
-    typer.Option("--agent", help="The keys of your agent; of those, the ones that KEYFILE names or describes."),
-]
-PrivateOption = Annotated[
-    bool, typer.Option("--from-private", help="Take the public half of a private key file, on purpose.")
-]
-AuthorityOption = Annotated[
-    bool, typer.Option("--cert-authority", help="They are keys of authorities: whoever has one lets in others.")
-]
-YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask whether fetched keys are the right ones.")]
-CommentOption = Annotated[
-    str | None, typer.Option("--comment", metavar="TEXT", help="Instead of the keys' own.", show_default=False)
-]
-OptionOption = Annotated[
-    list[str] | None,
-    typer.Option("--option", metavar="OPTION", help="""Such as 'from="10.0.0.0/8"'.""", show_default=False),
-]
-RestrictOption = Annotated[bool, typer.Option("--restrict", help="No forwarding, no terminal; see sshd(8).")]
 
 
 @dataclass(frozen=True)
@@ -92,6 +49,54 @@ class Reading:
     any_comment: bool = False
 
 
+@dataclass(frozen=True)
+class KeyOptions:
+    """Where the keys come from, and what their lines are to say."""
+
+    keyfile: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KEYFILE",
+            help="Public keys: files, folders of .pub files, - for standard input, gh:USER, gl:USER, https://...; "
+            "your own public key, if you have just one.",
+            show_default=False,
+        ),
+    ] = None
+    agent: Annotated[
+        bool,
+        typer.Option("--agent", help="The keys of your agent; of those, the ones that KEYFILE names or describes."),
+    ] = False
+    from_private: Annotated[
+        bool, typer.Option("--from-private", help="Take the public half of a private key file, on purpose.")
+    ] = False
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask whether fetched keys are the right ones.")] = (
+        False
+    )
+    comment: Annotated[
+        str | None, typer.Option("--comment", metavar="TEXT", help="Instead of the keys' own.", show_default=False)
+    ] = None
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="OPTION", help="""Such as 'from="10.0.0.0/8"'.""", show_default=False),
+    ] = None
+    restrict: Annotated[bool, typer.Option("--restrict", help="No forwarding, no terminal; see sshd(8).")] = False
+    cert_authority: Annotated[
+        bool, typer.Option("--cert-authority", help="They are keys of authorities: whoever has one lets in others.")
+    ] = False
+
+    def find(self) -> list[KeyFound]:
+        """The keys, with what the command line says of them.
+
+        Raises:
+            KeyInvalid: with file and line.
+            UsageError: no key was named, or the comment or an option is none that sshd takes.
+        """
+        how = Reading(self.agent, self.from_private, self.cert_authority, self.yes, self.comment is not None)
+        found = find_keys(self.keyfile or [], how)
+        keys = dressed([one.key for one in found], self.comment, self.option or [], self.restrict)
+        return [replace(one, key=key) for one, key in zip(found, keys, strict=True)]
+
+
 def find_keys(names: Sequence[str], how: Reading) -> list[KeyFound]:
     """The keys that `names` lead to, each once.
 
@@ -105,10 +110,7 @@ def find_keys(names: Sequence[str], how: Reading) -> list[KeyFound]:
         if same is None:
             found.append(one)
         elif same.key.options != one.key.options:
-            raise KeyInvalid(
-                f"{one.where}: the same key as in {same.where}, with other options",
-                hint="sshd takes the first line that holds a key. Leave one of them out.",
-            )
+            raise other_options(one, same)
     return found
 
 
@@ -136,7 +138,7 @@ def dressed(keys: Sequence[PublicKey], comment: str | None, options: Sequence[st
         raise UsageError(str(error), hint="sshd(8), AUTHORIZED_KEYS FILE FORMAT, lists the options.") from None
 
 
-def time_of(text: str, now: datetime | None = None) -> datetime:
+def until_of(text: str, now: datetime | None = None) -> datetime:
     """When: ``90m``, ``2h``, ``3d``, ``1w`` from now, or a date and time of ISO 8601 (without a zone: here).
 
     Raises:
@@ -182,7 +184,7 @@ def _of_all(names: Sequence[str], how: Reading) -> Iterator[KeyFound]:
         elif name == "-":
             if sys.stdin.isatty():
                 print("Paste the public key, then Ctrl-D:", file=sys.stderr)
-            yield from _read(sys.stdin.buffer.read(_MOST_BYTES + 1), "-", how)
+            yield from _read(sys.stdin.buffer.read(MOST_BYTES + 1), "-", how)
         elif " AAAA" in name:
             raise UsageError("that is a key, not a file", hint="Put it in a file, or hand it in on standard input (-).")
         elif _is_folder(Path(name)):
@@ -200,7 +202,7 @@ def _read(data: bytes, name: str, how: Reading) -> list[KeyFound]:
 def _of_file(path: Path, how: Reading) -> list[KeyFound]:
     try:
         with path.open("rb") as opened:
-            data = opened.read(_MOST_BYTES + 1)
+            data = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise KeyInvalid(f"cannot read {printable(str(path))}: {error.strerror}") from None
     return _read(data, str(path), how)
@@ -302,7 +304,7 @@ def _fetch(address: str) -> bytes:
     try:
         request = urllib.request.Request(address, headers={"User-Agent": "sosagent"})
         with urllib.request.build_opener(OnlyHttps).open(request, timeout=_FETCH_SECONDS) as answer:
-            return bytes(answer.read(_MOST_BYTES + 1))
+            return bytes(answer.read(MOST_BYTES + 1))
     except urllib.error.HTTPError as error:
         why = "there is no such account or page" if error.code == 404 else f"HTTP status {error.code}"
         raise UsageError(f"{shown}: {why}") from None

@@ -161,9 +161,7 @@ async def add_keys(
         return await append_keys(
             session.shell,
             keys,
-            user=whose,
-            own=whose == ("root" if session.root else access.entry.login),
-            logged_in=session.ours and access.entry.become is None,
+            **access.rights(session, whose),
             dry_run=dry_run,
             allow=allow,
             until=until,

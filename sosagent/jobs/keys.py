@@ -21,8 +21,9 @@ from .work import check_user, work_for
 
 __all__ = ["KeyListing", "KeysRemoved", "ListedKey", "list_keys", "remove_keys"]
 
-#: Every line that is neither empty nor a comment; those that begin with no ASCII are shown anyway (look.sh).
+#: Behind these, a key lets in from a few addresses only, to run a command, or for a while.
 _LIMITING = ("command=", "from=", "expiry-time=")
+#: Every line that is neither empty nor a comment; those that begin with no ASCII are shown anyway (look.sh).
 _EVERY_LINE = r"[%-~]*|\ *"
 
 
@@ -44,7 +45,7 @@ class ListedKey:
 
     @property
     def lets_in(self) -> bool:
-        """Whether somebody gets a shell by it: not from a few addresses only, nor a command, nor for a while."""
+        """Whether somebody gets a shell by it, from anywhere and for good."""
         if self.entry is None or self.why_not or self.entry.key.type == "ssh-dss":
             return False
         return not any(option.lower().startswith(_LIMITING) for option in self.entry.options)
@@ -151,9 +152,7 @@ async def remove_keys(
                 state="our shell",
                 hint="Add another one first, or say --force.",
             )
-        own = whose == ("root" if session.root else access.entry.login)
-        logged_in = session.ours and access.entry.become is None
-        done = await rewrite_without(session.shell, keys, user=whose, own=own, logged_in=logged_in, allow=allow)
+        done = await rewrite_without(session.shell, keys, **access.rights(session, whose), allow=allow)
         return KeysRemoved(
             "", whose, done.file, before.hostname, done.lines, done.backup, len(rest), before.warnings, False
         )
@@ -163,9 +162,8 @@ async def remove_keys(
 
 
 async def _listed(session: RootShell, access: Access, user: str) -> KeyListing:
-    own = user == ("root" if session.root else access.entry.login)
-    work = work_for(user, own=own, logged_in=session.ours and access.entry.become is None)
-    looked, work = await look_at(session.shell, replace(work, piece=_EVERY_LINE), ())
+    work = replace(work_for(**access.rights(session, user)), piece=_EVERY_LINE)
+    looked, work = await look_at(session.shell, work, ())
     return KeyListing(
         "",
         user,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypedDict, TypeVar
 
 from ..console.connect import connect
 from ..console.console import Console
@@ -18,12 +18,20 @@ from ..shell.session import RootShell, root_shell
 from ..target import Target, parse_target
 from ..transports import Ask, Transport
 
-__all__ = ["Access", "Done", "on_machine"]
+__all__ = ["Access", "Done", "Rights", "on_machine"]
 
 T = TypeVar("T")
 
 _READ_ONLY_SECONDS = 10.0
 _LOG_OUT_SECONDS = 60.0
+
+
+class Rights(TypedDict):
+    """Whose file, and what the shell is to that user; see `append_keys`."""
+
+    user: str
+    own: bool
+    logged_in: bool
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,14 @@ class Access:
     transcript: Path | None = None
     on_event: EventSink | None = None
     ask: Ask | None = None
+
+    def rights(self, session: RootShell, user: str) -> Rights:
+        """What the shell that we got to is to `user`."""
+        return {
+            "user": user,
+            "own": user == ("root" if session.root else self.entry.login),
+            "logged_in": session.ours and self.entry.become is None,
+        }
 
     def tell(self, text: str) -> None:
         """A note for the user."""

@@ -17,9 +17,9 @@ from .blocks import PARAMETERS, Block, is_begin, key_in_block, key_in_putty, ref
 from .key import KEY_TYPES, PublicKey, blob_type, check_blob, parse_blob
 from .options import OptionInvalid, check_options, split_options
 
-__all__ = ["MOST_COMMENT", "KeyFound", "parse_public_keys", "read_keys"]
+__all__ = ["MOST_BYTES", "MOST_COMMENT", "KeyFound", "other_options", "parse_public_keys", "read_keys"]
 
-_MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 20
 MOST_COMMENT = 4096
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _PUTTY = re.compile(r"PuTTY-User-Key-File-[123]: ")
@@ -92,17 +92,22 @@ def read_keys(
             at = found.index(again)
             found[at] = replace(again, notes=(*again.notes, f"{one.where} holds it again"))
         else:
-            raise KeyInvalid(
-                f"{one.where}: the same key as in {again.where}, with other options",
-                hint="sshd takes the first line that holds a key. Leave one of them out.",
-            )
+            raise other_options(one, again)
     if not found:
         raise KeyInvalid(f"{name} holds no key", hint=_ONE_LINE)
     return found
 
 
+def other_options(one: KeyFound, earlier: KeyFound) -> KeyInvalid:
+    """The error for a key that stands in two places with different options."""
+    return KeyInvalid(
+        f"{one.where}: the same key as in {earlier.where}, with other options",
+        hint="sshd takes the first line that holds a key. Leave one of them out.",
+    )
+
+
 def _text(data: bytes, name: str) -> str:
-    if len(data) > _MOST_BYTES:
+    if len(data) > MOST_BYTES:
         raise KeyInvalid(f"{name} is larger than 1 MiB: that is not a file of public keys")
     start = data[:64]
     encoding = "utf-8-sig"

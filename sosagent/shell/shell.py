@@ -15,6 +15,7 @@ from string import ascii_letters, digits
 
 from ..console.console import Console, Mark
 from ..console.events import Event
+from ..console.watch import QUIET
 from ..errors import (
     ConsoleError,
     ConsoleStateUnknown,
@@ -41,7 +42,6 @@ _ENTER_TRIES = 3
 _REPLY_SECONDS = 5.0
 _LEAVE_SECONDS = 10.0
 _MOST_ECHO = 1.3
-_QUIET = 0.03
 
 #: What only a machine prints that goes down or comes up.
 _RESTARTED = re.compile(
@@ -148,13 +148,13 @@ class Shell:
         if typed and await self._collects(prompt):
             return
         console.tell(Event("detail", "its shell does not take the start line: a plain sh does"))
-        await console.quiet(_QUIET, 2.0)  # tcsh shows its prompt before it takes the tty over
+        await console.quiet(QUIET, 2.0)  # tcsh shows its prompt before it takes the tty over
         await console.type_line(f" {'exec ' if self._replace else ''}{self._plain}", fresh="\x15\x03")
         console.skip()
         await console.send("\r")
         self.plain = True
         await console.expect([r"[#$%>] ?$", re.compile(rf"^{re.escape(prompt)}$")], _LEAVE_SECONDS)
-        await console.quiet(_QUIET, 2.0)
+        await console.quiet(QUIET, 2.0)
         self._start, prompt = self._again, console.open_line
         await console.type_line(self._start.line, tries=_START_TRIES, fresh="\x15\x03")
         if not await self._collects(prompt):

@@ -93,9 +93,7 @@ async def _guarded(job: Coroutine[Any, Any, _T]) -> _T:
         else:
             print("sosagent: still logging out", file=sys.stderr, flush=True)
 
-    handled = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-    for number in handled:
-        loop.add_signal_handler(number, stop, number.name)
+    undo = [_on_signal(loop, name, stop) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     try:
         return await task
     except asyncio.CancelledError as error:
@@ -109,18 +107,29 @@ async def _guarded(job: Coroutine[Any, Any, _T]) -> _T:
             interrupted.add_note(note)
         raise interrupted from None
     finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
+        for put_back in undo:
+            put_back()
+
+
+def _on_signal(loop: asyncio.AbstractEventLoop, name: str, stop: Callable[[str], None]) -> Callable[[], object]:
+    """Call ``stop(name)`` in the loop when that signal comes; gives what puts the old handler back."""
+    number = signal.Signals[name]
+    try:
+        loop.add_signal_handler(number, stop, name)
+    except NotImplementedError:  # on Windows
+        before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop, name))
+        return lambda: signal.signal(number, before)
+    return lambda: loop.remove_signal_handler(number)
 
 
 def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[str | None]]:
-    """Pass an endpoint's own questions on to the user, named as the endpoint's."""
+    """Pass an endpoint's own questions on to the user, named as the endpoint's; and those of our own."""
 
     async def ask(endpoint: str, prompt: str, echo: bool) -> str | None:
         import getpass
 
         progress.stop()
-        words = f"The endpoint {endpoint} asks: {prompt} "
+        words = f"The endpoint {endpoint} asks: {prompt} " if endpoint else f"{prompt} "
         try:
             # Not the machine's password: this prompt is the endpoint's.
             return await asyncio.to_thread(input if echo else getpass.getpass, words)

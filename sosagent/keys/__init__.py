@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .key import KEY_TYPES, PublicKey, parse_blob
 from .options import OptionInvalid, check_option, split_options
-from .read import parse_public_keys
+from .read import MOST_BYTES, parse_public_keys
 
 __all__ = [
     "KEY_TYPES",
+    "MOST_BYTES",
     "OptionInvalid",
     "PublicKey",
     "check_option",

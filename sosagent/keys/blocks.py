@@ -1,4 +1,4 @@
-"""Keys that take several lines: RFC 4716, PEM and PKCS#8, OpenSSH's private keys, PuTTY's files."""
+"""Keys that take several lines: RFC 4716, PEM and PKCS#8, OpenSSH's private keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ..errors import KeyInvalid
 
-__all__ = ["PARAMETERS", "Block", "is_begin", "key_in_block", "key_in_putty", "refuse_private"]
+__all__ = ["PARAMETERS", "Block", "is_begin", "key_in_block", "refuse_private"]
 
 _BEGIN = re.compile(r"-{4,5} ?BEGIN ([A-Z0-9 ]+?) ?-{4,5}")
 _HEADER = re.compile(r"([^: ]{1,64}): ?(.*)")
@@ -20,7 +20,6 @@ _MAGIC = b"openssh-key-v1\0"
 _PEM_PUBLIC = ("PUBLIC KEY", "RSA PUBLIC KEY")
 #: Blocks that openssl writes in front of a key.
 PARAMETERS = ("EC PARAMETERS", "DSA PARAMETERS")
-_PUTTY_ENDS = ("Private-MAC:", "Private-Hash:")
 _RFC4716 = "SSH2 PUBLIC KEY"
 _OPENSSH = "OPENSSH PRIVATE KEY"
 _AGAIN = "Copy or export the file again."
@@ -199,31 +198,3 @@ def _type_of(blob: bytes, block: Block) -> str:
         return _string(blob)[0].decode("ascii")
     except (ValueError, struct.error):
         raise block.invalid("it holds no key") from None
-
-
-def key_in_putty(lines: Sequence[str], where: str) -> tuple[str, bytes, str, int]:
-    """The public half of a PuTTY file, which is not encrypted (PuTTY's manual, appendix C).
-
-    Returns:
-        type, blob, comment, and of how many lines the file consists.
-
-    Raises:
-        KeyInvalid: it is cut.
-    """
-    headers: dict[str, str] = {}
-    for at, line in enumerate(lines):
-        header = _HEADER.match(line)
-        if header is None:
-            break
-        headers[header[1]] = header[2]
-        if header[1] == "Public-Lines" and header[2].isdigit() and len(header[2]) < 5:
-            count = int(header[2])
-            block = Block("PuTTY file", tuple(lines[at + 1 : at + 1 + count]), 0, where)
-            key_type = next(iter(headers.values())).strip()
-            if len(block.lines) == count:
-                blob = block.decoded([text.strip() for text in block.lines])
-                ends = (
-                    place for place, text in enumerate(lines, 1) if text.startswith(("Private-MAC:", "Private-Hash:"))
-                )
-                return key_type, blob, headers.get("Comment", ""), next(ends, len(lines))
-    raise KeyInvalid(f"{where}: the PuTTY file is cut", hint=_AGAIN)

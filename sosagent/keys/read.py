@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 
 from ..errors import KeyInvalid
 from ..printable import is_clean, printable
-from .blocks import PARAMETERS, Block, is_begin, key_in_block, key_in_putty, refuse_private
+from .blocks import PARAMETERS, Block, is_begin, key_in_block, refuse_private
 from .key import KEY_TYPES, PublicKey, blob_type, check_blob, parse_blob
 from .options import OptionInvalid, check_options, split_options
+from .putty import PuttyFile, is_putty
 
 __all__ = ["MOST_BYTES", "MOST_COMMENT", "KeyFound", "other_options", "parse_public_keys", "read_keys"]
 
 MOST_BYTES = 1 << 20
 MOST_COMMENT = 4096
 _NEWLINE = re.compile(r"\r\n|\n|\r")
-_PUTTY = re.compile(r"PuTTY-User-Key-File-[123]: ")
 _NAMES = re.compile(r"(?:ssh|ecdsa|sk)-[a-z]")
 _GLUED = re.compile(r"(?:ssh|ecdsa|sk)-\S+[ \t]+AAAA|AAAA[0-9A-Za-z+/]{60}")
 _FINGERPRINT = re.compile(r"(?:\d+ )?(?:SHA256:[A-Za-z0-9+/]{43}|MD5:(?:[0-9a-f]{2}:){15}[0-9a-f]{2})")
@@ -136,10 +136,10 @@ def _each(text: str, name: str, from_private: bool, any_comment: bool) -> Iterat
         where = f"{name}, line {at + 1}"
         if not line or line.startswith("#"):
             at += 1
-        elif _PUTTY.match(line):
-            key_type, blob, comment, length = key_in_putty(lines[at:], where)
-            yield KeyFound(_checked(key_type, blob, comment, where, any_comment), where, (_PUTTY_NOTE,))
-            at += length
+        elif is_putty(line):
+            file = PuttyFile.read(lines[at:], where)
+            yield KeyFound(_checked(file.type, file.public, file.comment, where, any_comment), where, (_PUTTY_NOTE,))
+            at += file.length
         elif is_begin(line):
             if not from_private:
                 refuse_private(line, name, where)

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 __all__ = ["Ask", "Transport"]
 
-#: Asks the user what an endpoint wants to know: its name, its words, whether the answer may be shown.
+#: Asks the user: the name of the endpoint that wants to know (empty for a key's passphrase), the words, whether the
+#: answer may be shown.
 Ask = Callable[[str, str, bool], Awaitable[str | None]]
 
 

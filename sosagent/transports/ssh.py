@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ from ..printable import printable
 from ..target import Target
 from .base import Ask, Transport
 from .hostkeys import HostKeys
+from .identity import unlocked
 
-__all__ = ["Ask", "SshTransport", "open_ssh"]
+__all__ = ["Ask", "Configuration", "SshTransport", "configuration", "open_jumps", "open_ssh"]
 
 #: Asks the user on behalf of an endpoint: (endpoint's name, its prompt, whether to show what is typed).
 
@@ -190,15 +192,50 @@ async def open_ssh(
         UsageError: each with what to do; nothing was sent on the console.
     """
     hops: list[asyncssh.SSHClientConnection] = []
+    keys = [await unlocked(path, ask) for path in target.identities]
     try:
-        for place in _route(target):
-            hops.append(await _connect(place, target, hops[-1] if hops else None, ask, note))
+        await open_jumps(target, hops, ask, note)
+        hops.append(await _connect(target, target, keys, hops[-1] if hops else None, ask, note))
         session = await _open_console(str(target), hops[-1])
     except BaseException:
         for connection in reversed(hops):
             connection.abort()
         raise
     return SshTransport(str(target), session, hops)
+
+
+async def open_jumps(
+    target: Target,
+    hops: list[asyncssh.SSHClientConnection],
+    ask: Ask | None,
+    note: Callable[[str], None] | None = None,
+) -> None:
+    """Connect to the jump hosts on the way to `target`, and add each to `hops`, which the caller closes."""
+    for place in _route(target)[:-1]:
+        hops.append(await _connect(place, target, [], hops[-1] if hops else None, ask, note))
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What ssh_config says of a target.
+
+    Fields:
+        files: the files that were read.
+        port: None where they name none.
+    """
+
+    files: list[str]
+    port: int | None
+
+
+def configuration(target: Target) -> Configuration:
+    """Read ssh_config for `target`.
+
+    Raises:
+        UsageError: it cannot be used.
+    """
+    config: Any = _options(target).config
+    return Configuration(_config(target), config.get("Port"))
 
 
 def _route(target: Target) -> list[Target]:
@@ -243,20 +280,20 @@ def _config(target: Target) -> list[str]:
     return [str(default)] if default.is_file() else []
 
 
-def _arguments(target: Target) -> dict[str, Any]:
+def _arguments(target: Target, keys: Sequence[Any] = ()) -> dict[str, Any]:
     given: dict[str, Any] = {"config": _config(target)}
     if target.user is not None:
         given["username"] = target.user
     if target.port is not None:
         given["port"] = target.port
-    if target.identities:
-        given["client_keys"] = [str(path) for path in target.identities]
+    if keys:
+        given["client_keys"] = list(keys)
     return given
 
 
-def _options(target: Target) -> asyncssh.SSHClientConnectionOptions:
+def _options(target: Target, keys: Sequence[Any] = ()) -> asyncssh.SSHClientConnectionOptions:
     try:
-        return asyncssh.SSHClientConnectionOptions(host=target.host, **_arguments(target))
+        return asyncssh.SSHClientConnectionOptions(host=target.host, **_arguments(target, keys))
     except OSError as error:
         name = printable(str(error.filename or ""))
         raise UsageError(f"cannot read {name}: {error.strerror}", hint="Check -i and -F.") from None
@@ -282,18 +319,19 @@ def _host_keys(target: Target, options: asyncssh.SSHClientConnectionOptions) -> 
 async def _connect(
     place: Target,
     target: Target,
+    client_keys: Sequence[Any],
     tunnel: asyncssh.SSHClientConnection | None,
     ask: Ask | None,
     note: Callable[[str], None] | None,
 ) -> asyncssh.SSHClientConnection:
-    options = _options(place)
+    options = _options(place, client_keys)
     keys = _host_keys(target, options)
     name = str(place)
     try:
         connection, _ = await asyncssh.create_connection(
             lambda: _Client(name, keys, ask),
             place.host,
-            **_arguments(place),
+            **_arguments(place, client_keys),
             tunnel=tunnel,
             known_hosts=keys,
             agent_forwarding=False,

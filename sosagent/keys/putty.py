@@ -1,0 +1,217 @@
+"""PuTTY's private key files, versions 2 and 3 (PuTTY's manual, appendix C): both halves.
+
+The public half is not encrypted. The private one is given as an OpenSSH key, for the endpoint's own login.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import KeyInvalid
+from ..secret import Secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+__all__ = ["PuttyFile", "WrongPassphrase", "is_putty"]
+
+_FIRST = re.compile(r"PuTTY-User-Key-File-([123]): (\S+)\s*")
+_HEADER = re.compile(r"([^: ]{1,64}): ?(.*)")
+_AGAIN = "Copy or export the file again."
+_MAC_KEY = b"putty-private-key-file-mac-key"
+_CIPHER = "aes256-cbc"
+
+
+class WrongPassphrase(ValueError):
+    """The passphrase does not open the file, or none was given."""
+
+
+@dataclass(frozen=True)
+class PuttyFile:
+    """One file, taken apart.
+
+    Fields:
+        version: 1, 2 or 3.
+        headers: as they stand there.
+        public, private: the two blobs, the private one encrypted if the file is.
+        length: of how many lines it consists.
+        where: file and line of its beginning.
+    """
+
+    version: int
+    headers: dict[str, str]
+    public: bytes
+    private: bytes
+    length: int
+    where: str
+
+    @classmethod
+    def read(cls, lines: Sequence[str], where: str) -> PuttyFile:
+        """Take the file apart that begins with ``lines[0]``.
+
+        Raises:
+            KeyInvalid: it is cut or damaged.
+        """
+        first = _FIRST.fullmatch(lines[0].strip())
+        if first is None:
+            raise KeyInvalid(f"{where}: not a PuTTY file that is known", hint=_AGAIN)
+        headers = {"Type": first[2]}
+        blobs: dict[str, bytes] = {}
+        at = 1
+        while at < len(lines) and (header := _HEADER.match(lines[at].rstrip())) is not None:
+            name, value = header[1], header[2].strip()
+            at += 1
+            if name in ("Public-Lines", "Private-Lines"):
+                count = int(value) if value.isdigit() and len(value) < 5 else -1
+                if count < 0 or at + count > len(lines):
+                    raise KeyInvalid(f"{where}: the PuTTY file is cut", hint=_AGAIN)
+                blobs[name] = _decoded("".join(line.strip() for line in lines[at : at + count]), where)
+                at += count
+            else:
+                headers[name] = value
+                if name in ("Private-MAC", "Private-Hash"):
+                    break
+        if "Public-Lines" not in blobs:
+            raise KeyInvalid(f"{where}: the PuTTY file is cut", hint=_AGAIN)
+        return cls(int(first[1]), headers, blobs["Public-Lines"], blobs.get("Private-Lines", b""), at, where)
+
+    @property
+    def type(self) -> str:
+        """The key's type."""
+        return self.headers["Type"]
+
+    @property
+    def comment(self) -> str:
+        """Its comment."""
+        return self.headers.get("Comment", "")
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether a passphrase is needed for the private half."""
+        return self.headers.get("Encryption", "none") != "none"
+
+    def openssh(self, passphrase: Secret | None) -> bytes:
+        """The private key in OpenSSH's form, not encrypted.
+
+        Raises:
+            WrongPassphrase: the passphrase does not open it.
+            KeyInvalid: it is damaged, or of a kind that is not known.
+        """
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+        plain = self._decrypted(passphrase)
+        try:
+            key = _private_key(self.type, _fields(self.public), _fields(plain))
+        except (ValueError, IndexError, struct.error):
+            raise KeyInvalid(f"{self.where}: the private half is damaged, or of a kind that is not known") from None
+        return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+
+    def _decrypted(self, passphrase: Secret | None) -> bytes:
+        """The private blob, seen to be whole by the file's own checksum."""
+        encryption = self.headers.get("Encryption", "none")
+        if encryption not in ("none", _CIPHER) or self.version == 1:
+            raise KeyInvalid(
+                f"{self.where}: PuTTY files of this kind are not known", hint="Save it anew with PuTTYgen."
+            )
+        if self.is_encrypted and not passphrase:
+            raise WrongPassphrase("it is encrypted")
+        phrase = passphrase.reveal().encode() if passphrase and self.is_encrypted else b""
+        key, start, mac_key = self._derived(phrase)
+        plain = self.private
+        if self.is_encrypted:
+            from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+            if len(plain) % 16:
+                raise KeyInvalid(f"{self.where}: the PuTTY file is damaged", hint=_AGAIN)
+            cipher = Cipher(algorithms.AES(key), modes.CBC(start)).decryptor()
+            plain = cipher.update(plain) + cipher.finalize()
+        covered = b"".join(
+            struct.pack(">I", len(part)) + part
+            for part in (self.type.encode(), encryption.encode(), self.comment.encode("utf-8"), self.public, plain)
+        )
+        digest = "sha256" if self.version == 3 else "sha1"
+        want = hmac.new(mac_key, covered, digest).hexdigest()
+        if not hmac.compare_digest(want, self.headers.get("Private-MAC", "").lower()):
+            if self.is_encrypted:
+                raise WrongPassphrase("the passphrase is wrong")
+            raise KeyInvalid(f"{self.where}: the PuTTY file is damaged", hint=_AGAIN)
+        return plain
+
+    def _derived(self, phrase: bytes) -> tuple[bytes, bytes, bytes]:
+        """Cipher key, start value and MAC key of a passphrase."""
+        if self.version == 2:
+            stretched = b"".join(hashlib.sha1(struct.pack(">I", n) + phrase).digest() for n in (0, 1))
+            return stretched[:32], bytes(16), hashlib.sha1(_MAC_KEY + phrase).digest()
+        if not self.is_encrypted:
+            return b"", b"", b""
+        out = self._argon2(phrase)
+        return out[:32], out[32:48], out[48:80]
+
+    def _argon2(self, phrase: bytes) -> bytes:
+        from cryptography.hazmat.primitives.kdf import argon2
+
+        kind: dict[str, Any] = {"Argon2id": argon2.Argon2id, "Argon2i": argon2.Argon2i, "Argon2d": argon2.Argon2d}
+        try:
+            derive = kind[self.headers["Key-Derivation"]](
+                salt=bytes.fromhex(self.headers["Argon2-Salt"]),
+                length=80,
+                iterations=int(self.headers["Argon2-Passes"]),
+                lanes=int(self.headers["Argon2-Parallelism"]),
+                memory_cost=int(self.headers["Argon2-Memory"]),
+            )
+            derived: bytes = derive.derive(phrase)
+        except (KeyError, ValueError, OverflowError, MemoryError):
+            raise KeyInvalid(f"{self.where}: the PuTTY file's key derivation is not known", hint=_AGAIN) from None
+        return derived
+
+
+def is_putty(line: str) -> bool:
+    """Whether a PuTTY file begins here."""
+    return _FIRST.fullmatch(line.strip()) is not None
+
+
+def _private_key(kind: str, public: list[bytes], private: list[bytes]) -> PrivateKeyTypes:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    if kind == "ssh-rsa":
+        (e, n), (d, p, q, inverse) = map(_numbers, (public[1:3], private[:4]))
+        numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), inverse, rsa.RSAPublicNumbers(e, n))
+        return numbers.private_key()
+    if kind == "ssh-ed25519":
+        return ed25519.Ed25519PrivateKey.from_private_bytes(private[0].ljust(32, b"\0"))
+    if kind.startswith("ecdsa-sha2-"):
+        curve = {"nistp256": ec.SECP256R1(), "nistp384": ec.SECP384R1(), "nistp521": ec.SECP521R1()}
+        return ec.derive_private_key(_numbers(private[:1])[0], curve[public[1].decode("ascii", "replace")])
+    raise ValueError("another type")
+
+
+def _numbers(fields: Sequence[bytes]) -> list[int]:
+    return [int.from_bytes(field, "big") for field in fields]
+
+
+def _fields(blob: bytes) -> list[bytes]:
+    """The fields of a blob; what is behind the last whole one is padding."""
+    fields: list[bytes] = []
+    position = 0
+    while position + 4 <= len(blob):
+        (length,) = struct.unpack_from(">I", blob, position)
+        if position + 4 + length > len(blob):
+            break
+        fields.append(blob[position + 4 : position + 4 + length])
+        position += 4 + length
+    return fields
+
+
+def _decoded(text: str, where: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise KeyInvalid(f"{where}: the PuTTY file's base64 is broken", hint=_AGAIN) from None

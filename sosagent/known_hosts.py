@@ -21,7 +21,7 @@ from .errors import HostKeyChanged, UsageError
 from .keys import PublicKey
 from .printable import printable
 
-__all__ = ["Change", "all_sshfp", "place_of", "planned", "sshfp", "write"]
+__all__ = ["Change", "address_of", "all_sshfp", "place_of", "planned", "sshfp", "write"]
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?")
 _WITH_PORT = re.compile(r"\[(?P<in>[^\[\]]+)\]:(?P<port>\d{1,5})|(?P<name>[^\[\]:]+):(?P<number>\d{1,5})")
@@ -45,6 +45,21 @@ class Change:
     removed: tuple[str, ...]
 
 
+def address_of(name: str) -> tuple[str, int | None]:
+    """``host``, ``host:port`` or ``[host]:port``: the host, and the port if it says one.
+
+    Raises:
+        UsageError: it is no name or address of one host.
+    """
+    port = None
+    whole = name
+    if (found := _WITH_PORT.fullmatch(name)) is not None:
+        name, port = found["in"] or found["name"], int(found["port"] or found["number"])
+    if _NAME.fullmatch(name) is None or not (port is None or 0 < port < 65536):
+        raise UsageError(f"{printable(whole, 80)!r} is not the name or address of a host")
+    return name, port
+
+
 def place_of(name: str, port: int = 22) -> str:
     """A name or address of the user's, as known_hosts writes it.
 
@@ -55,11 +70,8 @@ def place_of(name: str, port: int = 22) -> str:
     Raises:
         UsageError: it is no name: a pattern, a marker, a list.
     """
-    found = _WITH_PORT.fullmatch(name)
-    if found is not None:
-        name, port = found["in"] or found["name"], int(found["port"] or found["number"])
-    if _NAME.fullmatch(name) is None or not 0 < port < 65536:
-        raise UsageError(f"{printable(name, 80)!r} is not the name or address of a host")
+    name, named = address_of(name)
+    port = named or port
     return name.lower() if port == 22 else f"[{name.lower()}]:{port}"
 
 

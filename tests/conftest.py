@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncssh
@@ -107,3 +108,18 @@ def processes_of(uid_or_text: str) -> list[str]:
             if uid_or_text in line:
                 found.append(line)
     return found
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[str]:
+    """The socket of a real ssh-agent that holds nothing yet."""
+    installed(["ssh-agent"])
+    # The path of a socket may not be long.
+    socket = f"/tmp/sosagent-agent-{tmp_path.name[-30:]}"
+    server = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
+    while not Path(socket).exists():
+        assert server.poll() is None
+    yield socket
+    server.terminate()
+    server.wait()
+    Path(socket).unlink(missing_ok=True)

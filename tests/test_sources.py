@@ -125,20 +125,6 @@ async def test_a_folder_a_default_and_standard_input(tmp_path: Path) -> None:
     assert "no .pub file" in (await show(tmp_path / "empty"))[2]
 
 
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[str]:
-    installed(["ssh-agent"])
-    # The path of a socket may not be long.
-    socket = f"/tmp/sosagent-agent-{tmp_path.name[-30:]}"
-    server = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
-    while not Path(socket).exists():
-        assert server.poll() is None
-    yield socket
-    server.terminate()
-    server.wait()
-    Path(socket).unlink(missing_ok=True)
-
-
 async def test_the_agent(agent: str, tmp_path: Path) -> None:
     status, _, err = await show("--agent")
     assert (status, "no agent" in err) == (2, True)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
+import getpass
 import random
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +13,7 @@ import pytest
 import sosagent
 from sosagent.authorized_keys import Presence, judge, parse_line
 
-from .conftest import installed
-from .vm.machine import free_port
+from .sshd import running_sshd
 
 _LINES = 200
 _SEED = 5
@@ -92,39 +88,19 @@ class _Lines:
 
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    program = installed([shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "sshd"])[0]
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "host"], check=True)
-    keys, port = tmp_path / "keys", free_port()
-    keys.mkdir()
-    config = tmp_path / "sshd_config"
-    config.write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path / 'host'}\nPidFile none\nStrictModes no\nUsePAM no\n"
-        f"PermitRootLogin yes\nPasswordAuthentication no\nMaxStartups 200\nAuthorizedKeysFile {keys}/file\n"
-    )
-    with (tmp_path / "sshd.log").open("wb") as log:
-        server = subprocess.Popen([program, "-D", "-e", "-f", config], stdin=subprocess.DEVNULL, stderr=log)
-    yield port, keys / "file"
-    server.terminate()
-    server.wait()
+    with running_sshd(tmp_path) as running:
+        yield running
 
 
 async def _lets_in(port: int, key: asyncssh.SSHKey) -> bool:
-    import getpass
-
-    for _ in range(50):
-        try:
-            async with asyncssh.connect(
-                "127.0.0.1", port, username=getpass.getuser(), client_keys=[key], known_hosts=None, agent_path=None,
-                config=None,
-            ):  # fmt: skip
-                return True
-        except asyncssh.PermissionDenied:
-            return False
-        except ConnectionRefusedError:
-            await asyncio.sleep(0.05)  # it is not up yet
-    raise AssertionError("sshd does not answer")
+    try:
+        async with asyncssh.connect(
+            "127.0.0.1", port, username=getpass.getuser(), client_keys=[key], known_hosts=None, agent_path=None,
+            config=None,
+        ):  # fmt: skip
+            return True
+    except asyncssh.PermissionDenied:
+        return False
 
 
 @pytest.mark.timeout(300)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..console.events import Event
+from ..errors import NotVerified
 from ..keys import PublicKey
+from ..known_hosts import address_of
 from .access import MachineOptions
 from .options import with_options
-from .run import VersionOption
+from .run import Reported, VersionOption
 from .show import Progress, error_json, result_json, show_result
 from .sources import KeyOptions, until_of
 
 if TYPE_CHECKING:
     from ..jobs.add_key import AddKeyResult
+    from ..jobs.verify import Verify
 
 __all__ = ["AllowImmutableOption", "RemountOption", "addkey"]
 
@@ -38,6 +42,18 @@ def addkey(
             "--expires",
             metavar="TIME",
             help="90m, 2h, 3d or 2026-12-01T00:00Z: sshd refuses it from then on.",
+            show_default=False,
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Log in over SSH afterwards, and tell why if that fails.")
+    ] = False,
+    verify_as: Annotated[
+        str | None,
+        typer.Option(
+            "--verify-as",
+            metavar="ADDRESS[:PORT]",
+            help="The same, to this address; else to what the machine calls itself.",
             show_default=False,
         ),
     ] = None,
@@ -72,7 +88,8 @@ def addkey(
         from ..jobs.allow import Allow
 
         allow = Allow(remount, allow_immutable, fix_permissions)
-        return add_keys(access, keys, user=machine.user, allow=allow, until=until, dry_run=dry_run)
+        proof = _proof(verify_as, wanted.keyfile or [], machine.ssh_config) if verify or verify_as else None
+        return add_keys(access, keys, user=machine.user, allow=allow, until=until, verify=proof, dry_run=dry_run)
 
     user = machine.user or machine.login
     result = machine.run(job, lambda error: error_json(error, host=machine.host, user=user, keys=keys))
@@ -80,3 +97,17 @@ def addkey(
         print(result_json(result))
     else:
         show_result(result)
+    if result.verification is not None and result.verification.outcome != "works":
+        raise Reported(NotVerified.exit_code)
+
+
+def _proof(where: str | None, names: list[str], ssh_config: Path | None) -> Verify:
+    """Where to log in, and where the private halves may be: beside the public ones, and the user's own."""
+    from ..jobs.verify import Verify
+
+    address, port = ("", None) if where is None else address_of(where)
+    beside = [Path(place) for name in names for place in (name, name.removesuffix(".pub"))]
+    putty = [Path(f"{name.removesuffix('.pub')}.ppk") for name in names]
+    mine = sorted((Path.home() / ".ssh").glob("id_*"))
+    files = [path for path in (*beside, *putty, *mine) if path.is_file()]
+    return Verify(address, port, tuple(dict.fromkeys(files)), ssh_config=ssh_config)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..console.events import Event
     from ..jobs.add_key import AddKeyResult
     from ..jobs.state import ConsoleState
+    from ..jobs.verify import Verification
     from ..keys import PublicKey
 
 __all__ = [
@@ -107,12 +108,26 @@ def show_result(result: AddKeyResult) -> None:
         print(f"  mended: {printable(change)}")
     if any("StrictModes" in warning for warning in result.warnings):
         print("  --fix-permissions mends what StrictModes refuses of the file, its folder and the home.")
-    if result.status == "would-add":
+    if result.verification is not None:
+        _show_verification(result.verification)
+    elif result.status == "would-add":
         print("Nothing was changed (--dry-run).")
     elif not result.warnings:
         # What can be pasted holds nothing that a shell would run.
         host = result.hostname if re.fullmatch(r"[\w.-]+", result.hostname, re.ASCII) else "HOST"
         print(f"This should work now:  ssh {result.user}@{host}")
+
+
+def _show_verification(seen: Verification) -> None:
+    if seen.outcome == "works":
+        print(f"Works:  ssh {printable(seen.place)}")
+        return
+    print(f"Does not work:  ssh {printable(seen.place)}")
+    print(f"  {printable(seen.said)}")
+    if seen.outcome == "host-key-differs":
+        print("  DANGER: another machine may be answering there. Do not type a password.")
+    for cause in seen.causes:
+        print(f"  because: {printable(cause)}")
 
 
 def show_error(error: SosError) -> None:
@@ -150,6 +165,9 @@ def result_json(result: AddKeyResult) -> str:
             "machine": {"hostname": result.hostname, "machine_id": result.machine_id},
             "warnings": list(result.warnings),
             "changes": list(result.changes),
+            "verification": None
+            if result.verification is None
+            else {name: getattr(result.verification, name) for name in ("outcome", "place", "said", "causes")},
             "seconds": round(result.seconds, 3),
             "bytes_sent": result.bytes_sent,
             "bytes_received": result.bytes_received,
@@ -175,6 +193,7 @@ def error_json(error: SosError, *, host: str, user: str, keys: list[PublicKey]) 
             "machine": {"hostname": None, "machine_id": None},
             "warnings": list(getattr(error, "__notes__", ())),
             "changes": [],
+            "verification": None,
             "seconds": None,
             "bytes_sent": None,
             "bytes_received": None,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Literal
 
 from ..console.events import EventSink
 from ..console.login import Entry
-from ..errors import UsageError
+from ..errors import SosError, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..secret import Secret
 from ..shell.session import RootShell
@@ -20,7 +22,10 @@ from ..transports import Ask, Transport
 from .allow import Allow
 from .append import Appended, KeyOutcome, append_keys
 from .machine import Access, Done, on_machine
-from .work import check_user
+from .signers import Signer, signers
+from .verify import Verification, Verify
+from .verify import verify as try_it
+from .work import check_user, work_for
 
 __all__ = ["AddKeyResult", "add_key", "add_keys"]
 
@@ -45,6 +50,7 @@ class AddKeyResult:
         hostname, machine_id: the machine's own; machine_id is None where it has none.
         warnings: what would keep sshd from using the keys.
         changes: what was mended besides, as commands, with what was there before.
+        verification: what a login over SSH came to, if one was asked for.
         seconds: wall time of the whole job.
         bytes_sent, bytes_received, exchanges: on the console.
     """
@@ -66,6 +72,7 @@ class AddKeyResult:
     bytes_received: int
     exchanges: int
     changes: tuple[str, ...] = ()
+    verification: Verification | None = None
 
 
 async def add_key(
@@ -84,6 +91,7 @@ async def add_key(
     allow_immutable: bool = False,
     fix_permissions: bool = False,
     until: datetime | None = None,
+    verify: Verify | None = None,
     dry_run: bool = False,
     timeout: float = 120.0,
     dead_man: int | None = None,
@@ -109,6 +117,7 @@ async def add_key(
         allow_immutable: take ``chattr +i`` off the file for the write, and put it back.
         fix_permissions: take away write permissions and owners that sshd's StrictModes refuses; they stay mended.
         until: when sshd is to refuse the keys again, with its time zone (written as ``expiry-time``).
+        verify: log in over SSH afterwards, and tell why if that fails.
         dry_run: look, and change nothing.
         timeout: seconds for the whole job; a large payload adds to it, which an event tells.
         dead_man: seconds after which the machine closes our shell by itself, should the line be gone; the
@@ -137,7 +146,7 @@ async def add_key(
     )
     access = Access(target, _secret(password), entry, timeout, dead_man, transcript, on_event, ask)
     allow = Allow(remount, allow_immutable, fix_permissions)
-    return await add_keys(access, _keys(keys), user=user, allow=allow, until=until, dry_run=dry_run)
+    return await add_keys(access, _keys(keys), user=user, allow=allow, until=until, verify=verify, dry_run=dry_run)
 
 
 async def add_keys(
@@ -147,6 +156,7 @@ async def add_keys(
     user: str | None = None,
     allow: Allow | None = None,
     until: datetime | None = None,
+    verify: Verify | None = None,
     dry_run: bool = False,
 ) -> AddKeyResult:
     """The same, for a way to the machine that is described already."""
@@ -157,17 +167,24 @@ async def add_keys(
         access = replace(access, timeout=access.timeout + more)
         access.tell(f"{len(keys)} keys take long on a slow line: the time limit is {access.timeout:.0f} s")
 
-    async def append(session: RootShell) -> Appended:
-        return await append_keys(
-            session.shell,
-            keys,
-            **access.rights(session, whose),
-            dry_run=dry_run,
-            allow=allow,
-            until=until,
-        )
+    async def append(session: RootShell) -> tuple[Appended, Verification | None]:
+        rights = access.rights(session, whose)
+        appended = await append_keys(session.shell, keys, **rights, dry_run=dry_run, allow=allow, until=until)
+        if verify is None or dry_run:
+            return appended, None
+        try:
+            return appended, await try_it(
+                session.shell, work_for(**rights), offered, appended.hostname, verify, access.ask
+            )
+        except (SosError, asyncio.CancelledError) as error:
+            error.add_note(f"the keys are in {appended.file}; it was lost after that")
+            raise
 
-    done = await on_machine(access, append)
+    async with AsyncExitStack() as stack:
+        offered: tuple[Signer, ...] = ()
+        if verify is not None and not dry_run:
+            offered = await stack.enter_async_context(signers(keys, verify.private, agent=verify.agent, ask=access.ask))
+        done = await on_machine(access, append)
     return _result(done, whose, time.monotonic() - started)
 
 
@@ -190,8 +207,8 @@ def _more_time(keys: Sequence[PublicKey]) -> float:
     return 3 * payload * 10 / _SLOW_BAUD if payload > _PAYLOAD_WITHOUT_MORE_TIME else 0.0
 
 
-def _result(visit: Done[Appended], user: str, seconds: float) -> AddKeyResult:
-    done, session, console = visit.value, visit.session, visit.console
+def _result(visit: Done[tuple[Appended, Verification | None]], user: str, seconds: float) -> AddKeyResult:
+    (done, verification), session, console = visit.value, visit.session, visit.console
     results = {outcome.result for outcome in done.keys}
     status: Literal["added", "present", "would-add"] = "present"
     if "added" in results:
@@ -220,4 +237,5 @@ def _result(visit: Done[Appended], user: str, seconds: float) -> AddKeyResult:
         bytes_received=console.bytes_received,
         exchanges=console.exchanges,
         changes=done.changes,
+        verification=verification,
     )

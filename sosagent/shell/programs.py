@@ -83,7 +83,7 @@ def shrink(source: str) -> str:
             continue
         if not joined or joined.endswith(_NEEDS_NO_SEMICOLON):
             joined += line
-        elif re.split(r"[\s;)]", joined)[-1] in _WORDS_BEFORE_A_BLANK:
+        elif re.split(r"[\s;()]", joined)[-1] in _WORDS_BEFORE_A_BLANK:
             joined += " " + line
         else:
             joined += ";" + line

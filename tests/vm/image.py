@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,11 +21,12 @@ __all__ = ["HOSTNAME", "PASSWORD", "Image", "build", "missing_tools"]
 HOSTNAME = "vm"
 PASSWORD = "correct horse 1"
 _SUITE = "bookworm"
+_MIRROR = "http://deb.debian.org/debian"
 #: Looked up when this is imported: tests have another HOME.
 _CACHE = Path(platformdirs.user_cache_dir("sosagent")) / "vm"
 _PACKAGES = (
     "systemd-sysv,udev,kmod,login,passwd,procps,iproute2,openssh-server,linux-image-cloud-amd64,zstd,"
-    "less,vim-tiny,sudo,zsh,fish,tcsh,mksh,busybox-static,python3,nano,screen,tmux,iputils-ping"
+    "less,vim-tiny,sudo,zsh,fish,tcsh,mksh,busybox-static,python3,nano,screen,tmux,iputils-ping,nftables"
 )
 _TOOLS = {
     "mmdebstrap": "mmdebstrap",
@@ -54,6 +56,11 @@ printf '# keys of the team\\n' | cat - "$ADMIN" > "$1/root/.ssh/authorized_keys"
 chmod 600 "$1/root/.ssh/authorized_keys"
 printf '/dev/vda / ext4 defaults 0 1\\n' > "$1/etc/fstab"
 rm -rf "$1/usr/share/doc" "$1/usr/share/man" "$1/usr/share/locale"
+# The next Debian's sshd, for what this one has not got (PerSourcePenalties).
+cd "$1/var/tmp"
+APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -q -o APT::Sandbox::User=root download openssh-server/{_SUITE}-backports
+dpkg-deb -x openssh-server_*.deb "$1/opt/openssh-10"
+rm openssh-server_*.deb
 """
 
 
@@ -110,12 +117,17 @@ def build() -> Image:
         ),
         None,
     )
-    # On Debian the user's own mirror serves; elsewhere mmdebstrap's default does.
-    debian = sources is not None and _SUITE in sources.read_text()
+    # On Debian the user's own mirror serves; elsewhere Debian's does.
+    listed = sources.read_text() if sources is not None else ""
+    own = [str(sources)] if _SUITE in listed else [f"deb {_MIRROR} {_SUITE} main"]
+    mirror = next(
+        iter(re.findall(r"(?m)^(?:URIs:|deb(?: \[[^]]*\])?)\s+(\S+)", listed if _SUITE in listed else "")), _MIRROR
+    )
     try:
         _run(
             "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={_PACKAGES}",
-            f"--customize-hook={hook}", _SUITE, str(root), *([str(sources)] if debian else []),
+            f"--customize-hook={hook}", _SUITE, str(root), *own,
+            f"deb {mirror} {_SUITE}-backports main",
         )  # fmt: skip
         shutil.copy(next(root.glob("boot/vmlinuz-*")), made.kernel)
         shutil.copy(next(root.glob("boot/initrd.img-*")), made.initrd)

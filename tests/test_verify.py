@@ -140,7 +140,7 @@ async def test_a_login_through_a_jump_host(
     target = sosagent.Target("web1", getpass.getuser(), ssh_config=config)
     async with signers([public(pair)], [pair], agent=False, ask=None) as (signer,):
         seen = await log_in_by_ssh(target, signer, host_keys=[host_key])
-        assert (seen.outcome, seen.place) == ("works", f"{getpass.getuser()}@web1:{port}")
+        assert (seen.outcome, seen.command) == ("works", f"ssh {getpass.getuser()}@web1")
         known.write_text("")
         seen = await log_in_by_ssh(target, signer, host_keys=[host_key])
     assert seen.outcome == "unreachable"

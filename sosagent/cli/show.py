@@ -118,12 +118,13 @@ def show_result(result: AddKeyResult) -> None:
         print(f"This should work now:  ssh {result.user}@{host}")
 
 
+_OUTCOMES = {"works": "Works", "not-tried": "Not proved"}
+
+
 def _show_verification(seen: Verification) -> None:
-    if seen.outcome == "works":
-        print(f"Works:  ssh {printable(seen.place)}")
-        return
-    print(f"Does not work:  ssh {printable(seen.place)}")
-    print(f"  {printable(seen.said)}")
+    print(f"{_OUTCOMES.get(seen.outcome, 'Does not work')}:  {printable(seen.command)}")
+    if seen.outcome != "works":
+        print(f"  {printable(seen.said)}")
     if seen.outcome == "host-key-differs":
         print("  DANGER: another machine may be answering there. Do not type a password.")
     for cause in seen.causes:
@@ -167,7 +168,7 @@ def result_json(result: AddKeyResult) -> str:
             "changes": list(result.changes),
             "verification": None
             if result.verification is None
-            else {name: getattr(result.verification, name) for name in ("outcome", "place", "said", "causes")},
+            else {name: getattr(result.verification, name) for name in ("outcome", "command", "said", "causes")},
             "seconds": round(result.seconds, 3),
             "bytes_sent": result.bytes_sent,
             "bytes_received": result.bytes_received,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..console.events import Event
+from ..errors import UsageError
+from ..known_hosts import address_of
 from ..printable import printable
 from ..shell.programs import Expanded, program
 from ..shell.shell import Shell
@@ -84,13 +86,13 @@ class Verification:
 
     Fields:
         outcome: see `Attempt`.
-        place: where the login went.
+        command: of ssh(1), that does the same.
         said: what was seen, in a sentence.
         causes: why it did not work, in sentences; what the machine itself says comes first.
     """
 
     outcome: str
-    place: str
+    command: str
     said: str
     causes: tuple[str, ...] = field(default=())
 
@@ -117,28 +119,30 @@ async def verify(
     tell(Event("start", "read the machine's host keys"))
     read = (await shell.run(program("hostkeys", "log", lines=Expanded(1)))).lines
     known = parse_host_keys(read)
-    target = Target(how.address or hostname, work.user, how.port, (), how.ssh_config)
+    target = Target(how.address or _own_name(hostname), work.user, how.port, (), how.ssh_config)
     tell(Event("start", f"log in by SSH as {printable(str(target))}"))
     attempt = await _attempts(target, offered, known, ask)
     if attempt.outcome == "works":
-        tell(Event("done", f"ssh {attempt.place} works"))
-        return Verification(attempt.outcome, attempt.place, attempt.said)
+        tell(Event("done", f"{attempt.command} works"))
+        return Verification(attempt.outcome, attempt.command, attempt.said)
+    tell(Event("done", f"{attempt.command}: {attempt.outcome}"))
     tell(Event("start", "ask the machine why"))
     asked = await shell.run(program("log", "why", lines=Expanded(_LOG_LINES), port=Expanded(known.port)))
     looked, work = await look_at(shell, work, [one.key for one in offered])
     said = since(_last(read), asked.lines)
+    tell(Event("done", "asked the machine why"))
     found = (*causes(attempt, said), *obstacles(looked, work.user, work.path))
-    return Verification(attempt.outcome, attempt.place, attempt.said, tuple(dict.fromkeys(found)))
+    return Verification(attempt.outcome, attempt.command, attempt.said, tuple(dict.fromkeys(found)))
 
 
 async def _attempts(target: Target, offered: Sequence[Signer], known: HostKeys, ask: Ask | None) -> Attempt:
     """One login for each key whose private half is here, up to the first that fails; else one offer."""
     signing = [one for one in offered if one.signs]
-    place = str(target)
+    command = f"ssh {target}"
     if not known.keys:
-        return Attempt("not-tried", "the machine shows no host key on its console to check an answer against", place)
+        return Attempt("not-tried", "the machine shows no host key on its console to check an answer against", command)
     if not offered:
-        return Attempt("not-tried", "they are keys of authorities: a certificate would log in", place)
+        return Attempt("not-tried", "they are keys of authorities: a certificate would log in", command)
     for one in signing or offered[:1]:
         attempt = await log_in_by_ssh(target, one, host_keys=known.keys, usual_port=known.port, ask=ask)
         if attempt.outcome != "works":
@@ -146,6 +150,16 @@ async def _attempts(target: Target, offered: Sequence[Signer], known: HostKeys, 
     left = len(offered) - len(signing)
     more = f"; {left} of the keys could not be tried: their private halves are not here" if left else ""
     return replace(attempt, said=attempt.said + more)
+
+
+def _own_name(hostname: str) -> str:
+    try:
+        return address_of(hostname)[0]
+    except UsageError:
+        raise UsageError(
+            f"the machine calls itself {printable(hostname, 80)!r}, which is no address",
+            hint="Say where to log in: --verify-as ADDRESS.",
+        ) from None
 
 
 def _last(lines: Sequence[str]) -> str | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import asyncssh
@@ -36,12 +37,12 @@ class Attempt:
             ``host-key-differs`` (somebody else may be answering); ``key-refused``; ``no-shell`` (the key was taken,
             and what runs behind it is no shell); ``not-tried`` (there is nothing to log in with).
         said: what was seen, in a sentence.
-        place: where it went.
+        command: of ssh(1), that does the same.
     """
 
     outcome: Outcome
     said: str
-    place: str
+    command: str
 
 
 async def log_in_by_ssh(
@@ -58,12 +59,12 @@ async def log_in_by_ssh(
 
     When cancelled, no connection stays.
     """
-    place = str(target)
+    command = f"ssh {target}"
     hops: list[asyncssh.SSHClientConnection] = []
     try:
         config = configuration(target)
         port = target.port or config.port or usual_port
-        place = str(Target(target.host, target.user, None if port == 22 else port))
+        command = f"ssh {'' if port == (config.port or 22) else f'-p {port} '}{replace(target, port=None)}"
         await open_jumps(target, hops, ask)
         async with asyncio.timeout(_LOGIN_SECONDS):
             connection = await asyncssh.connect(
@@ -79,11 +80,11 @@ async def log_in_by_ssh(
                 connect_timeout=_LOGIN_SECONDS,
             )
         hops.append(connection)
-        return Attempt(*await _command(connection), place)
+        return Attempt(*await _command(connection), command)
     except SosError as error:
-        return Attempt("unreachable", f"on the way there: {error.message}", place)
+        return Attempt("unreachable", f"on the way there: {error.message}", command)
     except (OSError, asyncssh.Error) as error:
-        return Attempt(*_told(error, signer), place)
+        return Attempt(*_told(error, signer), command)
     finally:
         for hop in reversed(hops):
             hop.abort()
@@ -124,7 +125,8 @@ def _told(error: Exception, signer: Signer) -> tuple[Outcome, str]:
         return "closed", "the connection was cut before a login"
     if isinstance(error, socket.gaierror):
         return "unreachable", f"the name is not known here: {printable(str(error.strerror))}"
-    return "unreachable", printable(str(getattr(error, "strerror", None) or error))
+    number = error.errno if isinstance(error, OSError) else None
+    return "unreachable", os.strerror(number) if number else printable(str(error))
 
 
 def _trusted(host_keys: Sequence[PublicKey]) -> list[asyncssh.SSHKey]:

@@ -26,7 +26,7 @@ _MIRROR = "http://deb.debian.org/debian"
 _CACHE = Path(platformdirs.user_cache_dir("sosagent")) / "vm"
 _PACKAGES = (
     "systemd-sysv,udev,kmod,login,passwd,procps,iproute2,openssh-server,linux-image-cloud-amd64,zstd,"
-    "less,vim-tiny,sudo,zsh,fish,tcsh,mksh,busybox-static,python3,nano,screen,tmux,iputils-ping,nftables"
+    "less,vim-tiny,sudo,zsh,fish,tcsh,mksh,busybox-static,python3,nano,screen,tmux,iputils-ping,nftables,dropbear-bin"
 )
 _TOOLS = {
     "mmdebstrap": "mmdebstrap",

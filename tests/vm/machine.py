@@ -77,11 +77,14 @@ class Machine:
         assert done.returncode == 0, done
         return done.stdout
 
-    def ssh(self, identity: Path, command: str, user: str = "root") -> subprocess.CompletedProcess[str]:
-        """Log in to the machine over its network, as the one whose key was added would."""
+    def ssh(
+        self, identity: Path, command: str, user: str = "root", **options: object
+    ) -> subprocess.CompletedProcess[str]:
+        """Log in to the machine over its network, as the one whose key was added would; `options` as in ssh_config."""
+        more = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         return subprocess.run(
             [
-                "ssh", "-F", "none", "-i", str(identity), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
+                "ssh", "-F", "none", *more, "-i", str(identity), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
                 "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
                 "-o", "ConnectTimeout=30", "-p", str(self.ssh_port), f"{user}@127.0.0.1", command,
             ],

@@ -18,8 +18,9 @@ import sosagent
 
 from ..conftest import installed
 from .conftest import generated
+from .fido import security_key
 from .image import PASSWORD
-from .machine import Machine, wait_for
+from .machine import Machine, answers, wait_for
 
 pytestmark = pytest.mark.vm
 
@@ -59,12 +60,21 @@ def _putty(path: Path) -> bytes:
     return out.read_bytes()
 
 
+def _authority(path: Path) -> bytes:
+    """The key of an authority that has signed the pair."""
+    authority = generated(path.with_name(f"{path.name}-authority"))
+    subprocess.run(["ssh-keygen", "-q", "-s", authority, "-I", "id", "-n", "root", f"{path}.pub"], check=True)
+    return _public(authority)
+
+
 #: How the pair is made, the file that is handed in, and more options.
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[Path], bytes], tuple[str, ...]]] = {
     "rsa": (("-t", "rsa", "-b", "3072"), _public, ()),
     "ecdsa": (("-t", "ecdsa"), _public, ()),
     "utf-16 with crlf": ((), lambda path: _public(path).decode().replace("\n", "\r\n").encode("utf-16"), ()),
     "rfc 4716": (("-t", "rsa"), _converted("-m", "RFC4716"), ()),
+    "pem": (("-t", "rsa"), _converted("-m", "PEM"), ()),
+    "authority": ((), _authority, ("--cert-authority",)),
     "pkcs#8": (("-t", "ecdsa"), _converted("-m", "PKCS8"), ("--comment", "it's $(touch /tmp/ran) grüße")),
     "ppk": ((), _putty, ()),
     "private": ((), lambda path: path.read_bytes(), ("--from-private",)),
@@ -84,8 +94,40 @@ def test_each_form_ends_in_a_login(vm: Machine, tmp_path: Path) -> None:
     assert "it's $(touch /tmp/ran) grüße\n" in vm.do("cat .ssh/authorized_keys")
 
 
+def test_a_security_key_ends_in_a_login(vm: Machine, tmp_path: Path) -> None:
+    agent, file = Path(f"/tmp/sosagent-fido-{vm.ssh_port}"), tmp_path / "id_ed25519_sk.pub"
+    with security_key(agent) as line:
+        file.write_text(line)
+
+        assert vm.ssh(file, "true", IdentityAgent=agent).returncode == 255
+        assert run(vm, "add", file)[0] == 0
+        assert vm.ssh(file, "true", IdentityAgent=agent).returncode == 0
+    agent.unlink(missing_ok=True)
+
+
+def test_dropbear(vm: Machine, tmp_path: Path) -> None:
+    vm.do(
+        "systemctl stop ssh; mv /usr/sbin/sshd /usr/sbin/sshd.x; rm /etc/ssh/ssh_host_*; mkdir -p /etc/dropbear;"
+        "for i in ed25519 ecdsa rsa; do dropbearkey -t $i -f /etc/dropbear/dropbear_${i}_host_key >/dev/null 2>&1;"
+        "done; "
+        "systemd-run -q dropbear -F -p 22"
+    )
+    wait_for(lambda: answers(vm.ssh_port), 30, "dropbear")
+    pair, file = generated(tmp_path / "pair"), tmp_path / "known_hosts"
+    status, done = run(vm, "hostkeys", "--name", f"127.0.0.1:{vm.ssh_port}", "--into", file, "--write")
+    assert status == 0, done
+    assert {line.split()[1] for line in file.read_text().splitlines()} == {
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp256",
+        "ssh-rsa",
+    }
+    assert run(vm, "add", f"{pair}.pub")[0] == 0
+    there = vm.ssh(pair, "echo in", StrictHostKeyChecking="yes", UserKnownHostsFile=file)
+    assert there.stdout == "in\n", there
+
+
 def test_a_key_that_ends(vm: Machine, identity: Path) -> None:
-    # The machine was saved some time ago: its clock stands where it stood then.
+    vm.do(f"date -s @{time.time() - 3600:.0f}")
     status, done = run(vm, "add", f"{identity}.pub", "--expires", "1h")
     assert (status, "behind" in done["error"]["message"]) == (6, True), done
     vm.do(f"date -s @{time.time():.0f}")
@@ -141,14 +183,9 @@ def test_host_keys(vm: Machine, tmp_path: Path) -> None:
     file, name = tmp_path / "known_hosts", f"127.0.0.1:{vm.ssh_port}"
 
     def checked() -> int:
-        return subprocess.run(
-            [
-                "ssh", "-F", "none", "-i", vm.admin, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
-                "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={file}",
-                "-o", "GlobalKnownHostsFile=/dev/null", "-p", str(vm.ssh_port), "root@127.0.0.1", "true",
-            ],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
-        ).returncode  # fmt: skip
+        return vm.ssh(
+            vm.admin, "true", StrictHostKeyChecking="yes", UserKnownHostsFile=file, GlobalKnownHostsFile="/dev/null"
+        ).returncode
 
     assert checked() == 255
     status, done = run(vm, "hostkeys", "--name", name, "--into", file, "--write")

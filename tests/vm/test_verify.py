@@ -57,7 +57,7 @@ def add(vm: Machine, identity: Path, *options: str, port: int | None = None) -> 
 def test_it_works(vm: Machine, identity: Path) -> None:
     status, seen = add(vm, identity)
     assert (status, seen["outcome"], seen["causes"]) == (0, "works", []), seen
-    assert seen["place"] == f"root@127.0.0.1:{vm.ssh_port}"
+    assert seen["command"] == f"ssh -p {vm.ssh_port} root@127.0.0.1"
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -26,6 +26,7 @@ CALLER = b"[   12.345678][    T1] usb 1-1: new device\r\n"
         ("", Faults()),
         ("drop=1e-3,flip=1e-4,seed=7", Faults(drop=1e-3, flip=1e-4, seed=7)),
         ("klog=20/s, baud=9600,fifo=16", Faults(klog=20, baud=9600, fifo=16)),
+        ("longest=255", Faults(longest=255)),
         ("fifo=5/0.2,stall=2@500,cut=4711", Faults(fifo=5, fifo_seconds=0.2, stall=2, stall_after=500, cut=4711)),
     ],
 )
@@ -68,6 +69,7 @@ async def test_each_fault_does_what_it_says() -> None:
     bits = [(one ^ other).bit_count() for one, other in zip(data, flipped, strict=True)]
     assert set(bits) == {0, 1}
     assert await passed(Faults(fifo=16), data) == data[:16]
+    assert await passed(Faults(longest=5), b"123456\r1234567\r12345\r") == b"12345\r12345\r12345\r"
     assert await passed(Faults(cut=100), data) == data[:100]
 
 

@@ -40,6 +40,7 @@ class Faults:
         baud: speed of the line, both ways; 0 for as fast as it goes.
         fifo: how many bytes the machine's UART holds; what comes while it is full is lost. 0 for no limit.
         fifo_seconds: how often the machine empties it.
+        longest: how many characters of a typed line the machine takes (MAX_CANON of a tty); 0 for no limit.
         stall: seconds that the line stands still, once, after `stall_after` bytes both ways.
         cut: the connection ends after so many bytes both ways, once; 0 for never.
         seed: of all chance.
@@ -52,6 +53,7 @@ class Faults:
     baud: int = 0
     fifo: int = 0
     fifo_seconds: float = 0.01
+    longest: int = 0
     stall: float = 0.0
     stall_after: int = 0
     cut: int = 0
@@ -112,11 +114,11 @@ def _number(value: str) -> float | None:
     return float(value) if re.fullmatch(r"\d+(?:\.\d*)?(?:[eE]-?\d{1,2})?", value, re.ASCII) else None
 
 
-_EXAMPLES = ("drop=1e-3", "double=1e-3", "flip=1e-4", "klog=20/s", "baud=9600", "fifo=16", "stall=2@500", "cut=4711",
-             "seed=7")  # fmt: skip
+_EXAMPLES = ("drop=1e-3", "double=1e-3", "flip=1e-4", "klog=20/s", "baud=9600", "fifo=16", "longest=255", "stall=2@500",
+             "cut=4711", "seed=7")  # fmt: skip
 _WORDS: dict[str, Callable[[str], dict[str, float] | dict[str, int] | None]] = {
     **{name: _chance(name) for name in ("drop", "double", "flip")},
-    **{name: _count(name) for name in ("baud", "cut", "seed")},
+    **{name: _count(name) for name in ("baud", "longest", "cut", "seed")},
     "klog": _klog,
     "fifo": _fifo,
     "stall": _stall,
@@ -137,6 +139,7 @@ class _Wire:
         self._due = 0.0  # bytes that the speed allows, left over from the last tick
         self._still_until = 0.0
         self._fifo_free, self._fifo_at = faults.fifo, 0.0
+        self._column = 0
 
     def carry(self, data: bytes) -> None:
         """Take bytes in at one end."""
@@ -208,6 +211,8 @@ class _Wire:
         del self._waiting[:count]
         if self._faults.fifo and not self._kernel:
             data = self._through_fifo(data)
+        if self._faults.longest and not self._kernel:
+            data = self._short_lines(data)
         if data:
             self._give(data)
 
@@ -218,6 +223,14 @@ class _Wire:
         kept = data[: self._fifo_free]
         self._fifo_free -= len(kept)
         return kept
+
+    def _short_lines(self, data: bytes) -> bytes:
+        kept = bytearray()
+        for byte in data:
+            self._column = 0 if byte in b"\r\n" else self._column + 1
+            if self._column <= self._faults.longest:
+                kept.append(byte)
+        return bytes(kept)
 
 
 class Line:

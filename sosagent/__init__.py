@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .jobs.add_key import AddKeyResult, add_key
     from .jobs.append import KeyOutcome
     from .jobs.state import ConsoleState, console_state
+    from .jobs.verify import Verification, Verify
     from .terminal.expect import EOF, TIMEOUT, Match
 
 __version__ = "0.1.0"
@@ -82,6 +83,8 @@ __all__ = [
     "Target",
     "TargetInvalid",
     "UsageError",
+    "Verification",
+    "Verify",
     "WrongMachine",
     "add_key",
     "connect",
@@ -100,6 +103,8 @@ _LAZY = {
     "KeyOutcome": "jobs.append",
     "Match": "terminal.expect",
     "TIMEOUT": "terminal.expect",
+    "Verification": "jobs.verify",
+    "Verify": "jobs.verify",
     "add_key": "jobs.add_key",
     "connect": "console.connect",
     "console_state": "jobs.state",

@@ -236,3 +236,22 @@ def test_output_into_a_closed_pipe_is_no_traceback(keyfile: Path) -> None:
         env={**os.environ, "COLUMNS": "80"},
     )
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("end", ["ctrl-c", "time limit"])
+def test_a_question_that_nobody_answers_can_be_left(end: str, keyfile: Path, tmp_path: Path) -> None:
+    identity = tmp_path / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", identity], check=True)
+    (tmp_path / "password").write_text("x\n")
+    (tmp_path / "password").chmod(0o600)
+    options = ["-F", "/dev/null", "-i", str(identity), "--password-file", str(tmp_path / "password")]
+    options += ["--timeout", "2" if end == "time limit" else "60"]
+    child = pexpect.spawn(COMMAND, ["u@127.0.0.1:1", str(keyfile), *options], timeout=20, encoding="utf-8")
+    child.expect("Passphrase of .*: ")
+    child.waitnoecho()
+    if end == "ctrl-c":
+        child.sendintr()
+    child.expect(pexpect.EOF)
+    assert "Traceback" not in (child.before or "")
+    child.close()
+    assert child.exitstatus == (130 if end == "ctrl-c" else 8), child.before

@@ -11,6 +11,8 @@ import pytest
 
 import sosagent
 from sosagent.lab import Lab
+from sosagent.transports.identity import unlocked
+from sosagent.transports.remember import remembering
 
 from .conftest import installed, new_key, target_of
 
@@ -28,11 +30,11 @@ def putty(version: str, phrase: str) -> Callable[[Path, Path], None]:
     return make
 
 
-def openssh(*form: str) -> Callable[[Path, Path], None]:
+def openssh() -> Callable[[Path, Path], None]:
     def make(clear: Path, saved: Path) -> None:
         saved.write_bytes(clear.read_bytes())
         saved.chmod(0o600)
-        subprocess.run(["ssh-keygen", "-q", "-p", *form, "-P", "", "-N", PHRASE, "-f", saved], check=True)
+        subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", PHRASE, "-f", saved], check=True)
 
     return make
 
@@ -76,6 +78,38 @@ async def test_without_anybody_to_ask(name: str, lab: Lab, tmp_path: Path) -> No
 
     with pytest.raises(sosagent.UsageError, match="not the passphrase"):
         await sosagent.add_key(on(lab, identity), new_key(), password=lab.password, ask=ask)
+
+
+@pytest.mark.parametrize("form", ["PEM", "PKCS8"])
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+async def test_older_forms(kind: str, form: str, tmp_path: Path) -> None:
+    path = tmp_path / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-m", form, "-N", PHRASE, "-f", path], check=True)
+    answers = iter(["wrong", PHRASE])
+
+    async def ask(endpoint: str, prompt: str, echo: bool) -> str | None:
+        return next(answers)
+
+    key = await unlocked(path, ask)
+    assert key.public_data == sosagent.parse_public_keys(Path(f"{path}.pub").read_bytes())[0].blob
+    with pytest.raises(sosagent.UsageError, match="is encrypted"):
+        await unlocked(path, None)
+
+
+async def test_within_a_job_it_is_asked_for_once(lab: Lab, tmp_path: Path) -> None:
+    identity = tmp_path / "id"
+    openssh()(lab.identity, identity)
+    asked = []
+
+    async def ask(endpoint: str, prompt: str, echo: bool) -> str | None:
+        asked.append(prompt)
+        return PHRASE
+
+    with remembering():
+        assert await unlocked(identity, ask) is await unlocked(identity, ask)
+    assert len(asked) == 1
+    await unlocked(identity, ask)
+    assert len(asked) == 2
 
 
 async def test_a_ppk_without_a_passphrase(lab: Lab, tmp_path: Path) -> None:

@@ -78,6 +78,9 @@ def addkey(
 
     def job(progress: Progress) -> Coroutine[Any, Any, AddKeyResult]:
         machine.check()
+        proof = _proof(verify_as, wanted.keyfile or [], machine) if verify or verify_as is not None else None
+        if proof is not None and dry_run:
+            progress(Event("note", "--dry-run: nothing is added, so no login is tried"))
         until = None if expires is None else until_of(expires)
         for one in wanted.find():
             keys.append(one.key)
@@ -88,7 +91,6 @@ def addkey(
         from ..jobs.allow import Allow
 
         allow = Allow(remount, allow_immutable, fix_permissions)
-        proof = _proof(verify_as, wanted.keyfile or [], machine.ssh_config) if verify or verify_as else None
         return add_keys(access, keys, user=machine.user, allow=allow, until=until, verify=proof, dry_run=dry_run)
 
     user = machine.user or machine.login
@@ -101,7 +103,7 @@ def addkey(
         raise Reported(NotVerified.exit_code)
 
 
-def _proof(where: str | None, names: list[str], ssh_config: Path | None) -> Verify:
+def _proof(where: str | None, names: list[str], machine: MachineOptions) -> Verify:
     """Where to log in, and where the private halves may be: beside the public ones, and the user's own."""
     from ..jobs.verify import Verify
 
@@ -110,4 +112,12 @@ def _proof(where: str | None, names: list[str], ssh_config: Path | None) -> Veri
     putty = [Path(f"{name.removesuffix('.pub')}.ppk") for name in names]
     mine = sorted((Path.home() / ".ssh").glob("id_*"))
     files = [path for path in (*beside, *putty, *mine) if path.is_file()]
-    return Verify(address, port, tuple(dict.fromkeys(files)), ssh_config=ssh_config)
+    to = machine.check()[0]
+    return Verify(
+        address,
+        port,
+        tuple(dict.fromkeys(files)),
+        ssh_config=to.ssh_config,
+        known_hosts=to.known_hosts,
+        host_key=to.host_key,
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import typer
@@ -126,14 +128,52 @@ def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[
     """Pass an endpoint's own questions on to the user, named as the endpoint's; and those of our own."""
 
     async def ask(endpoint: str, prompt: str, echo: bool) -> str | None:
-        import getpass
 
         progress.stop()
         words = f"The endpoint {endpoint} asks: {prompt} " if endpoint else f"{prompt} "
-        try:
-            # Not the machine's password: this prompt is the endpoint's.
-            return await asyncio.to_thread(input if echo else getpass.getpass, words)
-        except EOFError:
-            return None
+        # Not the machine's password: this prompt is the endpoint's.
+        return await _answered(lambda: input(words) if echo else getpass.getpass(words))
 
     return ask
+
+
+async def _answered(question: Callable[[], str]) -> str | None:
+    """What a person types; None at the end of input. When cancelled, the terminal is as it was before."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str | None] = loop.create_future()
+
+    def give(text: str | None) -> None:
+        if not answer.done():
+            answer.set_result(text)
+
+    def put() -> None:
+        try:
+            text: str | None = question()
+        except EOFError:
+            text = None
+        with suppress(RuntimeError):  # nobody waits any more, and the loop is closed
+            loop.call_soon_threadsafe(give, text)
+
+    with _terminal_kept():
+        # A thread that the end of the program does not wait for: nobody may ever answer.
+        threading.Thread(target=put, daemon=True).start()
+        return await answer
+
+
+@contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Put the terminal back as it was: a question that is given up has its echo off."""
+    try:
+        import termios
+    except ImportError:  # on Windows
+        yield
+        return
+    try:
+        before = termios.tcgetattr(sys.stdin.fileno())
+    except (termios.error, ValueError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, before)

@@ -123,8 +123,7 @@ _OUTCOMES = {"works": "Works", "not-tried": "Not proved"}
 
 def _show_verification(seen: Verification) -> None:
     print(f"{_OUTCOMES.get(seen.outcome, 'Does not work')}:  {printable(seen.command)}")
-    if seen.outcome != "works":
-        print(f"  {printable(seen.said)}")
+    print(f"  {printable(seen.said)}")
     if seen.outcome == "host-key-differs":
         print("  DANGER: another machine may be answering there. Do not type a password.")
     for cause in seen.causes:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..console.events import EventSink
 from ..console.login import Entry
-from ..errors import SosError, UsageError
+from ..errors import UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..secret import Secret
 from ..shell.session import RootShell
 from ..target import Target
 from ..transports import Ask, Transport
+from ..transports.remember import remembering
 from .allow import Allow
 from .append import Appended, KeyOutcome, append_keys
 from .machine import Access, Done, on_machine
-from .signers import Signer, signers
-from .verify import Verification, Verify
-from .verify import verify as try_it
 from .work import check_user, work_for
+
+if TYPE_CHECKING:
+    from .verify import Prove, Verification, Verify
 
 __all__ = ["AddKeyResult", "add_key", "add_keys"]
 
@@ -167,23 +167,26 @@ async def add_keys(
         access = replace(access, timeout=access.timeout + more)
         access.tell(f"{len(keys)} keys take long on a slow line: the time limit is {access.timeout:.0f} s")
 
-    async def append(session: RootShell) -> tuple[Appended, Verification | None]:
-        rights = access.rights(session, whose)
-        appended = await append_keys(session.shell, keys, **rights, dry_run=dry_run, allow=allow, until=until)
-        if verify is None or dry_run:
-            return appended, None
-        try:
-            return appended, await try_it(
-                session.shell, work_for(**rights), offered, appended.hostname, verify, access.ask
-            )
-        except (SosError, asyncio.CancelledError) as error:
-            error.add_note(f"the keys are in {appended.file}; it was lost after that")
-            raise
-
     async with AsyncExitStack() as stack:
-        offered: tuple[Signer, ...] = ()
+        stack.enter_context(remembering())
+        prove: Prove | None = None
         if verify is not None and not dry_run:
-            offered = await stack.enter_async_context(signers(keys, verify.private, agent=verify.agent, ask=access.ask))
+            # asyncssh takes a third of a second to import.
+            from .verify import proof
+
+            prove = await stack.enter_async_context(proof(verify, keys, access.ask))
+
+        async def append(session: RootShell) -> tuple[Appended, Verification | None]:
+            rights = access.rights(session, whose)
+            appended = await append_keys(session.shell, keys, **rights, dry_run=dry_run, allow=allow, until=until)
+            if prove is None:
+                return appended, None
+            try:
+                return appended, await prove(session.shell, work_for(**rights), appended.hostname)
+            except BaseException as error:
+                error.add_note(f"the keys are in {appended.file}: this came after that")
+                raise
+
         done = await on_machine(access, append)
     return _result(done, whose, time.monotonic() - started)
 

@@ -17,6 +17,7 @@ from ..secret import Secret
 from ..shell.session import RootShell, root_shell
 from ..target import Target, parse_target
 from ..transports import Ask, Transport
+from ..transports.remember import remembering
 
 __all__ = ["Access", "Done", "Rights", "on_machine"]
 
@@ -96,6 +97,11 @@ async def on_machine(access: Access, do: Callable[[RootShell], Awaitable[T]]) ->
         SosError: of the way there, or of `do`. If the line died while a shell of ours was open that no switch
             closes, it was connected to again, and the error's note says what came of it.
     """
+    with remembering():
+        return await _visit(access, do)
+
+
+async def _visit(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Done[T]:
     target = parse_target(access.target) if isinstance(access.target, str) else access.target
     loop = asyncio.get_running_loop()
     deadline = loop.time() + access.timeout

@@ -28,6 +28,8 @@ _HEADER = re.compile(r"([^: ]{1,64}): ?(.*)")
 _AGAIN = "Copy or export the file again."
 _MAC_KEY = b"putty-private-key-file-mac-key"
 _CIPHER = "aes256-cbc"
+_MOST_KIB = 1 << 20  # of memory for Argon2; PuTTYgen takes 8192
+_MOST_WORK = 1 << 24  # KiB times passes, some seconds; PuTTYgen aims at 0.1 s
 
 
 class WrongPassphrase(ValueError):
@@ -57,6 +59,10 @@ class PuttyFile:
     def read(cls, lines: Sequence[str], where: str) -> PuttyFile:
         """Take the file apart that begins with ``lines[0]``.
 
+        Args:
+            lines: without their ends; decoded as latin-1 if the private half is wanted, for its checksum covers bytes.
+            where: file and line.
+
         Raises:
             KeyInvalid: it is cut or damaged.
         """
@@ -66,8 +72,9 @@ class PuttyFile:
         headers = {"Type": first[2]}
         blobs: dict[str, bytes] = {}
         at = 1
-        while at < len(lines) and (header := _HEADER.match(lines[at].rstrip())) is not None:
-            name, value = header[1], header[2].strip()
+        while at < len(lines) and (header := _HEADER.match(lines[at])) is not None:
+            # The checksum covers the comment as it is, with blanks at its end.
+            name, value = header[1], header[2] if header[1] == "Comment" else header[2].strip()
             at += 1
             if name in ("Public-Lines", "Private-Lines"):
                 count = int(value) if value.isdigit() and len(value) < 5 else -1
@@ -91,7 +98,7 @@ class PuttyFile:
     @property
     def comment(self) -> str:
         """Its comment."""
-        return self.headers.get("Comment", "")
+        return self.headers.get("Comment", "").strip()
 
     @property
     def is_encrypted(self) -> bool:
@@ -99,19 +106,27 @@ class PuttyFile:
         return self.headers.get("Encryption", "none") != "none"
 
     def openssh(self, passphrase: Secret | None) -> bytes:
-        """The private key in OpenSSH's form, not encrypted.
+        """The private key in OpenSSH's form, not encrypted. Its key derivation may take some seconds.
 
         Raises:
             WrongPassphrase: the passphrase does not open it.
             KeyInvalid: it is damaged, or of a kind that is not known.
         """
-        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+            PublicFormat,
+        )
 
         plain = self._decrypted(passphrase)
         try:
             key = _private_key(self.type, _fields(self.public), _fields(plain))
-        except (ValueError, IndexError, struct.error):
+        except (ValueError, ArithmeticError, LookupError):
             raise KeyInvalid(f"{self.where}: the private half is damaged, or of a kind that is not known") from None
+        public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+        if base64.b64decode(public.split()[1]) != self.public:
+            raise KeyInvalid(f"{self.where}: its two halves do not belong to each other", hint=_AGAIN)
         return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
 
     def _decrypted(self, passphrase: Secret | None) -> bytes:
@@ -135,7 +150,7 @@ class PuttyFile:
             plain = cipher.update(plain) + cipher.finalize()
         covered = b"".join(
             struct.pack(">I", len(part)) + part
-            for part in (self.type.encode(), encryption.encode(), self.comment.encode("utf-8"), self.public, plain)
+            for part in (self.type.encode(), encryption.encode(), self._raw_comment(), self.public, plain)
         )
         digest = "sha256" if self.version == 3 else "sha1"
         want = hmac.new(mac_key, covered, digest).hexdigest()
@@ -144,6 +159,9 @@ class PuttyFile:
                 raise WrongPassphrase("the passphrase is wrong")
             raise KeyInvalid(f"{self.where}: the PuTTY file is damaged", hint=_AGAIN)
         return plain
+
+    def _raw_comment(self) -> bytes:
+        return self.headers.get("Comment", "").encode("latin-1", "replace")
 
     def _derived(self, phrase: bytes) -> tuple[bytes, bytes, bytes]:
         """Cipher key, start value and MAC key of a passphrase."""
@@ -160,12 +178,18 @@ class PuttyFile:
 
         kind: dict[str, Any] = {"Argon2id": argon2.Argon2id, "Argon2i": argon2.Argon2i, "Argon2d": argon2.Argon2d}
         try:
+            passes, memory = int(self.headers["Argon2-Passes"]), int(self.headers["Argon2-Memory"])
+            if memory > _MOST_KIB or passes * memory > _MOST_WORK:
+                raise KeyInvalid(
+                    f"{self.where}: its key derivation takes too long or too much memory",
+                    hint="Save it anew with PuTTYgen.",
+                )
             derive = kind[self.headers["Key-Derivation"]](
                 salt=bytes.fromhex(self.headers["Argon2-Salt"]),
                 length=80,
-                iterations=int(self.headers["Argon2-Passes"]),
+                iterations=passes,
                 lanes=int(self.headers["Argon2-Parallelism"]),
-                memory_cost=int(self.headers["Argon2-Memory"]),
+                memory_cost=memory,
             )
             derived: bytes = derive.derive(phrase)
         except (KeyError, ValueError, OverflowError, MemoryError):

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -222,10 +222,12 @@ class Configuration:
     Fields:
         files: the files that were read.
         port: None where they name none.
+        agent: the path of the agent's socket, empty where none is named.
     """
 
     files: list[str]
     port: int | None
+    agent: str
 
 
 def configuration(target: Target) -> Configuration:
@@ -234,15 +236,16 @@ def configuration(target: Target) -> Configuration:
     Raises:
         UsageError: it cannot be used.
     """
-    config: Any = _options(target).config
-    return Configuration(_config(target), config.get("Port"))
+    # A port of our own would stand in what asyncssh makes of the files.
+    config: Any = _options(replace(target, port=None), None).config
+    return Configuration(_config(target), config.get("Port"), config.get("IdentityAgent", ""))
 
 
 def _route(target: Target) -> list[Target]:
     """The hops to `target`, itself last: ProxyJump of ssh_config, and that of its first jump host."""
     route = [target]
     while True:
-        options = _options(route[0])
+        options = _options(route[0], None)
         jumps = options.tunnel
         if not isinstance(jumps, str) or not jumps:
             return route
@@ -280,18 +283,21 @@ def _config(target: Target) -> list[str]:
     return [str(default)] if default.is_file() else []
 
 
-def _arguments(target: Target, keys: Sequence[Any] = ()) -> dict[str, Any]:
+def _arguments(target: Target, keys: Sequence[Any] | None) -> dict[str, Any]:
     given: dict[str, Any] = {"config": _config(target)}
     if target.user is not None:
         given["username"] = target.user
     if target.port is not None:
         given["port"] = target.port
-    if keys:
+    if keys is None:
+        given["client_keys"] = None
+    elif keys:
         given["client_keys"] = list(keys)
     return given
 
 
-def _options(target: Target, keys: Sequence[Any] = ()) -> asyncssh.SSHClientConnectionOptions:
+def _options(target: Target, keys: Sequence[Any] | None) -> asyncssh.SSHClientConnectionOptions:
+    """What asyncssh makes of it; `keys`: those to offer, ssh_config's if empty, None for none."""
     try:
         return asyncssh.SSHClientConnectionOptions(host=target.host, **_arguments(target, keys))
     except OSError as error:

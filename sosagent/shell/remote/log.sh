@@ -6,4 +6,4 @@ tail -n 500 /var/log/$i
 done
 logread
 } 2>/dev/null | grep -E 'sshd|dropbear' | tail -n $sos_lines)
-printf '%s\n' "$h" | sed 's/^/l /'
+printf '%s\n' "$h" | cut -c -300 | sed 's/^/l /'

@@ -38,7 +38,7 @@ LOGGED = {
     "drop connection #1 from [10.0.2.2]:50480 on [10.0.2.15]:22 past MaxStartups": "MaxStartups",
     "drop connection #0 from [10.0.2.2]:1 on [10.0.2.15]:22 penalty: failed authentication": "PerSourcePenalties",
     "drop connection #0 from [10.0.2.2]:1 on [10.0.2.15]:22 too many penalised addresses": "addresses is full",
-    "beginning MaxStartups throttling": "MaxStartups",
+    "error: beginning MaxStartups throttling": "MaxStartups",
     "Authentication tried for root with correct key but not from a permitted host (host=a, ip=10.0.2.2).": "from=",
     "fatal: Access denied for user bob by PAM account configuration [preauth]": "PAM",
     "refused connect from 10.0.2.2 (10.0.2.2)": "hosts.deny",

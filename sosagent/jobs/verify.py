@@ -33,7 +33,7 @@ _TOTAL_SECONDS = 60.0
 _SECONDS_TO_ASK_WHY = 20.0  # of the job's deadline, kept for that
 #: 127.0.0.1 and ::1 as /proc/net/tcp and tcp6 write them (proc(5); little-endian machines).
 _LOOPBACK = {"0100007F", "00000000000000000000000001000000"}
-_MESSAGE = re.compile(r".*?\b(?:sshd|sshd-session|sshd-auth|dropbear)(?:\[\d+\])?: (.*)")
+_MESSAGE = re.compile(r".*?\b(?:sshd|sshd-session|sshd-auth|dropbear)(?:\[\d+\])?: (?:error: |fatal: )?(.*)")
 #: A firewall's rule that is about a port.
 _OF_PORT = r"dport[^;]*\b{port}\b"
 
@@ -77,8 +77,8 @@ _LOGGED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"(?:beginning |drop connection .* past )MaxStartups",
             "sshd turns connections away: too many wait for their login already (MaxStartups)",
         ),
-        (r"fatal: System is booting up|.*pam_nologin\(sshd", "logins are switched off (nologin)"),
-        (r"fatal: Access denied for user {user} by PAM", "PAM refuses the user"),
+        (r"System is booting up|.*pam_nologin\(sshd", "logins are switched off (nologin)"),
+        (r"Access denied for user {user} by PAM", "PAM refuses the user"),
         (r"pam_unix\(sshd:account\): .*(expired .*) for user {user}", "PAM: {}"),
         (r"pam_(?:access|listfile|time)\(sshd:account\): ", "PAM refuses the user"),
         (r"refused connect from", "hosts.deny (libwrap) refuses this address"),

@@ -51,12 +51,16 @@ class Attempt:
 
 
 class _Client(asyncssh.SSHClient):
-    """Tells whether somebody answered at all."""
+    """Tells whether an SSH server answered at all; a TCP connection alone may be a forwarder's."""
 
-    answered = False
+    _connection: asyncssh.SSHClientConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
-        self.answered = True
+        self._connection = conn
+
+    @property
+    def answered(self) -> bool:
+        return self._connection is not None and bool(self._connection.get_extra_info("server_version"))
 
 
 async def log_in_by_ssh(
@@ -151,7 +155,7 @@ async def _run(connection: asyncssh.SSHClientConnection) -> tuple[Outcome, str]:
 def _told(error: Exception, pair: Pair, *, answered: bool) -> tuple[Outcome, str]:
     if isinstance(error, TimeoutError):
         if answered:
-            return "closed", f"somebody answers there, and nothing comes of it within {_LOGIN_SECONDS:.0f} s"
+            return "closed", f"an SSH server answers, and nothing comes of it within {_LOGIN_SECONDS:.0f} s"
         return "unreachable", f"nothing answers within {_LOGIN_SECONDS:.0f} s: a firewall may drop it on the way"
     if isinstance(error, asyncssh.HostKeyNotVerifiable) or (
         isinstance(error, asyncssh.KeyExchangeFailed) and "host key" in error.reason

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -57,7 +59,10 @@ def add(vm: Machine, identity: Path, *options: str, port: int | None = None) -> 
 def test_it_works(vm: Machine, identity: Path) -> None:
     status, seen = add(vm, identity)
     assert (status, seen["outcome"], seen["causes"]) == (0, "works", []), seen
-    assert seen["command"] == f"ssh -p {vm.ssh_port} root@127.0.0.1"
+    command = shlex.split(str(seen["command"]))
+    assert (command[0], command[-1]) == ("ssh", "root@127.0.0.1")
+    batch = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+    assert subprocess.run([*command[:-1], *batch, command[-1], "true"], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", BROKEN)

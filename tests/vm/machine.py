@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -254,8 +255,15 @@ def _booted(made: Image) -> tuple[Path, Path]:
     """Disk and memory of a machine at its login prompt: booted once, kept for all later runs."""
     hardware = hashlib.sha256(" ".join([*_HARDWARE, _accelerator()]).encode()).hexdigest()[:8]
     disk, state = (made.folder / f"booted-{hardware}.{end}" for end in ("qcow2", "zst"))
-    if state.exists():
-        return disk, state
+    with (made.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several tests may run at once, and the first one saves it
+        if not state.exists():
+            _save(made, disk, state)
+    return disk, state
+
+
+def _save(made: Image, disk: Path, state: Path) -> None:
+    """Boot once, and save the machine as it stands at its login prompt."""
     folder = Path(tempfile.mkdtemp(prefix="sosagent-boot-"))
     ssh_port = free_port()
     process: subprocess.Popen[bytes] | None = None
@@ -281,7 +289,6 @@ def _booted(made: Image) -> tuple[Path, Path]:
         # The backing file is named by its full path, so the overlay can move.
         shutil.move(folder / "disk.qcow2", disk)
         shutil.move(folder / "state.zst", state)
-        return disk, state
     finally:
         if process is not None and process.poll() is None:
             process.terminate()

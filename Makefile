@@ -39,7 +39,7 @@ soak: $(READY)
 vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }
 	@$(BIN)/python -m tests.vm.image
-	$(BIN)/python -m pytest -m vm tests/vm -n 2
+	$(BIN)/python -m pytest -m vm tests/vm
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -36,7 +36,7 @@ from .errors import (
 )
 from .keys import PublicKey, parse_public_keys
 from .secret import Secret
-from .target import Target, parse_target
+from .target import ExecTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, parse_target
 
 if TYPE_CHECKING:
     from .console import Console, Event
@@ -67,6 +67,7 @@ __all__ = [
     "EndpointRefused",
     "EndpointUnreachable",
     "Event",
+    "ExecTarget",
     "HostKeyChanged",
     "HostKeyUnknown",
     "KeyInvalid",
@@ -79,9 +80,13 @@ __all__ = [
     "PasswordMissing",
     "PublicKey",
     "Secret",
+    "SerialTarget",
     "SosError",
+    "SshTarget",
     "Target",
     "TargetInvalid",
+    "TcpTarget",
+    "UnixTarget",
     "UsageError",
     "Verification",
     "Verify",

@@ -1,29 +1,65 @@
-"""What HOST means: a name as people write it -> `Target`."""
+"""What HOST means: a name or URL as people write it -> a `Target`. No I/O."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal
-from urllib.parse import unquote
+from typing import Any, ClassVar, Literal
+from urllib.parse import parse_qsl, unquote
 
 from .errors import TargetInvalid
 from .printable import is_clean, printable
 
-__all__ = ["HostKeyPolicy", "Target", "parse_target"]
+__all__ = [
+    "BAUD",
+    "ExecTarget",
+    "FlowControl",
+    "HostKeyPolicy",
+    "SerialTarget",
+    "SshTarget",
+    "Target",
+    "TcpTarget",
+    "UnixTarget",
+    "parse_target",
+]
 
 HostKeyPolicy = Literal["strict", "accept-new"]
+FlowControl = Literal["none", "rtscts", "xonxoff"]
 
+BAUD = 115200
+_MOST_BAUD = 4_000_000
+_TELNET_PORT = 23
 _HOST = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<name>[A-Za-z0-9_](?:[\w.-]*\w)?\.?))(?::(?P<port>\d+))?"
 )
-_HOST_HINT = "Write user@host, user@host:port, ssh://user@host:port, or a Host of ~/.ssh/config."
+_BARE_V6 = re.compile(r"[0-9A-Fa-f:.]+:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_COM_PORT = re.compile(r"(?i)com\d{1,3}")
+_HINT = (
+    "Write user@host[:port], ssh://user@host:port, a Host of ~/.ssh/config, serial:///dev/ttyUSB0?baud=115200, "
+    "unix:///path, socket://host:port, rfc2217://host:port, telnet://host:port, or exec:COMMAND ARGS."
+)
 
 
 @dataclass(frozen=True)
 class Target:
-    """One console endpoint that speaks SSH, and how to enter it.
+    """One console endpoint, and how to enter it.
+
+    Fields:
+        dialect: what the endpoint is, where it is told and not to be found out.
+    """
+
+    dialect: str | None = field(default=None, kw_only=True)
+
+    #: Whether others on the way can read what passes.
+    in_clear: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class SshTarget(Target):
+    """An endpoint that speaks SSH.
 
     Fields:
         host: a name, an address or a Host alias of ssh_config.
@@ -44,10 +80,83 @@ class Target:
     host_key: HostKeyPolicy = "strict"
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host and self.port else self.host
         user = f"{self.user}@" if self.user else ""
-        port = f":{self.port}" if self.port else ""
-        return printable(f"{user}{host}{port}")
+        return printable(user + _place(self.host, self.port))
+
+
+@dataclass(frozen=True)
+class SerialTarget(Target):
+    """A serial device of this machine.
+
+    Fields:
+        device: ``/dev/ttyUSB0``, ``COM3``.
+        baud: bits a second.
+        flow: flow control.
+    """
+
+    device: str
+    baud: int = BAUD
+    flow: FlowControl = "none"
+
+    def __str__(self) -> str:
+        return printable(self.device)
+
+
+@dataclass(frozen=True)
+class TcpTarget(Target):
+    """A serial line behind a TCP port: of ser2net, a terminal server, a console server.
+
+    Fields:
+        protocol: ``rfc2217`` (telnet that sets the line's speed), ``socket`` (bytes as they are), ``telnet``.
+        host, port: where.
+        baud, flow: of the line, which only RFC 2217 can set; None leaves it as it is.
+    """
+
+    protocol: Literal["rfc2217", "socket", "telnet"]
+    host: str
+    port: int
+    baud: int | None = None
+    flow: FlowControl | None = None
+
+    in_clear: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return printable(f"{self.protocol}://{_place(self.host, self.port)}")
+
+
+@dataclass(frozen=True)
+class UnixTarget(Target):
+    """A socket in the file system: QEMU's, libvirt's.
+
+    Fields:
+        path: of the socket.
+    """
+
+    path: Path
+
+    def __str__(self) -> str:
+        return printable(f"unix:{self.path}")
+
+
+@dataclass(frozen=True)
+class ExecTarget(Target):
+    """A program of this machine that shows the console, run on a pty: ``ipmitool``, ``virsh``, ``console``.
+
+    Fields:
+        argv: the program and its arguments; no shell is between.
+    """
+
+    argv: tuple[str, ...]
+
+    def __str__(self) -> str:
+        # Arguments may hold what others should not see.
+        return printable(f"exec:{self.argv[0]}", 200)
+
+
+def _place(host: str, port: int | None) -> str:
+    if port is None:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def parse_target(
@@ -61,34 +170,146 @@ def parse_target(
     """Read HOST.
 
     Args:
-        text: ``user@host``, ``user@host:port``, ``ssh://user@host:port`` or an alias of ssh_config.
-            GCP's and OCI's user names, which hold dots and colons, may stand before the last ``@``.
+        text: ``user@host``, ``user@host:port``, ``ssh://user@host:port``, an alias of ssh_config, or another
+            of the forms in the README. GCP's and OCI's user names, which hold dots and colons, may stand
+            before the last ``@``. ``?dialect=NAME`` behind a URL tells what the endpoint is.
+        identities, ssh_config, known_hosts, host_key: see `SshTarget`; other endpoints have none.
 
     Raises:
         TargetInvalid: it is none of these.
     """
-    rest, is_url = text, False
-    scheme, separator, after = text.partition("://")
-    if separator:
-        if scheme.lower() != "ssh":
-            raise TargetInvalid(
-                f"{printable(scheme, 40)}:// is no kind of console that sosagent knows", hint=_HOST_HINT
-            )
-        rest, is_url = after.rstrip("/"), True
-    user, at, place = rest.rpartition("@")
-    found = _HOST.fullmatch(place)
-    bare_v6 = re.fullmatch(r"[0-9A-Fa-f:.]+:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", place)
-    if (found is None and bare_v6 is None) or (at and not user) or not is_clean(rest):
-        raise TargetInvalid(f"HOST is not understood: {printable(text, 80)!r}", hint=_HOST_HINT)
-    if is_url:
+    if not is_clean(text) or not text.strip():
+        raise TargetInvalid(f"HOST is not understood: {printable(text, 80)!r}", hint=_HINT)
+    if text.startswith(("/dev/", "\\\\.\\")) or _COM_PORT.fullmatch(text):
+        return SerialTarget(text)
+    scheme, rest, options = _split(text)
+    if scheme not in _FORMS:
+        raise TargetInvalid(f"{printable(scheme, 40)}: is no kind of console that sosagent knows", hint=_HINT)
+    target = _FORMS[scheme](scheme, rest, text)
+    target = _with_options(target, options, text)
+    if isinstance(target, SshTarget):
+        return replace(target, identities=identities, ssh_config=ssh_config, known_hosts=known_hosts, host_key=host_key)
+    return target
+
+
+def _split(text: str) -> tuple[str, str, dict[str, str]]:
+    """The scheme (``ssh`` where none is written), what follows, the options behind ``?``."""
+    if text.startswith("exec:"):
+        return "exec", text.removeprefix("exec:"), {}
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        named = re.match(r"(serial|unix):(?=/)", text)
+        if named is None:
+            return "", text, {}
+        scheme, rest = named[1], text[named.end() :]
+    rest, _, query = rest.partition("?")
+    try:
+        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    except ValueError:
+        raise TargetInvalid(f"what stands behind ? in {printable(text, 80)!r} is not NAME=VALUE&...") from None
+    return scheme.lower(), rest, options
+
+
+def _ssh(scheme: str, rest: str, text: str) -> Target:
+    place = rest.rstrip("/") if scheme else rest
+    user, at, place = place.rpartition("@")
+    if (at and not user) or (_HOST.fullmatch(place) is None and _BARE_V6.fullmatch(place) is None):
+        raise TargetInvalid(f"HOST is not understood: {printable(text, 80)!r}", hint=_HINT)
+    if scheme:
         if ":" in user:
             raise TargetInvalid(
                 "a password in HOST would be seen by everybody on this machine",
                 hint="Leave it out: the endpoint's own prompt is passed on to you.",
             )
         user = unquote(user)
-    port = int(found["port"]) if found and found["port"] else None
+    host, port = _host_and_port(place, text)
+    return SshTarget(host, user or None, port)
+
+
+def _host_and_port(place: str, text: str) -> tuple[str, int | None]:
+    found = _HOST.fullmatch(place)
+    if found is None:
+        if _BARE_V6.fullmatch(place) is None:
+            raise TargetInvalid(f"{printable(place, 80)!r} in HOST is no name or address of a host", hint=_HINT)
+        return place, None
+    port = int(found["port"]) if found["port"] else None
     if port is not None and not 0 < port < 65536:
         raise TargetInvalid(f"port {port} is not between 1 and 65535")
-    host = place if found is None else (found["v6"] or found["name"])
-    return Target(host, user or None, port, identities, ssh_config, known_hosts, host_key)
+    return found["v6"] or found["name"], port
+
+
+def _serial(scheme: str, rest: str, text: str) -> Target:
+    device = unquote(rest)
+    if not device.startswith("/") and _COM_PORT.fullmatch(device) is None:
+        raise TargetInvalid(
+            f"{printable(device, 80)!r} is no serial device", hint="Write serial:///dev/ttyUSB0 or serial://COM3."
+        )
+    return SerialTarget(device)
+
+
+def _tcp(scheme: Any, rest: str, text: str) -> Target:
+    if "@" in rest:
+        raise TargetInvalid(
+            f"{scheme}:// has no user of its own in HOST", hint="What the endpoint asks for is passed on to you."
+        )
+    host, port = _host_and_port(rest.rstrip("/"), text)
+    if port is None and scheme != "telnet":
+        raise TargetInvalid(f"{scheme}:// needs a port", hint=f"Write {scheme}://{printable(host, 80)}:PORT.")
+    return TcpTarget(scheme, host, port or _TELNET_PORT)
+
+
+def _unix(scheme: str, rest: str, text: str) -> Target:
+    if not rest.startswith("/"):
+        raise TargetInvalid("unix:// needs a path from the root", hint="Write unix:///path/to/socket.")
+    return UnixTarget(Path(unquote(rest)))
+
+
+def _exec(scheme: str, rest: str, text: str) -> Target:
+    try:
+        argv = tuple(shlex.split(rest))
+    except ValueError as error:
+        raise TargetInvalid(f"the command of exec: cannot be read: {error}") from None
+    if not argv:
+        raise TargetInvalid("exec: needs a command", hint="Such as exec:virsh console web1.")
+    return ExecTarget(argv)
+
+
+_FORMS: dict[str, Callable[[str, str, str], Target]] = {
+    "": _ssh,
+    "ssh": _ssh,
+    "serial": _serial,
+    "rfc2217": _tcp,
+    "socket": _tcp,
+    "telnet": _tcp,
+    "unix": _unix,
+    "exec": _exec,
+}
+
+
+def _with_options(target: Target, options: dict[str, str], text: str) -> Target:
+    known = {"dialect"} | {one.name for one in fields(target)} & {"baud", "flow"}
+    if isinstance(target, TcpTarget) and target.protocol != "rfc2217":
+        known = {"dialect"}
+    changes: dict[str, Any] = {}
+    for name, value in options.items():
+        if name not in known:
+            raise TargetInvalid(
+                f"HOST has no option {printable(name, 40)!r} here", hint=f"There are: {', '.join(sorted(known))}."
+            )
+        changes[name] = _OPTIONS[name](value)
+    return replace(target, **changes)
+
+
+def _baud(value: str) -> int:
+    if not re.fullmatch(r"[0-9]{2,7}", value) or not 50 <= int(value) <= _MOST_BAUD:
+        raise TargetInvalid(f"{printable(value, 40)!r} is no speed of a serial line", hint="Such as 9600 or 115200.")
+    return int(value)
+
+
+def _flow(value: str) -> str:
+    if value not in ("none", "rtscts", "xonxoff"):
+        raise TargetInvalid(f"{printable(value, 40)!r} is no flow control", hint="There are none, rtscts and xonxoff.")
+    return value
+
+
+_OPTIONS: dict[str, Callable[[str], Any]] = {"baud": _baud, "flow": _flow, "dialect": str}

@@ -56,17 +56,17 @@ def key() -> sosagent.PublicKey:
     return new_key()
 
 
-def target_of(lab: Lab) -> sosagent.Target:
+def target_of(lab: Lab) -> sosagent.SshTarget:
     """The lab's endpoint, with nothing of the user's own configuration."""
     config = lab.folder / "ssh_config"
     config.touch()
-    return sosagent.Target(
+    return sosagent.SshTarget(
         "127.0.0.1", "lab", int(lab.host.rpartition(":")[2]), (lab.identity,), config, lab.known_hosts
     )
 
 
 @pytest.fixture
-def lab_target(lab: Lab) -> sosagent.Target:
+def lab_target(lab: Lab) -> sosagent.SshTarget:
     """The fixture's lab as a target."""
     return target_of(lab)
 

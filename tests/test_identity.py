@@ -46,7 +46,7 @@ FORMS = {
 }
 
 
-def on(lab: Lab, identity: Path) -> sosagent.Target:
+def on(lab: Lab, identity: Path) -> sosagent.SshTarget:
     return replace(target_of(lab), identities=(identity,))
 
 

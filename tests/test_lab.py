@@ -18,12 +18,14 @@ from sosagent.printable import is_clean
 from .conftest import new_key, until
 
 
-async def add(lab: Lab, target: sosagent.Target, *keys: sosagent.PublicKey, **options: object) -> sosagent.AddKeyResult:
+async def add(
+    lab: Lab, target: sosagent.SshTarget, *keys: sosagent.PublicKey, **options: object
+) -> sosagent.AddKeyResult:
     options.setdefault("password", lab.password)
     return await sosagent.add_key(target, keys or [new_key()], **options)  # type: ignore[arg-type]
 
 
-async def still_works(lab: Lab, target: sosagent.Target) -> None:
+async def still_works(lab: Lab, target: sosagent.SshTarget) -> None:
     """The console is at its login prompt, and nobody is logged in."""
     await until(lambda: lab.machine.on_output is None)
     assert lab.machine._shell is None
@@ -33,7 +35,7 @@ async def still_works(lab: Lab, target: sosagent.Target) -> None:
     assert lab.authorized_keys.read_text().count(key.line) == 1
 
 
-async def test_added_then_present(lab: Lab, lab_target: sosagent.Target, key: sosagent.PublicKey) -> None:
+async def test_added_then_present(lab: Lab, lab_target: sosagent.SshTarget, key: sosagent.PublicKey) -> None:
     steps: list[str] = []
     done = await add(lab, lab_target, key, on_event=lambda event: steps.append(f"{event.kind} {event.text}"))
     assert lab.authorized_keys.read_text() == f"{key.line}\n"
@@ -82,7 +84,7 @@ class Far(sosagent.transports.Transport):
 
 
 @pytest.mark.parametrize("delay", [0.03, 0.06, 0.1, 0.3, 0.8])
-async def test_a_far_endpoint(delay: float, lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_a_far_endpoint(delay: float, lab: Lab, lab_target: sosagent.SshTarget) -> None:
     """An answer that takes its time is waited for; what stood there before is no answer."""
     key = new_key()
     async with sosagent.connect(lab_target) as console:
@@ -95,13 +97,13 @@ async def test_a_far_endpoint(delay: float, lab: Lab, lab_target: sosagent.Targe
     await still_works(lab, lab_target)
 
 
-async def test_dry_run(lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_dry_run(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     done = await add(lab, lab_target, dry_run=True)
     assert (done.status, done.logged_out) == ("would-add", True)
     assert not lab.authorized_keys.exists()
 
 
-async def test_wrong_password_is_tried_once(lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_wrong_password_is_tried_once(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     with pytest.raises(sosagent.LoginRefused) as caught:
         await add(lab, lab_target, password="wrong-password")
     assert caught.value.exit_code == 5
@@ -109,7 +111,7 @@ async def test_wrong_password_is_tried_once(lab: Lab, lab_target: sosagent.Targe
     await still_works(lab, lab_target)
 
 
-async def test_another_host_than_expected_gets_no_password(lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_another_host_than_expected_gets_no_password(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     with pytest.raises(sosagent.WrongMachine, match="this is lab, not web-7"):
         await add(lab, lab_target, expect_host="web-7")
     assert lab.machine._user is None
@@ -117,7 +119,7 @@ async def test_another_host_than_expected_gets_no_password(lab: Lab, lab_target:
     assert done.status == "added"
 
 
-async def test_a_root_shell_left_open_is_used_and_left_open(lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_a_root_shell_left_open_is_used_and_left_open(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     async with sosagent.connect(lab_target, timeout=20) as console:
         await console.send("\r")
         await console.expect("login: $")
@@ -133,7 +135,7 @@ async def test_a_root_shell_left_open_is_used_and_left_open(lab: Lab, lab_target
     assert lab.machine._shell.isalive()
 
 
-async def test_a_second_client_is_told_that_it_is_busy(lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_a_second_client_is_told_that_it_is_busy(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     async with sosagent.connect(lab_target):
         with pytest.raises(sosagent.EndpointBusy, match="one connection at a time"):
             await add(lab, lab_target)
@@ -142,7 +144,7 @@ async def test_a_second_client_is_told_that_it_is_busy(lab: Lab, lab_target: sos
 
 
 @pytest.mark.parametrize("after", range(0, 14))
-async def test_cancelled_at_any_step_it_logs_out(after: int, lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_cancelled_at_any_step_it_logs_out(after: int, lab: Lab, lab_target: sosagent.SshTarget) -> None:
     events = 0
 
     def count(_event: sosagent.Event) -> None:
@@ -159,7 +161,7 @@ async def test_cancelled_at_any_step_it_logs_out(after: int, lab: Lab, lab_targe
     await still_works(lab, lab_target)
 
 
-async def test_cancelled_at_any_byte_it_logs_out(lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_cancelled_at_any_byte_it_logs_out(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     whole = (await add(lab, lab_target)).bytes_received
     for limit in range(20, whole, whole // 12):
         async with sosagent.connect(lab_target, timeout=30) as console:
@@ -186,7 +188,7 @@ async def test_cancelled_at_any_byte_it_logs_out(lab: Lab, lab_target: sosagent.
 
 @pytest.mark.parametrize("moment", ["log in as root", "start the shell"])
 async def test_where_the_line_dies_with_a_shell_open_it_connects_again(
-    moment: str, lab: Lab, lab_target: sosagent.Target
+    moment: str, lab: Lab, lab_target: sosagent.SshTarget
 ) -> None:
     cuts: list[str] = []
 
@@ -214,7 +216,7 @@ async def test_where_the_line_dies_with_a_shell_open_it_connects_again(
     await still_works(lab, lab_target)
 
 
-async def test_the_deadline_logs_out_first(lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_the_deadline_logs_out_first(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     with pytest.raises(sosagent.DeadlineExceeded) as caught:
         await add(lab, lab_target, timeout=0.2)
     assert caught.value.exit_code == 8
@@ -222,7 +224,7 @@ async def test_the_deadline_logs_out_first(lab: Lab, lab_target: sosagent.Target
 
 
 async def test_the_recording_has_no_secret_and_is_safe(
-    lab: Lab, lab_target: sosagent.Target, tmp_path: Path, key: sosagent.PublicKey
+    lab: Lab, lab_target: sosagent.SshTarget, tmp_path: Path, key: sosagent.PublicKey
 ) -> None:
     cast = tmp_path / "cast"
     await add(lab, lab_target, key, transcript=cast)
@@ -237,7 +239,7 @@ async def test_the_recording_has_no_secret_and_is_safe(
     assert all(is_clean(text.replace("\r", "").replace("\n", "").replace("\b", "")) for _, _, text in events)
 
 
-async def test_a_message_from_the_machine_is_made_printable(lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_a_message_from_the_machine_is_made_printable(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     lab.machine.name = "evil\x1b]52;c;aGk=\x07\x1b[31m\u202e[/foo]"
     with pytest.raises(sosagent.SosError) as caught:
         await add(lab, lab_target, expect_host="web-7")
@@ -249,12 +251,12 @@ def test_the_blocking_twin(tmp_path: Path) -> None:
 
     with pytest.raises(sosagent.EndpointUnreachable):
         sosagent.blocking.add_key(
-            sosagent.Target("127.0.0.1", "x", 1, (), None, tmp_path / "none"), new_key(), password="x"
+            sosagent.SshTarget("127.0.0.1", "x", 1, (), None, tmp_path / "none"), new_key(), password="x"
         )
 
 
 async def test_a_read_only_endpoint_is_tried_again(
-    lab: Lab, lab_target: sosagent.Target, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, lab_target: sosagent.SshTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sosagent.jobs.machine._READ_ONLY_SECONDS", 0.1)
     lab.machine.provisioning = 2
@@ -268,7 +270,7 @@ async def test_a_read_only_endpoint_is_tried_again(
     assert caught.value.exit_code == 3
 
 
-async def test_the_state_of_a_console_is_looked_at_without_a_login(lab: Lab, lab_target: sosagent.Target) -> None:
+async def test_the_state_of_a_console_is_looked_at_without_a_login(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     seen = await console_state(lab_target, seconds=0.2)
     assert (seen.name, seen.hostname) == ("silent", None)
     assert "--poke" in seen.hint
@@ -280,7 +282,7 @@ async def test_the_state_of_a_console_is_looked_at_without_a_login(lab: Lab, lab
 
 
 async def test_what_a_cut_run_left_is_remembered_and_forgotten(
-    lab: Lab, lab_target: sosagent.Target, tmp_path: Path
+    lab: Lab, lab_target: sosagent.SshTarget, tmp_path: Path
 ) -> None:
     """The record lies in the user's own folder while a login of ours is open."""
     records: list[int] = []

@@ -119,6 +119,7 @@ def test_bad_password_commands(command: str, words: str) -> None:
 )
 def test_hosts(text: str, user: str | None, host: str, port: int | None) -> None:
     target = parse_target(text)
+    assert isinstance(target, sosagent.SshTarget)
     assert (target.user, target.host, target.port) == (user, host, port)
 
 

@@ -42,7 +42,7 @@ def target(lab: Lab, tmp_path: Path, policy: HostKeyPolicy = "strict", config: s
     file = tmp_path / "known"
     if known is not None:
         file.write_text(known)
-    return sosagent.Target("127.0.0.1", "lab", port_of(lab), (lab.identity,), path, file, policy)
+    return sosagent.SshTarget("127.0.0.1", "lab", port_of(lab), (lab.identity,), path, file, policy)
 
 
 def port_of(lab: Lab) -> int:
@@ -62,7 +62,7 @@ def listen(lab: Lab) -> list[bytes]:
     return arrived
 
 
-async def add(where: sosagent.Target, lab: Lab) -> sosagent.AddKeyResult:
+async def add(where: sosagent.SshTarget, lab: Lab) -> sosagent.AddKeyResult:
     return await sosagent.add_key(where, [new_key()], password=lab.password, timeout=30)
 
 
@@ -70,7 +70,7 @@ def line_for(lab: Lab, key: asyncssh.SSHKey) -> str:
     return f"[127.0.0.1]:{port_of(lab)} " + key.export_public_key().decode()
 
 
-async def refused(kind: type[sosagent.SosError], where: sosagent.Target, lab: Lab) -> sosagent.SosError:
+async def refused(kind: type[sosagent.SosError], where: sosagent.SshTarget, lab: Lab) -> sosagent.SosError:
     arrived = listen(lab)
     with pytest.raises(kind) as caught:
         await add(where, lab)
@@ -133,7 +133,7 @@ async def test_the_key_of_an_address_is_not_that_of_a_name(lab: Lab, tmp_path: P
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     known = f"[localhost]:{port_of(lab)} {other}" + lab.known_hosts.read_text()
     where = target(lab, tmp_path, "accept-new", known=known)
-    await refused(sosagent.HostKeyChanged, sosagent.Target(**{**vars(where), "host": "localhost"}), lab)
+    await refused(sosagent.HostKeyChanged, sosagent.SshTarget(**{**vars(where), "host": "localhost"}), lab)
 
 
 async def test_a_revoked_key_is_refused(lab: Lab, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ SWITCHES = "StrictHostKeyChecking no\nUserKnownHostsFile {}\nVerifyHostKeyDNS ye
 @pytest.mark.parametrize("file", ["none", "/dev/null"])
 async def test_ssh_config_cannot_switch_the_check_off(file: str, lab: Lab, tmp_path: Path) -> None:
     where = target(lab, tmp_path, config=SWITCHES.format(file))
-    await refused(sosagent.HostKeyUnknown, sosagent.Target(**{**vars(where), "known_hosts": None}), lab)
+    await refused(sosagent.HostKeyUnknown, sosagent.SshTarget(**{**vars(where), "known_hosts": None}), lab)
 
 
 async def test_nor_on_a_jump_host(lab: Lab, tmp_path: Path, jump: tuple[int, asyncssh.SSHKey]) -> None:
@@ -166,7 +166,7 @@ async def test_nor_on_a_jump_host(lab: Lab, tmp_path: Path, jump: tuple[int, asy
     (tmp_path / "config").write_text(config)
     known = tmp_path / "known"
     known.write_text(lab.known_hosts.read_text())
-    where = sosagent.Target("end", None, None, (), tmp_path / "config", known)
+    where = sosagent.SshTarget("end", None, None, (), tmp_path / "config", known)
     error = await refused(sosagent.HostKeyUnknown, where, lab)
     assert "hop" in error.message
     known.write_text(
@@ -182,7 +182,7 @@ async def test_nor_on_a_jump_host(lab: Lab, tmp_path: Path, jump: tuple[int, asy
 async def test_a_jump_that_goes_in_circles(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n")
     with pytest.raises(sosagent.UsageError, match="circles"):
-        await add(sosagent.Target("a", ssh_config=tmp_path / "config"), lab)
+        await add(sosagent.SshTarget("a", ssh_config=tmp_path / "config"), lab)
 
 
 async def test_each_way_not_to_get_in_has_its_own_words(lab: Lab, tmp_path: Path) -> None:
@@ -191,14 +191,14 @@ async def test_each_way_not_to_get_in_has_its_own_words(lab: Lab, tmp_path: Path
         probe.bind(("127.0.0.1", 0))
         closed = probe.getsockname()[1]
     base = target(lab, tmp_path, known=known)
-    port = await refused(sosagent.EndpointUnreachable, sosagent.Target(**{**vars(base), "port": closed}), lab)
+    port = await refused(sosagent.EndpointUnreachable, sosagent.SshTarget(**{**vars(base), "port": closed}), lab)
     name = await refused(
-        sosagent.EndpointUnreachable, sosagent.Target(**{**vars(base), "host": "no-such-host.invalid"}), lab
+        sosagent.EndpointUnreachable, sosagent.SshTarget(**{**vars(base), "host": "no-such-host.invalid"}), lab
     )
     stranger = tmp_path / "stranger"
     stranger.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
     stranger.chmod(0o600)
-    key = await refused(sosagent.EndpointRefused, sosagent.Target(**{**vars(base), "identities": (stranger,)}), lab)
+    key = await refused(sosagent.EndpointRefused, sosagent.SshTarget(**{**vars(base), "identities": (stranger,)}), lab)
     assert "nothing listens" in port.message
     assert "name" in name.message
     assert "does not let 'lab' in" in key.message
@@ -214,14 +214,14 @@ async def test_something_that_is_no_ssh_server(lab: Lab, tmp_path: Path) -> None
     async with server:
         port = server.sockets[0].getsockname()[1]
         base = target(lab, tmp_path, known="")
-        await refused(sosagent.ConsoleError, sosagent.Target(**{**vars(base), "port": port}), lab)
+        await refused(sosagent.ConsoleError, sosagent.SshTarget(**{**vars(base), "port": port}), lab)
 
 
 async def test_a_missing_identity_or_config(lab: Lab, tmp_path: Path) -> None:
     base = target(lab, tmp_path, known="")
     for change in ({"identities": (tmp_path / "none",)}, {"ssh_config": tmp_path / "none"}, {"ssh_config": tmp_path}):
         with pytest.raises(sosagent.UsageError, match=r"no.* file "):
-            await add(sosagent.Target(**{**vars(base), **change}), lab)
+            await add(sosagent.SshTarget(**{**vars(base), **change}), lab)
 
 
 async def test_the_endpoints_own_password_is_asked_for_as_the_endpoints(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ async def test_the_endpoints_own_password_is_asked_for_as_the_endpoints(tmp_path
     known = tmp_path / "known"
     known.write_text(f"[127.0.0.1]:{server.get_port()} " + key.export_public_key().decode())
     (tmp_path / "config").touch()
-    where = sosagent.Target("127.0.0.1", "x", server.get_port(), (), tmp_path / "config", known)
+    where = sosagent.SshTarget("127.0.0.1", "x", server.get_port(), (), tmp_path / "config", known)
     asked: list[tuple[str, str, bool]] = []
 
     async def ask(endpoint: str, prompt: str, echo: bool) -> str | None:

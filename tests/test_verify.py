@@ -124,7 +124,7 @@ def public(pair: Path) -> sosagent.PublicKey:
 async def attempt(port: int, pair: Path, *host_keys: sosagent.PublicKey, address: str = "127.0.0.1") -> Attempt:
     nobodys = pair.with_name("no_config")
     nobodys.touch()
-    target = sosagent.Target(address, getpass.getuser(), port, ssh_config=nobodys)
+    target = sosagent.SshTarget(address, getpass.getuser(), port, ssh_config=nobodys)
     async with signers([public(pair)], [pair], agent=None, ask=None) as (signer,):
         return await log_in_by_ssh(target, signer, host_keys=host_keys)
 
@@ -192,7 +192,7 @@ async def test_an_agent_that_does_not_sign(
     keys.write_text(Path(f"{pair}.pub").read_text())
     monkeypatch.setenv("SSH_AUTH_SOCK", agent)
     subprocess.run(["ssh-add", "-q", "-c", pair], check=True)  # to be confirmed, and nobody is there
-    target = sosagent.Target("127.0.0.1", getpass.getuser(), port)
+    target = sosagent.SshTarget("127.0.0.1", getpass.getuser(), port)
     async with signers([public(pair)], [], agent=agent, ask=None) as (signer,):
         seen = await log_in_by_ssh(target, signer, host_keys=[host_key])
     assert (seen.outcome, "could not sign" in seen.said) == ("not-tried", True)
@@ -247,7 +247,7 @@ async def test_a_login_through_a_jump_host(
         f"Host bastion\nHostName 127.0.0.1\nPort {port}\nUser {getpass.getuser()}\nIdentityFile {pair}\n"
         f"Host *\nUserKnownHostsFile {known}\n"
     )
-    target = sosagent.Target("web1", getpass.getuser(), ssh_config=config)
+    target = sosagent.SshTarget("web1", getpass.getuser(), ssh_config=config)
     async with signers([public(pair)], [pair], agent=None, ask=None) as (signer,):
         seen = await log_in_by_ssh(target, signer, host_keys=[host_key])
         assert (seen.outcome, seen.command) == ("works", f"ssh -F {config} -i {pair} {getpass.getuser()}@web1")
@@ -266,7 +266,7 @@ async def test_the_agents_key_logs_in_and_no_other_one(
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
     subprocess.run(["ssh-add", "-q", other, pair], check=True)
     keys.write_text(Path(f"{other}.pub").read_text())
-    target = sosagent.Target("127.0.0.1", getpass.getuser(), port)
+    target = sosagent.SshTarget("127.0.0.1", getpass.getuser(), port)
     pair.unlink()
     async with signers([public(pair)], [pair], agent=agent, ask=None) as (signer,):
         assert signer.signs is not None

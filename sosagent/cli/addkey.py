@@ -13,6 +13,7 @@ from ..errors import NotVerified
 from ..keys import PublicKey
 from ..known_hosts import address_of
 from .access import MachineOptions
+from .endpoint import checked_policy
 from .options import with_options
 from .run import Reported, VersionOption
 from .show import Progress, error_json, result_json, show_result
@@ -112,12 +113,11 @@ def _proof(where: str | None, names: list[str], machine: MachineOptions) -> Veri
     putty = [Path(f"{name.removesuffix('.pub')}.ppk") for name in names]
     mine = sorted((Path.home() / ".ssh").glob("id_*"))
     files = [path for path in (*beside, *putty, *mine) if path.is_file()]
-    to = machine.check()[0]
     return Verify(
         address,
         port,
         tuple(dict.fromkeys(files)),
-        ssh_config=to.ssh_config,
-        known_hosts=to.known_hosts,
-        host_key=to.host_key,
+        ssh_config=machine.ssh_config,
+        known_hosts=machine.known_hosts,
+        host_key=checked_policy(machine.host_key),
     )

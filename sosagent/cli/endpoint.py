@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -21,6 +21,7 @@ __all__ = [
     "SshConfigOption",
     "TimeoutOption",
     "VerboseOption",
+    "checked_policy",
     "checked_timeout",
     "endpoint",
 ]
@@ -31,7 +32,8 @@ HostArgument = Annotated[
     str,
     typer.Argument(
         metavar="HOST",
-        help="The console's endpoint: user@host, user@host:port, ssh://user@host:port or a Host of ~/.ssh/config.",
+        help="The console's endpoint: user@host[:port] or a Host of ~/.ssh/config; serial:///dev/ttyUSB0, "
+        "unix:///path, socket://host:port, rfc2217://host:port, telnet://host, exec:COMMAND.",
         show_default=False,
     ),
 ]
@@ -72,16 +74,25 @@ def endpoint(
     Raises:
         UsageError: they name none.
     """
+    return parse_target(
+        host,
+        identities=tuple(identity or ()),
+        ssh_config=ssh_config,
+        known_hosts=known_hosts,
+        host_key=checked_policy(host_key),
+    )
+
+
+def checked_policy(text: str) -> HostKeyPolicy:
+    """The policy that is called `text`.
+
+    Raises:
+        UsageError: none is.
+    """
     for policy in get_args(HostKeyPolicy):
-        if host_key == policy:
-            return parse_target(
-                host,
-                identities=tuple(identity or ()),
-                ssh_config=ssh_config,
-                known_hosts=known_hosts,
-                host_key=policy,
-            )
-    raise UsageError(f"--host-key is strict or accept-new, not {printable(host_key, 60)!r}")
+        if text == policy:
+            return cast(HostKeyPolicy, policy)
+    raise UsageError(f"--host-key is strict or accept-new, not {printable(text, 60)!r}")
 
 
 def checked_timeout(seconds: float) -> float:

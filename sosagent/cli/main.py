@@ -21,6 +21,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 def main() -> None:
     """`sosagent`."""
     # `sos-addkey` needs none of them, and each costs it time to start.
+    from .breaks import send_break
     from .hostkeys import hostkeys
     from .key import key_app
     from .keys import keys_app
@@ -37,6 +38,7 @@ def main() -> None:
     app.callback()(_options)
     app.command("addkey")(addkey)
     app.command("hostkeys")(hostkeys)
+    app.command("break")(send_break)
     app.command("state")(state)
     app.command("screen")(screen)
     app.command("lab")(lab)

@@ -12,6 +12,7 @@ from ..errors import DeadlineExceeded
 from ..printable import printable
 from ..target import Target, parse_target
 from ..transports import Ask, Transport
+from ..transports.opening import open_transport
 from .console import Console
 from .events import Event, EventSink
 from .transcript import Transcript
@@ -50,14 +51,11 @@ async def connect(
         if isinstance(target, Transport):
             transport = target
         else:
-            # asyncssh takes a third of a second to import.
-            from ..transports.ssh import open_ssh
-
             tell(Event("start", f"connect to {target}"))
             started = time.monotonic()
             try:
                 async with asyncio.timeout(timeout):
-                    transport = await open_ssh(target, ask=ask, note=lambda text: tell(Event("note", text)))
+                    transport = await open_transport(target, ask=ask, note=lambda text: tell(Event("note", text)))
             except TimeoutError:
                 raise DeadlineExceeded(f"{target} did not let us in within {timeout:.0f} s") from None
             timeout = None if timeout is None else max(timeout - (time.monotonic() - started), 0.001)

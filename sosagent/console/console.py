@@ -314,6 +314,20 @@ class Console:
             self._transcript.input(data.decode("utf-8", "replace"))
         await self._write(data)
 
+    async def send_break(self) -> None:
+        """Send a BREAK.
+
+        Raises:
+            UsageError: the endpoint has no way to.
+        """
+        if self._transcript is not None:
+            self._transcript.input("(BREAK)")
+        try:
+            async with asyncio.timeout(self.time_left()):
+                await self.transport.send_break()
+        except TimeoutError:
+            raise self._late("the endpoint takes no BREAK") from None
+
     async def send_secret(self, secret: Secret) -> None:
         """Send `secret` and Enter. Until the next newline, what comes back is kept nowhere."""
         self._masking, self._masked = True, b""

@@ -16,7 +16,7 @@ from ..known_hosts import address_of
 from ..printable import printable
 from ..shell.programs import Expanded, program
 from ..shell.shell import Shell
-from ..target import HostKeyPolicy, Target
+from ..target import HostKeyPolicy, SshTarget
 from ..transports import Ask
 from ..transports.ssh import configuration
 from .append import look_at
@@ -95,7 +95,7 @@ class Verify:
         port: of its sshd; what ssh_config says, if None, then what the machine's configuration says.
         private: where a private half of the keys may be; files that hold another one are passed over.
         agent: look for it in the agent, too.
-        ssh_config, known_hosts, host_key: for the way there, see `Target`.
+        ssh_config, known_hosts, host_key: for the way there, see `SshTarget`.
     """
 
     address: str = ""
@@ -106,9 +106,9 @@ class Verify:
     known_hosts: Path | None = None
     host_key: HostKeyPolicy = "strict"
 
-    def target(self, user: str) -> Target:
+    def target(self, user: str) -> SshTarget:
         """Where to log in."""
-        return Target(self.address, user, self.port, (), self.ssh_config, self.known_hosts, self.host_key)
+        return SshTarget(self.address, user, self.port, (), self.ssh_config, self.known_hosts, self.host_key)
 
     def agent_path(self) -> str | None:
         """The socket of the agent that ssh_config names; empty for the usual one, None if it is not to be asked."""
@@ -188,7 +188,7 @@ async def _verify(
 
 
 async def _attempts(
-    target: Target, offered: Sequence[Signer], known: HostKeys, ask: Ask | None, seconds: float
+    target: SshTarget, offered: Sequence[Signer], known: HostKeys, ask: Ask | None, seconds: float
 ) -> Attempt:
     """One login for each key whose private half is here, up to the first that fails; else one offer."""
     signing = [one for one in offered if one.signs is not None]

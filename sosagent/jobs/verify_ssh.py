@@ -17,7 +17,7 @@ import asyncssh
 from ..errors import SosError
 from ..keys import PublicKey
 from ..printable import printable
-from ..target import Target
+from ..target import SshTarget
 from ..transports import Ask
 from ..transports.ssh import Configuration, configuration, open_jumps
 from .signers import Pair, Signer
@@ -64,7 +64,7 @@ class _Client(asyncssh.SSHClient):
 
 
 async def log_in_by_ssh(
-    target: Target, signer: Signer, *, host_keys: Sequence[PublicKey], usual_port: int = 22, ask: Ask | None = None
+    target: SshTarget, signer: Signer, *, host_keys: Sequence[PublicKey], usual_port: int = 22, ask: Ask | None = None
 ) -> Attempt:
     """Log in once, run one harmless command, and tell what came of it.
 
@@ -118,7 +118,7 @@ async def log_in_by_ssh(
             hop.abort()
 
 
-def _command(target: Target, port: int, config: Configuration, signer: Signer) -> str:
+def _command(target: SshTarget, port: int, config: Configuration, signer: Signer) -> str:
     words = ["ssh"]
     if target.ssh_config is not None:
         words += ["-F", str(target.ssh_config)]

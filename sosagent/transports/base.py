@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
+from ..errors import UsageError
+
 __all__ = ["Ask", "Transport"]
 
 #: Asks the user: the name of the endpoint that wants to know (empty for a key's passphrase), the words, whether the
@@ -37,3 +39,12 @@ class Transport(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """Close the connection to the endpoint. Does nothing the second time, and never raises."""
+
+    async def send_break(self) -> None:
+        """Send a BREAK, which Linux and boot loaders take as a key of its own (SysRq).
+
+        Raises:
+            UsageError: this endpoint has no way to.
+            EndpointLost: the connection is gone.
+        """
+        raise UsageError(f"{self.name} has no way to send a BREAK")

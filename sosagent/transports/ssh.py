@@ -26,10 +26,11 @@ from ..errors import (
     UsageError,
 )
 from ..printable import printable
-from ..target import Target
+from ..target import SshTarget
 from .base import Ask, Transport
 from .hostkeys import HostKeys
 from .identity import unlocked
+from .incoming import Incoming
 
 __all__ = ["Ask", "Configuration", "SshTransport", "configuration", "open_jumps", "open_ssh"]
 
@@ -40,7 +41,7 @@ _LOGIN_SECONDS = 40.0
 _KEEPALIVE_SECONDS = 15
 _KEEPALIVE_COUNT = 3
 _MOST_HOPS = 8
-_PAUSE_BYTES = 1 << 20
+_BREAK_MILLISECONDS = 300
 #: What endpoints say when their one console is taken (facts: OCI, AWS, metal-stack, SOS).
 _BUSY_WORDS = ("limited to one connection", "session limit", "already", "in use", "busy")
 
@@ -64,6 +65,10 @@ class SshTransport(Transport):
         """See `Transport.write`."""
         await self._session.write(data)
 
+    async def send_break(self) -> None:
+        """See `Transport.send_break` (RFC 4335)."""
+        self._session.send_break()
+
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
         self._session.close()
@@ -83,29 +88,21 @@ class _Session(asyncssh.SSHClientSession[bytes]):
     def __init__(self, name: str) -> None:
         self._name = name
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
-        self._data = bytearray()
-        self._arrived = asyncio.Event()
+        self._incoming = Incoming(self._pause, self._resume)
         self._may_write = asyncio.Event()
         self._may_write.set()
-        self._ended = False
-        self._paused = False
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
-        self._data += data
-        self._arrived.set()
-        if len(self._data) > _PAUSE_BYTES and not self._paused and self._channel is not None:
-            self._channel.pause_reading()
-            self._paused = True
+        self._incoming.feed(data)
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._ended = True
-        self._arrived.set()
+        self._incoming.end()
         self._may_write.set()
 
     def pause_writing(self) -> None:
@@ -115,28 +112,35 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         self._may_write.set()
 
     async def read(self) -> bytes:
-        await self._arrived.wait()
-        data = bytes(self._data)
-        self._data.clear()
-        if not self._ended:
-            self._arrived.clear()
-        if self._paused and self._channel is not None:
-            self._paused = False
-            self._channel.resume_reading()
-        return data
+        return await self._incoming.read()
 
     async def write(self, data: bytes) -> None:
-        if self._ended or self._channel is None:
-            raise EndpointLost(f"the connection to {self._name} is closed")
-        try:
-            self._channel.write(data)
-        except (OSError, asyncssh.Error):
-            raise EndpointLost(f"the connection to {self._name} is closed") from None
+        self._send(lambda channel: channel.write(data))
         await self._may_write.wait()
+
+    def send_break(self) -> None:
+        self._send(lambda channel: channel.send_break(_BREAK_MILLISECONDS))
 
     def close(self) -> None:
         if self._channel is not None:
             self._channel.close()
+
+    def _send(self, do: Callable[[asyncssh.SSHClientChannel[bytes]], object]) -> None:
+        try:
+            if not self._incoming.ended and self._channel is not None:
+                do(self._channel)
+                return
+        except (OSError, asyncssh.Error):
+            pass  # it ended just now
+        raise EndpointLost(f"the connection to {self._name} is closed") from None
+
+    def _pause(self) -> None:
+        if self._channel is not None:
+            self._channel.pause_reading()
+
+    def _resume(self) -> None:
+        if self._channel is not None:
+            self._channel.resume_reading()
 
 
 class _Client(asyncssh.SSHClient):
@@ -175,7 +179,7 @@ class _Client(asyncssh.SSHClient):
 
 
 async def open_ssh(
-    target: Target, *, ask: Ask | None = None, note: Callable[[str], None] | None = None
+    target: SshTarget, *, ask: Ask | None = None, note: Callable[[str], None] | None = None
 ) -> SshTransport:
     """Connect to the endpoint of `target` and open its console.
 
@@ -205,7 +209,7 @@ async def open_ssh(
 
 
 async def open_jumps(
-    target: Target,
+    target: SshTarget,
     hops: list[asyncssh.SSHClientConnection],
     ask: Ask | None,
     note: Callable[[str], None] | None = None,
@@ -230,7 +234,7 @@ class Configuration:
     agent: str
 
 
-def configuration(target: Target) -> Configuration:
+def configuration(target: SshTarget) -> Configuration:
     """Read ssh_config for `target`.
 
     Raises:
@@ -241,7 +245,7 @@ def configuration(target: Target) -> Configuration:
     return Configuration(_config(target), config.get("Port"), config.get("IdentityAgent", ""))
 
 
-def _route(target: Target) -> list[Target]:
+def _route(target: SshTarget) -> list[SshTarget]:
     """The hops to `target`, itself last: ProxyJump of ssh_config, and that of its first jump host."""
     route = [target]
     while True:
@@ -254,7 +258,7 @@ def _route(target: Target) -> list[Target]:
         route[:0] = [_jump(text.strip(), target) for text in jumps.split(",")]
 
 
-def _jump(text: str, target: Target) -> Target:
+def _jump(text: str, target: SshTarget) -> SshTarget:
     user, _, place = text.removeprefix("ssh://").rpartition("@")
     host, port = place, None
     if place.startswith("["):
@@ -262,7 +266,7 @@ def _jump(text: str, target: Target) -> Target:
         port = rest.removeprefix(":")
     elif place.count(":") == 1:
         host, _, port = place.partition(":")
-    return Target(
+    return SshTarget(
         host,
         user or None,
         int(port) if port and port.isdigit() else None,
@@ -273,7 +277,7 @@ def _jump(text: str, target: Target) -> Target:
     )
 
 
-def _config(target: Target) -> list[str]:
+def _config(target: SshTarget) -> list[str]:
     if target.ssh_config is not None:
         path = target.ssh_config
         if not path.exists() or path.is_dir():  # /dev/null is one
@@ -283,7 +287,7 @@ def _config(target: Target) -> list[str]:
     return [str(default)] if default.is_file() else []
 
 
-def _arguments(target: Target, keys: Sequence[Any] | None) -> dict[str, Any]:
+def _arguments(target: SshTarget, keys: Sequence[Any] | None) -> dict[str, Any]:
     given: dict[str, Any] = {"config": _config(target)}
     if target.user is not None:
         given["username"] = target.user
@@ -296,7 +300,7 @@ def _arguments(target: Target, keys: Sequence[Any] | None) -> dict[str, Any]:
     return given
 
 
-def _options(target: Target, keys: Sequence[Any] | None) -> asyncssh.SSHClientConnectionOptions:
+def _options(target: SshTarget, keys: Sequence[Any] | None) -> asyncssh.SSHClientConnectionOptions:
     """What asyncssh makes of it; `keys`: those to offer, ssh_config's if empty, None for none."""
     try:
         return asyncssh.SSHClientConnectionOptions(host=target.host, **_arguments(target, keys))
@@ -311,7 +315,7 @@ def _options(target: Target, keys: Sequence[Any] | None) -> asyncssh.SSHClientCo
         raise UsageError(f"ssh_config or an identity cannot be used: {printable(str(error))}") from None
 
 
-def _host_keys(target: Target, options: asyncssh.SSHClientConnectionOptions) -> HostKeys:
+def _host_keys(target: SshTarget, options: asyncssh.SSHClientConnectionOptions) -> HostKeys:
     default = Path.home() / ".ssh" / "known_hosts"
     if target.known_hosts is not None:
         return HostKeys((target.known_hosts,), target.host_key, target.known_hosts)
@@ -323,8 +327,8 @@ def _host_keys(target: Target, options: asyncssh.SSHClientConnectionOptions) -> 
 
 
 async def _connect(
-    place: Target,
-    target: Target,
+    place: SshTarget,
+    target: SshTarget,
     client_keys: Sequence[Any],
     tunnel: asyncssh.SSHClientConnection | None,
     ask: Ask | None,

@@ -100,14 +100,14 @@ _CLIENT = """
 import sys, sosagent
 from pathlib import Path
 user, port, identity, config, known_hosts, switch, password, line = sys.argv[1:]
-target = sosagent.Target("127.0.0.1", user, int(port), (Path(identity),), Path(config), Path(known_hosts))
+target = sosagent.SshTarget("127.0.0.1", user, int(port), (Path(identity),), Path(config), Path(known_hosts))
 tell = lambda event: print(event.kind, event.text, flush=True)
 sosagent.blocking.add_key(target, line, password=password, dead_man=int(switch), on_event=tell)
 """
 
 
 async def kill_client(
-    target: sosagent.Target, key: sosagent.PublicKey, password: str, seconds: float, switch: int = _SWITCH
+    target: sosagent.SshTarget, key: sosagent.PublicKey, password: str, seconds: float, switch: int = _SWITCH
 ) -> bool:
     """Start a client as a process, SIGKILL it `seconds` after its first word. Whether the receiver had answered."""
     words = [target.user, target.port, target.identities[0], target.ssh_config, target.known_hosts, switch, password]

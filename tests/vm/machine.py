@@ -53,9 +53,9 @@ class Machine:
     processes: list[subprocess.Popen[bytes]]
 
     @property
-    def target(self) -> sosagent.Target:
+    def target(self) -> sosagent.SshTarget:
         """The console's endpoint."""
-        return sosagent.Target(
+        return sosagent.SshTarget(
             "127.0.0.1", _user(), self.console_port, (self.identity,), self._no_config(), self.known_hosts
         )
 
@@ -69,7 +69,7 @@ class Machine:
 
     def power_on(self) -> None:
         """Let a machine run that waits to be continued."""
-        with _Monitor(self.folder / "qmp") as monitor:
+        with Monitor(self.folder / "qmp") as monitor:
             monitor.run("cont")
 
     def do(self, command: str) -> str:
@@ -133,7 +133,7 @@ def machine(boot: str | None = None, *, initrd: bool = True, firmware: Sequence[
         _overlay(booted, folder / "disk.qcow2")
         processes.append(_qemu(made, folder, ssh_port, state, boot, initrd, firmware))
         if boot is None:
-            with _Monitor(folder / "qmp") as monitor:
+            with Monitor(folder / "qmp") as monitor:
                 wait_for(lambda: monitor.status() == "paused", 60, "the saved state")
                 monitor.run("cont")
         console_port = free_port()
@@ -216,7 +216,7 @@ def _accelerator() -> str:
     return "kvm"
 
 
-class _Monitor:
+class Monitor:
     """QEMU's machine protocol, as far as it is needed here."""
 
     def __init__(self, path: Path) -> None:
@@ -228,7 +228,7 @@ class _Monitor:
         self._file.readline()
         self.run("qmp_capabilities")
 
-    def __enter__(self) -> _Monitor:
+    def __enter__(self) -> Monitor:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -272,7 +272,7 @@ def _save(made: Image, disk: Path, state: Path) -> None:
         process = _qemu(made, folder, ssh_port, None)
         _boot(folder / "serial")
         wait_for(lambda: answers(ssh_port, b"SSH-"), _BOOT_SECONDS, "the machine's sshd")
-        with _Monitor(folder / "qmp") as monitor:
+        with Monitor(folder / "qmp") as monitor:
             monitor.run("stop")
             monitor.run("migrate", uri=f"exec:zstd -q -1 > {folder / 'state.zst'}")
 

@@ -1,0 +1,95 @@
+"""`sosagent break HOST`: a BREAK on the line, and a SysRq key behind it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Annotated
+
+import typer
+
+from ..errors import SosError, UsageError
+from ..printable import printable
+from ..target import Target
+from .endpoint import (
+    HostArgument,
+    HostKeyOption,
+    IdentityOption,
+    KnownHostsOption,
+    SshConfigOption,
+    TimeoutOption,
+    VerboseOption,
+    checked_timeout,
+    endpoint,
+)
+from .run import Reported, ask_on_terminal, foreseen, run_job
+from .show import Progress, show_error
+
+__all__ = ["send_break"]
+
+#: Linux's, of which people know what they do (admin-guide/sysrq).
+_KEYS = {
+    "b": "reboots it at once, without writing what is in memory",
+    "c": "crashes it",
+    "e": "ends every process",
+    "f": "ends the process that takes most memory",
+    "h": "prints its help",
+    "i": "kills every process",
+    "m": "prints its memory",
+    "o": "switches it off",
+    "s": "writes what is in memory to the disks",
+    "t": "prints its tasks",
+    "u": "mounts everything read-only",
+    "w": "prints its blocked tasks",
+}
+
+
+def send_break(
+    host: HostArgument,
+    sysrq: Annotated[
+        str | None,
+        typer.Option("--sysrq", metavar="KEY", help="Linux: this key behind it; h lists them.", show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask first.")] = False,
+    identity: IdentityOption = None,
+    ssh_config: SshConfigOption = None,
+    known_hosts: KnownHostsOption = None,
+    host_key: HostKeyOption = "strict",
+    timeout: TimeoutOption = 30.0,
+    verbose: VerboseOption = False,
+) -> None:
+    """Send a BREAK to the machine: Linux takes the key behind it as SysRq, old systems stop at their monitor.
+
+    Asks first, for nothing undoes it. What the machine prints then is shown.
+    """
+    progress = Progress(quiet=not verbose, verbose=verbose)
+    try:
+        with foreseen(verbose):
+            target = endpoint(host, identity, ssh_config, known_hosts, host_key)
+            seconds = checked_timeout(timeout)
+            if sysrq is not None and re.fullmatch(r"[a-z0-9]", sysrq) is None:
+                raise UsageError(f"{printable(sysrq, 40)!r} is no SysRq key", hint=f"Such as {', '.join(_KEYS)}.")
+            if not yes:
+                _confirm(target, sysrq)
+            from ..jobs import breaks
+
+            ask = ask_on_terminal(progress) if sys.stdin.isatty() else None
+            lines = run_job(breaks.send_break(target, sysrq=sysrq, timeout=seconds, on_event=progress, ask=ask))
+    except SosError as error:
+        progress.stop()
+        show_error(error)
+        raise Reported(error.exit_code) from None
+    progress.stop()
+    print("a BREAK was sent" + (f", and {sysrq}" if sysrq else ""))
+    for line in lines:
+        print(f"  | {line}")
+
+
+def _confirm(target: Target, sysrq: str | None) -> None:
+    what = "may stop a machine at its monitor" if sysrq is None else _KEYS.get(sysrq, "does what its kernel says")
+    if not sys.stdin.isatty():
+        raise UsageError("a BREAK is to be confirmed, and nobody can be asked", hint="--yes sends it as it is.")
+    with_key = "" if sysrq is None else f" and SysRq {sysrq}"
+    print(f"A BREAK{with_key} to {target}: this {what}. Send it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError("nothing was sent")

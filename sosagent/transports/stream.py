@@ -1,0 +1,120 @@
+"""A console behind a socket: TCP as it is, or one in the file system; and telnet's, over either."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+from ..errors import EndpointLost, EndpointUnreachable, SosError
+from ..printable import printable
+from ..target import TcpTarget, UnixTarget
+from .base import Transport
+from .telnet import BREAK, Telnet
+
+__all__ = ["SocketTransport", "TelnetTransport", "open_tcp", "open_unix"]
+
+_CONNECT_SECONDS = 20.0
+_PORTION = 1 << 16
+
+
+class SocketTransport(Transport):
+    """A socket, byte by byte."""
+
+    def __init__(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.name = name
+        self._reader, self._writer = reader, writer
+
+    async def read(self) -> bytes:
+        """See `Transport.read`."""
+        try:
+            return await self._reader.read(_PORTION)
+        except OSError:
+            return b""
+
+    async def write(self, data: bytes) -> None:
+        """See `Transport.write`."""
+        if self._reader.at_eof() or self._writer.is_closing():
+            raise EndpointLost(f"the connection to {self.name} is closed")
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except OSError:
+            raise EndpointLost(f"the connection to {self.name} is closed") from None
+
+    async def aclose(self) -> None:
+        """See `Transport.aclose`."""
+        self._writer.close()
+        try:
+            async with asyncio.timeout(2):
+                await self._writer.wait_closed()
+        except (TimeoutError, OSError):
+            self._writer.transport.abort()
+
+
+class TelnetTransport(SocketTransport):
+    """The same, with telnet's commands taken out and answered (RFC 854)."""
+
+    def __init__(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__(name, reader, writer)
+        self._telnet = Telnet()
+
+    async def read(self) -> bytes:
+        """See `Transport.read`."""
+        while data := await super().read():
+            text, answer = self._telnet.receive(data)
+            if answer and not self._writer.is_closing():
+                self._writer.write(answer)
+            if text:
+                return text
+        return b""
+
+    async def write(self, data: bytes) -> None:
+        """See `Transport.write`."""
+        await super().write(self._telnet.send(data))
+
+    async def send_break(self) -> None:
+        """See `Transport.send_break`."""
+        await super().write(BREAK)
+
+
+async def open_tcp(target: TcpTarget) -> Transport:
+    """Connect to a TCP port that is a serial line.
+
+    Raises:
+        EndpointUnreachable: with the reason.
+    """
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            reader, writer = await asyncio.open_connection(target.host, target.port)
+    except TimeoutError:
+        raise EndpointUnreachable(f"{target} does not answer within {_CONNECT_SECONDS:.0f} s") from None
+    except OSError as error:
+        raise _unreachable(str(target), error) from None
+    kind = TelnetTransport if target.protocol == "telnet" else SocketTransport
+    return kind(str(target), reader, writer)
+
+
+async def open_unix(target: UnixTarget) -> Transport:
+    """Connect to a socket in the file system.
+
+    Raises:
+        EndpointUnreachable: with the reason.
+    """
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(target.path))
+    except OSError as error:
+        raise _unreachable(str(target), error) from None
+    return SocketTransport(str(target), reader, writer)
+
+
+def _unreachable(name: str, error: OSError) -> SosError:
+    if isinstance(error, socket.gaierror):
+        return EndpointUnreachable(f"{name}: the name is not known here", hint="Check it, and your DNS.")
+    why = os.strerror(error.errno) if error.errno else printable(str(error))
+    hints = {
+        "FileNotFoundError": "Is the machine running, and is that its socket?",
+        "ConnectionRefusedError": "Nobody listens there: is the machine, or the console server, running?",
+        "PermissionError": "Who may open it is told by ls -l; libvirt's sockets are root's.",
+    }
+    return EndpointUnreachable(f"{name}: {why}", hint=hints.get(type(error).__name__, ""))

@@ -39,8 +39,9 @@ LOGGED = {
     "drop connection #0 from [10.0.2.2]:1 on [10.0.2.15]:22 penalty: failed authentication": "PerSourcePenalties",
     "drop connection #0 from [10.0.2.2]:1 on [10.0.2.15]:22 too many penalised addresses": "addresses is full",
     "error: beginning MaxStartups throttling": "MaxStartups",
-    "Authentication tried for root with correct key but not from a permitted host (host=a, ip=10.0.2.2).": "from=",
+    "/root/.ssh/authorized_keys:3: Authentication tried for root with correct key but not from a permitted host (h": "from=",
     "fatal: Access denied for user bob by PAM account configuration [preauth]": "PAM",
+    "error: Refused by key options": "options of the key's line",
     "refused connect from 10.0.2.2 (10.0.2.2)": "hosts.deny",
 }
 

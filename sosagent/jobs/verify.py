@@ -33,7 +33,7 @@ _TOTAL_SECONDS = 60.0
 _SECONDS_TO_ASK_WHY = 20.0  # of the job's deadline, kept for that
 #: 127.0.0.1 and ::1 as /proc/net/tcp and tcp6 write them (proc(5); little-endian machines).
 _LOOPBACK = {"0100007F", "00000000000000000000000001000000"}
-_MESSAGE = re.compile(r".*?\b(?:sshd|sshd-session|sshd-auth|dropbear)(?:\[\d+\])?: (?:error: |fatal: )?(.*)")
+_MESSAGE = re.compile(r".*?\b(?:sshd|sshd-session|sshd-auth|dropbear)(?:\[\d+\])?: (?:error: |fatal: |/\S+:\d+: )*(.*)")
 #: A firewall's rule that is about a port.
 _OF_PORT = r"dport[^;]*\b{port}\b"
 
@@ -63,6 +63,7 @@ _LOGGED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"Authentication key \S+ \S+ revoked|.*error checking.* revoked",
             "RevokedKeys holds the key, or cannot be read",
         ),
+        (r"Refused by key options", "the options of the key's line refuse it"),
         (
             r"drop connection .* too many penalised addresses",
             "sshd turns everybody away for a while: its list of penalised addresses is full (PerSourcePenalties, "

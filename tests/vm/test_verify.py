@@ -81,6 +81,12 @@ def test_a_command_instead_of_a_shell(vm: Machine, identity: Path) -> None:
     assert (status, seen["outcome"]) == (7, "no-shell")
 
 
+def test_a_key_for_another_address(vm: Machine, identity: Path) -> None:
+    status, seen = add(vm, identity, "--option", 'from="192.0.2.1"')
+    assert (status, seen["outcome"]) == (7, "key-refused")
+    assert any("from= does not let this address in" in cause for cause in seen["causes"]), seen  # type: ignore[attr-defined]
+
+
 def test_another_machine_answers(vm: Machine, identity: Path) -> None:
     status, seen = add(vm, identity, port=vm.console_port)
     assert (status, seen["outcome"]) == (7, "host-key-differs")

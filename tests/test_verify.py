@@ -39,7 +39,7 @@ LOGGED = {
     "drop connection #0 from [10.0.2.2]:1 on [10.0.2.15]:22 penalty: failed authentication": "PerSourcePenalties",
     "drop connection #0 from [10.0.2.2]:1 on [10.0.2.15]:22 too many penalised addresses": "addresses is full",
     "error: beginning MaxStartups throttling": "MaxStartups",
-    "/root/.ssh/authorized_keys:3: Authentication tried for root with correct key but not from a permitted host (h": "from=",
+    "/x/authorized_keys:3: Authentication tried for root with correct key but not from a permitted host": "from=",
     "fatal: Access denied for user bob by PAM account configuration [preauth]": "PAM",
     "error: Refused by key options": "options of the key's line",
     "refused connect from 10.0.2.2 (10.0.2.2)": "hosts.deny",

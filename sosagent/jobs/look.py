@@ -250,7 +250,8 @@ def faults_of_modes(looked: Looked, user: str, path: str) -> list[ModesFault]:
         if info is None or info.kind == "l":
             continue
         if info.others_may_write:
-            said = f"{info.path} may be written by others ({info.modes}): with StrictModes sshd ignores the keys"
+            but = "" if info.modes[7] == "w" else " (Debian's takes a group that is the user's alone)"
+            said = f"{info.path} may be written by others ({info.modes}): with StrictModes sshd ignores the keys{but}"
             faults.append(ModesFault(said, f"chmod go-w {info.path}", info.path))
         if info.uid not in (0, own):
             said = f"{info.path} belongs to uid {info.uid}: with StrictModes sshd ignores the keys"

@@ -281,12 +281,13 @@ def _of_the_way(attempt: Attempt, said: dict[str, list[str]], known: HostKeys) -
         return found + [f"its configuration is broken: {printable(line.strip(), 200)}" for line in broken[:3]]
     if listens and set(listens) <= _LOOPBACK:
         return ["sshd listens on the machine's loopback only (ListenAddress)"]
-    sure = [rule for rule in said["w"] if re.search(_OF_PORT.format(port=known.port), rule)]
+    rules = [rule.strip() for rule in said["w"]]
+    sure = [rule for rule in rules if re.search(_OF_PORT.format(port=known.port), rule)]
     if sure:
         return ["a firewall on the machine turns it away: " + printable("; ".join(sure), 300)]
     found = []
-    if said["w"]:
-        found.append("a firewall on the machine may turn it away: " + printable("; ".join(said["w"]), 300))
+    if rules:
+        found.append("a firewall on the machine may turn it away: " + printable("; ".join(rules), 300))
     if attempt.outcome == "unreachable" and listens:
         found.append("sshd listens on the machine: it may be what is in between, or the address is another one's")
     return found

@@ -39,6 +39,11 @@ BROKEN = {
     "PubkeyAuthentication no": (_CONFIG.format("PubkeyAuthentication no"), "key-refused", "PubkeyAuthentication no"),
     "AllowUsers": (_CONFIG.format("AllowUsers alice"), "key-refused", "not listed in AllowUsers"),
     "a home that others may write to": ("chmod 777 /root", "key-refused", "StrictModes"),
+    "a home that its group may write to": (
+        "usermod -aG users alice; chgrp users /root; chmod 770 /root",
+        "key-refused",
+        "StrictModes: others may write to /root",
+    ),
     "a firewall that drops": (_FIREWALL.format("drop"), "unreachable", "a firewall on the machine"),
     "no way back": (
         "systemd-run -q sh -c 'sleep 1; ip route add blackhole 10.0.2.2'",

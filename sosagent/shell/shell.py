@@ -338,9 +338,13 @@ class Shell:
         )
 
     async def _next(self, *kinds: type[Up | Ended | Reply], seconds: float) -> Up | Ended | Reply | None:
-        """The next event of one of `kinds`; what comes before it is passed over. None after `seconds`."""
+        """The next event of one of `kinds`; what comes before it is passed over. None after `seconds`.
+
+        As long as more comes, such as of a long reply on a slow line, it is waited for.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
+        at_most = until + self._patience
         while True:
             while self._events:
                 event = self._events.popleft()
@@ -349,6 +353,8 @@ class Shell:
             data = await self.console.receive(max(until - loop.time(), 0))
             if data is None:
                 return None
+            if data:
+                until = max(until, min(loop.time() + _ANSWER_SECONDS, at_most))
             self._events.extend(self._reader.feed(data))
 
     def _refuse_gone(self, mark: Mark) -> None:

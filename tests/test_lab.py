@@ -111,6 +111,16 @@ async def test_wrong_password_is_tried_once(lab: Lab, lab_target: sosagent.SshTa
     await still_works(lab, lab_target)
 
 
+async def test_a_form_feed_that_getty_took_for_the_begin_of_a_name(lab: Lab, lab_target: sosagent.SshTarget) -> None:
+    """Our ^L may come when getty has just begun to read, after a logout or a boot."""
+
+    def late(event: sosagent.Event) -> None:
+        if event.text.startswith("state found"):
+            lab.machine.type(b"\x0c")
+
+    assert (await add(lab, lab_target, on_event=late)).status == "added"
+
+
 async def test_another_host_than_expected_gets_no_password(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     with pytest.raises(sosagent.WrongMachine, match="this is lab, not web-7"):
         await add(lab, lab_target, expect_host="web-7")

@@ -30,6 +30,11 @@ async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observati
     # getty throws away what was typed before it was ready, so the name's echo is compared.
     # The name is short, so it is the prompt's damage rather than the pace that makes it fail; Enter brings another.
     await console.type_line(visit.entry.login, tries=_NAME_TRIES, fresh="\r")
+    if b"\x0c" in console.output.rpartition(b"\n")[2]:
+        # A ^L of ours came when getty had just begun to read: it stands at the begin of the name.
+        await console.send("\x15")
+        await console.quiet(0.2, 2.0)
+        await console.type_line(visit.entry.login, tries=_NAME_TRIES, fresh="\r")
     mark = console.mark()
     visit.stage = Stage.NAMED
     await console.send("\r")

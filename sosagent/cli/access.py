@@ -14,18 +14,7 @@ from ..errors import SosError, UsageError
 from ..printable import printable
 from ..secret import find_password
 from ..target import Target
-from .endpoint import (
-    HostArgument,
-    HostKeyOption,
-    IdentityOption,
-    JsonOption,
-    KnownHostsOption,
-    SshConfigOption,
-    TimeoutOption,
-    VerboseOption,
-    checked_timeout,
-    endpoint,
-)
+from .endpoint import EndpointOptions, JsonOption, TimeoutOption, VerboseOption, checked_timeout
 from .run import Reported, ask_on_terminal, foreseen, run_job
 from .show import Progress, show_error
 
@@ -38,10 +27,9 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class MachineOptions:
+class MachineOptions(EndpointOptions):
     """What a command was told of the machine and the way to it."""
 
-    host: HostArgument
     login: Annotated[str, typer.Option("-l", "--login", metavar="NAME", help="Log in at the console as NAME.")] = "root"
     user: Annotated[
         str | None,
@@ -53,10 +41,6 @@ class MachineOptions:
             show_default=False,
         ),
     ] = None
-    identity: IdentityOption = None
-    ssh_config: SshConfigOption = None
-    known_hosts: KnownHostsOption = None
-    host_key: HostKeyOption = "strict"
     password_file: Annotated[
         Path | None,
         typer.Option(
@@ -130,7 +114,7 @@ class MachineOptions:
             UsageError: an option is wrong.
         """
         checked_timeout(self.timeout)
-        return endpoint(self.host, self.identity, self.ssh_config, self.known_hosts, self.host_key), self._become()
+        return self.target(), self._become()
 
     def access(self, progress: Progress, *, remount: bool = False) -> Access:
         """The way to the machine; finds the passwords, and asks for one if need be.

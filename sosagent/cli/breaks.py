@@ -11,17 +11,8 @@ import typer
 from ..errors import SosError, UsageError
 from ..printable import printable
 from ..target import Target
-from .endpoint import (
-    HostArgument,
-    HostKeyOption,
-    IdentityOption,
-    KnownHostsOption,
-    SshConfigOption,
-    TimeoutOption,
-    VerboseOption,
-    checked_timeout,
-    endpoint,
-)
+from .endpoint import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
+from .options import with_options
 from .run import Reported, ask_on_terminal, foreseen, run_job
 from .show import Progress, show_error
 
@@ -44,17 +35,14 @@ _KEYS = {
 }
 
 
+@with_options(EndpointOptions)
 def send_break(
-    host: HostArgument,
+    where: EndpointOptions,
     sysrq: Annotated[
         str | None,
         typer.Option("--sysrq", metavar="KEY", help="Linux: this key behind it; h lists them.", show_default=False),
     ] = None,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask first.")] = False,
-    identity: IdentityOption = None,
-    ssh_config: SshConfigOption = None,
-    known_hosts: KnownHostsOption = None,
-    host_key: HostKeyOption = "strict",
     timeout: TimeoutOption = 30.0,
     verbose: VerboseOption = False,
 ) -> None:
@@ -65,7 +53,7 @@ def send_break(
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
         with foreseen(verbose):
-            target = endpoint(host, identity, ssh_config, known_hosts, host_key)
+            target = where.target()
             seconds = checked_timeout(timeout)
             if sysrq is not None and re.fullmatch(r"[a-z0-9]", sysrq) is None:
                 raise UsageError(f"{printable(sysrq, 40)!r} is no SysRq key", hint=f"Such as {', '.join(_KEYS)}.")

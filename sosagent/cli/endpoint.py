@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -12,18 +13,13 @@ from ..printable import printable
 from ..target import HostKeyPolicy, Target, parse_target
 
 __all__ = [
-    "HostArgument",
-    "HostKeyOption",
-    "IdentityOption",
+    "EndpointOptions",
     "JsonOption",
-    "KnownHostsOption",
     "PokeOption",
-    "SshConfigOption",
     "TimeoutOption",
     "VerboseOption",
     "checked_policy",
     "checked_timeout",
-    "endpoint",
 ]
 
 _MOST_SECONDS = 24 * 3600
@@ -66,21 +62,29 @@ PokeOption = Annotated[
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="More progress; a traceback on a bug.")]
 
 
-def endpoint(
-    host: str, identity: list[Path] | None, ssh_config: Path | None, known_hosts: Path | None, host_key: str
-) -> Target:
-    """The target that HOST and the options name.
+@dataclass(frozen=True)
+class EndpointOptions:
+    """What a command was told of the console's endpoint."""
 
-    Raises:
-        UsageError: they name none.
-    """
-    return parse_target(
-        host,
-        identities=tuple(identity or ()),
-        ssh_config=ssh_config,
-        known_hosts=known_hosts,
-        host_key=checked_policy(host_key),
-    )
+    host: HostArgument
+    identity: IdentityOption = None
+    ssh_config: SshConfigOption = None
+    known_hosts: KnownHostsOption = None
+    host_key: HostKeyOption = "strict"
+
+    def target(self) -> Target:
+        """Where it goes.
+
+        Raises:
+            UsageError: that is nowhere.
+        """
+        return parse_target(
+            self.host,
+            identities=tuple(self.identity or ()),
+            ssh_config=self.ssh_config,
+            known_hosts=self.known_hosts,
+            host_key=checked_policy(self.host_key),
+        )
 
 
 def checked_policy(text: str) -> HostKeyPolicy:

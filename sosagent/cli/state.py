@@ -10,19 +10,8 @@ import typer
 
 from ..errors import SosError, UsageError
 from ..printable import printable
-from .endpoint import (
-    HostArgument,
-    HostKeyOption,
-    IdentityOption,
-    JsonOption,
-    KnownHostsOption,
-    PokeOption,
-    SshConfigOption,
-    TimeoutOption,
-    VerboseOption,
-    checked_timeout,
-    endpoint,
-)
+from .endpoint import EndpointOptions, JsonOption, PokeOption, TimeoutOption, VerboseOption, checked_timeout
+from .options import with_options
 from .run import Reported, ask_on_terminal, foreseen, run_job
 from .show import Progress, show_error, state_error_json, state_json
 
@@ -37,14 +26,11 @@ SecondsOption = Annotated[
 ]
 
 
+@with_options(EndpointOptions)
 def state(
-    host: HostArgument,
+    where: EndpointOptions,
     poke: PokeOption = False,
     quiet_for: SecondsOption = 1.0,
-    identity: IdentityOption = None,
-    ssh_config: SshConfigOption = None,
-    known_hosts: KnownHostsOption = None,
-    host_key: HostKeyOption = "strict",
     timeout: TimeoutOption = 60.0,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -56,12 +42,12 @@ def state(
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
         with foreseen(verbose):
-            target = endpoint(host, identity, ssh_config, known_hosts, host_key)
+            target = where.target()
             seen = _look(target, poke, quiet_for, checked_timeout(timeout), progress)
     except SosError as error:
         progress.stop()
         if json:
-            print(state_error_json(error, host))
+            print(state_error_json(error, where.host))
         else:
             show_error(error)
         raise Reported(error.exit_code) from None
@@ -69,8 +55,8 @@ def state(
     if json:
         print(state_json(seen))
         return
-    where = f" ({printable(seen.hostname)})" if seen.hostname else ""
-    print(f"{seen.name}: {seen.title}{where}")
+    named = f" ({printable(seen.hostname)})" if seen.hostname else ""
+    print(f"{seen.name}: {seen.title}{named}")
     print(f"  a job would {seen.would}")
     if seen.hint:
         print(f"  {printable(seen.hint, 2000)}")
@@ -80,8 +66,9 @@ def state(
             print(f"    | {printable(line)}")
 
 
+@with_options(EndpointOptions)
 def screen(
-    host: HostArgument,
+    where: EndpointOptions,
     svg: Annotated[
         Path | None, typer.Option("--svg", metavar="FILE", help="A picture that scales.", show_default=False)
     ] = None,
@@ -91,10 +78,6 @@ def screen(
     size: Annotated[str, typer.Option("--size", metavar="COLUMNSxROWS", help="The terminal's.")] = "80x24",
     poke: PokeOption = False,
     quiet_for: SecondsOption = 1.0,
-    identity: IdentityOption = None,
-    ssh_config: SshConfigOption = None,
-    known_hosts: KnownHostsOption = None,
-    host_key: HostKeyOption = "strict",
     timeout: TimeoutOption = 60.0,
     verbose: VerboseOption = False,
 ) -> None:
@@ -106,7 +89,7 @@ def screen(
     try:
         with foreseen(verbose):
             columns, rows = _size(size)
-            target = endpoint(host, identity, ssh_config, known_hosts, host_key)
+            target = where.target()
             seen = _look(target, poke, quiet_for, checked_timeout(timeout), progress)
             from .picture import Picture
 

@@ -1,0 +1,7 @@
+"""`python -m sosagent`: the command without its script, where the folder of scripts is not on the path."""
+
+from __future__ import annotations
+
+from .cli.main import main
+
+main()

@@ -80,6 +80,7 @@ class Console:
         output: the last 64 KiB that came, as a terminal would get them; without what hid a secret.
         pace: how fast it types, by `note_damage`; 0 is as fast as it goes.
         echo: what came back of the line typed last.
+        spoke: whether what was received last was more than lines of the kernel.
         line_count: how many lines have been finished so far.
     """
 
@@ -103,7 +104,7 @@ class Console:
         self.echo = b""
         self._kernel_count = 0
         self._filter = KernelFilter()
-        self._spoke = False
+        self.spoke = False
         self.output = bytearray()
         self._transcript = transcript
         self._on_event = on_event
@@ -214,7 +215,7 @@ class Console:
             raise EndpointLost(f"{self.transport.name} closed the connection", state=self.state, tail=self.tail())
         self.bytes_received += len(data)
         heard = self._filter.feed(data)
-        self._spoke = heard.spoke
+        self.spoke = heard.spoke
         self._take(heard)
         return heard.data
 
@@ -303,7 +304,7 @@ class Console:
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         while (data := await self.receive(max(until - loop.time(), 0))) is not None:
-            if self._spoke:
+            if self.spoke:
                 return data
         return None
 

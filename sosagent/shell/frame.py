@@ -161,6 +161,12 @@ class ReplyReader:
         self._open = b""
         self._lines: list[bytes] = []
         self._size = 0
+        self._begun = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether something came that may be a reply's beginning, and not its end yet."""
+        return self._begun or self._open.startswith(b":")
 
     def feed(self, data: bytes) -> list[Up | Ended | Reply]:
         """Take the next bytes; give what they complete."""
@@ -177,6 +183,7 @@ class ReplyReader:
         found = _TRAILER.match(text)
         if found is None:
             self._size += len(line)
+            self._begun = self._begun or line.startswith(b":")
             if self._size <= _REPLY_LIMIT:
                 self._lines.append(line)
             return None
@@ -186,7 +193,7 @@ class ReplyReader:
             # An output may hold what looks like its end: the lines stay, for the real one.
             self._lines.append(line)
         else:
-            self._lines, self._size = [], 0
+            self._lines, self._size, self._begun = [], 0, False
         return Reply(int(number), int(status) if status else None, output)
 
 

@@ -340,7 +340,7 @@ class Shell:
     async def _next(self, *kinds: type[Up | Ended | Reply], seconds: float) -> Up | Ended | Reply | None:
         """The next event of one of `kinds`; what comes before it is passed over. None after `seconds`.
 
-        As long as more comes, such as of a long reply on a slow line, it is waited for.
+        A reply that has begun is waited for as long as more of it comes: a long one takes its time on a slow line.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
@@ -353,9 +353,9 @@ class Shell:
             data = await self.console.receive(max(until - loop.time(), 0))
             if data is None:
                 return None
-            if data:
-                until = max(until, min(loop.time() + _ANSWER_SECONDS, at_most))
             self._events.extend(self._reader.feed(data))
+            if self._reader.begun and self.console.spoke:
+                until = max(until, min(loop.time() + _ANSWER_SECONDS, at_most))
 
     def _refuse_gone(self, mark: Mark) -> None:
         """Stop where this is no longer the machine that we logged in to, or no longer our console."""

@@ -95,7 +95,10 @@ async def add(vm: Machine, **options: object) -> sosagent.AddKeyResult:
 
 
 def tty_processes(vm: Machine) -> str:
-    return vm.do("/bin/ps -t ttyS0 -o pid=,args=; true")
+    listed = [line.split(None, 2) for line in vm.do("/bin/ps -t ttyS0 -o pid=,ppid=,args=; true").splitlines()]
+    # watch starts its command anew all the time.
+    watches = {pid for pid, _, call in listed if call.startswith("watch")}
+    return "\n".join(f"{pid} {call}" for pid, parent, call in listed if parent not in watches)
 
 
 @dataclass(frozen=True)

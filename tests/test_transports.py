@@ -22,7 +22,7 @@ from sosagent.transports.memory import memory_pair
 from sosagent.transports.opening import open_transport
 
 from .conftest import installed
-from .vm.machine import free_port, wait_for
+from .vm.machine import free_port, listens, wait_for
 
 #: The far end hangs up when it sees this, and sends everything else back.
 HANG_UP = b"<hang up>"
@@ -209,7 +209,7 @@ def ser2net(accepter: str, protocol: str) -> Callable[[Path], AbstractAsyncConte
             )
             process = await asyncio.create_subprocess_exec(server, "-n", "-d", "-c", str(config), "-u")
             try:
-                await asyncio.to_thread(wait_for, lambda: _listens(port), 10, "ser2net")
+                await asyncio.to_thread(wait_for, lambda: listens(port), 10, "ser2net")
                 async with _opened(TcpTarget(protocol, "127.0.0.1", port)) as transport:  # type: ignore[arg-type]
                     yield transport
             finally:
@@ -217,10 +217,6 @@ def ser2net(accepter: str, protocol: str) -> Callable[[Path], AbstractAsyncConte
                 await process.wait()
 
     return opened
-
-
-def _listens(port: int) -> bool:
-    return f"0100007F:{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text()
 
 
 KINDS: dict[str, Callable[[Path], AbstractAsyncContextManager[Transport]]] = {

@@ -39,51 +39,48 @@ _OF_PORT = r"dport[^;]*\b{port}\b"
 
 #: How messages of sshd begin, and what they mean (auth.c, auth2-pubkey*.c, misc.c, srclimit.c, platform.c, PAM). What
 #: anybody on the net may send, such as a user's name, stands behind the beginning, never in it.
-_LOGGED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), words)
-    for pattern, words in (
-        (r"ROOT LOGIN REFUSED", "PermitRootLogin does not let root in"),
-        (
-            r"Authentication refused: bad ownership or modes for (?:file|directory) (\S+)",
-            "StrictModes: others may write to {}, or own it",
-        ),
-        (r"User {user} from \S+ not allowed because (.+)", "sshd: the user is {}"),
-        (r"User {user} not allowed because (.+)", "sshd: the user is {}"),
-        (r"refusing RSA key|.*Invalid key length", "sshd: the RSA key is too short (RequiredRSASize)"),
-        (
-            r"userauth_pubkey: (?:signature algorithm|key type) \S+ not in",
-            "sshd: keys of this type are switched off",
-        ),
-        (r"Could not open user '{user}' authorized keys '?(\S+?)'?: ", "sshd cannot open {}"),
-        (
-            r"Authentication tried for {user} with correct key but not from a permitted host",
-            "from= does not let this address in",
-        ),
-        (
-            r"Authentication key \S+ \S+ revoked|.*error checking.* revoked",
-            "RevokedKeys holds the key, or cannot be read",
-        ),
-        (r"Refused by key options", "the options of the key's line refuse it"),
-        (
-            r"drop connection .* too many penalised addresses",
-            "sshd turns everybody away for a while: its list of penalised addresses is full (PerSourcePenalties, "
-            "overflow:deny-all)",
-        ),
-        (r"drop connection .* penalty: (.+)", "sshd turns this address away for a while (PerSourcePenalties): {}"),
-        (
-            r"drop connection .* PerSourceMaxStartups",
-            "sshd turns connections away: too many of this address wait (PerSourceMaxStartups)",
-        ),
-        (
-            r"(?:beginning |drop connection .* past )MaxStartups",
-            "sshd turns connections away: too many wait for their login already (MaxStartups)",
-        ),
-        (r"System is booting up|.*pam_nologin\(sshd", "logins are switched off (nologin)"),
-        (r"Access denied for user {user} by PAM", "PAM refuses the user"),
-        (r"pam_unix\(sshd:account\): .*(expired .*) for user {user}", "PAM: {}"),
-        (r"pam_(?:access|listfile|time)\(sshd:account\): ", "PAM refuses the user"),
-        (r"refused connect from", "hosts.deny (libwrap) refuses this address"),
-    )
+_LOGGED = (
+    (r"ROOT LOGIN REFUSED", "PermitRootLogin does not let root in"),
+    (
+        r"Authentication refused: bad ownership or modes for (?:file|directory) (\S+)",
+        "StrictModes: others may write to {}, or own it",
+    ),
+    (r"User {user} from \S+ not allowed because (.+)", "sshd: the user is {}"),
+    (r"User {user} not allowed because (.+)", "sshd: the user is {}"),
+    (r"refusing RSA key|.*Invalid key length", "sshd: the RSA key is too short (RequiredRSASize)"),
+    (
+        r"userauth_pubkey: (?:signature algorithm|key type) \S+ not in",
+        "sshd: keys of this type are switched off",
+    ),
+    (r"Could not open user '{user}' authorized keys '?(\S+?)'?: ", "sshd cannot open {}"),
+    (
+        r"Authentication tried for {user} with correct key but not from a permitted host",
+        "from= does not let this address in",
+    ),
+    (
+        r"Authentication key \S+ \S+ revoked|.*error checking.* revoked",
+        "RevokedKeys holds the key, or cannot be read",
+    ),
+    (r"Refused by key options", "the options of the key's line refuse it"),
+    (
+        r"drop connection .* too many penalised addresses",
+        "sshd turns everybody away for a while: its list of penalised addresses is full (PerSourcePenalties, "
+        "overflow:deny-all)",
+    ),
+    (r"drop connection .* penalty: (.+)", "sshd turns this address away for a while (PerSourcePenalties): {}"),
+    (
+        r"drop connection .* PerSourceMaxStartups",
+        "sshd turns connections away: too many of this address wait (PerSourceMaxStartups)",
+    ),
+    (
+        r"(?:beginning |drop connection .* past )MaxStartups",
+        "sshd turns connections away: too many wait for their login already (MaxStartups)",
+    ),
+    (r"System is booting up|.*pam_nologin\(sshd", "logins are switched off (nologin)"),
+    (r"Access denied for user {user} by PAM", "PAM refuses the user"),
+    (r"pam_unix\(sshd:account\): .*(expired .*) for user {user}", "PAM: {}"),
+    (r"pam_(?:access|listfile|time)\(sshd:account\): ", "PAM refuses the user"),
+    (r"refused connect from", "hosts.deny (libwrap) refuses this address"),
 )
 
 
@@ -260,8 +257,7 @@ def causes(attempt: Attempt, lines: Sequence[str], user: str, known: HostKeys) -
         if (message := _MESSAGE.match(line)) is None:
             continue
         for pattern, words in _LOGGED:
-            whole = pattern.pattern.replace("{user}", re.escape(user))
-            if (match := re.match(whole, message[1])) is not None:
+            if (match := re.match(pattern.replace("{user}", re.escape(user)), message[1])) is not None:
                 found.append(words.format(*(printable(group, 200) for group in match.groups())))
                 break
     return found

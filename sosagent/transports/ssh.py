@@ -34,8 +34,6 @@ from .incoming import Incoming
 
 __all__ = ["Ask", "Configuration", "SshTransport", "configuration", "open_jumps", "open_ssh"]
 
-#: Asks the user on behalf of an endpoint: (endpoint's name, its prompt, whether to show what is typed).
-
 _CONNECT_SECONDS = 20.0
 _LOGIN_SECONDS = 40.0
 _KEEPALIVE_SECONDS = 15

@@ -317,6 +317,11 @@ def answers(port: int, greeting: bytes = b"SSH-") -> bool:
         return False
 
 
+def listens(port: int) -> bool:
+    """Whether a server of this machine listens on 127.0.0.1, without connecting to it."""
+    return f"0100007F:{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text()
+
+
 def wait_for(condition: object, seconds: float, what: str) -> None:
     """Poll `condition` of another process, which gives no event to wait for."""
     assert callable(condition)

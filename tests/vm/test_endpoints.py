@@ -16,7 +16,7 @@ import pytest
 
 from ..conftest import installed
 from .image import PASSWORD
-from .machine import Machine, Monitor, free_port, wait_for
+from .machine import Machine, Monitor, free_port, listens, wait_for
 
 pytestmark = pytest.mark.vm
 
@@ -117,10 +117,6 @@ def ipmi(vm: Machine, folder: Path) -> Iterator[str]:
             ask = [*shlex.split(call), "mc", "info"]
             wait_for(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0, 30, "the BMC")
             yield f"exec:{call} sol activate"
-
-
-def listens(port: int) -> bool:
-    return f"0100007F:{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text()
 
 
 ENDPOINTS: dict[str, Callable[[Machine, Path], AbstractContextManager[str]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl, unquote
 
+from .dialects import DIALECTS, PLAIN, Dialect, dialect_of_host, dialect_of_program
 from .errors import TargetInvalid
 from .printable import is_clean, printable
 
@@ -23,6 +25,7 @@ __all__ = [
     "Target",
     "TcpTarget",
     "UnixTarget",
+    "dialect_of",
     "parse_target",
 ]
 
@@ -32,6 +35,7 @@ FlowControl = Literal["none", "rtscts", "xonxoff"]
 BAUD = 115200
 _MOST_BAUD = 4_000_000
 _TELNET_PORT = 23
+_OCI_PORT = 443
 _HOST = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<name>[A-Za-z0-9_](?:[\w.-]*\w)?\.?))(?::(?P<port>\d+))?"
 )
@@ -48,10 +52,12 @@ class Target:
     """One console endpoint, and how to enter it.
 
     Fields:
-        dialect: what the endpoint is, where it is told and not to be found out.
+        dialect: what the endpoint is, where it is told and not to be found out; a name of `DIALECTS`.
+        console: the machine's name there, where the endpoint shows a menu of several.
     """
 
     dialect: str | None = field(default=None, kw_only=True)
+    console: str | None = field(default=None, kw_only=True)
 
     #: Whether others on the way can read what passes.
     in_clear: ClassVar[bool] = False
@@ -69,6 +75,7 @@ class SshTarget(Target):
         ssh_config: a file instead of ~/.ssh/config; None is that one, if it is there.
         known_hosts: the only file of trusted host keys; None means those of ssh_config.
         host_key: ``strict`` refuses unknown host keys, ``accept-new`` writes them down.
+        jump: the hosts on the way, as ProxyJump of ssh_config says them; None leaves it to that.
     """
 
     host: str
@@ -78,6 +85,7 @@ class SshTarget(Target):
     ssh_config: Path | None = None
     known_hosts: Path | None = None
     host_key: HostKeyPolicy = "strict"
+    jump: str | None = None
 
     def __str__(self) -> str:
         user = f"{self.user}@" if self.user else ""
@@ -153,6 +161,15 @@ class ExecTarget(Target):
         return printable(f"exec:{self.argv[0]}", 200)
 
 
+def dialect_of(target: Target) -> Dialect:
+    """What the endpoint of `target` is, as far as that is told, or its program or host name tells."""
+    if target.dialect is not None:
+        return DIALECTS[target.dialect]
+    if isinstance(target, ExecTarget):
+        return dialect_of_program(target.argv)
+    return dialect_of_host(target.host) if isinstance(target, SshTarget) else PLAIN
+
+
 def _place(host: str, port: int | None) -> str:
     if port is None:
         return host
@@ -196,6 +213,8 @@ def _split(text: str) -> tuple[str, str, dict[str, str]]:
     """The scheme (``ssh`` where none is written), what follows, the options behind ``?``."""
     if text.startswith("exec:"):
         return "exec", text.removeprefix("exec:"), {}
+    if text.startswith("oci:"):
+        return "oci", text.removeprefix("oci:"), {}
     scheme, separator, rest = text.partition("://")
     if not separator:
         named = re.match(r"(serial|unix):(?=/)", text)
@@ -223,7 +242,25 @@ def _ssh(scheme: str, rest: str, text: str) -> Target:
             )
         user = unquote(user)
     host, port = _host_and_port(place, text)
-    return SshTarget(host, user or None, port)
+    dialect = dialect_of_host(host)
+    if dialect.user is not None and user and re.fullmatch(dialect.user[0], user) is None:
+        raise TargetInvalid(
+            f"{dialect.title} takes another user than {printable(user, 80)!r}: {dialect.user[1]}",
+            hint=dialect.note or _HINT,
+        )
+    return SshTarget(host, user or None, port or dialect.port)
+
+
+def _oci(scheme: str, rest: str, text: str) -> Target:
+    """Oracle's connection string in any of its shapes: a connection's id at the gateway, then an instance's id."""
+    gateway = re.search(r"(ocid1\.instanceconsoleconnection\.[\w.-]+)@([\w.-]+\w)", rest, re.ASCII)
+    instance = re.search(r"\b(ocid1\.instance\.[\w.-]+\w)", rest, re.ASCII)
+    if gateway is None or instance is None:
+        raise TargetInvalid(
+            "oci: needs the console connection's string, with the ids of the connection and of the instance",
+            hint="Paste what `oci compute instance-console-connection get` shows as connection-string behind oci:.",
+        )
+    return SshTarget(instance[1], jump=f"{gateway[1]}@{gateway[2]}:{_OCI_PORT}")
 
 
 def _host_and_port(place: str, text: str) -> tuple[str, int | None]:
@@ -277,6 +314,7 @@ def _exec(scheme: str, rest: str, text: str) -> Target:
 _FORMS: dict[str, Callable[[str, str, str], Target]] = {
     "": _ssh,
     "ssh": _ssh,
+    "oci": _oci,
     "serial": _serial,
     "rfc2217": _tcp,
     "socket": _tcp,
@@ -287,9 +325,9 @@ _FORMS: dict[str, Callable[[str, str, str], Target]] = {
 
 
 def _with_options(target: Target, options: dict[str, str], text: str) -> Target:
-    known = {"dialect"} | {one.name for one in fields(target)} & {"baud", "flow"}
+    known = {"dialect", "console"} | {one.name for one in fields(target)} & {"baud", "flow"}
     if isinstance(target, TcpTarget) and target.protocol != "rfc2217":
-        known = {"dialect"}
+        known = {"dialect", "console"}
     changes: dict[str, Any] = {}
     for name, value in options.items():
         if name not in known:
@@ -312,4 +350,22 @@ def _flow(value: str) -> str:
     return value
 
 
-_OPTIONS: dict[str, Callable[[str], Any]] = {"baud": _baud, "flow": _flow, "dialect": str}
+def _dialect(value: str) -> str:
+    if value in DIALECTS:
+        return value
+    near = difflib.get_close_matches(value, DIALECTS, 1, 0.4)
+    raise TargetInvalid(
+        f"{printable(value, 40)!r} is no kind of endpoint that sosagent knows"
+        + (f"; {near[0]} is meant?" if near else ""),
+        hint=f"There are: {', '.join(DIALECTS)}.",
+    )
+
+
+def _console(value: str) -> str:
+    # It is typed at the endpoint's prompt.
+    if re.fullmatch(r"[\w.:/@+-]{1,128}", value, re.ASCII) is None:
+        raise TargetInvalid(f"{printable(value, 60)!r} is no name of a console")
+    return value
+
+
+_OPTIONS: dict[str, Callable[[str], Any]] = {"baud": _baud, "flow": _flow, "dialect": _dialect, "console": _console}

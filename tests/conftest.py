@@ -8,12 +8,16 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
 
 import sosagent
+from sosagent.console import Console
+from sosagent.dialects import DIALECTS
 from sosagent.lab import Lab, open_lab
+from sosagent.transports import Transport
 
 #: Real shells, each as a /bin/sh that has the programs of remote/ to run. mksh, the /bin/sh of Android, is not
 #: among them: its `wait` misses the end of a job now and then, and then the watchdog's time passes.
@@ -86,6 +90,36 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SOS_PASSWORD", raising=False)
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+#: What a key of ours means at some endpoint, and is needed on every other: ^Z suspends programs, ^A d detaches screen.
+_NEEDED_ELSEWHERE = (b"\x1a", b"\x01")
+_TAKEN = sorted({one for row in DIALECTS.values() for one in row.forbidden} - set(_NEEDED_ELSEWHERE))
+
+
+@pytest.fixture(autouse=True)
+def nothing_forbidden_is_sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No byte that some endpoint would take for its own leaves a console, whatever the endpoint is."""
+    found: list[str] = []
+    make = Console.__init__
+
+    def spied(console: Console, transport: Transport, **options: Any) -> None:
+        make(console, transport, **options)
+        row, write = console.dialect, transport.write
+        sent = bytearray(b"\r")
+
+        async def watched(data: bytes) -> None:
+            if data not in (row.leave, row.breaks, console.dialect.leave):
+                sent.extend(data)
+                taken = {*_TAKEN, *console.dialect.forbidden}
+                found.extend(f"{one!r} in {bytes(sent[-80:])!r}" for one in taken if one in sent[-len(data) - 8 :])
+            await write(data)
+
+        monkeypatch.setattr(transport, "write", watched)
+
+    monkeypatch.setattr(Console, "__init__", spied)
+    yield
+    assert not found, found[:3]
 
 
 async def until(condition: object, seconds: float = 10.0) -> None:

@@ -175,7 +175,7 @@ async def test_a_silent_console() -> None:
 @pytest.mark.parametrize(
     ("screen", "kind", "name"),
     [
-        (b"racadm>>", sosagent.ConsoleOccupied, "bmc-prompt"),
+        (b"-> ", sosagent.ConsoleOccupied, "bmc-prompt"),
         (b"grub> ", sosagent.ConsoleOccupied, "grub"),
         (
             b"Cannot open access to console, the root account is locked.\r\n",

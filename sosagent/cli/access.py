@@ -141,6 +141,7 @@ class MachineOptions(EndpointOptions):
             transcript=self.transcript,
             on_event=progress,
             ask=ask_on_terminal(progress) if sys.stdin.isatty() else None,
+            kick=self.kick,
         )
 
     def run(

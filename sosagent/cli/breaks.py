@@ -62,7 +62,9 @@ def send_break(
             from ..jobs import breaks
 
             ask = ask_on_terminal(progress) if sys.stdin.isatty() else None
-            lines = run_job(breaks.send_break(target, sysrq=sysrq, timeout=seconds, on_event=progress, ask=ask))
+            lines = run_job(
+                breaks.send_break(target, sysrq=sysrq, timeout=seconds, on_event=progress, ask=ask, kick=where.kick)
+            )
     except SosError as error:
         progress.stop()
         show_error(error)

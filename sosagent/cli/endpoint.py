@@ -53,6 +53,9 @@ HostKeyOption = Annotated[
         help="What to do with an endpoint whose host key is not known. A changed one is always refused.",
     ),
 ]
+KickOption = Annotated[
+    bool, typer.Option("--kick", help="End somebody else's session at the endpoint, where that is known how to.")
+]
 TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For the whole job.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 PokeOption = Annotated[
@@ -71,6 +74,7 @@ class EndpointOptions:
     ssh_config: SshConfigOption = None
     known_hosts: KnownHostsOption = None
     host_key: HostKeyOption = "strict"
+    kick: KickOption = False
 
     def target(self) -> Target:
         """Where it goes.

@@ -17,7 +17,6 @@ from .show import Progress, show_error, state_error_json, state_json
 
 if TYPE_CHECKING:
     from ..jobs.state import ConsoleState
-    from ..target import Target
 
 __all__ = ["screen", "state"]
 
@@ -42,8 +41,7 @@ def state(
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
         with foreseen(verbose):
-            target = where.target()
-            seen = _look(target, poke, quiet_for, checked_timeout(timeout), progress)
+            seen = _look(where, poke, quiet_for, checked_timeout(timeout), progress)
     except SosError as error:
         progress.stop()
         if json:
@@ -89,11 +87,10 @@ def screen(
     try:
         with foreseen(verbose):
             columns, rows = _size(size)
-            target = where.target()
-            seen = _look(target, poke, quiet_for, checked_timeout(timeout), progress)
+            seen = _look(where, poke, quiet_for, checked_timeout(timeout), progress)
             from .picture import Picture
 
-            picture = Picture(seen.output, columns, rows, printable(str(target), 80))
+            picture = Picture(seen.output, columns, rows, printable(str(where.target()), 80))
             for path, write in ((svg, picture.svg), (png, picture.png)):
                 if path is not None:
                     try:
@@ -111,17 +108,18 @@ def screen(
         print(f"sosagent: {printable(seen.hint) or 'nothing came from the console'}", file=sys.stderr)
 
 
-def _look(target: Target, poke: bool, seconds: float, timeout: float, progress: Progress) -> ConsoleState:
+def _look(where: EndpointOptions, poke: bool, seconds: float, timeout: float, progress: Progress) -> ConsoleState:
     from ..jobs.state import console_state
 
     return run_job(
         console_state(
-            target,
+            where.target(),
             poke=poke,
             seconds=seconds,
             timeout=timeout,
             on_event=progress,
             ask=ask_on_terminal(progress) if sys.stdin.isatty() else None,
+            kick=where.kick,
         )
     )
 

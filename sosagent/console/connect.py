@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from ..dialects import PLAIN
 from ..errors import DeadlineExceeded
 from ..printable import printable
-from ..target import Target, parse_target
+from ..target import Target, dialect_of, parse_target
 from ..transports import Ask, Transport
 from ..transports.opening import open_transport
 from .console import Console
+from .entrance import leave_endpoint
 from .events import Event, EventSink
 from .transcript import Transcript
 
@@ -28,6 +30,7 @@ async def connect(
     transcript: Path | None = None,
     on_event: EventSink | None = None,
     ask: Ask | None = None,
+    kick: bool = False,
 ) -> AsyncIterator[Console]:
     """Connect to a console endpoint.
 
@@ -38,6 +41,7 @@ async def connect(
         on_event: is told of progress.
         ask: asks the user what the endpoint wants to know: ``await ask(endpoint, prompt, echo)``.
             Never given the machine's password to answer with. None: nobody is there.
+        kick: end somebody else's session at the endpoint, where that is known how to.
 
     Raises:
         TargetInvalid, EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown,
@@ -55,7 +59,9 @@ async def connect(
             started = time.monotonic()
             try:
                 async with asyncio.timeout(timeout):
-                    transport = await open_transport(target, ask=ask, note=lambda text: tell(Event("note", text)))
+                    transport = await open_transport(
+                        target, ask=ask, note=lambda text: tell(Event("note", text)), kick=kick
+                    )
             except TimeoutError:
                 raise DeadlineExceeded(f"{target} did not let us in within {timeout:.0f} s") from None
             timeout = None if timeout is None else max(timeout - (time.monotonic() - started), 0.001)
@@ -64,9 +70,15 @@ async def connect(
             recorder.close()
         raise
     tell(Event("done", f"connected to {printable(transport.name)}"))
-    async with Console(transport, transcript=recorder, on_event=on_event) as console:
+    dialect, named = (dialect_of(target), target.console) if isinstance(target, Target) else (PLAIN, None)
+    async with Console(
+        transport, transcript=recorder, on_event=on_event, dialect=dialect, named=named, kick=kick, ask=ask
+    ) as console:
         console.set_deadline(timeout)
-        yield console
+        try:
+            yield console
+        finally:
+            await leave_endpoint(console)
 
 
 def _name(target: Target | Transport) -> str:

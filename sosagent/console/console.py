@@ -11,19 +11,21 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointLost
+from ..dialects import PLAIN, Dialect
+from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointLost, EndpointRefused
 from ..printable import printable
 from ..secret import Secret
 from ..terminal.expect import Expecter, Match, Pattern, compile_patterns
 from ..terminal.kernel import Heard, KernelFilter, is_kernel_line
 from ..terminal.text import Text
-from ..transports import Transport
+from ..transports import Ask, Transport
 from .events import Event, EventSink
 from .transcript import Transcript
 
 __all__ = ["Console", "Mark"]
 
 _TAIL_LINES = 12
+_LONGEST_TAKEN = 8
 _ECHO_SECONDS = 2.0
 _FRESH_SECONDS = 3.0
 #: What goes before the keys that bring a fresh prompt, in each try. A flipped bit may have made a ^S, which stops all
@@ -72,8 +74,15 @@ class Console:
         transport: the connection; it is closed with the console.
         transcript: records what comes and goes.
         on_event: is told of progress.
+        dialect: what the endpoint is; a console and nothing else by default.
+        named: the name of the machine's console there, where it has several.
+        kick: end somebody else's session at the endpoint.
+        ask: asks the user what the endpoint wants to know; None where nobody is there.
 
     Attributes:
+        inside: whether the endpoint's own words are behind us; see `entrance.enter_endpoint`.
+        entered: what came before that is no answer of the machine's.
+        fell_back: whether the endpoint has gone back to its own prompt since; nothing is sent any more.
         state: the console's state as last recognised.
         bytes_sent, bytes_received, exchanges: what went over the line so far; an exchange is a
             write that ends in Enter, whose answer is waited for.
@@ -90,14 +99,22 @@ class Console:
         *,
         transcript: Transcript | None = None,
         on_event: EventSink | None = None,
+        dialect: Dialect = PLAIN,
+        named: str | None = None,
+        kick: bool = False,
+        ask: Ask | None = None,
     ) -> None:
         self.transport = transport
+        self.dialect, self.named, self.kick, self.ask = dialect, named, kick, ask
+        self.inside = self.fell_back = False
+        self.entered = Mark(0)
         self.state = "unknown"
         self.bytes_sent = 0
         self.bytes_received = 0
         self.exchanges = 0
         self.line_count = 0
-        self.pace = 0
+        self.pace = dialect.pace
+        self._sent = b"\r"  # the last bytes that were sent; some endpoints take a first line's begin for their own
         self._wrote = 0.0
         self._damages = 0  # of what was typed
         self._damaged_replies = 0
@@ -129,6 +146,12 @@ class Console:
         await self.transport.aclose()
         if self._transcript is not None:
             self._transcript.close()
+
+    def enter(self) -> None:
+        """From now on the machine speaks, not the endpoint."""
+        self.inside = True
+        self.entered = self.mark()
+        self.pace = max(self.pace, self.dialect.pace)
 
     def tell(self, event: Event) -> None:
         """Hand an event to whoever shows progress."""
@@ -217,7 +240,17 @@ class Console:
         heard = self._filter.feed(data)
         self.spoke = heard.spoke
         self._take(heard)
+        if self.inside and self.dialect.is_prompt(self.open_line):
+            self.fell_back = True
+            raise self._fallen()
         return heard.data
+
+    def _fallen(self) -> EndpointLost:
+        return EndpointLost(
+            f"{self.dialect.title} fell back to its own command line, away from the machine's console",
+            state=self.state,
+            tail=self.tail(),
+        )
 
     def _take(self, heard: Heard) -> None:
         data, kernel = heard.data, heard.kernel
@@ -325,16 +358,19 @@ class Console:
             self._transcript.input("(BREAK)")
         try:
             async with asyncio.timeout(self.time_left()):
-                await self.transport.send_break()
+                if self.dialect.breaks:
+                    await self.transport.write(self.dialect.breaks)
+                else:
+                    await self.transport.send_break()
         except TimeoutError:
             raise self._late("the endpoint takes no BREAK") from None
 
-    async def send_secret(self, secret: Secret) -> None:
+    async def send_secret(self, secret: Secret, enter: str = "\r") -> None:
         """Send `secret` and Enter. Until the next newline, what comes back is kept nowhere."""
         self._masking, self._masked = True, b""
         if self._transcript is not None:
             self._transcript.input("(a secret)\r")
-        await self._write(secret.reveal().encode("utf-8") + b"\r")
+        await self._write(f"{secret.reveal()}{enter}".encode(), "the password holds what")
 
     async def type_line(self, text: str, *, tries: int = 3, fresh: str = "", needed: bool = True) -> bool:
         """Type `text` without Enter, and see it stand behind the prompt as it was typed.
@@ -433,7 +469,18 @@ class Console:
         # A terminal of another width wraps elsewhere: read it at every width before giving up.
         return _shows(bytes(self._typed or b""), before, text, _WIDTHS)
 
-    async def _write(self, data: bytes) -> None:
+    async def _write(self, data: bytes, holds: str = "") -> None:
+        if self.fell_back:
+            raise self._fallen()
+        taken = self.dialect.taken(self._sent, data)
+        if taken is not None:
+            raise EndpointRefused(
+                f"{holds or f'{taken!r} is what'} {self.dialect.title} would take for itself, so it was not sent",
+                state=self.state,
+                tail=self.tail(),
+                hint="Do that by hand, or come by another way to this console.",
+            )
+        self._sent = (self._sent + data)[-_LONGEST_TAKEN:]
         self.bytes_sent += len(data)
         if data.endswith(b"\r"):
             self.exchanges += 1

@@ -11,6 +11,7 @@ import asyncio
 import re
 from dataclasses import replace
 
+from ..dialects import PLAIN, dialect_of_prompt
 from ..errors import ConsoleError, ConsoleOccupied, ConsoleSilent, ConsoleStateUnknown, EndpointLost
 from ..terminal.kernel import without_kernel_lines
 from ..terminal.states import (
@@ -26,6 +27,7 @@ from ..terminal.states import (
     nearly_login,
 )
 from .console import Console, Mark
+from .entrance import enter_endpoint
 from .events import Event
 from .watch import QUIET, WAKE_SECONDS, Watch
 
@@ -75,12 +77,12 @@ async def _listen(watch: Watch, seconds: float) -> tuple[Observation, bool]:
         quiet = await watch.console.quiet(seconds, _LISTEN_AT_MOST)
     except EndpointLost as lost:
         raise _in_its_words(watch, lost) from None
-    return watch.observe(Mark(0), connecting=True), quiet
+    return watch.observe(watch.console.entered, connecting=True), quiet
 
 
 def _in_its_words(watch: Watch, lost: EndpointLost) -> ConsoleError:
     """Endpoints say why they close just before they do."""
-    seen = watch.observe(Mark(0), connecting=True)
+    seen = watch.observe(watch.console.entered, connecting=True)
     return watch.stopped(seen) if seen.state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT) else lost
 
 
@@ -97,6 +99,20 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
         ConsoleOccupied: somebody types there.
         ConsoleError: what the endpoint says stands in the way.
     """
+    await enter_endpoint(watch)
+    seen = await _find(watch, take_over, ours_left)
+    if seen.state.way is Way.START:
+        console = watch.console
+        found = dialect_of_prompt(console.open_line, console.since(Mark(0))[0])
+        if found is None or console.dialect is not PLAIN:
+            raise watch.stopped(seen)
+        console.dialect, console.inside = found, False
+        await enter_endpoint(watch)
+        seen = await _find(watch, take_over, ours_left)
+    return seen
+
+
+async def _find(watch: Watch, take_over: bool, ours_left: bool) -> Observation:
     console = watch.console
     console.tell(Event("start", "look at the console"))
     try:
@@ -107,7 +123,7 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
             if not take_over:
                 await refuse_typing(watch)
             # It may be the half of what is being said.
-            seen = await watch.settle(_FLOW_SECONDS, mark=Mark(0))
+            seen = await watch.settle(_FLOW_SECONDS, mark=console.entered)
         if seen.state.name == "full-screen":
             # It may be an editor in insert mode, which would take ^Z for text.
             redrawn = await redraw(watch)
@@ -235,7 +251,7 @@ async def wake(watch: Watch, seen: Observation | None = None, ours_left: bool = 
     """^U and Enter, until something shows; where the machine boots (`seen`), not before it is done."""
     console = watch.console
     wakes, woken = _WAKES, 0
-    seen = seen or watch.observe(Mark(0))
+    seen = seen or watch.observe(console.entered)
     while woken < wakes:
         if seen.state.way is Way.WAIT:
             wakes = _WAKES_IN_BOOT

@@ -113,9 +113,22 @@ class Watch:
         """An error of `kind` that shows the console."""
         return kind(message, state=self.console.state, tail=self.console.tail(), hint=hint)
 
+    def busy(self) -> ConsoleError:
+        """The error for a console that somebody else has, and how to free it."""
+        dialect = self.console.dialect
+        hint = "Wait until the other session ends, or end it at the endpoint."
+        if dialect.free:
+            hint = f"What frees it: {dialect.free}."
+            if dialect.can_kick and not self.console.kick:
+                hint += " --kick does that."
+        return self.failed(EndpointBusy, f"somebody else has the console of {self.console.transport.name}", hint)
+
     def stopped(self, seen: Observation) -> ConsoleError:
         """The error for a state that nothing leads out of."""
         state = seen.state
+        if state.way is Way.BUSY:
+            self.console.state = state.name
+            return self.busy()
         self.console.state = state.name
         if state is UNKNOWN:
             return self.failed(
@@ -130,7 +143,6 @@ class Watch:
 
 
 _ERRORS: dict[Way, type[ConsoleError]] = {
-    Way.BUSY: EndpointBusy,
     Way.CLOSED: EndpointRefused,
     Way.RECONNECT: EndpointReadOnly,
     Way.REFUSED: LoginRefused,

@@ -98,6 +98,7 @@ async def add_key(
     transcript: Path | None = None,
     on_event: EventSink | None = None,
     ask: Ask | None = None,
+    kick: bool = False,
 ) -> AddKeyResult:
     """Add public keys to a machine that is reached through its serial console.
 
@@ -124,7 +125,7 @@ async def add_key(
             time limit and 30 s by default.
         transcript: a file for a recording in asciicast v2, without secrets.
         on_event: is told of progress.
-        ask: asks the user what the endpoint wants to know; see `connect`.
+        ask, kick: see `connect`.
 
     Returns:
         What the machine showed when it was read back.
@@ -144,7 +145,7 @@ async def add_key(
         continue_boot,
         remount,
     )
-    access = Access(target, _secret(password), entry, timeout, dead_man, transcript, on_event, ask)
+    access = Access(target, _secret(password), entry, timeout, dead_man, transcript, on_event, ask, kick)
     allow = Allow(remount, allow_immutable, fix_permissions)
     return await add_keys(access, _keys(keys), user=user, allow=allow, until=until, verify=verify, dry_run=dry_run)
 

@@ -7,7 +7,9 @@ from contextlib import suppress
 
 from ..console import Console
 from ..console.connect import connect
+from ..console.entrance import enter_endpoint
 from ..console.events import EventSink
+from ..console.watch import Watch
 from ..printable import printable
 from ..target import Target
 from ..transports import Ask, Transport
@@ -25,6 +27,7 @@ async def send_break(
     timeout: float = 30.0,
     on_event: EventSink | None = None,
     ask: Ask | None = None,
+    kick: bool = False,
 ) -> tuple[str, ...]:
     """Send a BREAK, which Linux takes for its SysRq key on a serial console, and boot loaders and others for a stop.
 
@@ -33,7 +36,7 @@ async def send_break(
         sysrq: one character, sent right behind it; Linux waits for it five seconds.
         timeout: seconds for all of it.
         on_event: is told of progress.
-        ask: asks the user what the endpoint wants to know; see `connect`.
+        ask, kick: see `connect`.
 
     Returns:
         The lines that came then, until the line was quiet for a second, or five seconds long; safe to print.
@@ -42,7 +45,8 @@ async def send_break(
         UsageError: the endpoint has no way to send one.
         ConsoleError: no connection, or the time was up.
     """
-    async with connect(target, timeout=timeout, on_event=on_event, ask=ask) as console:
+    async with connect(target, timeout=timeout, on_event=on_event, ask=ask, kick=kick) as console:
+        await enter_endpoint(Watch(console))
         await _listen(console)
         console.output.clear()  # what was there before is no answer
         await console.send_break()

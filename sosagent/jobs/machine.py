@@ -47,7 +47,7 @@ class Access:
         dead_man: seconds after which the machine closes our shell by itself; the time limit and 30 s by default.
         transcript: a file for a recording in asciicast v2, without secrets.
         on_event: is told of progress.
-        ask: asks the user what the endpoint wants to know; see `connect`.
+        ask, kick: see `connect`.
     """
 
     target: str | Target | Transport
@@ -58,6 +58,7 @@ class Access:
     transcript: Path | None = None
     on_event: EventSink | None = None
     ask: Ask | None = None
+    kick: bool = False
 
     def rights(self, session: RootShell, user: str) -> Rights:
         """What the shell that we got to is to `user`."""
@@ -110,7 +111,12 @@ async def _visit(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Don
         try:
             async with (
                 connect(
-                    target, timeout=left, transcript=access.transcript, on_event=access.on_event, ask=access.ask
+                    target,
+                    timeout=left,
+                    transcript=access.transcript,
+                    on_event=access.on_event,
+                    ask=access.ask,
+                    kick=access.kick,
                 ) as console,
                 root_shell(console, access.password, entry=access.entry, dead_man=access.dead_man) as session,
             ):

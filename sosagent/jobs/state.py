@@ -52,6 +52,7 @@ async def console_state(
     transcript: Path | None = None,
     on_event: EventSink | None = None,
     ask: Callable[[str, str, bool], Awaitable[str | None]] | None = None,
+    kick: bool = False,
 ) -> ConsoleState:
     """Look at a console.
 
@@ -62,12 +63,14 @@ async def console_state(
         timeout: seconds for all of it.
         transcript: a file for a recording in asciicast v2.
         on_event: is told of progress.
-        ask: asks the user what the endpoint wants to know; see `connect`.
+        ask, kick: see `connect`; without `poke`, nothing is typed to get past the endpoint's own prompt.
 
     Raises:
         ConsoleError: no connection, or the time was up.
     """
-    async with connect(target, timeout=timeout, transcript=transcript, on_event=on_event, ask=ask) as console:
+    async with connect(
+        target, timeout=timeout, transcript=transcript, on_event=on_event, ask=ask, kick=kick
+    ) as console:
         watch = Watch(console)
         hint = ""
         try:

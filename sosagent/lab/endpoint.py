@@ -16,6 +16,7 @@ import asyncssh
 
 from ..secret import Secret
 from .faults import Faults, Line
+from .fronts import FRONTS, Front, Manners
 from .machine import SimulatedMachine
 
 __all__ = ["BANNER", "BANNER_READ_ONLY", "Lab", "open_lab"]
@@ -38,6 +39,9 @@ class Lab:
         identity, known_hosts, password_file: files to give to the commands.
         password: root's on the machine.
         hang_up: ends the session that has the console, if one has.
+        fall_back: makes the endpoint go back to its own prompt, if it has one.
+        occupy: somebody else has the console, until that is ended; tells whether so.
+        told: what was typed at the endpoint's own prompt, by line.
     """
 
     host: str
@@ -48,6 +52,9 @@ class Lab:
     password_file: Path
     password: Secret
     hang_up: Callable[[], None]
+    fall_back: Callable[[], None]
+    occupy: Callable[[bool | None], bool]
+    told: list[str]
 
     @property
     def authorized_keys(self) -> Path:
@@ -69,19 +76,22 @@ class Lab:
 
 
 @asynccontextmanager
-async def open_lab(*, port: int = 0, machine: str = "lab", faults: Faults | None = None) -> AsyncIterator[Lab]:
+async def open_lab(
+    *, port: int = 0, machine: str = "lab", faults: Faults | None = None, front: str | None = None
+) -> AsyncIterator[Lab]:
     """Start an endpoint and a machine; both end, and their folder goes, with the context.
 
     Args:
         port: of the endpoint, on 127.0.0.1; 0 takes a free one.
         machine: the machine's host name.
         faults: what happens on the line between the two.
+        front: what kind of endpoint it is, of `FRONTS`; SOS by default.
     """
     folder = Path(tempfile.mkdtemp(prefix="sosagent-lab-"))
     folder.chmod(0o711)  # the machine's shell may run as nobody and has to reach its home
     password = Secret(secrets.token_urlsafe(9))
     simulated = SimulatedMachine(machine, folder / "root", password)
-    serial = _SerialPort(simulated, faults or Faults())
+    serial = _SerialPort(simulated, faults or Faults(), None if front is None else FRONTS[front])
     host_key = asyncssh.generate_private_key("ssh-ed25519", "sosagent lab")
     client_key = asyncssh.generate_private_key("ssh-ed25519", "sosagent lab client")
     try:
@@ -107,6 +117,9 @@ async def open_lab(*, port: int = 0, machine: str = "lab", faults: Faults | None
                 _private(folder / "password", password.reveal().encode() + b"\n"),
                 password,
                 serial.hang_up,
+                serial.fall_back,
+                serial.occupy,
+                serial.told,
             )
         finally:
             server.close()
@@ -126,8 +139,12 @@ def _private(path: Path, data: bytes) -> Path:
 class _SerialPort:
     """The machine's serial port, the line to it, and the one session that may have it."""
 
-    def __init__(self, machine: SimulatedMachine, faults: Faults) -> None:
+    def __init__(self, machine: SimulatedMachine, faults: Faults, manners: Manners | None) -> None:
         self.machine = machine
+        self.manners = manners
+        self.front: Front | None = None
+        self._occupied = False
+        self.told: list[str] = []
         self.line = Line(faults, lambda data: machine.type(data), self._show, self.hang_up)
         self._session: asyncssh.SSHServerChannel[bytes] | None = None
 
@@ -141,11 +158,22 @@ class _SerialPort:
         self.line.mend()
 
     def detach(self) -> None:
-        self._session = None
+        self._session = self.front = None
         self.machine.on_output = None
 
+    def occupy(self, whether: bool | None) -> bool:
+        if whether is not None:
+            self._occupied = whether
+        return self._occupied
+
+    def fall_back(self) -> None:
+        if self.front is not None:
+            self.front.fall_back()
+
     def _show(self, data: bytes) -> None:
-        if self._session is not None:
+        if self.front is not None:
+            self.front.show(data)
+        elif self._session is not None:
             self._session.write(data)
 
     def hang_up(self) -> None:
@@ -171,6 +199,7 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         self._serial = serial
         self._attached = False
         self._read_only = False
+        self._front: Front | None = None
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         self._channel = chan
@@ -185,13 +214,24 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         self._serial.attach(self._channel)
         self._attached = True
         machine = self._serial.machine
+        manners = self._serial.manners
+        if manners is not None:
+            line = self._serial.line
+            front = Front(
+                manners, self._channel.write, line.type, self._channel.close, self._serial.occupy, self._serial.told
+            )
+            self._serial.front = self._front = front
+            front.start()
+            return
         self._read_only = machine.provisioning > 0
         if self._read_only:
             machine.provisioning -= 1
         self._channel.write(BANNER_READ_ONLY if self._read_only else BANNER)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
-        if not self._read_only:
+        if self._front is not None:
+            self._front.type(data)
+        elif not self._read_only:
             self._serial.line.type(data)
 
     def eof_received(self) -> bool:

@@ -44,6 +44,7 @@ class Way(enum.Enum):
     SUSPEND = "suspend it (^Z), do the job in the shell beneath, and bring it back (fg)"
     LEAVE_INSERT = "leave insert mode, suspend it (^Z), do the job in the shell beneath, and bring both back"
     END_OURS = "end it"
+    START = "start the console there"
     WAIT = "wait"
     RECONNECT = "wait, and connect again"
     STOP = "stop and say so"
@@ -138,9 +139,9 @@ STATES: tuple[State, ...] = (
          message=r"(?i)Initiate a (?:regular|sniff) session|^Linodes located in this data center"
          r"|^\s*\d+[.)]? +Port \d+\b",
          hint="Name the console in HOST (its port or label), so that the endpoint shows no menu."),
-    _row("bmc-prompt", "the prompt of a management controller, not of the machine", Way.STOP, "racadm>>",
-         prompt=r"^(?:racadm>>|</>hpiLO->|/admin1->|system>|->|/[\w/]*->)\s*$",
-         hint="The endpoint fell back to its own command line. Start the console there by hand."),
+    _row("bmc-prompt", "the endpoint's own prompt, not the machine's", Way.START, "racadm>>",
+         prompt=r"^(?:racadm>>|(?:</[^>]*>)?hpiLO->|/admin1->|system>|->|/[\w/]*->)\s*$",
+         hint="Say what it is, behind HOST: ssh://...?dialect=NAME; or start the console there by hand."),
     _row("windows-sac", "the Windows Special Administration Console", Way.STOP, "SAC>", prompt=r"^SAC>\s*$",
          hint="This machine runs Windows; sosagent works on systems with a POSIX shell."),
     # -- ours

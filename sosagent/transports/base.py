@@ -23,6 +23,10 @@ class Transport(ABC):
 
     #: What it is connected to, in the user's words; safe to print.
     name: str = "console"
+    #: Whether the endpoint has let us in already, so that it asks for no login of its own any more.
+    logged_in: bool = False
+    #: What ends a line that the endpoint itself asks for.
+    newline: str = "\r"
 
     @abstractmethod
     async def read(self) -> bytes:

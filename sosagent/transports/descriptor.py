@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import suppress
 
 from ..errors import EndpointLost
 from .base import Transport
@@ -56,15 +55,9 @@ class DescriptorTransport(Transport):
         """See `Transport.aclose`."""
         if self._closed:
             return
-        if not self._incoming.ended:
-            with suppress(EndpointLost, TimeoutError):  # it is closed all the same
-                await self._leave()
         self._end()
         self._closed = True
         await self._close()
-
-    async def _leave(self) -> None:
-        """Say goodbye, where the endpoint wants that."""
 
     async def _close(self) -> None:
         os.close(self._descriptor)

@@ -28,13 +28,16 @@ _KINDS: dict[type[Target], str] = {
 }
 
 
-async def open_transport(target: Target, *, ask: Ask | None, note: Callable[[str], None]) -> Transport:
+async def open_transport(
+    target: Target, *, ask: Ask | None, note: Callable[[str], None], kick: bool = False
+) -> Transport:
     """Connect to the console endpoint of `target`.
 
     Args:
         target: where to.
         ask: asks the user what an endpoint wants to know; None where nobody is there.
         note: is told what the user should know, such as that others can read along.
+        kick: end somebody else's session, where the way to connect does that.
 
     Raises:
         EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown, HostKeyChanged, UsageError.
@@ -46,4 +49,6 @@ async def open_transport(target: Target, *, ask: Ask | None, note: Callable[[str
         note(f"{target} is not encrypted: whoever is on the way can read the password, and change what is sent")
     if isinstance(target, SshTarget):
         return await opener(target, ask=ask, note=note)
+    if isinstance(target, ExecTarget):
+        return await opener(target, kick=kick)
     return await opener(target)

@@ -9,16 +9,15 @@ import tty
 
 import pexpect
 
+from ..dialects import dialect_of_program
 from ..errors import EndpointUnreachable, UsageError
 from ..printable import printable
 from ..target import ExecTarget
 from .descriptor import DescriptorTransport
-from .programs import program_of
 
 __all__ = ["ProcessTransport", "open_process"]
 
 _ROWS_AND_COLUMNS = (24, 80)
-_LEAVE_SECONDS = 3.0
 _SECOND_RUN_SECONDS = 15.0
 #: The machine's password is nothing that another program should find.
 _KEPT_BACK = ("SOS_PASSWORD",)
@@ -35,49 +34,41 @@ class ProcessTransport(DescriptorTransport):
 
     def __init__(self, name: str, child: pexpect.spawn[bytes], argv: tuple[str, ...]) -> None:
         super().__init__(name, child.child_fd)
+        self.newline = "\n"  # its terminal is raw, so no Enter is made one
         self._child = child
         self._argv = argv
-        self._program = program_of(argv)
-
-    async def send_break(self) -> None:
-        """See `Transport.send_break`."""
-        if not self._program.send_break:
-            await super().send_break()
-        await self.write(self._program.send_break)
-
-    async def _leave(self) -> None:
-        if self._program.leave:
-            await self.write(self._program.leave)
-            async with asyncio.timeout(_LEAVE_SECONDS):
-                while await self.read():
-                    pass
 
     async def _close(self) -> None:
         await asyncio.to_thread(self._child.close, True)
-        if self._program.instead is not None:
-            await self._second_run(*self._program.instead)
+        await _end_session(self._argv)
 
-    async def _second_run(self, old: str, new: str) -> None:
-        argv = [new if word == old else word for word in self._argv]
-        if tuple(argv) == self._argv:
-            return
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=_environment(),
-        )
-        try:
-            async with asyncio.timeout(_SECOND_RUN_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
+
+async def _end_session(argv: tuple[str, ...]) -> None:
+    """The second run of a program whose session outlives it."""
+    old, new = dialect_of_program(argv).second_run or ("", "")
+    if old not in argv:
+        return
+    process = await asyncio.create_subprocess_exec(
+        *(new if word == old else word for word in argv),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=_environment(),
+    )
+    try:
+        async with asyncio.timeout(_SECOND_RUN_SECONDS):
             await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
-async def open_process(target: ExecTarget) -> ProcessTransport:
+async def open_process(target: ExecTarget, *, kick: bool = False) -> ProcessTransport:
     """Run the program.
+
+    Args:
+        target: its command line.
+        kick: end the session that somebody has there first, or take it over.
 
     Raises:
         UsageError: there is no such program.
@@ -86,10 +77,13 @@ async def open_process(target: ExecTarget) -> ProcessTransport:
     program = target.argv[0]
     if shutil.which(program) is None:
         raise UsageError(f"there is no program {printable(program)!r} here", hint="Install it, or write its path.")
+    if kick:
+        await _end_session(target.argv)
+    argv = _told(target.argv, kick)
     try:
         child: pexpect.spawn[bytes] = pexpect.spawn(
             program,
-            list(target.argv[1:]),
+            list(argv[1:]),
             dimensions=_ROWS_AND_COLUMNS,
             echo=False,
             timeout=None,
@@ -100,6 +94,16 @@ async def open_process(target: ExecTarget) -> ProcessTransport:
     # Bytes go to the program as they are; it makes its own side raw where it is a console client.
     tty.setraw(child.child_fd)
     return ProcessTransport(str(target), child, target.argv)
+
+
+def _told(argv: tuple[str, ...], kick: bool) -> tuple[str, ...]:
+    """`argv` with what its program has to be told besides."""
+    dialect = dialect_of_program(argv)
+    words = [] if set(dialect.words[:1]) & set(argv) else [*dialect.words]
+    words.append(dialect.force if kick else dialect.polite)
+    # Behind the sub-command where it has one: virsh -c URI console NAME.
+    at = argv.index("console", 1) + 1 if "console" in argv[1:] else 1
+    return (*argv[:at], *(word for word in words if word and word not in argv), *argv[at:])
 
 
 def _environment() -> dict[str, str]:

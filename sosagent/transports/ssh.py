@@ -26,7 +26,7 @@ from ..errors import (
     UsageError,
 )
 from ..printable import printable
-from ..target import SshTarget
+from ..target import SshTarget, dialect_of
 from .base import Ask, Transport
 from .hostkeys import HostKeys
 from .identity import unlocked
@@ -43,6 +43,14 @@ _BREAK_MILLISECONDS = 300
 #: What endpoints say when their one console is taken (facts: OCI, AWS, metal-stack, SOS).
 _BUSY_WORDS = ("limited to one connection", "session limit", "already", "in use", "busy")
 
+#: What old endpoints need, that asyncssh leaves out by default.
+_LEGACY: dict[str, Any] = {
+    "kex_algs": "+diffie-hellman-group-exchange-sha1,diffie-hellman-group1-sha1",
+    "encryption_algs": "+aes256-cbc,aes128-cbc,3des-cbc",
+    "server_host_key_algs": "+ssh-dss",
+    "mac_algs": "+hmac-md5",
+}
+
 # asyncssh's log is for -v; without a handler it would write to standard error.
 logging.getLogger("asyncssh").addHandler(logging.NullHandler())
 
@@ -52,6 +60,7 @@ class SshTransport(Transport):
 
     def __init__(self, name: str, session: _Session, connections: Sequence[asyncssh.SSHClientConnection]) -> None:
         self.name = name
+        self.logged_in = True
         self._session = session
         self._connections = list(connections)
 
@@ -248,7 +257,7 @@ def _route(target: SshTarget) -> list[SshTarget]:
     route = [target]
     while True:
         options = _options(route[0], None)
-        jumps = options.tunnel
+        jumps = (route[0] is target and target.jump) or options.tunnel
         if not isinstance(jumps, str) or not jumps:
             return route
         if len(route) > _MOST_HOPS:
@@ -332,6 +341,31 @@ async def _connect(
     ask: Ask | None,
     note: Callable[[str], None] | None,
 ) -> asyncssh.SSHClientConnection:
+    try:
+        return await _connect_by(place, target, client_keys, tunnel, ask, note, {})
+    except _NoCommonAlgorithm as error:
+        if not dialect_of(target).legacy:
+            raise error.mapped from None
+    connection = await _connect_by(place, target, client_keys, tunnel, ask, note, _LEGACY)
+    if note is not None:
+        note(f"{place} speaks old SSH only: algorithms that are broken today were allowed for it, and only for it")
+    return connection
+
+
+class _NoCommonAlgorithm(Exception):
+    def __init__(self, mapped: ConsoleError) -> None:
+        self.mapped = mapped
+
+
+async def _connect_by(
+    place: SshTarget,
+    target: SshTarget,
+    client_keys: Sequence[Any],
+    tunnel: asyncssh.SSHClientConnection | None,
+    ask: Ask | None,
+    note: Callable[[str], None] | None,
+    algorithms: dict[str, Any],
+) -> asyncssh.SSHClientConnection:
     options = _options(place, client_keys)
     keys = _host_keys(target, options)
     name = str(place)
@@ -340,6 +374,7 @@ async def _connect(
             lambda: _Client(name, keys, ask),
             place.host,
             **_arguments(place, client_keys),
+            **algorithms,
             tunnel=tunnel,
             known_hosts=keys,
             agent_forwarding=False,
@@ -349,6 +384,9 @@ async def _connect(
             connect_timeout=_CONNECT_SECONDS,
             login_timeout=_LOGIN_SECONDS,
         )
+    except asyncssh.KeyExchangeFailed as error:
+        mapped = _mapped(error, name, options, keys)
+        raise (mapped if algorithms else _NoCommonAlgorithm(mapped)) from None
     except (OSError, asyncssh.Error) as error:
         raise _mapped(error, name, options, keys) from None
     fingerprint = keys.remember()
@@ -391,6 +429,11 @@ def _mapped(error: Exception, name: str, options: asyncssh.SSHClientConnectionOp
             return keys.refusal(name)
         case asyncssh.KeyExchangeFailed() if keys.known:
             return keys.refusal(name)
+        case asyncssh.KeyExchangeFailed():
+            return EndpointRefused(
+                f"{name} and sosagent have no SSH algorithm in common: {text}",
+                hint="An old management controller? Say what it is behind HOST: ssh://...?dialect=ilo.",
+            )
         case asyncssh.PermissionDenied():
             return EndpointRefused(f"{name} does not let {printable(options.username)!r} in: {text}")
         case asyncssh.ChannelOpenError():

@@ -64,7 +64,8 @@ async def _asked(
     try:
         async with asyncio.timeout(seconds) as limit:
             return await question(provider)
-    except SosError:
+    except SosError as error:
+        error.message, error.hint = printable(error.message, 1000), printable(error.hint, 1000)
         raise
     except Exception as error:
         whose = owner_of(target.scheme)

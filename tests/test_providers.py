@@ -275,7 +275,8 @@ async def addkey(lab: Lab, *arguments: object, **env: str) -> tuple[int, str, st
     names = ("SOSAGENT_PACKET_API", "METAL_AUTH_TOKEN")
     options = ["-F", lab.folder / "config", "-i", lab.identity, "--known-hosts", lab.known_hosts]
     env = {name: os.environ[name] for name in names if name in os.environ} | env
-    status, out, err = await run("-m", "sosagent", "addkey", *options, *arguments, command=sys.executable, **env)
+    command = ["-m", "sosagent", "addkey", *options, *arguments]
+    status, out, err = await run(*command, stdin=None, command=sys.executable, **env)
     assert not [secret for secret in (TOKEN, lab.password.reveal()) if secret in out + err]
     return status, out, err
 
@@ -312,7 +313,7 @@ async def test_what_the_user_gives_goes_first(web: Web, lab: Lab, tmp_path: Path
         ({}, {}, ["--login", "nobody"], 2),
     ):
         web.answers[DEVICE] = lab_device(lab, **fields)
-        done = await addkey(lab, f"packet:{ID}", tmp_path / "id.pub", *options, **env)  # type: ignore[arg-type]
+        done = await addkey(lab, f"packet:{ID}", tmp_path / "id.pub", *options, **env)
         assert done[0] == status, (fields, options, done)
 
 

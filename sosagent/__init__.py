@@ -36,7 +36,7 @@ from .errors import (
 )
 from .keys import PublicKey, parse_public_keys
 from .secret import Secret
-from .target import ExecTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, parse_target
+from .target import ExecTarget, ProviderTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, parse_target
 
 if TYPE_CHECKING:
     from .console import Console, Event
@@ -78,6 +78,7 @@ __all__ = [
     "Match",
     "NotVerified",
     "PasswordMissing",
+    "ProviderTarget",
     "PublicKey",
     "Secret",
     "SerialTarget",

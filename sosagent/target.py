@@ -20,6 +20,7 @@ __all__ = [
     "ExecTarget",
     "FlowControl",
     "HostKeyPolicy",
+    "ProviderTarget",
     "SerialTarget",
     "SshTarget",
     "Target",
@@ -41,9 +42,13 @@ _HOST = re.compile(
 )
 _BARE_V6 = re.compile(r"[0-9A-Fa-f:.]+:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _COM_PORT = re.compile(r"(?i)com\d{1,3}")
+#: ``packet:ID``. What reads as SSH goes before it: ``host:22``, an IPv6 address, whatever holds an @.
+_PROVIDED = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{1,30}):(?P<rest>(?!\d+\Z)[^@:/?][^@]{0,499})")
+#: Words before a colon that are something else: an address with too few slashes, KEYFILE's accounts.
+_NO_PROVIDER = frozenset({"file", "ftp", "gh", "gl", "http", "https"})
 _HINT = (
     "Write user@host[:port], ssh://user@host:port, a Host of ~/.ssh/config, serial:///dev/ttyUSB0?baud=115200, "
-    "unix:///path, socket://host:port, rfc2217://host:port, telnet://host:port, or exec:COMMAND ARGS."
+    "unix:///path, socket://host:port, rfc2217://host:port, telnet://host:port, exec:COMMAND ARGS, or packet:ID."
 )
 
 
@@ -161,6 +166,27 @@ class ExecTarget(Target):
         return printable(f"exec:{self.argv[0]}", 200)
 
 
+@dataclass(frozen=True)
+class ProviderTarget(Target):
+    """A machine of which a provider is asked where its console is; see `sosagent.providers`.
+
+    Fields:
+        scheme: the provider's, such as ``packet``.
+        rest: what the provider calls the machine.
+        identities, ssh_config, known_hosts, host_key: for the endpoint, should it speak SSH; see `SshTarget`.
+    """
+
+    scheme: str
+    rest: str
+    identities: tuple[Path, ...] = ()
+    ssh_config: Path | None = None
+    known_hosts: Path | None = None
+    host_key: HostKeyPolicy = "strict"
+
+    def __str__(self) -> str:
+        return printable(f"{self.scheme}:{self.rest}")
+
+
 def dialect_of(target: Target) -> Dialect:
     """What the endpoint of `target` is, as far as that is told, or its program or host name tells."""
     if target.dialect is not None:
@@ -199,14 +225,25 @@ def parse_target(
         raise TargetInvalid(f"HOST is not understood: {printable(text, 80)!r}", hint=_HINT)
     if text.startswith(("/dev/", "\\\\.\\")) or _COM_PORT.fullmatch(text):
         return SerialTarget(text)
-    scheme, rest, options = _split(text)
-    if scheme not in _FORMS:
-        raise TargetInvalid(f"{printable(scheme, 40)}: is no kind of console that sosagent knows", hint=_HINT)
-    target = _FORMS[scheme](scheme, rest, text)
-    target = _with_options(target, options, text)
-    if isinstance(target, SshTarget):
+    provided = _provided(text)
+    if provided is not None:
+        target: Target = provided
+    else:
+        scheme, rest, options = _split(text)
+        if scheme not in _FORMS:
+            raise TargetInvalid(f"{printable(scheme, 40)}: is no kind of console that sosagent knows", hint=_HINT)
+        target = _with_options(_FORMS[scheme](scheme, rest, text), options, text)
+    if isinstance(target, (SshTarget, ProviderTarget)):
         return replace(target, identities=identities, ssh_config=ssh_config, known_hosts=known_hosts, host_key=host_key)
     return target
+
+
+def _provided(text: str) -> ProviderTarget | None:
+    """``packet:ID``, where it is nothing else."""
+    found = _PROVIDED.fullmatch(text)
+    if found is None or found["scheme"] in _FORMS or found["scheme"] in _NO_PROVIDER or _BARE_V6.fullmatch(text):
+        return None
+    return ProviderTarget(found["scheme"], found["rest"])
 
 
 def _split(text: str) -> tuple[str, str, dict[str, str]]:

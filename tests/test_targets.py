@@ -13,7 +13,16 @@ import pytest
 
 import sosagent
 from sosagent.printable import is_clean
-from sosagent.target import ExecTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, parse_target
+from sosagent.target import (
+    ExecTarget,
+    ProviderTarget,
+    SerialTarget,
+    SshTarget,
+    Target,
+    TcpTarget,
+    UnixTarget,
+    parse_target,
+)
 from sosagent.transports.opening import open_transport
 from sosagent.transports.telnet import Telnet
 
@@ -35,6 +44,13 @@ FORMS = {
     "unix:/run/vm%201": UnixTarget(Path("/run/vm 1")),
     "exec:virsh -c qemu:///system console 'web 1'": ExecTarget(("virsh", "-c", "qemu:///system", "console", "web 1")),
     "ssh://u@h?dialect=idrac": SshTarget("h", "u", dialect="idrac"),
+    "packet:6d8bb9e7-2f5c": ProviderTarget("packet", "6d8bb9e7-2f5c"),
+    "aws:i-0abc:port0/x?y=1": ProviderTarget("aws", "i-0abc:port0/x?y=1"),
+    "web1:22": SshTarget("web1", None, 22),
+    "fe80::1": SshTarget("fe80::1"),
+    "abc:def:1": SshTarget("abc:def:1"),
+    "ops:port02@ts1": SshTarget("ts1", "ops:port02"),
+    "ocid1.x:ocid1.y@console.example.net:443": SshTarget("console.example.net", "ocid1.x:ocid1.y", 443),
 }
 BAD = {
     "ftp://h": "is no kind of console",
@@ -55,6 +71,19 @@ BAD = {
     "exec:a 'b": "cannot be read",
     "ssh://u:p@h": "password in HOST",
     "h\x1b[2J": "not understood",
+    "packet:": "not understood",
+    "packet:a\x1b[2J": "not understood",
+    "packet://x": "is no kind of console",
+    "http://x": "is no kind of console",
+    "http:x": "not understood",
+    "gh:somebody": "not understood",
+    "gl:somebody": "not understood",
+    "ssh:x": "not understood",
+    "unix:x": "not understood",
+    "web1:99999": "between 1 and 65535",
+    "web1::22": "not understood",
+    "Packet:x": "not understood",
+    "p:x": "not understood",
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -12,8 +14,8 @@ import typer
 
 from ..errors import SosError, UsageError
 from ..printable import printable
-from ..secret import find_password
-from ..target import Target
+from ..secret import Secret, find_password
+from ..target import ProviderTarget, Target
 from .endpoint import EndpointOptions, JsonOption, TimeoutOption, VerboseOption, checked_timeout
 from .run import Reported, ask_on_terminal, foreseen, run_job
 from .show import Progress, show_error
@@ -123,17 +125,15 @@ class MachineOptions(EndpointOptions):
             UsageError: an option is wrong, or there is no password.
         """
         target, way = self.check()
-        password = find_password(
-            file=self.password_file,
-            command=self.password_command,
-            prompt=f"{printable(self.login)}'s password on the machine: ",
-        )
+        # A provider may know what would be asked for; it is asked before the user is.
+        provided = isinstance(target, ProviderTarget)
+        password = None if provided and not self._gives_password() else self._password()
         second = None if self.become_password_file is None else find_password(file=self.become_password_file)
         from ..console.login import Entry
         from ..jobs.machine import Access
 
         entry = Entry(self.login, self.expect_host, way, second, self.take_over, self.continue_boot, remount)
-        return Access(
+        access = Access(
             target,
             password,
             entry,
@@ -143,6 +143,24 @@ class MachineOptions(EndpointOptions):
             ask=ask_on_terminal(progress) if sys.stdin.isatty() else None,
             kick=self.kick,
         )
+        return self._resolved(access, progress) if provided else access
+
+    def _gives_password(self) -> bool:
+        return self.password_file is not None or self.password_command is not None or "SOS_PASSWORD" in os.environ
+
+    def _password(self) -> Secret:
+        return find_password(
+            file=self.password_file,
+            command=self.password_command,
+            prompt=f"{printable(self.login)}'s password on the machine: ",
+        )
+
+    def _resolved(self, access: Access, progress: Progress) -> Access:
+        from ..jobs.machine import resolved
+
+        access = asyncio.run(resolved(access))
+        progress.stop()
+        return access if access.password is not None else replace(access, password=self._password())
 
     def run(
         self,

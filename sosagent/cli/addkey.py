@@ -78,12 +78,12 @@ def addkey(
     keys: list[PublicKey] = []
 
     def job(progress: Progress) -> Coroutine[Any, Any, AddKeyResult]:
-        machine.check()
+        target, _ = machine.check()
         proof = _proof(verify_as, wanted.keyfile or [], machine) if verify or verify_as is not None else None
         if proof is not None and dry_run:
             progress(Event("note", "--dry-run: nothing is added, so no login is tried"))
         until = None if expires is None else until_of(expires)
-        for one in wanted.find():
+        for one in wanted.find(target):
             keys.append(one.key)
             for note in one.notes:
                 progress(Event("note", f"{one.where}: {note}"))

@@ -14,15 +14,16 @@ from typing import Annotated
 import typer
 
 from ..errors import KeyInvalid, UsageError
+from ..fetch import FetchFailed, fetch
 from ..keys import PublicKey
 from ..keys.key import check_blob
 from ..keys.options import OptionInvalid, check_option, check_options
 from ..keys.read import MOST_BYTES, MOST_COMMENT, KeyFound, other_options, read_keys
 from ..printable import is_clean, printable
+from ..target import ProviderTarget, Target, parse_target
 
 __all__ = ["KeyOptions", "Reading", "dressed", "find_keys", "until_of"]
 
-_FETCH_SECONDS = 20.0
 _ACCOUNTS = {"gh": "https://github.com/{}.keys", "gl": "https://gitlab.com/{}.keys"}
 _SPAN = re.compile(r"(\d{1,9})([mhdw])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -40,6 +41,7 @@ class Reading:
         cert_authority: they are those of authorities.
         yes: keys that were fetched are not confirmed.
         any_comment: the comments are not looked at, since there will be another one.
+        host: HOST, whose machine a provider is asked for where only its scheme is written.
     """
 
     agent: bool = False
@@ -47,6 +49,7 @@ class Reading:
     cert_authority: bool = False
     yes: bool = False
     any_comment: bool = False
+    host: Target | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ class KeyOptions:
         list[str] | None,
         typer.Argument(
             metavar="KEYFILE",
-            help="Public keys: files, folders of .pub files, - for standard input, gh:USER, gl:USER, https://...; "
-            "your own public key, if you have just one.",
+            help="Public keys: files, folders of .pub files, - for standard input, gh:USER, gl:USER, https://..., "
+            "packet: (those of HOST's portal); your own public key, if you have just one.",
             show_default=False,
         ),
     ] = None
@@ -84,14 +87,17 @@ class KeyOptions:
         bool, typer.Option("--cert-authority", help="They are keys of authorities: whoever has one lets in others.")
     ] = False
 
-    def find(self) -> list[KeyFound]:
+    def find(self, host: Target | None = None) -> list[KeyFound]:
         """The keys, with what the command line says of them.
+
+        Args:
+            host: HOST, where there is one; ``packet:`` asks for the keys of its machine.
 
         Raises:
             KeyInvalid: with file and line.
             UsageError: no key was named, or the comment or an option is none that sshd takes.
         """
-        how = Reading(self.agent, self.from_private, self.cert_authority, self.yes, self.comment is not None)
+        how = Reading(self.agent, self.from_private, self.cert_authority, self.yes, self.comment is not None, host)
         found = find_keys(self.keyfile or [], how)
         keys = dressed([one.key for one in found], self.comment, self.option or [], self.restrict)
         return [replace(one, key=key) for one, key in zip(found, keys, strict=True)]
@@ -181,6 +187,8 @@ def _of_all(names: Sequence[str], how: Reading) -> Iterator[KeyFound]:
             )
         elif re.match(r"(?:gh|gl):", name):
             raise UsageError(f"{printable(name, 80)!r} names no account")
+        elif (machine := _provided(name, how.host)) is not None:
+            yield from _of_provider(machine, how)
         elif name == "-":
             if sys.stdin.isatty():
                 print("Paste the public key, then Ctrl-D:", file=sys.stderr)
@@ -269,12 +277,50 @@ async def _agent_keys() -> list[PublicKey]:
     return keys
 
 
+def _provided(name: str, host: Target | None) -> ProviderTarget | None:
+    """The machine whose keys ``scheme:ID`` means, or ``scheme:`` for HOST's; None where no provider has that scheme."""
+    found = re.fullmatch(r"([a-z][a-z0-9+.-]{1,30}):(.*)", name)
+    if found is None:
+        return None
+    from ..providers import schemes
+
+    scheme, rest = found.groups()
+    if scheme not in schemes():
+        return None
+    if not rest:
+        if isinstance(host, ProviderTarget) and host.scheme == scheme:
+            return host
+        raise UsageError(f"{name} names no machine, and HOST is none of that kind", hint=f"Write {name}ID.")
+    machine = parse_target(name)
+    if not isinstance(machine, ProviderTarget):
+        raise UsageError(f"{printable(name, 80)!r} names no machine of a provider")
+    return machine
+
+
+def _of_provider(machine: ProviderTarget, how: Reading) -> list[KeyFound]:
+    from ..providers import keys_of
+
+    text = asyncio.run(keys_of(machine))
+    for line in text.splitlines():
+        if line.startswith("#"):
+            print(f"{machine}: {printable(line.lstrip('# '), 200)}", file=sys.stderr)
+    return _confirmed(_read(text.encode("utf-8", "replace"), str(machine), how), str(machine), how)
+
+
 def _fetched(address: str, how: Reading) -> list[KeyFound]:
     """The keys behind an address, as the user confirms them."""
-    found = _read(_fetch(address), address, how)
+    try:
+        data = asyncio.run(fetch(address, most=MOST_BYTES))
+    except FetchFailed as error:
+        why = "there is no such account or page" if error.status == 404 else error.message
+        raise UsageError(f"{printable(address)}: {why}") from None
+    return _confirmed(_read(data, address, how), address, how)
+
+
+def _confirmed(found: list[KeyFound], source: str, how: Reading) -> list[KeyFound]:
     if how.yes:
         return found
-    print(f"{printable(address)} gives:", file=sys.stderr)
+    print(f"{printable(source)} gives:", file=sys.stderr)
     for one in found:
         print(f"  {one.key.type} {one.key.fingerprint} {printable(one.key.comment, 60)}".rstrip(), file=sys.stderr)
         if one.key.options:
@@ -287,28 +333,3 @@ def _fetched(address: str, how: Reading) -> list[KeyFound]:
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise UsageError("the fetched keys were not confirmed; nothing was sent")
     return found
-
-
-def _fetch(address: str) -> bytes:
-    import http.client
-    import urllib.error
-    import urllib.request
-
-    class OnlyHttps(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
-            if not newurl.startswith("https://"):
-                raise urllib.error.URLError("it leads on to an address without https")
-            return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-    shown = printable(address)
-    try:
-        request = urllib.request.Request(address, headers={"User-Agent": "sosagent"})
-        with urllib.request.build_opener(OnlyHttps).open(request, timeout=_FETCH_SECONDS) as answer:
-            return bytes(answer.read(MOST_BYTES + 1))
-    except urllib.error.HTTPError as error:
-        why = "there is no such account or page" if error.code == 404 else f"HTTP status {error.code}"
-        raise UsageError(f"{shown}: {why}") from None
-    except urllib.error.URLError as error:
-        raise UsageError(f"{shown}: {printable(str(error.reason))}") from None
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise UsageError(f"{shown}: {printable(str(error)) or type(error).__name__}") from None

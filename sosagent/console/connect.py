@@ -11,7 +11,8 @@ from pathlib import Path
 from ..dialects import PLAIN
 from ..errors import DeadlineExceeded
 from ..printable import printable
-from ..target import Target, dialect_of, parse_target
+from ..providers import resolve
+from ..target import ProviderTarget, Target, dialect_of, parse_target
 from ..transports import Ask, Transport
 from ..transports.opening import open_transport
 from .console import Console
@@ -50,6 +51,14 @@ async def connect(
     if isinstance(target, str):
         target = parse_target(target)
     tell = on_event or (lambda _event: None)
+    if isinstance(target, ProviderTarget):
+        started = time.monotonic()
+        found = await resolve(target, timeout)
+        tell(Event("note", f"{target} is at {found.target}"))
+        if found.note:
+            tell(Event("note", found.note))
+        target = found.target
+        timeout = None if timeout is None else max(timeout - (time.monotonic() - started), 0.001)
     recorder = Transcript(transcript, f"sosagent {_name(target)}") if transcript is not None else None
     try:
         if isinstance(target, Transport):

@@ -79,7 +79,7 @@ async def add_key(
     target: str | Target | Transport,
     keys: str | PublicKey | Sequence[PublicKey],
     *,
-    password: Secret | str,
+    password: Secret | str | None,
     login: str = "root",
     user: str | None = None,
     become: Literal["sudo", "su"] | None = None,
@@ -105,7 +105,7 @@ async def add_key(
     Args:
         target: HOST as on the command line, a `Target`, or a connected transport.
         keys: one or more keys; a text is read as the contents of a key file.
-        password: of `login` on the machine (not of the endpoint).
+        password: of `login` on the machine (not of the endpoint); None takes the one that a provider gives.
         login: the name to log in as at the console.
         user: whose authorized_keys; `login` by default.
         become: how `login` gets root's rights, where it is not root and the job needs them.
@@ -145,7 +145,8 @@ async def add_key(
         continue_boot,
         remount,
     )
-    access = Access(target, _secret(password), entry, timeout, dead_man, transcript, on_event, ask, kick)
+    secret = None if password is None else _secret(password)
+    access = Access(target, secret, entry, timeout, dead_man, transcript, on_event, ask, kick)
     allow = Allow(remount, allow_immutable, fix_permissions)
     return await add_keys(access, _keys(keys), user=user, allow=allow, until=until, verify=verify, dry_run=dry_run)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypedDict, TypeVar
 
@@ -12,14 +12,16 @@ from ..console.connect import connect
 from ..console.console import Console
 from ..console.events import Event, EventSink
 from ..console.login import Entry, Login
-from ..errors import EndpointLost, EndpointReadOnly, SosError
+from ..errors import EndpointLost, EndpointReadOnly, PasswordMissing, SosError
+from ..printable import printable
+from ..providers import resolve
 from ..secret import Secret
 from ..shell.session import RootShell, root_shell
-from ..target import Target, parse_target
+from ..target import ProviderTarget, Target, parse_target
 from ..transports import Ask, Transport
 from ..transports.remember import remembering
 
-__all__ = ["Access", "Done", "Rights", "on_machine"]
+__all__ = ["Access", "Done", "Rights", "on_machine", "resolved"]
 
 T = TypeVar("T")
 
@@ -41,7 +43,7 @@ class Access:
 
     Fields:
         target: HOST as on the command line, a `Target`, or a connected transport.
-        password: of the login on the machine (not of the endpoint).
+        password: of the login on the machine (not of the endpoint); None where a provider is to give it.
         entry: how to get in.
         timeout: seconds for the whole job.
         dead_man: seconds after which the machine closes our shell by itself; the time limit and 30 s by default.
@@ -51,7 +53,7 @@ class Access:
     """
 
     target: str | Target | Transport
-    password: Secret
+    password: Secret | None
     entry: Entry
     timeout: float = 120.0
     dead_man: int | None = None
@@ -91,6 +93,34 @@ class Done(Generic[T]):
     console: Console
 
 
+async def resolved(access: Access) -> Access:
+    """With what a provider knows of the machine, where HOST is one's. What the user gave goes before it.
+
+    Raises:
+        SosError: the provider's; see `sosagent.providers`.
+    """
+    target = parse_target(access.target) if isinstance(access.target, str) else access.target
+    if not isinstance(target, ProviderTarget):
+        return replace(access, target=target)
+    found = await resolve(target, access.timeout)
+    access.tell(f"{target} is at {found.target}")
+    if found.note:
+        access.tell(found.note)
+    password, entry = access.password, access.entry
+    if password is None and found.password is not None and entry.login == "root":
+        access.tell(f"root's password is the one that {target.scheme}: gave")
+        password = found.password
+    if entry.expect_host is None and found.hostname is not None:
+        access.tell(
+            f"{target.scheme}: calls it {printable(found.hostname, 80)}, which the console must show, too; "
+            "--expect-host NAME says otherwise, and --expect-host '' lets it show any name"
+        )
+        entry = replace(entry, expect_host=found.hostname)
+    return replace(
+        access, target=found.target, password=password, entry=replace(entry, expect_host=entry.expect_host or None)
+    )
+
+
 async def on_machine(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Done[T]:
     """Get to a verified shell, await ``do(session)``, and leave the console as it was found.
 
@@ -103,9 +133,13 @@ async def on_machine(access: Access, do: Callable[[RootShell], Awaitable[T]]) ->
 
 
 async def _visit(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Done[T]:
-    target = parse_target(access.target) if isinstance(access.target, str) else access.target
     loop = asyncio.get_running_loop()
     deadline = loop.time() + access.timeout
+    access = await resolved(access)
+    target, password = access.target, access.password
+    assert not isinstance(target, str)
+    if password is None:
+        raise PasswordMissing(f"no password of {printable(access.entry.login, 60)} on the machine was given")
     while True:
         left = deadline - loop.time()
         try:
@@ -118,7 +152,7 @@ async def _visit(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Don
                     ask=access.ask,
                     kick=access.kick,
                 ) as console,
-                root_shell(console, access.password, entry=access.entry, dead_man=access.dead_man) as session,
+                root_shell(console, password, entry=access.entry, dead_man=access.dead_man) as session,
             ):
                 value = await do(session)
         except EndpointReadOnly:

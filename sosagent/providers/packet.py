@@ -1,0 +1,255 @@
+"""``packet:DEVICE``: Equinix Metal's API, which Packet's was, and those that copy it.
+
+`SOSAGENT_PACKET_API` is its address, `METAL_AUTH_TOKEN` or `PACKET_AUTH_TOKEN` the token, or
+`SOSAGENT_PACKET_TOKEN_FILE` a file that holds it and that nobody else can read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import EndpointRefused, EndpointUnreachable, KeyInvalid, SosError, TargetInvalid, UsageError
+from ..fetch import FetchFailed, checked_base, fetch_object
+from ..keys import PublicKey, parse_public_keys
+from ..printable import clean, printable
+from ..secret import Secret
+from ..target import SshTarget, parse_target
+from .base import Provider, Resolved
+
+__all__ = ["Packet"]
+
+_API = "https://api.equinix.com/metal/v1"
+_TOKENS = ("METAL_AUTH_TOKEN", "PACKET_AUTH_TOKEN")
+_TOKEN_FILE = "SOSAGENT_PACKET_TOKEN_FILE"
+#: Where there is no `sos` field. The facility's code, never the metro's: that names no console.
+_SOS_HOST = "sos.{}.platformequinix.com"
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+_FACILITY = re.compile(r"[a-z][a-z0-9]{1,15}")
+_SOS = re.compile(r"(?:(?P<user>[0-9A-Za-z][0-9A-Za-z._-]{0,127})@)?(?P<place>[0-9A-Za-z.:\[\]-]{1,255})")
+_TOKEN = re.compile(r"[\x21-\x7e]{1,512}")
+_MOST_PAGES = 50
+_MOST_COMMENT = 200
+_READ_ONLY = "its console is read-only until that is done"
+_DOWN = "switch it on first, for nothing answers on its console"
+#: State of a device -> what the user should know of it.
+_STATES = {
+    "queued": _READ_ONLY,
+    "provisioning": _READ_ONLY,
+    "post_provisioning": _READ_ONLY,
+    "reinstalling": _READ_ONLY,
+    "powering_on": "it may show nothing yet",
+    "powering_off": _DOWN,
+    "inactive": _DOWN,
+    "off": _DOWN,
+    "deprovisioning": "it is being taken away",
+    "failed": "its installation failed",
+}
+
+
+class Packet(Provider):
+    """Devices of one API, with what the environment says of it."""
+
+    def __init__(self) -> None:
+        address = os.environ.get("SOSAGENT_PACKET_API") or _API
+        try:
+            self._base = checked_base(address)
+        except ValueError as error:
+            raise UsageError(f"the variable SOSAGENT_PACKET_API ({printable(address, 80)}) {error}") from None
+        self._token = _token()
+
+    async def resolve(self, rest: str) -> Resolved:
+        """Ask for the device; see `Provider.resolve`."""
+        device = await self._device(rest)
+        state = str(device.get("state") or "")
+        password, hostname = device.get("root_password"), device.get("hostname")
+        return Resolved(
+            _console(device, rest),
+            Secret(password) if isinstance(password, str) and password else None,
+            hostname if isinstance(hostname, str) and hostname else None,
+            f"{rest} is {printable(state.replace('_', ' '), 40)}: {_STATES[state]}" if state in _STATES else "",
+        )
+
+    async def keys(self, rest: str) -> str:
+        """The keys of the device, of its project, and of the person whose token it is; see `Provider.keys`."""
+        device = await self._device(rest)
+        lists = [await self._whole(device.get("ssh_keys"))]
+        project = _id_of(device.get("project")) or _id_of(device.get("project_lite"))
+        notes: list[str] = []
+        for path, whose in ((f"/projects/{project}/ssh-keys" if project else "", "project"), ("/ssh-keys", "person")):
+            try:
+                lists.append(await self._pages(path) if path else [])
+            except _NotOurs:
+                notes.append(f"# the token may not read the keys of the {whose}")
+        lines, unusable = _lines([entry for one in lists for entry in one])
+        return "".join(f"{line}\n" for line in (*notes, *unusable, *lines))
+
+    async def _device(self, rest: str) -> dict[str, Any]:
+        if _ID.fullmatch(rest) is None:
+            raise TargetInvalid(
+                f"{printable(rest, 80)!r} is no id of a device", hint="It is a UUID: the portal and the API show it."
+            )
+        try:
+            return await self._get(f"/devices/{rest}?include=ssh_keys,facility")
+        except _NotThere:
+            raise TargetInvalid(
+                f"the API at {self._shown} knows no device {rest}",
+                hint="Check the id and whose token it is; a device that was deleted has no console any more.",
+            ) from None
+
+    async def _whole(self, entries: object) -> list[object]:
+        """What the API gives by reference only is asked for."""
+        whole: list[object] = []
+        for entry in entries[:100] if isinstance(entries, list) else []:
+            name = None if isinstance(entry, dict) and "key" in entry else _id_of(entry)
+            try:
+                whole.append(entry if name is None else await self._get(f"/ssh-keys/{name}"))
+            except (_NotOurs, _NotThere):
+                whole.append({"label": name})
+        return whole
+
+    async def _pages(self, path: str) -> list[object]:
+        found: list[object] = []
+        for page in range(1, _MOST_PAGES + 1):
+            try:
+                answer = await self._get(f"{path}?page={page}&per_page=100")
+            except _NotThere:
+                raise _NotOurs("") from None
+            entries, meta = answer.get("ssh_keys"), answer.get("meta")
+            found += entries if isinstance(entries, list) else []
+            last = meta.get("last_page") if isinstance(meta, dict) else None
+            following = meta.get("next") if isinstance(meta, dict) else None
+            if not entries or not (following or (isinstance(last, int) and page < last)):
+                return found
+        raise EndpointRefused(f"the API at {self._shown} gives keys without end", hint="Name the key's file instead.")
+
+    async def _get(self, path: str) -> dict[str, Any]:
+        try:
+            return await fetch_object(self._base + path, headers={"X-Auth-Token": self._token})
+        except FetchFailed as error:
+            raise self._why(error) from None
+
+    def _why(self, error: FetchFailed) -> SosError:
+        said = f"{error.message}{_said(error.body, self._token)}"
+        message = f"the API at {self._shown}: {said}"
+        if error.status == 401:
+            return EndpointRefused(message, hint=f"Check the token ({', '.join(_TOKENS)} or {_TOKEN_FILE}).")
+        if error.status == 403:
+            return _NotOurs(message, hint="The token is of another project, or may not read this.")
+        if error.status in (404, 410):
+            return _NotThere(message)
+        if error.status is not None and 400 <= error.status < 500 and error.status != 429:
+            return EndpointRefused(message, hint="Check the id of the device; the API did not take the question.")
+        return EndpointUnreachable(message, hint="Try again later, or give the console's own address as HOST.")
+
+    @property
+    def _shown(self) -> str:
+        return printable(self._base, 120)
+
+
+class _NotThere(TargetInvalid):
+    """404."""
+
+
+class _NotOurs(EndpointRefused):
+    """403, or what is as good as that."""
+
+
+def _token() -> Secret:
+    """The first that is given: file, variables.
+
+    Raises:
+        UsageError: none is, it can be read by others, or it is none.
+    """
+    source, text = _TOKEN_FILE, ""
+    if os.environ.get(_TOKEN_FILE):
+        text = _token_in(Path(os.environ[_TOKEN_FILE]))
+    else:
+        source = next((name for name in _TOKENS if os.environ.get(name)), "")
+        if not source:
+            raise UsageError(
+                "packet: needs a token of the API",
+                hint=f"Put it in the variable {_TOKENS[0]}, or in a file of mode 600 that {_TOKEN_FILE} names.",
+            )
+        text = os.environ[source]
+    if _TOKEN.fullmatch(text.strip()) is None:
+        raise UsageError(f"{source} gives no token: it is one word of ASCII characters")
+    return Secret(text.strip())
+
+
+def _token_in(path: Path) -> str:
+    shown = printable(str(path))
+    try:
+        with path.open(encoding="ascii") as opened:
+            if os.name == "posix" and os.fstat(opened.fileno()).st_mode & 0o077:
+                raise UsageError(
+                    f"the token file {shown} can be read by others", hint=f"chmod 600 {shlex.quote(shown)}"
+                )
+            return opened.read(4096)
+    except OSError as error:
+        raise UsageError(f"cannot read the token file {shown}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"the token file {shown} is not ASCII text") from None
+
+
+def _console(device: dict[str, Any], rest: str) -> SshTarget:
+    """`sos` is a host, perhaps with the user in front (``uuid@host``) and a port behind (``host:port``).
+
+    It is read as nothing else, for it comes from the network: never as ``exec:COMMAND``.
+    """
+    name, sos, facility = device.get("id"), device.get("sos"), device.get("facility")
+    code = facility.get("code") if isinstance(facility, dict) else None
+    if not sos and isinstance(code, str) and _FACILITY.fullmatch(code):
+        sos = _SOS_HOST.format(code)
+    found = _SOS.fullmatch(sos) if isinstance(sos, str) else None
+    user = (found and found["user"]) or (name if isinstance(name, str) and _ID.fullmatch(name) else rest)
+    try:
+        target = parse_target(f"ssh://{user}@{found['place']}") if found else None
+    except TargetInvalid:
+        target = None
+    if not isinstance(target, SshTarget):
+        what = f"gives {printable(str(sos), 80)!r} as the console of" if sos else "names no console for"
+        raise EndpointRefused(f"the API {what} {rest}", hint="Give the console's own address as HOST.")
+    return target
+
+
+def _id_of(entry: object) -> str | None:
+    """The id of what is given whole, or by a reference that ends in it."""
+    if not isinstance(entry, dict):
+        return None
+    name = entry.get("id") or str(entry.get("href") or "").rpartition("/")[2]
+    return name if isinstance(name, str) and _ID.fullmatch(name) else None
+
+
+def _lines(entries: list[object]) -> tuple[list[str], list[str]]:
+    """Lines of authorized_keys, each key once, with its label as the comment it lacks; and what is unusable."""
+    keys: list[PublicKey] = []
+    unusable: list[str] = []
+    for entry in entries:
+        fields = entry if isinstance(entry, dict) else {}
+        label = " ".join(clean(str(fields.get("label") or "").replace("\n", " ")).split())[:_MOST_COMMENT]
+        try:
+            read = parse_public_keys(str(fields.get("key") or ""), "it")
+        except KeyInvalid as error:
+            unusable.append(f"# the key {label or 'without a label'} cannot be used: {error.message}")
+            continue
+        for key in read:
+            if not any(key.same_key(other) and key.options == other.options for other in keys):
+                keys.append(key if key.comment else replace(key, comment=label))
+    return [key.line for key in keys], list(dict.fromkeys(unusable))
+
+
+def _said(body: bytes, token: Secret) -> str:
+    """What the API says of an error: ``{"errors": ["Not found"]}``."""
+    try:
+        told = json.loads(body)
+        errors = told.get("errors") or [told.get("error")]
+        text = next((one for one in errors if isinstance(one, str)), "")
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        text = ""
+    return f" ({printable(text.replace(token.reveal(), '…'), 200)})" if text else ""

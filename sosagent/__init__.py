@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
+    ConfigInvalid,
     ConsoleError,
     ConsoleOccupied,
     ConsoleSilent,
@@ -53,6 +54,7 @@ __all__ = [
     "EOF",
     "TIMEOUT",
     "AddKeyResult",
+    "ConfigInvalid",
     "Console",
     "ConsoleError",
     "ConsoleOccupied",

@@ -1,0 +1,93 @@
+"""The file of machines: what it says, and what is wrong with it, by line."""
+
+from __future__ import annotations
+
+import pytest
+
+import sosagent
+from sosagent.machines import PasswordSource, line_of, parse_machines, parse_source, schema
+from sosagent.printable import is_clean
+
+GOOD = """\
+[defaults]
+login = "root"
+password = "command:pass show machines"
+groups = ["all"]
+
+# the web
+[machines.web1]
+console = "7f3c@sos.example.net"
+hostname = "web1"
+known_as = ["web1.example.net", "10.0.0.5"]
+
+[machines.db-1]
+console = "exec:virsh console db-1"
+password = "env:DB_PASSWORD"
+groups = ["db", "all"]
+
+[machines."old.box"]
+console = "serial:///dev/ttyUSB0?baud=9600"
+become = "sudo"
+"""
+BAD = {
+    "nonsense": "line 1: ",
+    "[machines.a]\nconsole = 'h'\n[machine.b]\n": "line 3: 'machine' is neither",
+    "[machines.a]\nconsole = 'h'\nhostnam = 'a'\n": "line 3: there is no 'hostnam'; 'hostname' is meant?",
+    "[machines.a]\nhostname = 'a'\n": "line 1: a has no console",
+    "[machines.a]\n\nconsole = 'ftp://h'\n": "line 3: console: ftp: is no kind of console",
+    "[machines.a]\nconsole = 'h'\npassword = 'hunter2'\n": "line 3: password: a password itself has no place",
+    "[machines.a]\nconsole = 'h'\npassword = 'env:'\n": "line 3: password: env: needs the name",
+    "[machines.a]\nconsole = 'h'\npassword = 'keyring:x'\n": "line 3: password: keyring: needs SERVICE/USER",
+    "[machines.a]\nconsole = 'h'\nbecome = 'doas'\n": "line 3: become: ",
+    "[machines.a]\nconsole = 'h'\ngroups = 'web'\n": "line 3: groups: ",
+    "[machines.a]\nconsole = 5\n": "line 2: console: ",
+    "[machines.a]\nconsole = ''\n": "line 2: console: ",
+    "[machines.'a b']\nconsole = 'h'\n": "line 1: 'a b' is no name",
+    "machines = 3\n": "line 1: machines are tables",
+    "[machines]\na = 3\n": "line 2: machines.a is a table",
+    "[machines.a]\nconsole = 'h'\nconsole = 'h'\n": "line 3: ",
+    "[defaults]\nconsole = 'h'\nlogon = 'x'\n[machines.a]\n": "line 3: there is no 'logon'; 'login' is meant?",
+    "[machines.a]\nconsole = 'h'\nhostname = \"a\\u001b[2J\"\n": "line 3: hostname: it holds control characters",
+    "[machines]\na.console = 'h'\na.baud = 1\n": "line 3: there is no 'baud'",
+}
+
+
+def test_what_it_says() -> None:
+    found = parse_machines(GOOD, "machines.toml")
+    assert list(found.machines) == ["web1", "db-1", "old.box"]
+    web, db = found.machines["web1"], found.machines["db-1"]
+    assert (web.hostname, web.login, web.known_as) == ("web1", "root", ("web1.example.net", "10.0.0.5"))
+    assert parse_source(web.password) == PasswordSource("command", "pass show machines")
+    assert parse_source(db.password) == PasswordSource("env", "DB_PASSWORD")
+    assert found.of_group("all") == ["web1", "db-1", "old.box"]
+    assert found.of_group("db") == ["db-1"]
+    assert (found.named("web2"), found.near("web2")) == (None, ["web1"])
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_is_wrong(text: str) -> None:
+    with pytest.raises(sosagent.ConfigInvalid) as caught:
+        parse_machines(text, "machines.toml")
+    assert str(caught.value).startswith(f"machines.toml, {BAD[text]}"), caught.value
+    assert "hunter2" not in str(caught.value) + caught.value.hint
+    assert is_clean(str(caught.value))
+    assert caught.value.exit_code == 2
+
+
+def test_every_mistake_is_named() -> None:
+    with pytest.raises(sosagent.ConfigInvalid) as caught:
+        parse_machines("[machines.a]\nconsole = 5\nx = 1\n[machines.b]\ny = 1\n", "m")
+    assert "line 2" in str(caught.value)
+    assert ["line 3" in caught.value.hint, "line 5" in caught.value.hint] == [True, True]
+
+
+def test_lines_are_found() -> None:
+    assert line_of(GOOD, ("machines", "db-1", "password")) == 14
+    assert line_of(GOOD, ("machines", "old.box", "become")) == 19
+    assert line_of(GOOD, ("machines", "old.box", "none")) == 17
+
+
+def test_the_schema_knows_every_key() -> None:
+    told = schema()["properties"]["machines"]["additionalProperties"]["properties"]
+    assert set(told) >= {"console", "hostname", "password", "groups", "known_as"}
+    assert all("description" in one for one in told.values())

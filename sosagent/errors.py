@@ -74,7 +74,13 @@ class UsageError(SosError):
 
 
 class ConfigInvalid(UsageError):
-    """A file of settings says what cannot be."""
+    """A file of settings says what cannot be.
+
+    Attributes:
+        mistakes: all of them, each with file and line, where there may be several.
+    """
+
+    mistakes: tuple[str, ...] = ()
 
     code = "config-invalid"
 

@@ -48,7 +48,7 @@ BAD = {
     "[machines.a]\nconsole = 'h'\nconsole = 'h'\n": "line 3: ",
     "[defaults]\nconsole = 'h'\nlogon = 'x'\n[machines.a]\n": "line 3: there is no 'logon'; 'login' is meant?",
     "[machines.a]\nconsole = 'h'\nhostname = \"a\\u001b[2J\"\n": "line 3: hostname: it holds control characters",
-    "[machines]\na.console = 'h'\na.baud = 1\n": "line 3: there is no 'baud'",
+    "[machines]\na.console = 'h'\na.size = 1\n": "line 3: there is no 'size'",
 }
 
 
@@ -57,6 +57,7 @@ def test_what_it_says() -> None:
     assert list(found.machines) == ["web1", "db-1", "old.box"]
     web, db = found.machines["web1"], found.machines["db-1"]
     assert (web.hostname, web.login, web.known_as) == ("web1", "root", ("web1.example.net", "10.0.0.5"))
+    assert web.password is not None and db.password is not None
     assert parse_source(web.password) == PasswordSource("command", "pass show machines")
     assert parse_source(db.password) == PasswordSource("env", "DB_PASSWORD")
     assert found.of_group("all") == ["web1", "db-1", "old.box"]

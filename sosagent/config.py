@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import ConfigInvalid, UsageError
-from .known_hosts import write
-from .machines import Machine, Machines, parse_machines
 from .printable import printable
 from .secret import parse_source, trouble_with
 
-__all__ = ["VARIABLE", "add_machines", "load_machines", "machines_file", "troubles"]
+if TYPE_CHECKING:
+    from .machines import Machine, Machines
+
+__all__ = ["VARIABLE", "add_machines", "has_machines", "load_machines", "machines_file", "troubles"]
 
 VARIABLE = "SOSAGENT_CONFIG"
 
@@ -35,6 +37,15 @@ def machines_file(path: Path | str | None = None) -> tuple[Path, bool]:
     return user_config_path("sosagent") / "machines.toml", False
 
 
+def has_machines(path: Path | str | None = None) -> bool:
+    """Whether there is something to load; it is much quicker than that."""
+    file, named = machines_file(path)
+    try:
+        return named or file.exists()
+    except OSError:  # which loading tells in words
+        return True
+
+
 def load_machines(path: Path | str | None = None) -> Machines:
     """Read the file of machines. Its relative paths are absolute afterwards, from the file's folder.
 
@@ -45,6 +56,8 @@ def load_machines(path: Path | str | None = None) -> Machines:
         ConfigInvalid: it is not what such a file is, with the line and what was expected.
         UsageError: a file that was named cannot be read.
     """
+    from .machines import Machines, parse_machines
+
     file, named = machines_file(path)
     text = _read(file, named)
     found = parse_machines(text.removeprefix("\ufeff"), str(file))
@@ -66,6 +79,9 @@ def add_machines(path: Path | str | None, more: dict[str, str]) -> tuple[Path, l
         ConfigInvalid: the file is wrong as it is, or would be then. It is as it was.
         UsageError: it cannot be read or written.
     """
+    from .known_hosts import write
+    from .machines import parse_machines
+
     file, _ = machines_file(path)
     text = _read(file, named=False)
     there = parse_machines(text.removeprefix("\ufeff"), str(file)).machines

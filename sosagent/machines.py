@@ -237,7 +237,8 @@ def parse_machines(text: str, name: str) -> Machines:
             note((key,), f"{printable(key, 60)!r} is neither [defaults] nor [machines.NAME]")
     defaults = data.get("defaults", {})
     if _checked(("defaults",), defaults, note) is None:
-        defaults = {}
+        # Nothing comes of it; only, a console that is told there is not missed in each machine.
+        defaults = {"console": "host"} if isinstance(defaults, dict) and "console" in defaults else {}
     listed = data.get("machines", {})
     if not isinstance(listed, dict):
         note(("machines",), "machines are tables: [machines.NAME]")
@@ -285,12 +286,13 @@ def _one(path: tuple[str, str], table: Any, defaults: dict[str, Any], note: _Not
         note(path, f"{printable(path[1], 60)!r} is no name: letters, digits, dot, dash and underscore")
         return None
     machine = _checked(path, table, note)
+    if isinstance(table, dict) and "console" not in defaults | table:
+        note(path, f"{path[1]} has no console")
+        return None
     if machine is None:
         return None
     whole = Machine.model_validate(defaults | table)
-    if whole.console is None:
-        note(path, f"{path[1]} has no console")
-    elif whole.baud is not None and not _has_speed(parse_target(whole.console)):
+    if whole.baud is not None and not _has_speed(parse_target(whole.console or "")):
         if machine.baud is not None:
             note((*path, "baud"), _NO_SPEED)
         whole = whole.model_copy(update={"baud": None})  # that of [defaults] is for those that have a speed

@@ -31,6 +31,8 @@ become = "sudo"
 """
 BAD = {
     "nonsense": "line 1: ",
+    f"x = {'9' * 5000}": "line 1: ",
+    "[defaults]\nconsole = 5\n[machines.a]\n": "line 2: console: a text in quotes was expected",
     "[machines.a]\nconsole = 'h'\n[machine.b]\n": "line 3: 'machine' is neither",
     "[machines.a]\nconsole = 'h'\nhostnam = 'a'\n": "line 3: there is no 'hostnam'; 'hostname' is meant?",
     "[machines.a]\nhostname = 'a'\n": "line 1: a has no console",
@@ -38,10 +40,22 @@ BAD = {
     "[machines.a]\nconsole = 'h'\npassword = 'hunter2'\n": "line 3: password: a password itself has no place",
     "[machines.a]\nconsole = 'h'\npassword = 'env:'\n": "line 3: password: env: needs the name",
     "[machines.a]\nconsole = 'h'\npassword = 'keyring:x'\n": "line 3: password: keyring: needs SERVICE/USER",
-    "[machines.a]\nconsole = 'h'\nbecome = 'doas'\n": "line 3: become: ",
-    "[machines.a]\nconsole = 'h'\ngroups = 'web'\n": "line 3: groups: ",
-    "[machines.a]\nconsole = 5\n": "line 2: console: ",
-    "[machines.a]\nconsole = ''\n": "line 2: console: ",
+    "[machines.a]\nconsole = 'h'\nbecome = 'doas'\n": 'line 3: become: "sudo" or "su" was expected',
+    "[machines.a]\nconsole = 'h'\ngroups = 'web'\n": "line 3: groups: a list of texts was expected",
+    "[machines.a]\nconsole = 5\n": "line 2: console: a text in quotes was expected",
+    "[machines.a]\nconsole = ''\n": "line 2: console: it is empty",
+    "[machines.a]\nconsole = 'h'\nknown_as = ['b', 5]\n": "line 3: known_as: a text in quotes was expected",
+    "[machines.a]\nconsole = 'h'\nknown_as = ['*']\n": "line 3: known_as: '*' is not the name or address",
+    "[machines.a]\nconsole = 'h'\naddress = 'a b'\n": "line 3: address: 'a b' is not the name or address",
+    "[machines.a]\nconsole = 'h'\nbaud = 9600\n": "line 3: baud is for serial: and rfc2217:",
+    "[machines.a]\nconsole = 'telnet://h'\nbaud = 9600\n": "line 3: baud is for serial: and rfc2217:",
+    "[machines.a]\nconsole = 'COM3'\nbaud = '9600'\n": "line 3: baud: a whole number without quotes",
+    "[machines.a]\nconsole = 'COM3'\nbaud = true\n": "line 3: baud: a whole number without quotes",
+    "[machines.a]\nconsole = 'COM3'\nbaud = 9\n": "line 3: baud: a number between 50 and 4000000",
+    "[machines.a]\nconsole = 'h'\ndialect = 'A b'\n": "line 3: dialect: the name of a dialect was expected",
+    "[machines.a]\nconsole = 'h'\nredfish = 'http://b'\n": "line 3: redfish: an address such as https://",
+    "[machines.a]\nconsole = 'h'\nredfish = 'https://u:hunter2@b'\n": "line 3: redfish: a name or password",
+    "[machines.a]\nconsole = 'ssh://u:hunter2@h'\n": "line 2: console: a password in HOST",
     "[machines.'a b']\nconsole = 'h'\n": "line 1: 'a b' is no name",
     "machines = 3\n": "line 1: machines are tables",
     "[machines]\na = 3\n": "line 2: machines.a is a table",
@@ -65,7 +79,7 @@ def test_what_it_says() -> None:
     assert (found.named("web2"), found.near("web2")) == (None, ["web1"])
 
 
-@pytest.mark.parametrize("text", BAD)
+@pytest.mark.parametrize("text", BAD, ids=lambda text: str(text)[-60:])
 def test_what_is_wrong(text: str) -> None:
     with pytest.raises(sosagent.ConfigInvalid) as caught:
         parse_machines(text, "machines.toml")

@@ -12,12 +12,11 @@ from ..errors import SosError, UsageError
 from ..printable import printable
 from .endpoint import EndpointOptions, JsonOption, PokeOption, TimeoutOption, VerboseOption, checked_timeout
 from .options import with_options
-from .run import Reported, ask_on_terminal, foreseen, run_job
+from .run import Reported, foreseen, run_job
 from .show import Progress, show_error, state_error_json, state_json
 
 if TYPE_CHECKING:
     from ..jobs.state import ConsoleState
-    from ..target import Target
 
 __all__ = ["screen", "state"]
 
@@ -41,9 +40,8 @@ def state(
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with foreseen(verbose):
-            target = where.target()
-            seen = _look(target, poke, quiet_for, checked_timeout(timeout), progress)
+        with foreseen(verbose), where.near_names():
+            seen = _look(where, poke, quiet_for, checked_timeout(timeout), progress)
     except SosError as error:
         progress.stop()
         if json:
@@ -87,10 +85,10 @@ def screen(
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with foreseen(verbose):
+        with foreseen(verbose), where.near_names():
             columns, rows = _size(size)
             target = where.target()
-            seen = _look(target, poke, quiet_for, checked_timeout(timeout), progress)
+            seen = _look(where, poke, quiet_for, checked_timeout(timeout), progress)
             from .picture import Picture
 
             picture = Picture(seen.output, columns, rows, printable(str(target), 80))
@@ -111,17 +109,17 @@ def screen(
         print(f"sosagent: {printable(seen.hint) or 'nothing came from the console'}", file=sys.stderr)
 
 
-def _look(target: Target, poke: bool, seconds: float, timeout: float, progress: Progress) -> ConsoleState:
+def _look(where: EndpointOptions, poke: bool, seconds: float, timeout: float, progress: Progress) -> ConsoleState:
     from ..jobs.state import console_state
 
     return run_job(
         console_state(
-            target,
+            where.target(),
             poke=poke,
             seconds=seconds,
             timeout=timeout,
             on_event=progress,
-            ask=ask_on_terminal(progress) if sys.stdin.isatty() else None,
+            ask=where.asking(progress),
         )
     )
 

@@ -134,7 +134,8 @@ class Machines:
 
     def near(self, name: str) -> list[str]:
         """Names that look like it."""
-        return difflib.get_close_matches(name, self.machines, 3, 0.6)
+        lower = {one.lower(): one for one in self.machines}
+        return [lower[one] for one in difflib.get_close_matches(name.lower(), lower, 3, 0.6)]
 
     def of_group(self, group: str) -> list[str]:
         """The names of the machines that belong to it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -166,6 +167,16 @@ def test_a_broken_file_is_in_nobodys_way_who_does_not_mean_it(write: Write) -> N
     with pytest.raises(sosagent.ConfigInvalid, match="line 1"):
         MachineOptions("h").target()
     assert MachineOptions("h", login="me").whose() == "me"
+
+
+def test_without_a_file_nothing_of_it_is_loaded() -> None:
+    """Models cost a tenth of a second, and most people have no such file."""
+    code = "import sys; from sosagent.cli.access import MachineOptions as M; M('h').target(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": HERE, "HOME": "/none"}, stdout=subprocess.PIPE
+    )
+    assert b"sosagent.config" in done.stdout
+    assert b"sosagent.machines" not in done.stdout
 
 
 async def test_near_names(write: Write, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import sosagent
@@ -76,7 +78,8 @@ def test_what_it_says() -> None:
     assert parse_source(db.password) == PasswordSource("env", "DB_PASSWORD")
     assert found.of_group("all") == ["web1", "db-1", "old.box"]
     assert found.of_group("db") == ["db-1"]
-    assert (found.named("web2"), found.near("web2")) == (None, ["web1"])
+    assert (found.named("web2"), found.near("web2"), found.near("WEB1")) == (None, ["web1"], ["web1"])
+    assert found.near("quite-another") == []
 
 
 @pytest.mark.parametrize("text", BAD, ids=lambda text: str(text)[-60:])
@@ -106,3 +109,9 @@ def test_the_schema_knows_every_key() -> None:
     told = schema()["properties"]["machines"]["additionalProperties"]["properties"]
     assert set(told) >= {"console", "hostname", "password", "groups", "known_as"}
     assert all("description" in one for one in told.values())
+
+
+def test_the_example_in_the_readme() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    example = readme.partition("### File of machines")[2].partition("```toml\n")[2].partition("```")[0]
+    assert list(parse_machines(example, "README.md").machines) == ["web1", "db"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+import pexpect
 import pytest
 
 import sosagent
@@ -190,6 +192,10 @@ async def test_near_names(write: Write, tmp_path: Path) -> None:
     assert "machines.toml has no 'wbe1'" in json.loads(out)["error"]["hint"]
     status, _, err = await command("state", "quite-another", *call)
     assert (status, "meant" in err) == (3, False)
+    # An alias whose name is known, and which nobody answers, is no slip of the pen.
+    write("Host web3\nHostName 127.0.0.1\nPort 1\n", "config")
+    status, _, err = await command("state", "web3", *call)
+    assert (status, "nothing listens" in err, "meant" in err) == (3, True, False)
 
 
 # -- where passwords come from
@@ -218,6 +224,16 @@ def test_each_source(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(sosagent.UsageError, match="read by others") as caught:
         find_password(source=PasswordSource("file", str(pw)))
     assert "from file" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_prompt_asks_whatever_the_environment_holds() -> None:
+    code = "from sosagent.secret import *; print('got', find_password(source=parse_source('prompt')).reveal().upper())"
+    env = {**os.environ, "PYTHONPATH": HERE, "SOS_PASSWORD": "variable"}
+    child = pexpect.spawn(sys.executable, ["-c", code], env=env, timeout=20, encoding="utf-8")
+    child.expect("Password: ")
+    child.sendline("typed")
+    child.expect("got TYPED")
+    child.close()
 
 
 @pytest.fixture

@@ -127,20 +127,13 @@ class MachineOptions(EndpointOptions):
             UsageError: an option is wrong, or there is no password.
         """
         target, way = self.check()
-        login = self.login_name
-        password = find_password(
-            file=self.password_file,
-            command=self.password_command,
-            source=self._source("password"),
-            prompt=f"{printable(login)}'s password on the machine: ",
-        )
+        password = self._password()
         second = self._become_password(way)
         from ..console.login import Entry
         from ..jobs.machine import Access
 
-        entry = Entry(
-            login, self._of("expect_host", "hostname"), way, second, self.take_over, self.continue_boot, remount
-        )
+        name = self._of("expect_host", "hostname")
+        entry = Entry(self.login_name, name, way, second, self.take_over, self.continue_boot, remount)
         return Access(
             target,
             password,
@@ -205,6 +198,14 @@ class MachineOptions(EndpointOptions):
         if text is None or named is None or self.login not in (None, named.login or LOGIN):
             return None
         return parse_source(text)
+
+    def _password(self) -> Secret:
+        return find_password(
+            file=self.password_file,
+            command=self.password_command,
+            source=self._source("password"),
+            prompt=f"{printable(self.login_name)}'s password on the machine: ",
+        )
 
     def _become_password(self, way: Literal["sudo", "su"] | None) -> Secret | None:
         if self.become_password_file is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
+    ConfigInvalid,
     ConsoleError,
     ConsoleOccupied,
     ConsoleSilent,
@@ -39,12 +40,14 @@ from .secret import Secret
 from .target import ExecTarget, ProviderTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, parse_target
 
 if TYPE_CHECKING:
+    from .config import load_machines
     from .console import Console, Event
     from .console.connect import connect
     from .jobs.add_key import AddKeyResult, add_key
     from .jobs.append import KeyOutcome
     from .jobs.state import ConsoleState, console_state
     from .jobs.verify import Verification, Verify
+    from .machines import Machine, Machines
     from .terminal.expect import EOF, TIMEOUT, Match
 
 __version__ = "0.1.0"
@@ -53,6 +56,7 @@ __all__ = [
     "EOF",
     "TIMEOUT",
     "AddKeyResult",
+    "ConfigInvalid",
     "Console",
     "ConsoleError",
     "ConsoleOccupied",
@@ -74,7 +78,9 @@ __all__ = [
     "KeyOutcome",
     "LineDamaged",
     "LoginRefused",
+    "Machine",
     "MachineRestarted",
+    "Machines",
     "Match",
     "NotVerified",
     "PasswordMissing",
@@ -95,6 +101,7 @@ __all__ = [
     "add_key",
     "connect",
     "console_state",
+    "load_machines",
     "parse_public_keys",
     "parse_target",
 ]
@@ -107,6 +114,8 @@ _LAZY = {
     "EOF": "terminal.expect",
     "Event": "console",
     "KeyOutcome": "jobs.append",
+    "Machine": "machines",
+    "Machines": "machines",
     "Match": "terminal.expect",
     "TIMEOUT": "terminal.expect",
     "Verification": "jobs.verify",
@@ -114,6 +123,7 @@ _LAZY = {
     "add_key": "jobs.add_key",
     "connect": "console.connect",
     "console_state": "jobs.state",
+    "load_machines": "config",
 }
 
 

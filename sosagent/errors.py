@@ -12,6 +12,7 @@ from typing import ClassVar
 from .printable import printable
 
 __all__ = [
+    "ConfigInvalid",
     "ConsoleError",
     "ConsoleOccupied",
     "ConsoleSilent",
@@ -70,6 +71,18 @@ class UsageError(SosError):
 
     code = "usage"
     exit_code = 2
+
+
+class ConfigInvalid(UsageError):
+    """A file of settings says what cannot be.
+
+    Attributes:
+        mistakes: all of them, each with file and line, where there may be several.
+    """
+
+    mistakes: tuple[str, ...] = ()
+
+    code = "config-invalid"
 
 
 class TargetInvalid(UsageError):

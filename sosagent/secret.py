@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shlex
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from .errors import PasswordMissing, UsageError
 from .printable import printable
 
-__all__ = ["Secret", "find_password"]
+__all__ = ["PasswordSource", "Secret", "find_password", "parse_source", "trouble_with"]
 
 _COMMAND_SECONDS = 60.0
 _MOST_CHARACTERS = 512
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_KINDS = ("prompt", "env", "file", "command", "keyring")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Secret:
@@ -49,18 +56,57 @@ class Secret:
         raise TypeError("a Secret is not pickled or copied")
 
 
+@dataclass(frozen=True)
+class PasswordSource:
+    """Where a password comes from.
+
+    Fields:
+        kind: see `parse_source`.
+        value: what stands behind the colon.
+    """
+
+    #: How they are written.
+    FORMS = "prompt, env:NAME, file:PATH, command:PROGRAM ARGS, keyring:SERVICE/USER"
+
+    kind: Literal["prompt", "env", "file", "command", "keyring"]
+    value: str = ""
+
+
+def parse_source(text: str) -> PasswordSource:
+    """Read ``prompt``, ``env:NAME``, ``file:PATH``, ``command:PROGRAM ARGS`` or ``keyring:SERVICE/USER``.
+
+    Raises:
+        ValueError: it is none of these; the words do not hold the text, which may be a password.
+    """
+    kind, colon, value = text.partition(":")
+    if kind not in _KINDS or (kind == "prompt" and colon):
+        raise ValueError(
+            f"a password itself has no place in this file; say where it comes from: {PasswordSource.FORMS}"
+        )
+    if kind == "env" and _VARIABLE.fullmatch(value) is None:
+        raise ValueError("env: needs the name of a variable")
+    if kind in ("file", "command") and not value.strip():
+        raise ValueError(f"{kind}: needs {'a path' if kind == 'file' else 'a program'}")
+    if kind == "keyring" and not all(value.rpartition("/")[::2]):
+        raise ValueError("keyring: needs SERVICE/USER")
+    return PasswordSource(kind, value)  # type: ignore[arg-type]
+
+
 def find_password(
     *,
     file: Path | None = None,
     command: str | None = None,
+    source: PasswordSource | None = None,
     environment: str = "SOS_PASSWORD",
     prompt: str = "Password: ",
 ) -> Secret:
-    """Take the password from the first source that is given: file, command, environment, terminal.
+    """Take the password from the first source that is given: file, command, `source`, environment, terminal.
 
     Args:
         file: its first line is the password; refused when others can read it.
         command: run without a shell; the first line of what it prints is the password.
+        source: where the file of machines says that it comes from; ``prompt`` is the terminal, whatever
+            the environment holds.
         environment: the name of the variable to look in.
         prompt: what is asked on the terminal, without echo.
 
@@ -72,14 +118,75 @@ def find_password(
         return _checked(_from_file(file), f"the password file {printable(str(file))}")
     if command is not None:
         return _checked(_from_command(command), "the password command")
+    if source is not None:
+        return _TAKE[source.kind](source.value, prompt)
     if environment in os.environ:
-        return _checked(os.environ[environment], f"the variable {environment}")
+        return _from_environment(environment)
+    return _typed(prompt)
+
+
+def _typed(prompt: str) -> Secret:
     if not sys.stdin.isatty():
         raise PasswordMissing("no password for the machine was given, and there is no terminal to ask on")
     try:
         return _checked(getpass.getpass(prompt), "what was typed")
     except EOFError:
         raise PasswordMissing("no password was typed") from None
+
+
+def _from_environment(name: str) -> Secret:
+    if name not in os.environ:
+        raise PasswordMissing(f"the variable {name}, from which the password is to come, is not set", hint="Set it.")
+    return _checked(os.environ[name], f"the variable {name}")
+
+
+def _from_keyring(value: str) -> Secret:
+    service, _, user = value.rpartition("/")
+    shown = f"{printable(user, 80)!r} of {printable(service, 80)!r}"
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError:
+        raise UsageError(
+            "a password from the keyring needs the package keyring, which is not installed",
+            hint="pip install 'sosagent[keyring]'",
+        ) from None
+    try:
+        found = keyring.get_password(service, user)
+    except KeyringError as error:
+        raise UsageError(
+            f"the keyring does not give the password of {shown}: {printable(str(error)) or type(error).__name__}",
+            hint="Unlock it; `keyring diagnose` tells which one is used.",
+        ) from None
+    if found is None:
+        raise PasswordMissing(
+            f"the keyring has no password of {shown}",
+            hint=f"keyring set {shlex.quote(printable(service, 80))} {shlex.quote(printable(user, 80))}",
+        )
+    return _checked(found, "the keyring's entry")
+
+
+#: Kind of source -> what takes the password from it, given its value and the words to ask with.
+_TAKE: dict[str, Callable[[str, str], Secret]] = {
+    "prompt": lambda _, prompt: _typed(prompt),
+    "env": lambda name, _: _from_environment(name),
+    "file": lambda path, _: find_password(file=Path(path).expanduser()),
+    "command": lambda command, _: find_password(command=command),
+    "keyring": lambda value, _: _from_keyring(value),
+}
+
+
+def trouble_with(path: Path) -> str:
+    """Why a password would not be taken from a file, as far as its mode tells; empty if nothing stands against it."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return f"cannot read the password file {printable(str(path))}: {error.strerror}"
+    if stat.S_ISDIR(mode):
+        return f"the password file {printable(str(path))} is a folder"
+    if os.name == "posix" and mode & _OTHERS:
+        return f"the password file {printable(str(path))} can be read by others"
+    return ""
 
 
 def _checked(value: str, source: str) -> Secret:
@@ -103,7 +210,7 @@ def _checked(value: str, source: str) -> Secret:
 def _from_file(path: Path) -> str:
     try:
         with path.open(encoding="utf-8") as opened:
-            if os.name == "posix" and os.fstat(opened.fileno()).st_mode & 0o077:
+            if os.name == "posix" and os.fstat(opened.fileno()).st_mode & _OTHERS:
                 raise UsageError(
                     f"the password file {printable(str(path))} can be read by others",
                     hint=f"chmod 600 {shlex.quote(printable(str(path)))}",
@@ -119,9 +226,9 @@ def _from_command(command: str) -> str:
     try:
         arguments = shlex.split(command)
     except ValueError as error:
-        raise UsageError(f"--password-command cannot be split into words: {error}") from None
+        raise UsageError(f"the password command cannot be split into words: {error}") from None
     if not arguments:
-        raise UsageError("--password-command is empty")
+        raise UsageError("the password command is empty")
     try:
         done = subprocess.run(arguments, stdout=subprocess.PIPE, timeout=_COMMAND_SECONDS, check=False)
     except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,16 +13,18 @@ import typer
 
 from ..errors import SosError, UsageError
 from ..printable import printable
-from ..secret import Secret, find_password
+from ..secret import PasswordSource, Secret, find_password, parse_source
 from ..target import ProviderTarget, Target
 from .endpoint import EndpointOptions, JsonOption, TimeoutOption, VerboseOption, checked_timeout
-from .run import Reported, ask_on_terminal, foreseen, run_job
+from .run import Reported, foreseen, run_job
 from .show import Progress, show_error
 
 if TYPE_CHECKING:
     from ..jobs.machine import Access
 
-__all__ = ["MachineOptions"]
+__all__ = ["LOGIN", "MachineOptions"]
+
+LOGIN = "root"  # where neither the command line nor the file of machines says who
 
 T = TypeVar("T")
 
@@ -32,7 +33,10 @@ T = TypeVar("T")
 class MachineOptions(EndpointOptions):
     """What a command was told of the machine and the way to it."""
 
-    login: Annotated[str, typer.Option("-l", "--login", metavar="NAME", help="Log in at the console as NAME.")] = "root"
+    login: Annotated[
+        str | None,
+        typer.Option("-l", "--login", metavar="NAME", help="Log in at the console as NAME.", show_default=LOGIN),
+    ] = None
     user: Annotated[
         str | None,
         typer.Option(
@@ -128,11 +132,12 @@ class MachineOptions(EndpointOptions):
         # A provider may know what would be asked for; it is asked before the user is.
         provided = isinstance(target, ProviderTarget)
         password = None if provided and not self._gives_password() else self._password()
-        second = None if self.become_password_file is None else find_password(file=self.become_password_file)
+        second = self._become_password(way)
         from ..console.login import Entry
         from ..jobs.machine import Access
 
-        entry = Entry(self.login, self.expect_host, way, second, self.take_over, self.continue_boot, remount)
+        name = self._of("expect_host", "hostname")
+        entry = Entry(self.login_name, name, way, second, self.take_over, self.continue_boot, remount)
         access = Access(
             target,
             password,
@@ -140,20 +145,14 @@ class MachineOptions(EndpointOptions):
             self.timeout,
             transcript=self.transcript,
             on_event=progress,
-            ask=ask_on_terminal(progress) if sys.stdin.isatty() else None,
+            ask=self.asking(progress),
             kick=self.kick,
         )
         return self._resolved(access, progress) if provided else access
 
     def _gives_password(self) -> bool:
-        return self.password_file is not None or self.password_command is not None or "SOS_PASSWORD" in os.environ
-
-    def _password(self) -> Secret:
-        return find_password(
-            file=self.password_file,
-            command=self.password_command,
-            prompt=f"{printable(self.login)}'s password on the machine: ",
-        )
+        told = (self.password_file, self.password_command, self._source("password"))
+        return any(one is not None for one in told) or "SOS_PASSWORD" in os.environ
 
     def _resolved(self, access: Access, progress: Progress) -> Access:
         from ..jobs.machine import resolved
@@ -175,7 +174,7 @@ class MachineOptions(EndpointOptions):
         """
         progress = Progress(quiet=self.quiet, verbose=self.verbose)
         try:
-            with foreseen(self.verbose):
+            with foreseen(self.verbose), self.near_names():
                 return run_job(job(progress))
         except SosError as error:
             progress.stop()
@@ -187,7 +186,52 @@ class MachineOptions(EndpointOptions):
         finally:
             progress.stop()
 
+    @property
+    def login_name(self) -> str:
+        """Who logs in at the console."""
+        return self._of("login") or LOGIN
+
+    @property
+    def user_name(self) -> str | None:
+        """Whose authorized_keys, where that was told."""
+        return self._of("user")
+
+    def whose(self) -> str:
+        """The same for an error, which may be that the file of machines cannot be used."""
+        try:
+            return self.user_name or self.login_name
+        except SosError:
+            return self.user or self.login or LOGIN
+
+    def _of(self, option: str, field: str | None = None) -> str | None:
+        """The option; where it is not there, the machine's field (of the same name, if none is told)."""
+        told: str | None = getattr(self, option)
+        return getattr(self.named, field or option, None) if told is None else told
+
+    def _source(self, field: str) -> PasswordSource | None:
+        """Where a password of the machine comes from; those of its own login are nobody else's."""
+        named = self.named
+        text = None if named is None else getattr(named, field)
+        if text is None or named is None or self.login not in (None, named.login or LOGIN):
+            return None
+        return parse_source(text)
+
+    def _password(self) -> Secret:
+        return find_password(
+            file=self.password_file,
+            command=self.password_command,
+            source=self._source("password"),
+            prompt=f"{printable(self.login_name)}'s password on the machine: ",
+        )
+
+    def _become_password(self, way: Literal["sudo", "su"] | None) -> Secret | None:
+        if self.become_password_file is not None:
+            return find_password(file=self.become_password_file)
+        source = None if way is None else self._source("become_password")
+        return None if source is None else find_password(source=source, prompt=f"What {way} asks for on the machine: ")
+
     def _become(self) -> Literal["sudo", "su"] | None:
-        if self.become in (None, "sudo", "su"):
-            return self.become  # type: ignore[return-value]
-        raise UsageError(f"--become is sudo or su, not {printable(self.become or '', 60)!r}")
+        become = self._of("become")
+        if become in (None, "sudo", "su"):
+            return become  # type: ignore[return-value]
+        raise UsageError(f"--become is sudo or su, not {printable(become or '', 60)!r}")

@@ -54,7 +54,7 @@ def addkey(
         typer.Option(
             "--verify-as",
             metavar="ADDRESS[:PORT]",
-            help="The same, to this address; else to what the machine calls itself.",
+            help="The same, to this address; else to the machine's of machines.toml, or what it calls itself.",
             show_default=False,
         ),
     ] = None,
@@ -92,10 +92,9 @@ def addkey(
         from ..jobs.allow import Allow
 
         allow = Allow(remount, allow_immutable, fix_permissions)
-        return add_keys(access, keys, user=machine.user, allow=allow, until=until, verify=proof, dry_run=dry_run)
+        return add_keys(access, keys, user=machine.user_name, allow=allow, until=until, verify=proof, dry_run=dry_run)
 
-    user = machine.user or machine.login
-    result = machine.run(job, lambda error: error_json(error, host=machine.host, user=user, keys=keys))
+    result = machine.run(job, lambda error: error_json(error, host=machine.host, user=machine.whose(), keys=keys))
     if machine.json:
         print(result_json(result))
     else:
@@ -108,6 +107,8 @@ def _proof(where: str | None, names: list[str], machine: MachineOptions) -> Veri
     """Where to log in, and where the private halves may be: beside the public ones, and the user's own."""
     from ..jobs.verify import Verify
 
+    if where is None and machine.named is not None:
+        where = machine.named.address
     address, port = ("", None) if where is None else address_of(where)
     beside = [Path(place) for name in names for place in (name, name.removesuffix(".pub"))]
     putty = [Path(f"{name.removesuffix('.pub')}.ppk") for name in names]

@@ -13,7 +13,7 @@ from ..printable import printable
 from ..target import Target
 from .endpoint import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
 from .options import with_options
-from .run import Reported, ask_on_terminal, foreseen, run_job
+from .run import Reported, foreseen, run_job
 from .show import Progress, show_error
 
 __all__ = ["send_break"]
@@ -52,7 +52,7 @@ def send_break(
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with foreseen(verbose):
+        with foreseen(verbose), where.near_names():
             target = where.target()
             seconds = checked_timeout(timeout)
             if sysrq is not None and re.fullmatch(r"[a-z0-9]", sysrq) is None:
@@ -61,7 +61,7 @@ def send_break(
                 _confirm(target, sysrq)
             from ..jobs import breaks
 
-            ask = ask_on_terminal(progress) if sys.stdin.isatty() else None
+            ask = where.asking(progress)
             lines = run_job(
                 breaks.send_break(target, sysrq=sysrq, timeout=seconds, on_event=progress, ask=ask, kick=where.kick)
             )

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from ..errors import UsageError
+from ..errors import EndpointUnreachable, UsageError
 from ..printable import printable
+from ..secret import parse_source
 from ..target import HostKeyPolicy, Target, parse_target
+from .run import answered_from, ask_on_terminal
+
+if TYPE_CHECKING:
+    from ..machines import Machine, Machines
+    from ..transports.base import Ask
+    from .show import Progress
 
 __all__ = [
+    "ConfigOption",
     "EndpointOptions",
     "JsonOption",
     "PokeOption",
@@ -28,7 +41,8 @@ HostArgument = Annotated[
     str,
     typer.Argument(
         metavar="HOST",
-        help="The console's endpoint: user@host[:port] or a Host of ~/.ssh/config; serial:///dev/ttyUSB0, "
+        help="A machine of machines.toml, or the console's endpoint: user@host[:port] or a Host of ~/.ssh/config; "
+        "serial:///dev/ttyUSB0, "
         "unix:///path, socket://host:port, rfc2217://host:port, telnet://host, exec:COMMAND.",
         show_default=False,
     ),
@@ -56,6 +70,15 @@ HostKeyOption = Annotated[
 KickOption = Annotated[
     bool, typer.Option("--kick", help="End somebody else's session at the endpoint, where that is known how to.")
 ]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="The file of machines, instead of SOSAGENT_CONFIG or machines.toml in your config folder.",
+        show_default=False,
+    ),
+]
 TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For the whole job.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 PokeOption = Annotated[
@@ -74,6 +97,7 @@ class EndpointOptions:
     ssh_config: SshConfigOption = None
     known_hosts: KnownHostsOption = None
     host_key: HostKeyOption = "strict"
+    config: ConfigOption = None
     kick: KickOption = False
 
     def target(self) -> Target:
@@ -82,13 +106,59 @@ class EndpointOptions:
         Raises:
             UsageError: that is nowhere.
         """
-        return parse_target(
-            self.host,
-            identities=tuple(self.identity or ()),
-            ssh_config=self.ssh_config,
-            known_hosts=self.known_hosts,
-            host_key=checked_policy(self.host_key),
-        )
+        told: dict[str, Any] = {
+            "identities": tuple(self.identity or ()),
+            "ssh_config": self.ssh_config,
+            "known_hosts": self.known_hosts,
+            "host_key": checked_policy(self.host_key),
+        }
+        if self.named is None:
+            return parse_target(self.host, **told)
+        from ..machines import target_of
+
+        return target_of(self.named, **told)
+
+    @cached_property
+    def named(self) -> Machine | None:
+        """What the file of machines says of HOST; None where it is not the name of one.
+
+        Raises:
+            UsageError: the file cannot be used.
+        """
+        return None if self._machines is None else self._machines.named(self.host)
+
+    @cached_property
+    def _machines(self) -> Machines | None:
+        from ..config import has_machines, load_machines
+
+        # A file that is in no order is in nobody's way who does not mean it.
+        meant = self.config is not None or not re.search("[@:/]", self.host)
+        return load_machines(self.config) if meant and has_machines(self.config) else None
+
+    def asking(self, progress: Progress) -> Ask | None:
+        """How the endpoint's own questions are answered; None where nobody can.
+
+        Raises:
+            UsageError: HOST is none.
+        """
+        ask = ask_on_terminal(progress) if sys.stdin.isatty() else None
+        if self.named is None or self.named.endpoint_password is None:
+            return ask
+        return answered_from(parse_source(self.named.endpoint_password), str(self.target()), ask)
+
+    @contextmanager
+    def near_names(self) -> Iterator[None]:
+        """Where nobody knows the name that HOST is, tell which machines are called nearly so."""
+        try:
+            yield
+        except EndpointUnreachable as error:
+            unknown = error.message.startswith(f"the name {printable(self.host)} is not known")
+            near = self._machines.near(self.host) if unknown and self._machines else []
+            if near and self._machines and self._machines.file:
+                names = " or ".join(near)
+                file = printable(self._machines.file.name)
+                error.hint += f" {file} has no {printable(self.host)!r}; {names} is meant?"
+            raise
 
 
 def checked_policy(text: str) -> HostKeyPolicy:

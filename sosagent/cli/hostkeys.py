@@ -46,16 +46,19 @@ def hostkeys(
     replace: Annotated[bool, typer.Option("--replace", help="Take other keys of the same names out.")] = False,
 ) -> None:
     """Read a machine's SSH host keys on its console: known_hosts lines and SSHFP records, no trust on first use."""
-    names = name or []
-
+    names: list[str] = []
     file = into or Path.home() / ".ssh" / "known_hosts"
 
     def job(progress: Progress) -> Coroutine[Any, Any, _Seen]:
         machine.check()
+        names.extend(name or _known(machine))
         for one in names:
             place_of(one)
         if write_them and not names:
-            raise UsageError("--write needs --name: only you know what you call the machine in ssh")
+            raise UsageError(
+                "--write needs --name: only you know what you call the machine in ssh",
+                hint="known_as in the file of machines counts, too.",
+            )
         return _read(machine.access(progress), file, names, write_them=write_them, replace=replace)
 
     found, change = machine.run(job, lambda error: as_json({"host": machine.host, "error": error_fields(error)}))
@@ -65,6 +68,13 @@ def hostkeys(
         print(as_json(_fields(found, change, records, written)))
     else:
         _show(found, change, records, written)
+
+
+def _known(machine: MachineOptions) -> list[str]:
+    """What the file of machines says that the user calls it in ssh."""
+    if machine.named is None:
+        return []
+    return list(dict.fromkeys((*machine.named.known_as, *filter(None, [machine.named.address]))))
 
 
 async def _read(access: Access, file: Path, names: Sequence[str], *, write_them: bool, replace: bool) -> _Seen:

@@ -82,7 +82,7 @@ def remove(
         from ..jobs.keys import remove_keys
 
         allow = Allow(remount, allow_immutable, False)
-        return remove_keys(access, keys, user=machine.user, force=force, allow=allow)
+        return remove_keys(access, keys, user=machine.user_name, force=force, allow=allow)
 
     done: KeysRemoved = machine.run(job, lambda error: as_json(_error_fields(machine, error)))
     if machine.json:
@@ -120,7 +120,7 @@ def _listing(machine: MachineOptions) -> KeyListing:
         access = machine.access(progress)
         from ..jobs.keys import list_keys
 
-        return list_keys(access, user=machine.user)
+        return list_keys(access, user=machine.user_name)
 
     listing: KeyListing = machine.run(job, lambda error: as_json(_error_fields(machine, error)))
     return listing
@@ -178,4 +178,4 @@ def _key_fields(listed: ListedKey) -> dict[str, Any]:
 
 
 def _error_fields(machine: MachineOptions, error: SosError) -> dict[str, Any]:
-    return {"host": machine.host, "user": machine.user or machine.login, "error": error_fields(error)}
+    return {"host": machine.host, "user": machine.whose(), "error": error_fields(error)}

@@ -26,6 +26,7 @@ def main() -> None:
     from .key import key_app
     from .keys import keys_app
     from .lab import lab
+    from .machines import machines_app
     from .state import screen, state
 
     app = typer.Typer(
@@ -44,6 +45,7 @@ def main() -> None:
     app.command("lab")(lab)
     app.add_typer(key_app)
     app.add_typer(keys_app)
+    app.add_typer(machines_app)
     _run(app)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import re
 import signal
 import sys
 import threading
@@ -17,14 +18,23 @@ import typer
 from .. import __version__
 from ..errors import SosError
 from ..printable import printable
+from ..secret import PasswordSource, find_password
 
 if TYPE_CHECKING:
+    from ..transports.base import Ask
     from .show import Progress
 
-__all__ = ["Interrupted", "Reported", "Unforeseen", "VersionOption", "ask_on_terminal", "foreseen", "run_job"]
+__all__ = [
+    "Interrupted", "Reported", "Unforeseen", "VersionOption", "answered_from", "ask_on_terminal", "foreseen",
+    "run_job",
+]  # fmt: skip
 
 
 _T = TypeVar("_T")
+
+_PASSWORD = re.compile(r"(?i)password")
+#: Words of a question for something else than the endpoint's own password as it is now.
+_ANOTHER = re.compile(r"(?i)root|passphrase|\bnew\b|one.?time|\botp\b")
 
 
 class Interrupted(SosError):
@@ -137,22 +147,51 @@ def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[
     return ask
 
 
+def answered_from(source: PasswordSource, endpoint: str, ask: Ask | None) -> Ask:
+    """Answer an endpoint's question for its own password from `source`, once; what else is asked goes to the user.
+
+    Args:
+        source: read when the question comes, and not before.
+        endpoint: its name; a jump host on the way to it is another one.
+        ask: asks the user; None where nobody is there.
+    """
+    fresh = source.kind != "prompt"
+
+    async def answer(name: str, prompt: str, echo: bool) -> str | None:
+        nonlocal fresh
+        own = name == endpoint and not echo and _PASSWORD.search(prompt) and not _ANOTHER.search(prompt)
+        if not own or not fresh:
+            return None if ask is None else await ask(name, prompt, echo)
+        fresh = False
+        return await _answered(lambda: find_password(source=source).reveal())
+
+    return answer
+
+
 async def _answered(question: Callable[[], str]) -> str | None:
     """What a person types; None at the end of input. When cancelled, the terminal is as it was before."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str | None] = loop.create_future()
 
-    def give(text: str | None) -> None:
-        if not answer.done():
+    def give(text: str | None, error: SosError | None) -> None:
+        if answer.done():
+            return
+        if error is None:
             answer.set_result(text)
+        else:
+            answer.set_exception(error)
 
     def put() -> None:
+        text: str | None = None
+        error: SosError | None = None
         try:
-            text: str | None = question()
+            text = question()
         except EOFError:
-            text = None
+            pass  # there is no answer
+        except SosError as raised:
+            error = raised
         with suppress(RuntimeError):  # nobody waits any more, and the loop is closed
-            loop.call_soon_threadsafe(give, text)
+            loop.call_soon_threadsafe(give, text, error)
 
     with _terminal_kept():
         # A thread that the end of the program does not wait for: nobody may ever answer.

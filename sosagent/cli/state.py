@@ -12,7 +12,7 @@ from ..errors import SosError, UsageError
 from ..printable import printable
 from .endpoint import EndpointOptions, JsonOption, PokeOption, TimeoutOption, VerboseOption, checked_timeout
 from .options import with_options
-from .run import Reported, ask_on_terminal, foreseen, run_job
+from .run import Reported, foreseen, run_job
 from .show import Progress, show_error, state_error_json, state_json
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def state(
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with foreseen(verbose):
+        with foreseen(verbose), where.near_names():
             seen = _look(where, poke, quiet_for, checked_timeout(timeout), progress)
     except SosError as error:
         progress.stop()
@@ -85,7 +85,7 @@ def screen(
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with foreseen(verbose):
+        with foreseen(verbose), where.near_names():
             columns, rows = _size(size)
             seen = _look(where, poke, quiet_for, checked_timeout(timeout), progress)
             from .picture import Picture
@@ -118,7 +118,7 @@ def _look(where: EndpointOptions, poke: bool, seconds: float, timeout: float, pr
             seconds=seconds,
             timeout=timeout,
             on_event=progress,
-            ask=ask_on_terminal(progress) if sys.stdin.isatty() else None,
+            ask=where.asking(progress),
             kick=where.kick,
         )
     )

@@ -1,0 +1,155 @@
+"""The user's file of machines on disk: which one it is, and how it is read and added to."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import ConfigInvalid, UsageError
+from .printable import printable
+from .secret import parse_source, trouble_with
+
+if TYPE_CHECKING:
+    from .machines import Machine, Machines
+
+__all__ = ["VARIABLE", "add_machines", "has_machines", "load_machines", "machines_file", "troubles"]
+
+VARIABLE = "SOSAGENT_CONFIG"
+
+_MOST_BYTES = 1 << 20
+_SOURCES = ("password", "become_password", "endpoint_password")
+
+
+def machines_file(path: Path | str | None = None) -> tuple[Path, bool]:
+    """The file of machines, and whether somebody named it.
+
+    Args:
+        path: as on the command line; else the variable ``SOSAGENT_CONFIG``, else ``machines.toml`` in the
+            user's config folder.
+    """
+    named = path or os.environ.get(VARIABLE)
+    if named:
+        return Path(named), True
+    from platformdirs import user_config_path
+
+    return user_config_path("sosagent") / "machines.toml", False
+
+
+def has_machines(path: Path | str | None = None) -> bool:
+    """Whether there is something to load; it is much quicker than that."""
+    file, named = machines_file(path)
+    try:
+        return named or file.exists()
+    except OSError:  # which loading tells in words
+        return True
+
+
+def load_machines(path: Path | str | None = None) -> Machines:
+    """Read the file of machines. Its relative paths are absolute afterwards, from the file's folder.
+
+    Args:
+        path: see `machines_file`; where nobody named a file and none is there, there are no machines.
+
+    Raises:
+        ConfigInvalid: it is not what such a file is, with the line and what was expected.
+        UsageError: a file that was named cannot be read.
+    """
+    from .machines import Machines, parse_machines
+
+    file, named = machines_file(path)
+    text = _read(file, named)
+    found = parse_machines(text.removeprefix("\ufeff"), str(file))
+    folder = file.absolute().parent
+    return Machines({name: _placed(one, folder, file) for name, one in found.machines.items()}, file)
+
+
+def add_machines(path: Path | str | None, more: dict[str, str]) -> tuple[Path, list[str]]:
+    """Add tables to the file of machines in one step; what is there stays byte for byte.
+
+    Args:
+        path: see `machines_file`; the file is made if it is not there, for its owner alone.
+        more: by the machine's name, as TOML.
+
+    Returns:
+        The file, and the names that were added; those that it has already are not.
+
+    Raises:
+        ConfigInvalid: the file is wrong as it is, or would be then. It is as it was.
+        UsageError: it cannot be read or written.
+    """
+    from .known_hosts import write
+    from .machines import parse_machines
+
+    file, _ = machines_file(path)
+    text = _read(file, named=False)
+    there = parse_machines(text.removeprefix("\ufeff"), str(file)).machines
+    added = [name for name in more if name not in there]
+    if added:
+        if text and not text.endswith("\n"):
+            text += "\n"
+        text += "".join(("\n" if text or at else "") + more[name] for at, name in enumerate(added))
+        if len(text.encode()) > _MOST_BYTES:
+            raise _too_large(file)
+        parse_machines(text.removeprefix("\ufeff"), f"{file}, with what is to be added")
+        write(file, text)
+    return file, added
+
+
+def troubles(machines: Machines) -> list[str]:
+    """What will not work of the machines' files of passwords: they are missing, or others can read them."""
+    found: list[str] = []
+    for name, machine in machines.machines.items():
+        for field in _SOURCES:
+            text = getattr(machine, field)
+            source = None if text is None else parse_source(text)
+            if source is not None and source.kind == "file" and (words := trouble_with(Path(source.value))):
+                found.append(f"{name}, {field}: {words}")
+    return found
+
+
+def _read(file: Path, named: bool) -> str:
+    shown = printable(str(file))
+    try:
+        with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            data = opened.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        if not named:
+            return ""
+        raise UsageError(
+            f"there is no file of machines {shown}", hint=f"Check --config and the variable {VARIABLE}."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"cannot read the file of machines {shown}: {error.strerror}") from None
+    if os.name == "posix" and stat.S_ISREG(mode) and mode & stat.S_IWOTH:
+        raise ConfigInvalid(
+            f"{shown} can be written by everybody, and it says which commands give passwords", hint="chmod o-w it."
+        )
+    if len(data) > _MOST_BYTES:
+        raise _too_large(file)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigInvalid(f"{shown}, line {line}: it is not UTF-8 text", hint="Save it as UTF-8.") from None
+
+
+def _too_large(file: Path) -> ConfigInvalid:
+    return ConfigInvalid(f"{printable(str(file))} is larger than {_MOST_BYTES >> 20} MiB: no file of machines is so")
+
+
+def _placed(machine: Machine, folder: Path, file: Path) -> Machine:
+    """The machine, with paths that are good from everywhere."""
+    changes: dict[str, str] = {}
+    try:
+        if machine.identity is not None:
+            changes["identity"] = str(folder / Path(machine.identity).expanduser())
+        for field in _SOURCES:
+            text = getattr(machine, field)
+            if text is not None and text.startswith("file:"):
+                changes[field] = f"file:{folder / Path(text.removeprefix('file:')).expanduser()}"
+    except RuntimeError:  # ~somebody, whom nobody knows
+        raise ConfigInvalid(f"{printable(str(file))}: ~ stands for the home of a user who is not there") from None
+    return machine.model_copy(update=changes)

@@ -1,0 +1,117 @@
+"""The file of machines: what it says, and what is wrong with it, by line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sosagent
+from sosagent.machines import PasswordSource, line_of, parse_machines, parse_source, schema
+from sosagent.printable import is_clean
+
+GOOD = """\
+[defaults]
+login = "root"
+password = "command:pass show machines"
+groups = ["all"]
+
+# the web
+[machines.web1]
+console = "7f3c@sos.example.net"
+hostname = "web1"
+known_as = ["web1.example.net", "10.0.0.5"]
+
+[machines.db-1]
+console = "exec:virsh console db-1"
+password = "env:DB_PASSWORD"
+groups = ["db", "all"]
+
+[machines."old.box"]
+console = "serial:///dev/ttyUSB0?baud=9600"
+become = "sudo"
+"""
+BAD = {
+    "nonsense": "line 1: ",
+    f"x = {'9' * 5000}": "line 1: ",
+    "[defaults]\nconsole = 5\n[machines.a]\n": "line 2: console: a text in quotes was expected",
+    "[machines.a]\nconsole = 'h'\n[machine.b]\n": "line 3: 'machine' is neither",
+    "[machines.a]\nconsole = 'h'\nhostnam = 'a'\n": "line 3: there is no 'hostnam'; 'hostname' is meant?",
+    "[machines.a]\nhostname = 'a'\n": "line 1: a has no console",
+    "[machines.a]\n\nconsole = 'ftp://h'\n": "line 3: console: ftp: is no kind of console",
+    "[machines.a]\nconsole = 'h'\npassword = 'hunter2'\n": "line 3: password: a password itself has no place",
+    "[machines.a]\nconsole = 'h'\npassword = 'env:'\n": "line 3: password: env: needs the name",
+    "[machines.a]\nconsole = 'h'\npassword = 'keyring:x'\n": "line 3: password: keyring: needs SERVICE/USER",
+    "[machines.a]\nconsole = 'h'\nbecome = 'doas'\n": 'line 3: become: "sudo" or "su" was expected',
+    "[machines.a]\nconsole = 'h'\ngroups = 'web'\n": "line 3: groups: a list of texts was expected",
+    "[machines.a]\nconsole = 5\n": "line 2: console: a text in quotes was expected",
+    "[machines.a]\nconsole = ''\n": "line 2: console: it is empty",
+    "[machines.a]\nconsole = 'h'\nknown_as = ['b', 5]\n": "line 3: known_as: a text in quotes was expected",
+    "[machines.a]\nconsole = 'h'\nknown_as = ['*']\n": "line 3: known_as: '*' is not the name or address",
+    "[machines.a]\nconsole = 'h'\naddress = 'a b'\n": "line 3: address: 'a b' is not the name or address",
+    "[machines.a]\nconsole = 'h'\nbaud = 9600\n": "line 3: baud is for serial: and rfc2217:",
+    "[machines.a]\nconsole = 'telnet://h'\nbaud = 9600\n": "line 3: baud is for serial: and rfc2217:",
+    "[machines.a]\nconsole = 'COM3'\nbaud = '9600'\n": "line 3: baud: a whole number without quotes",
+    "[machines.a]\nconsole = 'COM3'\nbaud = true\n": "line 3: baud: a whole number without quotes",
+    "[machines.a]\nconsole = 'COM3'\nbaud = 9\n": "line 3: baud: a number between 50 and 4000000",
+    "[machines.a]\nconsole = 'h'\ndialect = 'A b'\n": "line 3: dialect: the name of a dialect was expected",
+    "[machines.a]\nconsole = 'h'\nredfish = 'http://b'\n": "line 3: redfish: an address such as https://",
+    "[machines.a]\nconsole = 'h'\nredfish = 'https://u:hunter2@b'\n": "line 3: redfish: a name or password",
+    "[machines.a]\nconsole = 'ssh://u:hunter2@h'\n": "line 2: console: a password in HOST",
+    "[machines.'a b']\nconsole = 'h'\n": "line 1: 'a b' is no name",
+    "machines = 3\n": "line 1: machines are tables",
+    "[machines]\na = 3\n": "line 2: machines.a is a table",
+    "[machines.a]\nconsole = 'h'\nconsole = 'h'\n": "line 3: ",
+    "[defaults]\nconsole = 'h'\nlogon = 'x'\n[machines.a]\n": "line 3: there is no 'logon'; 'login' is meant?",
+    "[machines.a]\nconsole = 'h'\nhostname = \"a\\u001b[2J\"\n": "line 3: hostname: it holds control characters",
+    "[machines]\na.console = 'h'\na.size = 1\n": "line 3: there is no 'size'",
+}
+
+
+def test_what_it_says() -> None:
+    found = parse_machines(GOOD, "machines.toml")
+    assert list(found.machines) == ["web1", "db-1", "old.box"]
+    web, db = found.machines["web1"], found.machines["db-1"]
+    assert (web.hostname, web.login, web.known_as) == ("web1", "root", ("web1.example.net", "10.0.0.5"))
+    assert web.password is not None and db.password is not None
+    assert parse_source(web.password) == PasswordSource("command", "pass show machines")
+    assert parse_source(db.password) == PasswordSource("env", "DB_PASSWORD")
+    assert found.of_group("all") == ["web1", "db-1", "old.box"]
+    assert found.of_group("db") == ["db-1"]
+    assert (found.named("web2"), found.near("web2"), found.near("WEB1")) == (None, ["web1"], ["web1"])
+    assert found.near("quite-another") == []
+
+
+@pytest.mark.parametrize("text", BAD, ids=lambda text: str(text)[-60:])
+def test_what_is_wrong(text: str) -> None:
+    with pytest.raises(sosagent.ConfigInvalid) as caught:
+        parse_machines(text, "machines.toml")
+    assert str(caught.value).startswith(f"machines.toml, {BAD[text]}"), caught.value
+    assert "hunter2" not in str(caught.value) + caught.value.hint
+    assert is_clean(str(caught.value))
+    assert caught.value.exit_code == 2
+
+
+def test_every_mistake_is_named() -> None:
+    with pytest.raises(sosagent.ConfigInvalid) as caught:
+        parse_machines("[machines.a]\nconsole = 5\nx = 1\n[machines.b]\ny = 1\n", "m")
+    assert "line 2" in str(caught.value)
+    assert ["line 3" in caught.value.hint, "line 5" in caught.value.hint] == [True, True]
+
+
+def test_lines_are_found() -> None:
+    assert line_of(GOOD, ("machines", "db-1", "password")) == 14
+    assert line_of(GOOD, ("machines", "old.box", "become")) == 19
+    assert line_of(GOOD, ("machines", "old.box", "none")) == 17
+
+
+def test_the_schema_knows_every_key() -> None:
+    told = schema()["properties"]["machines"]["additionalProperties"]["properties"]
+    assert set(told) >= {"console", "hostname", "password", "groups", "known_as"}
+    assert all("description" in one for one in told.values())
+
+
+def test_the_example_in_the_readme() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    example = readme.partition("### File of machines")[2].partition("```toml\n")[2].partition("```")[0]
+    assert list(parse_machines(example, "README.md").machines) == ["web1", "db"]

@@ -217,7 +217,6 @@ _ROWS = (
         "packet",
         "Packet's SOS",
         hosts=r"sos\.[\w-]+\.(?:packet\.net|platformequinix\.com)",
-        user=(r"[0-9a-f-]{8,36}", "the device's id"),
     ),
     Dialect(
         "aws",

@@ -34,6 +34,7 @@ class Dialect:
         breaks: what makes it send a BREAK; empty if the connection has a way of its own, or there is none.
         forbidden: bytes that mean something to it, and so are in nothing that is sent to the machine.
         pace: how fast to begin with, of the console's paces; 0 is as fast as it goes.
+        shared: whether several may have the console at the same time, and see and type the same.
         legacy: whether its SSH may be so old that algorithms have to be allowed which are off by default.
         programs: of ``exec:``, whose dialect it is.
         second_run: words of such a program's command line to replace, for a run that ends the session.
@@ -60,6 +61,7 @@ class Dialect:
     breaks: bytes = b""
     forbidden: tuple[bytes, ...] = ()
     pace: int = 0
+    shared: bool = False
     legacy: bool = False
     programs: tuple[str, ...] = ()
     second_run: tuple[str, str] | None = None
@@ -179,9 +181,9 @@ _ROWS = (
         legacy=True,
     ),
     # It eats a tilde behind a carriage return, whatever follows.
-    Dialect("openbmc", "OpenBMC", forbidden=_TILDE),
+    Dialect("openbmc", "OpenBMC", forbidden=_TILDE, shared=True),
     # -- console servers
-    Dialect("opengear", "Opengear", breaks=b"\r~b", forbidden=_TILDE),
+    Dialect("opengear", "Opengear", breaks=b"\r~b", forbidden=_TILDE, shared=True),
     Dialect(
         "cyclades",
         "Avocent's Cyclades",
@@ -232,6 +234,7 @@ _ROWS = (
         hosts=r"(?:[\w-]+-)?ssh-serialport\.googleapis\.com",
         port=9600,
         user=(r"[^.\s]+\.[^.\s]+\.[^.\s]+\.\S+", "PROJECT.ZONE.INSTANCE.USER"),
+        shared=True,
         note="The instance's metadata must say serial-port-enable=TRUE.",
     ),
     Dialect(
@@ -258,6 +261,7 @@ _ROWS = (
         leave=b"\x01d",
         close="exit",
         forbidden=(b"\x01",),
+        shared=True,
         hosts=r"lish-[\w-]+\.linode\.com",
     ),
     # -- programs

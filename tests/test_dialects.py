@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,11 +12,11 @@ import pytest
 import sosagent
 from sosagent.console.events import Event
 from sosagent.dialects import DIALECTS, PLAIN, dialect_of_host, dialect_of_prompt
-from sosagent.lab import Lab, open_lab
+from sosagent.lab import Faults, Lab, open_lab
 from sosagent.lab.fronts import FRONTS
 from sosagent.target import dialect_of, parse_target
 
-from .conftest import new_key, target_of
+from .conftest import new_key, target_of, until
 
 #: Simulated endpoint -> its dialect, and the console's name where it needs one.
 DIALECT_OF = {front: front for front in FRONTS} | {"idrac6": "idrac", "xcc-sr650": "xcc"}
@@ -23,13 +24,19 @@ KICKED = [front for front, name in DIALECT_OF.items() if DIALECTS[name].kick and
 FOUND = ["idrac", "idrac6", "ilo", "xcc", "xcc-sr650", "smash", "ilom"]
 
 
-async def add(lab: Lab, front: str | None, on_event: Callable[[Event], None] | None = None, **options: object) -> str:
+async def add(
+    lab: Lab,
+    front: str | None,
+    on_event: Callable[[Event], None] | None = None,
+    keys: list[sosagent.PublicKey] | None = None,
+    **options: object,
+) -> str:
     target = target_of(lab)
     if front is not None:
         target = replace(target, dialect=DIALECT_OF[front], console="web-1" if front == "lish" else None)
     done = await sosagent.add_key(
         target,
-        new_key(),
+        keys or [new_key()],
         password=lab.password,
         on_event=on_event,
         timeout=60,
@@ -202,3 +209,32 @@ async def test_a_password_that_the_endpoint_would_eat_is_not_sent() -> None:
         assert "the password holds what OpenBMC would take for itself" in str(caught.value)
         assert "tilde first" not in str(caught.value) + caught.value.hint
         assert is_at_login(lab)
+
+
+@pytest.mark.parametrize("front", ["idrac", "openbmc"])
+async def test_a_second_run_of_ours_waits_for_nobody_and_disturbs_nobody(front: str) -> None:
+    async with open_lab(front=front) as lab:
+        first = asyncio.create_task(add(lab, front))
+        await until(lambda: lab.machine.in_use)
+        with pytest.raises(sosagent.EndpointBusy, match=r"another run of sosagent \(process \d+\) is at"):
+            await add(lab, front)
+        assert await first == "added"
+
+
+@pytest.mark.parametrize("moment", ["logged in", "shell ready"])
+async def test_a_run_from_elsewhere_is_not_disturbed(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that several may have: whoever comes second listens, and stops."""
+    told = asyncio.Event()
+
+    def tell(event: Event) -> None:
+        if event.text.startswith(moment):
+            told.set()
+
+    # The line is slow enough for the first to be at work for a while.
+    async with open_lab(front="openbmc", faults=Faults(baud=9600)) as lab:
+        first = asyncio.create_task(add(lab, "openbmc", tell, keys=[new_key() for _ in range(60)]))  # noqa: RUF006 - it is awaited below
+        await told.wait()
+        monkeypatch.setenv("XDG_STATE_HOME", str(lab.folder / "elsewhere"))
+        with pytest.raises(sosagent.EndpointBusy, match="another run of sosagent is at work"):
+            await add(lab, "openbmc")
+        assert await first == "added"

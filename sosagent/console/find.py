@@ -12,7 +12,14 @@ import re
 from dataclasses import replace
 
 from ..dialects import PLAIN, dialect_of_prompt
-from ..errors import ConsoleError, ConsoleOccupied, ConsoleSilent, ConsoleStateUnknown, EndpointLost
+from ..errors import (
+    ConsoleError,
+    ConsoleOccupied,
+    ConsoleSilent,
+    ConsoleStateUnknown,
+    EndpointBusy,
+    EndpointLost,
+)
 from ..terminal.kernel import without_kernel_lines
 from ..terminal.states import (
     ECHOING,
@@ -31,10 +38,12 @@ from .entrance import enter_endpoint
 from .events import Event
 from .watch import QUIET, WAKE_SECONDS, Watch
 
-__all__ = ["decided", "erase", "find_state", "listen", "redraw", "refuse_typing", "wake"]
+__all__ = ["decided", "erase", "find_state", "listen", "redraw", "refuse_other_run", "refuse_typing", "wake"]
 
 _LISTEN = 0.05
 _LISTEN_AT_MOST = 2.0
+_LISTEN_SHARED = 1.0  # where others may have the console at the same time, they are let speak first
+_OTHER_RUN_SECONDS = 3.0  # a run at work has an answer within
 _REDRAW_SECONDS = 1.0  # a far endpoint's answer may take so long
 _ECHO_PAUSES = (0.05, 0.05, 0.1, 0.2, 0.4, 0.8)
 _WAKES = 3
@@ -62,6 +71,8 @@ _COUNTDOWNS = (
 )
 _SHELL_STARTS = b"\x1b[?2004h"  # readline turns bracketed paste on: what was echoed before was echoed by the tty
 _COLLECT_LIMIT = 64 * 1024
+#: What a shell of ours answers (shell/remote/receiver.sh).
+_OURS = re.compile(r"=(?:R|\d{1,9} \d{0,3} \d{1,10} \d{1,10})$")
 _KEYS = re.compile(rb"[ -~]{1,3}")
 
 
@@ -116,7 +127,9 @@ async def _find(watch: Watch, take_over: bool, ours_left: bool) -> Observation:
     console = watch.console
     console.tell(Event("start", "look at the console"))
     try:
-        seen, quiet = await _listen(watch, _LISTEN)
+        seen, quiet = await _listen(watch, _LISTEN_SHARED if console.dialect.shared else _LISTEN)
+        if any(map(_OURS.match, console.since(console.entered)[0])):
+            await refuse_other_run(watch)
         if seen.state is SILENT and not quiet:
             seen = await _after_flow(watch)
         if seen.state is UNKNOWN:
@@ -140,6 +153,22 @@ async def _find(watch: Watch, take_over: bool, ours_left: bool) -> Observation:
     if seen.state.way in (Way.SUSPEND, Way.LEAVE_INSERT) and not take_over:
         await refuse_typing(watch)
     return seen
+
+
+async def refuse_other_run(watch: Watch) -> None:
+    """Stop if a shell of ours says something by itself: whoever asked it is at work still, over the same console.
+
+    Raises:
+        EndpointBusy: so it is.
+    """
+    mark = watch.console.mark()
+    if await watch.console.quiet(_OTHER_RUN_SECONDS, _OTHER_RUN_SECONDS) and not watch.console.spoken(mark):
+        return
+    raise watch.failed(
+        EndpointBusy,
+        "another run of sosagent is at work on this console; nothing was typed between",
+        hint="Wait until it ends: it does at its time limit, at the latest.",
+    )
 
 
 async def _flows(watch: Watch) -> bool:

@@ -11,7 +11,7 @@ from ..terminal.expect import TIMEOUT
 from ..terminal.states import READING, RUNNING, SILENT, STATES, Observation, Way, classify
 from .back import log_out
 from .events import Event
-from .find import decided, erase, find_state, wake
+from .find import decided, erase, find_state, refuse_other_run, wake
 from .initramfs import in_initramfs, open_root
 from .log_in import become
 from .talk import probe
@@ -94,6 +94,7 @@ async def suspend(visit: Visit, seen: Observation, _password: Secret) -> Observa
 async def end_receiver(visit: Visit, _seen: Observation, _password: Secret) -> Observation:
     """Let our own shell, which lost its run, put everything back and end (remote/receiver.sh)."""
     console = visit.console
+    await refuse_other_run(visit.watch)
     console.tell(Event("note", "a shell of ours that a run which was cut had left is ended"))
     console.skip()
     await console.send("]Z\r")

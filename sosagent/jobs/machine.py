@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypedDict, TypeVar
 
+from ..console.alone import alone
 from ..console.connect import connect
 from ..console.console import Console
 from ..console.events import Event, EventSink
@@ -140,6 +142,15 @@ async def _visit(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Don
     assert not isinstance(target, str)
     if password is None:
         raise PasswordMissing(f"no password of {printable(access.entry.login, 60)} on the machine was given")
+    # Who brings a connection has seen to that.
+    with nullcontext() if isinstance(target, Transport) else alone(str(target)):
+        return await _visits(replace(access, target=target, password=password), deadline, do)
+
+
+async def _visits(access: Access, deadline: float, do: Callable[[RootShell], Awaitable[T]]) -> Done[T]:
+    loop = asyncio.get_running_loop()
+    target, password = access.target, access.password
+    assert password is not None and not isinstance(target, str)
     while True:
         left = deadline - loop.time()
         try:

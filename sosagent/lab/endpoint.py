@@ -137,29 +137,33 @@ def _private(path: Path, data: bytes) -> Path:
 
 
 class _SerialPort:
-    """The machine's serial port, the line to it, and the one session that may have it."""
+    """The machine's serial port, the line to it, and the one session that may have it; several, if it is shared."""
 
     def __init__(self, machine: SimulatedMachine, faults: Faults, manners: Manners | None) -> None:
         self.machine = machine
         self.manners = manners
-        self.front: Front | None = None
-        self._occupied = False
         self.told: list[str] = []
         self.line = Line(faults, lambda data: machine.type(data), self._show, self.hang_up)
-        self._session: asyncssh.SSHServerChannel[bytes] | None = None
+        self._occupied = False
+        self._sessions: dict[asyncssh.SSHServerChannel[bytes], Front | None] = {}
 
     @property
     def taken(self) -> bool:
-        return self._session is not None
+        return bool(self._sessions) and not (self.manners is not None and self.manners.shared)
 
-    def attach(self, session: asyncssh.SSHServerChannel[bytes]) -> None:
-        self._session = session
+    def attach(self, session: asyncssh.SSHServerChannel[bytes]) -> Front | None:
+        front = None
+        if self.manners is not None:
+            front = Front(self.manners, session.write, self.line.type, session.close, self.occupy, self.told)
+        self._sessions[session] = front
         self.machine.on_output = self.line.print
         self.line.mend()
+        return front
 
-    def detach(self) -> None:
-        self._session = self.front = None
-        self.machine.on_output = None
+    def detach(self, session: asyncssh.SSHServerChannel[bytes]) -> None:
+        del self._sessions[session]
+        if not self._sessions:
+            self.machine.on_output = None
 
     def occupy(self, whether: bool | None) -> bool:
         if whether is not None:
@@ -167,18 +171,17 @@ class _SerialPort:
         return self._occupied
 
     def fall_back(self) -> None:
-        if self.front is not None:
-            self.front.fall_back()
+        for front in self._sessions.values():
+            if front is not None:
+                front.fall_back()
 
     def _show(self, data: bytes) -> None:
-        if self.front is not None:
-            self.front.show(data)
-        elif self._session is not None:
-            self._session.write(data)
+        for session, front in self._sessions.items():
+            (session.write if front is None else front.show)(data)
 
     def hang_up(self) -> None:
-        if self._session is not None:
-            self._session.get_connection().abort()
+        for session in list(self._sessions):
+            session.get_connection().abort()
 
 
 class _Server(asyncssh.SSHServer):
@@ -211,18 +214,12 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         return True
 
     def session_started(self) -> None:
-        self._serial.attach(self._channel)
+        self._front = self._serial.attach(self._channel)
         self._attached = True
-        machine = self._serial.machine
-        manners = self._serial.manners
-        if manners is not None:
-            line = self._serial.line
-            front = Front(
-                manners, self._channel.write, line.type, self._channel.close, self._serial.occupy, self._serial.told
-            )
-            self._serial.front = self._front = front
-            front.start()
+        if self._front is not None:
+            self._front.start()
             return
+        machine = self._serial.machine
         self._read_only = machine.provisioning > 0
         if self._read_only:
             machine.provisioning -= 1
@@ -239,4 +236,4 @@ class _Session(asyncssh.SSHServerSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._attached:
-            self._serial.detach()
+            self._serial.detach(self._channel)

@@ -30,6 +30,7 @@ class Manners:
         left: what it says then.
         takes: other sequences whose last byte never reaches the machine.
         unknown: its answer to any other command.
+        shared: whether several may have the console at the same time.
         menu: shown when somebody else has the console, instead of it.
     """
 
@@ -43,6 +44,7 @@ class Manners:
     left: bytes = b"\r\n"
     takes: tuple[bytes, ...] = ()
     unknown: bytes = b"Unknown command\r\n"
+    shared: bool = False
     menu: bytes = b""
 
 
@@ -104,8 +106,8 @@ FRONTS: dict[str, Manners] = {
         busy=b"start: The serial console is already in use.\r\n",
         leave=b"\x1b(",
     ),
-    "openbmc": Manners(takes=(b"\r~",)),
-    "opengear": Manners(takes=(b"\r~.", b"\r~b")),
+    "openbmc": Manners(takes=(b"\r~",), shared=True),
+    "opengear": Manners(takes=(b"\r~.", b"\r~b"), shared=True),
     "cyclades": Manners(menu=_MENU, commands={"1": _BUSY_CHECKED, "4": _KICK, "5": _BYE}),
     "digi": Manners(takes=(b"\x1ax", b"\x1ab"), leave=b"\x1ax", busy=b"Port is busy.\r\n"),
     "conserver": Manners(

@@ -144,8 +144,10 @@ def _placed(machine: Machine, folder: Path, file: Path) -> Machine:
     """The machine, with paths that are good from everywhere."""
     changes: dict[str, str] = {}
     try:
-        if machine.identity is not None:
-            changes["identity"] = str(folder / Path(machine.identity).expanduser())
+        for name in ("identity", "redfish_ca"):
+            path = getattr(machine, name)
+            if path is not None:
+                changes[name] = str(folder / Path(path).expanduser())
         for field in _SOURCES:
             text = getattr(machine, field)
             if text is not None and text.startswith("file:"):

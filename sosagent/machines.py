@@ -59,6 +59,8 @@ class Machine(BaseModel):
     identity: _Text | None = Field(None, description="Private key for the endpoint.")
     redfish: _Text | None = Field(None, description="https:// address of the management controller.")
 
+    redfish_ca: _Text | None = Field(None, description="A file of authorities that sign its certificate.")
+
     @field_validator("password", "become_password", "endpoint_password")
     @classmethod
     def _is_source(cls, value: str | None) -> str | None:
@@ -91,7 +93,7 @@ class Machine(BaseModel):
                 raise ValueError("a name or password in the address would be seen by others; leave it out")
         return value
 
-    @field_validator("hostname", "login", "user", "identity", "groups")
+    @field_validator("hostname", "login", "user", "identity", "redfish_ca", "groups")
     @classmethod
     def _is_clean(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
         if not all(map(is_clean, [value] if isinstance(value, str) else value or ())):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from .dialects import DIALECTS, PLAIN
 from .errors import EndpointRefused, EndpointUnreachable, SosError, UsageError
 from .fetch import FetchFailed, checked_base, fetch_object
 from .printable import printable
 from .secret import Secret
+from .target import SshTarget, Target, dialect_of
 
-__all__ = ["SerialConsole", "hot_key", "serial_console"]
+__all__ = ["SerialConsole", "hot_key", "serial_console", "told_by"]
 
 _SYSTEMS = "/redfish/v1/Systems"
 _PATH = re.compile(r"/redfish/v1/Systems/[0-9A-Za-z._~%:@/-]{1,200}")
@@ -130,6 +132,28 @@ def _console(console: dict[str, Any], name: str) -> SerialConsole:
         fields.get("ServiceEnabled") is True,
         fields.get("SharedWithManagerCLI") is True,
     )
+
+
+def told_by(facts: SerialConsole, target: Target) -> Target:
+    """`target`, entered and left as its controller says.
+
+    What a controller says of its own command line is believed only where that is known: another one's prompt could
+    not be told from a shell's.
+    """
+    row = dialect_of(target)
+    if row is PLAIN:
+        row = next((one for one in DIALECTS.values() if facts.entry in one.enter), PLAIN)
+    if row.prompt and facts.entry:
+        row = replace(row, enter=tuple(dict.fromkeys((facts.entry, *row.enter))))
+    keys = hot_key(facts.leave or "")
+    if row is not PLAIN and keys is not None and keys not in row.forbidden:
+        row = replace(row, forbidden=(*row.forbidden, keys))
+        if b"\r" not in keys:  # an Enter would run what somebody typed half
+            row = replace(row, leave=keys)
+    row = replace(row, shared=row.shared or (facts.sessions or 1) > 1)
+    if isinstance(target, SshTarget) and target.port is None and facts.protocol == "ssh":
+        target = replace(target, port=facts.port)
+    return replace(target, dialect=row)
 
 
 def _number(value: object, most: int) -> int | None:

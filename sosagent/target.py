@@ -57,11 +57,12 @@ class Target:
     """One console endpoint, and how to enter it.
 
     Fields:
-        dialect: what the endpoint is, where it is told and not to be found out; a name of `DIALECTS`.
+        dialect: what the endpoint is, where it is told and not to be found out; a name of `DIALECTS`, or
+            a row of one's own.
         console: the machine's name there, where the endpoint shows a menu of several.
     """
 
-    dialect: str | None = field(default=None, kw_only=True)
+    dialect: str | Dialect | None = field(default=None, kw_only=True)
     console: str | None = field(default=None, kw_only=True)
 
     #: Whether others on the way can read what passes.
@@ -189,6 +190,8 @@ class ProviderTarget(Target):
 
 def dialect_of(target: Target) -> Dialect:
     """What the endpoint of `target` is, as far as that is told, or its program or host name tells."""
+    if isinstance(target.dialect, Dialect):
+        return target.dialect
     if target.dialect is not None:
         return DIALECTS[target.dialect]
     if isinstance(target, ExecTarget):

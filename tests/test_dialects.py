@@ -19,7 +19,7 @@ from sosagent.target import dialect_of, parse_target
 from .conftest import new_key, target_of, until
 
 #: Simulated endpoint -> its dialect, and the console's name where it needs one.
-DIALECT_OF = {front: front for front in FRONTS} | {"idrac6": "idrac", "xcc-sr650": "xcc"}
+DIALECT_OF = {front: front for front in FRONTS} | {"idrac6": "idrac", "xcc-sr650": "xcc", "smash-quiet": "smash"}
 KICKED = [front for front, name in DIALECT_OF.items() if DIALECTS[name].kick and front != "xcc-sr650"]
 FOUND = ["idrac", "idrac6", "ilo", "xcc", "xcc-sr650", "smash", "ilom"]
 

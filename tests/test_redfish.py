@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 import sosagent
+from sosagent.dialects import DIALECTS
+from sosagent.lab import open_lab
 from sosagent.printable import is_clean
-from sosagent.redfish import SerialConsole, hot_key, serial_console
+from sosagent.redfish import SerialConsole, hot_key, serial_console, told_by
+from sosagent.target import SshTarget, dialect_of
 
+from .conftest import new_key
+from .test_cli import run
 from .web import Answer, Web, serving
 
 PASSWORD = "c0ntroller-pass"
@@ -165,3 +177,74 @@ def test_keys_that_leave(text: str) -> None:
 
 def test_keys_that_are_not_sure() -> None:
     assert [text for text in NOT_SURE if hot_key(text) is not None] == []
+
+
+FACTS = SerialConsole("ssh", 22, ("cd system1/sol1", "start"), "ESC (", 1, True, True)
+
+
+def test_what_a_target_is_told() -> None:
+    told = told_by(FACTS, SshTarget("bmc", "root"))
+    assert isinstance(told, SshTarget)
+    row = dialect_of(told)
+    assert (told.port, row.name, row.enter[0], row.leave) == (22, "smash", ("cd system1/sol1", "start"), b"\x1b(")
+    assert b"\x1b(" in row.forbidden
+    assert not row.shared
+    assert DIALECTS["smash"].leave == b""  # the table is as it was
+
+
+def test_what_a_target_is_not_told() -> None:
+    """A port that HOST names stays; keys with an Enter are not typed; a prompt that nobody knows is not entered."""
+    told = told_by(replace(FACTS, port=2200, leave="Enter ~."), SshTarget("bmc", "root", 22))
+    assert isinstance(told, SshTarget)
+    assert (told.port, dialect_of(told).leave) == (22, b"")
+    unknown = dialect_of(told_by(replace(FACTS, entry=("open sesame",), sessions=15), SshTarget("bmc", "root")))
+    assert (unknown.name, unknown.enter, unknown.leave, unknown.shared) == ("plain", (), b"", True)
+
+
+def certificate(folder: Path) -> Path:
+    """A self-made one for 127.0.0.1, with its key behind it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bmc")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "tls.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+async def test_a_machine_whose_controller_is_asked(tmp_path: Path) -> None:
+    """Its prompt alone does not tell what it is; Redfish does. Without its authority it is not asked, and said so."""
+    (tmp_path / "key.pub").write_text(new_key().line + "\n")
+    async with open_lab(front="smash-quiet") as lab:
+        with serving(certificate(tmp_path)) as web:
+            web.answers = {
+                "/redfish/v1/Systems": Answer({"Members": [{"@odata.id": "/redfish/v1/Systems/1"}]}),
+                "/redfish/v1/Systems/1": Answer({"SerialConsole": SUPERMICRO}),
+            }
+            machine = (
+                f'[machines.web1]\nconsole = "{lab.host}"\nredfish = "{web.address}"\n'
+                'endpoint_password = "env:CONTROLLER"\n'
+            )
+            (tmp_path / "m.toml").write_text(machine)
+            (tmp_path / "config").touch()
+            words = ["--config", tmp_path / "m.toml", "-F", tmp_path / "config", *lab.arguments[:-1]]
+            status, _, told = await run(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
+            assert "Redfish at" in told and "going on without" in told
+            assert (status, web.asked) == (4, [])
+            (tmp_path / "m.toml").write_text(machine + 'redfish_ca = "tls.pem"\n')
+            status, out, told = await run(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
+            assert status == 0, told
+            assert PASSWORD not in out + told

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -13,6 +15,7 @@ import pytest
 import sosagent
 from sosagent.lab import Lab
 from sosagent.target import HostKeyPolicy
+from sosagent.transports.opening import open_transport
 
 from .conftest import new_key
 
@@ -257,5 +260,72 @@ async def test_the_endpoints_own_password_is_asked_for_as_the_endpoints(tmp_path
     assert asked == [(str(where), "Password:", False)]
     with pytest.raises(sosagent.EndpointRefused):
         await sosagent.add_key(where, [new_key()], password="the machine's")
+    server.close()
+    await server.wait_closed()
+
+
+async def test_an_old_endpoint_is_let_in_by_name_and_said_so(tmp_path: Path) -> None:
+    """What no other endpoint gets: a DSA host key, a small group, no counter mode."""
+    key = asyncssh.generate_private_key("ssh-dss")
+    server = await asyncssh.listen(
+        "127.0.0.1",
+        0,
+        server_host_keys=[key],
+        server_factory=Jump,
+        process_factory=lambda process: process.exit(0),
+        kex_algs=["diffie-hellman-group1-sha1"],
+        encryption_algs=["3des-cbc"],
+        mac_algs=["hmac-sha1"],
+    )
+    port = server.get_port()
+    (tmp_path / "config").touch()
+    (tmp_path / "known").write_text(f"[127.0.0.1]:{port} {key.export_public_key().decode()}")
+    where = sosagent.SshTarget("127.0.0.1", "x", port, (), tmp_path / "config", tmp_path / "known")
+    notes: list[str] = []
+    with pytest.raises(sosagent.EndpointRefused, match="no SSH algorithm in common") as caught:
+        await open_transport(where, ask=None, note=notes.append)
+    assert "?dialect=ilo" in caught.value.hint
+    assert not notes
+    transport = await open_transport(replace(where, dialect="ilo"), ask=None, note=notes.append)
+    await transport.aclose()
+    assert ["speaks old SSH only" in note for note in notes] == [True]
+    other = f"[127.0.0.1]:{port} {asyncssh.generate_private_key('ssh-dss').export_public_key().decode()}"
+    (tmp_path / "known").write_text(other)
+    with pytest.raises(sosagent.HostKeyChanged):  # it is old, not trusted
+        await open_transport(replace(where, dialect="ilo"), ask=None, note=notes.append)
+    server.close()
+    await server.wait_closed()
+
+
+INSTANCE = "ocid1.instance.oc1.eu-frankfurt-1.antheljrdef"
+
+
+async def test_oracles_two_hops(lab: Lab, tmp_path: Path) -> None:
+    """The gateway takes the connection's id as its user and knows the instance by its id alone."""
+    users: list[str] = []
+
+    class Gateway(Jump):
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            self._connection = conn
+
+        def begin_auth(self, username: str) -> bool:
+            users.append(username)
+            return False
+
+        def connection_requested(self, *asked: object) -> Any:
+            assert asked[:2] == (INSTANCE, 22)
+            return self._connection.forward_connection("127.0.0.1", port_of(lab))
+
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    server = await asyncssh.listen("127.0.0.1", 0, server_host_keys=[key], server_factory=Gateway)
+    where = target(lab, tmp_path, known="")
+    known = lab.known_hosts.read_text().split(" ", 1)[1]
+    (tmp_path / "known").write_text(
+        f"[127.0.0.1]:{server.get_port()} {key.export_public_key().decode()}{INSTANCE} {known}"
+    )
+    connection = "ocid1.instanceconsoleconnection.oc1.eu-frankfurt-1.antheljrabc"
+    where = replace(where, host=INSTANCE, port=None, jump=f"{connection}@127.0.0.1:{server.get_port()}")
+    assert (await add(where, lab)).status == "added"
+    assert users == [connection]
     server.close()
     await server.wait_closed()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.server
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
+from pathlib import Path
 
 __all__ = ["Answer", "Web", "serving"]
 
@@ -38,8 +40,8 @@ class Web:
 
 
 @contextmanager
-def serving() -> Iterator[Web]:
-    """Serve until the end of the context."""
+def serving(tls: Path | None = None) -> Iterator[Web]:
+    """Serve until the end of the context; over TLS, with what the file holds (certificate and key), if one is given."""
     web = Web("", {})
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -64,7 +66,11 @@ def serving() -> Iterator[Web]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    web.address = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    web.address = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

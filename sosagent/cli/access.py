@@ -128,7 +128,8 @@ class MachineOptions(EndpointOptions):
         Raises:
             UsageError: an option is wrong, or there is no password.
         """
-        target, way = self.check()
+        _, way = self.check()
+        target = self.reached(progress)
         # A provider may know what would be asked for; it is asked before the user is.
         provided = isinstance(target, ProviderTarget)
         password = None if provided and not self._gives_password() else self._password()

@@ -62,6 +62,7 @@ def send_break(
             from ..jobs import breaks
 
             ask = where.asking(progress)
+            target = where.reached(progress)
             lines = run_job(
                 breaks.send_break(target, sysrq=sysrq, timeout=seconds, on_event=progress, ask=ask, kick=where.kick)
             )

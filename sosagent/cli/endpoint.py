@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from ..errors import EndpointUnreachable, UsageError
+from ..console.events import Event
+from ..errors import ConsoleError, EndpointUnreachable, UsageError
 from ..printable import printable
-from ..secret import parse_source
-from ..target import HostKeyPolicy, Target, parse_target
+from ..secret import find_password, parse_source
+from ..target import HostKeyPolicy, SshTarget, Target, parse_target
 from .run import answered_from, ask_on_terminal
 
 if TYPE_CHECKING:
@@ -117,6 +119,29 @@ class EndpointOptions:
         from ..machines import target_of
 
         return target_of(self.named, **told)
+
+    def reached(self, progress: Progress) -> Target:
+        """The same, as its management controller says how it is entered, where the file of machines names one.
+
+        Raises:
+            UsageError, PasswordMissing: HOST is none, or the controller's password is not where it should be.
+        """
+        target, named = self.target(), self.named
+        if named is None or named.redfish is None:
+            return target
+        user = target.user if isinstance(target, SshTarget) else None
+        if user is None or named.endpoint_password is None:
+            progress(Event("note", "Redfish is not asked: it takes the console's user@, and endpoint_password"))
+            return target
+        from ..redfish import serial_console, told_by
+
+        password = find_password(source=parse_source(named.endpoint_password))
+        ca = None if named.redfish_ca is None else Path(named.redfish_ca)
+        try:
+            return told_by(asyncio.run(serial_console(named.redfish, user, password, ca=ca)), target)
+        except ConsoleError as error:
+            progress(Event("note", f"{error.message}; going on without"))
+            return target
 
     @cached_property
     def named(self) -> Machine | None:

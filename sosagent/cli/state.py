@@ -113,7 +113,7 @@ def _look(where: EndpointOptions, poke: bool, seconds: float, timeout: float, pr
 
     return run_job(
         console_state(
-            where.target(),
+            where.reached(progress),
             poke=poke,
             seconds=seconds,
             timeout=timeout,

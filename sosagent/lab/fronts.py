@@ -97,6 +97,12 @@ FRONTS: dict[str, Manners] = {
         busy=b"SOL session is already active\r\n",
         leave=b"\r\x1bT",
     ),
+    "smash-quiet": Manners(
+        prompt=b"-> ",
+        commands={"cd system1/sol1": _ASK, "start": _BUSY_CHECKED, "exit": _BYE},
+        ready=b"/system1/sol1\r\npress <Enter>, <Esc>, and then <T> to terminate session\r\n",
+        leave=b"\r\x1bT",
+    ),
     "ilom": Manners(
         greeting=b"\r\nOracle(R) Integrated Lights Out Manager\r\n\r\nVersion 3.2.5.8\r\n\r\n",
         prompt=b"-> ",

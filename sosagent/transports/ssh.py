@@ -427,9 +427,9 @@ def _mapped(error: Exception, name: str, options: asyncssh.SSHClientConnectionOp
     match error:
         case asyncssh.HostKeyNotVerifiable():
             return keys.refusal(name)
-        case asyncssh.KeyExchangeFailed() if keys.known:
+        case asyncssh.KeyExchangeFailed() if keys.known and "host key" in text:
             return keys.refusal(name)
-        case asyncssh.KeyExchangeFailed():
+        case asyncssh.KeyExchangeFailed() if text.startswith(("No matching", "Unable to find")):
             return EndpointRefused(
                 f"{name} and sosagent have no SSH algorithm in common: {text}",
                 hint="An old management controller? Say what it is behind HOST: ssh://...?dialect=ilo.",

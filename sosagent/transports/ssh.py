@@ -429,9 +429,10 @@ def _mapped(error: Exception, name: str, options: asyncssh.SSHClientConnectionOp
             return keys.refusal(name)
         case asyncssh.KeyExchangeFailed() if keys.known and "host key" in text:
             return keys.refusal(name)
-        case asyncssh.KeyExchangeFailed() if text.startswith(("No matching", "Unable to find")):
+        case asyncssh.KeyExchangeFailed() if str(error).startswith(("No matching", "Unable to find")):
+            offered = printable(str(error).rpartition(" and received ")[2], 200)
             return EndpointRefused(
-                f"{name} and sosagent have no SSH algorithm in common: {text}",
+                f"{name} and sosagent have no SSH algorithm in common; it offers {offered}",
                 hint="An old management controller? Say what it is behind HOST: ssh://...?dialect=ilo.",
             )
         case asyncssh.PermissionDenied():

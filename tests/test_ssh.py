@@ -264,6 +264,7 @@ async def test_the_endpoints_own_password_is_asked_for_as_the_endpoints(tmp_path
     await server.wait_closed()
 
 
+@pytest.mark.filterwarnings("ignore:.*deprecated:cryptography.utils.CryptographyDeprecationWarning")
 async def test_an_old_endpoint_is_let_in_by_name_and_said_so(tmp_path: Path) -> None:
     """What no other endpoint gets: a DSA host key, a small group, no counter mode."""
     key = asyncssh.generate_private_key("ssh-dss")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 
 import typer
 
@@ -63,6 +64,10 @@ def _options(version: VersionOption = False) -> None:
 def _run(app: typer.Typer) -> None:
     """Run the app. Its own words on a wrong command line are on standard error; JSON has them too."""
     status: object = 0
+    if not sys.warnoptions:
+        warnings.simplefilter(
+            "ignore"
+        )  # what libraries tell each other's programmers, such as of old endpoints' ciphers
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a comment may hold what the terminal has no letters for

@@ -15,7 +15,6 @@ from ..dialects import PLAIN, dialect_of_prompt
 from ..errors import (
     ConsoleError,
     ConsoleOccupied,
-    ConsoleSilent,
     ConsoleStateUnknown,
     EndpointBusy,
     EndpointLost,
@@ -73,6 +72,11 @@ _SHELL_STARTS = b"\x1b[?2004h"  # readline turns bracketed paste on: what was ec
 _COLLECT_LIMIT = 64 * 1024
 #: What a shell of ours answers (shell/remote/receiver.sh).
 _OURS = re.compile(r"=(?:R|\d{1,9} \d{0,3} \d{1,10} \d{1,10})$")
+#: For who says nothing, and closes at the first key: TLS does so, which gets none of what it waits for.
+_SHUT = (
+    "It closed at the first key, without a word: it may speak something else, such as TLS "
+    "(exec:openssl s_client -quiet -connect HOST:PORT)."
+)
 _KEYS = re.compile(rb"[ -~]{1,3}")
 
 
@@ -94,7 +98,11 @@ async def _listen(watch: Watch, seconds: float) -> tuple[Observation, bool]:
 def _in_its_words(watch: Watch, lost: EndpointLost) -> ConsoleError:
     """Endpoints say why they close just before they do."""
     seen = watch.observe(watch.console.entered, connecting=True)
-    return watch.stopped(seen) if seen.state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT) else lost
+    if seen.state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT):
+        return watch.stopped(seen)
+    if not watch.console.bytes_received and watch.console.bytes_sent:
+        lost.hint = _SHUT
+    return lost
 
 
 async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool = False) -> Observation:
@@ -305,8 +313,8 @@ async def wake(watch: Watch, seen: Observation | None = None, ours_left: bool = 
                 if seen.state is not SILENT:
                     return seen
     if console.line_count == 0 and not console.open_line:
-        raise watch.failed(ConsoleSilent, "the console is connected, but nothing answers on it")
-    raise watch.failed(ConsoleSilent, "the console does not answer Enter with any prompt")
+        raise watch.silent("the console is connected, but nothing answers on it")
+    raise watch.silent("the console does not answer Enter with any prompt")
 
 
 async def _echoed_only(watch: Watch, mark: Mark) -> Observation:

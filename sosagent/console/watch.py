@@ -14,7 +14,7 @@ from ..errors import (
     EndpointRefused,
     LoginRefused,
 )
-from ..terminal.states import SILENT, UNKNOWN, Observation, Way, classify
+from ..terminal.states import GARBLED, SILENT, UNKNOWN, Observation, Way, classify, looks_garbled
 from .console import Console, Mark
 
 __all__ = [
@@ -38,6 +38,8 @@ LOGOUT_SECONDS = 15.0
 SUSPEND_SECONDS = 3.0
 PROBE_SECONDS = 10.0
 _BY_HAND = "Bring the console to a login prompt by hand, then run again."
+_ONE_AT_A_TIME = "QEMU and others let in one at a time. `ss -xp` shows who has it: end that first."
+_SPEEDS = (115200, 9600, 57600, 38400, 19200)
 _UNKNOWN_SECONDS = 1.0  # an unknown prompt gets so long to become a known one
 
 
@@ -123,6 +125,25 @@ class Watch:
                 hint += " --kick does that."
         return self.failed(EndpointBusy, f"somebody else has the console of {self.console.transport.name}", hint)
 
+    def silent(self, message: str) -> ConsoleError:
+        """The error for a console that does not answer: it may be garbled, or somebody else's."""
+        console = self.console
+        if looks_garbled(bytes(console.output)):
+            return self.stopped(Observation(GARBLED))
+        others = console.transport.others()
+        if others and not console.bytes_received:
+            return self.failed(EndpointBusy, f"{console.transport.name} says nothing, and {others}", _ONE_AT_A_TIME)
+        return self.failed(ConsoleSilent, message)
+
+    def _other_speed(self) -> str:
+        baud = self.console.transport.baud
+        if baud is None:
+            return GARBLED.hint
+        others = ", ".join(str(speed) for speed in _SPEEDS if speed != baud)
+        return (
+            f"This end of the line is at {baud} baud, the machine's is not. Behind HOST, ?baud= sets it: try {others}."
+        )
+
     def stopped(self, seen: Observation) -> ConsoleError:
         """The error for a state that nothing leads out of."""
         state = seen.state
@@ -130,13 +151,16 @@ class Watch:
             self.console.state = state.name
             return self.busy()
         self.console.state = state.name
+        if state is GARBLED:
+            return self.failed(ConsoleOccupied, f"on the console are {state.title}", self._other_speed())
         if state is UNKNOWN:
             return self.failed(
                 ConsoleStateUnknown,
                 "the console shows something that sosagent does not know; no command was typed into it",
+                None if self.console.transport.baud is None else f"If these are no words: {self._other_speed()}",
             )
         if state is SILENT:
-            return self.failed(ConsoleSilent, "the console fell silent")
+            return self.silent("the console fell silent")
         return self.failed(
             _ERRORS.get(state.way, ConsoleOccupied), f"on the console is {state.title}", hint=state.hint or _BY_HAND
         )

@@ -113,6 +113,7 @@ def _row(
     return State(name, title, way, example, looks[0], looks[1], looks[2], screen, force, hint)
 
 
+_ODD_BYTES = 8
 _BY_HAND = "Bring the console to a login prompt by hand, then run again."
 _TAKE_OVER = "Bring the console to a login prompt by hand, or discard it with --take-over."
 _OR_CONTROL_D = r"\(or (?:press|type) control-d (?:to continue|for normal startup)\): ?$"
@@ -124,7 +125,8 @@ STATES: tuple[State, ...] = (
          hint="The machine is still being provisioned. Wait half a minute after it is done and run again."),
     _row("endpoint-busy", "an endpoint that somebody else holds", Way.BUSY,
          "Virtual Serial Port is currently in use by another session.",
-         message=r"(?i)limited to one connection|currently in use by another session|active console session exists"
+         message=r"(?i)limited to one connection|^port(?:'s device)? already in use"
+         r"|currently in use by another session|active console session exists"
          r"|already active on another session|activation limit reached|another user connected to the console"
          r"|console is (?:already )?(?:busy|in use|locked|attached)|session limit exceeded|\[SOS Session Busy"
          # conserver: somebody else has it, or has just taken it
@@ -238,6 +240,7 @@ _ENDPOINTS = tuple(state for state in STATES if state.way in (Way.BUSY, Way.CLOS
 SILENT = State("silent", "nothing comes from the machine", Way.STOP)
 READING = State("reading", "something that reads lines: a command, a question or a plain shell", Way.SUSPEND)
 ECHOING = State("silent", "something that echoes what it gets and says nothing, as getty does", Way.STOP)
+GARBLED = next(state for state in STATES if state.name == "garbled")
 NOTHING = (SILENT, ECHOING)
 RUNNING = State("running", "a program that runs", Way.SUSPEND)
 UNKNOWN = State("unknown", "something that no row of the table knows", Way.STOP)
@@ -273,6 +276,12 @@ def classify(lines: Sequence[str], open_line: str, *, screen: bool = False, conn
         ):
             return Observation(state)
     return Observation(UNKNOWN if open_line.strip() else SILENT)
+
+
+def looks_garbled(raw: bytes) -> bool:
+    """Whether bytes of which no text came are those of a line that is read too fast: NULs, mostly."""
+    odd = sum(byte == 0 or byte >= 0x80 for byte in raw)
+    return odd >= _ODD_BYTES and 2 * odd > len(raw)
 
 
 def nearly_login(line: str) -> bool:

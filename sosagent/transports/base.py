@@ -27,6 +27,12 @@ class Transport(ABC):
     logged_in: bool = False
     #: What ends a line that the endpoint itself asks for.
     newline: str = "\r"
+    #: Bits a second of the line, where this end sets them.
+    baud: int | None = None
+
+    def others(self) -> str:
+        """Who else is connected, in words, where that would explain that nothing comes; empty if nobody is known."""
+        return ""
 
     @abstractmethod
     async def read(self) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import stat
 import threading
 import warnings
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import serial
+from serial import rfc2217
 from serial.tools import list_ports
 
 from ..errors import EndpointBusy, EndpointLost, EndpointUnreachable, SosError, UsageError
@@ -20,11 +22,13 @@ from ..target import SerialTarget, TcpTarget
 from .base import Transport
 from .descriptor import DescriptorTransport
 from .incoming import Incoming
+from .telnet import Telnet
 
 __all__ = ["SerialTransport", "ThreadTransport", "open_rfc2217", "open_serial"]
 
 _POLL_SECONDS = 0.1
 _BREAK_SECONDS = 0.3
+_WORDS_SECONDS = 1.0
 
 
 class SerialTransport(DescriptorTransport):
@@ -135,7 +139,9 @@ async def open_serial(target: SerialTarget) -> Transport:
         )
     except (OSError, ValueError) as error:
         raise _refused(target, error) from None
-    return SerialTransport(name, port) if os.name == "posix" else ThreadTransport(name, port)
+    transport = SerialTransport(name, port) if os.name == "posix" else ThreadTransport(name, port)
+    transport.baud = target.baud
+    return transport
 
 
 async def open_rfc2217(target: TcpTarget) -> Transport:
@@ -153,17 +159,56 @@ async def open_rfc2217(target: TcpTarget) -> Transport:
     try:
         port = await asyncio.to_thread(_rfc2217, f"rfc2217://{host}:{target.port}{ignore}", settings)
     except (OSError, ValueError) as error:
+        said = await asyncio.to_thread(_first_words, target)
+        if "in use" in said.lower():
+            raise EndpointBusy(f"{target} has somebody connected already: {said}") from None
         raise EndpointUnreachable(
             f"{target}: {printable(str(error))}",
             hint="Is it a port that speaks RFC 2217? Else write socket:// or telnet://.",
         ) from None
-    return ThreadTransport(str(target), port)
+    transport = ThreadTransport(str(target), port)
+    transport.baud = target.baud
+    return transport
+
+
+class _Rfc2217(rfc2217.Serial):  # type: ignore[misc]
+    """pyserial's, without the traceback that its thread prints where the server hangs up, nor the socket it forgets."""
+
+    def _telnet_read_loop(self) -> None:
+        try:
+            super()._telnet_read_loop()
+        except OSError:
+            self._read_buffer.put(None)
+
+    def close(self) -> None:
+        connection = getattr(self, "_socket", None)
+        super().close()
+        if connection is not None:
+            connection.close()
 
 
 def _rfc2217(url: str, settings: dict[str, Any]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # pyserial 3.5 calls Thread.setDaemon
-        return serial.serial_for_url(url, timeout=_POLL_SECONDS, **settings)
+        port = _Rfc2217(None, timeout=_POLL_SECONDS, **settings)
+        port.port = url
+        try:
+            port.open()
+        except (OSError, ValueError):
+            port.close()
+            raise
+        return port
+
+
+def _first_words(target: TcpTarget) -> str:
+    """What a port says before it closes, which pyserial keeps to itself; empty if nothing."""
+    try:
+        with socket.create_connection((target.host, target.port), _WORDS_SECONDS) as connection:
+            connection.settimeout(_WORDS_SECONDS)
+            text, _ = Telnet().receive(connection.recv(4096))
+    except OSError:
+        return ""
+    return printable(text.strip(), 200)
 
 
 def _refused(target: SerialTarget, error: Exception) -> SosError:

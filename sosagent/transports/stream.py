@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
+from pathlib import Path
+from typing import ClassVar
 
-from ..errors import EndpointLost, EndpointUnreachable, SosError
+from ..errors import EndpointLost, EndpointRefused, EndpointUnreachable, SosError
 from ..printable import printable
 from ..target import TcpTarget, UnixTarget
 from .base import Transport
@@ -16,21 +19,48 @@ __all__ = ["SocketTransport", "TelnetTransport", "open_tcp", "open_unix"]
 
 _CONNECT_SECONDS = 20.0
 _PORTION = 1 << 16
+#: States of sockets in /proc/net/unix: connected and not taken in yet (SS_CONNECTING), and connected.
+_WAITING, _CONNECTED = "02", "03"
+
+
+#: How other protocols begin, and what to do then. Some TLS servers answer what is none by an alert (RFC 8446, 6).
+_OTHER_PROTOCOLS = (
+    (re.compile(rb"\x15\x03[\x00-\x04]\x00"), "TLS", "Write exec:openssl s_client -quiet -connect HOST:PORT."),
+    (re.compile(rb"SSH-\d"), "SSH", "Write ssh://USER@HOST:PORT."),
+    (re.compile(rb"HTTP/\d"), "HTTP", "That is a web server's port, not a console's."),
+)
+_TELNET = (re.compile(rb"\xff[\xfb-\xfe]"), "telnet", "Write telnet://HOST:PORT, or rfc2217://HOST:PORT.")
 
 
 class SocketTransport(Transport):
     """A socket, byte by byte."""
 
+    not_ours: ClassVar[tuple[tuple[re.Pattern[bytes], str, str], ...]] = (*_OTHER_PROTOCOLS, _TELNET)
+
     def __init__(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.name = name
         self._reader, self._writer = reader, writer
+        self._first = True
 
     async def read(self) -> bytes:
-        """See `Transport.read`."""
+        """See `Transport.read`.
+
+        Raises:
+            EndpointRefused: what comes first is another protocol's.
+        """
         try:
-            return await self._reader.read(_PORTION)
+            data = await self._reader.read(_PORTION)
         except OSError:
             return b""
+        if self._first and data:
+            self._first = False
+            self._refuse_other_protocols(data)
+        return data
+
+    def _refuse_other_protocols(self, data: bytes) -> None:
+        for begin, protocol, hint in self.not_ours:
+            if begin.match(data):
+                raise EndpointRefused(f"{self.name} speaks {protocol}", hint=hint)
 
     async def write(self, data: bytes) -> None:
         """See `Transport.write`."""
@@ -55,6 +85,8 @@ class SocketTransport(Transport):
 class TelnetTransport(SocketTransport):
     """The same, with telnet's commands taken out and answered (RFC 854)."""
 
+    not_ours = _OTHER_PROTOCOLS
+
     def __init__(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         super().__init__(name, reader, writer)
         self._telnet = Telnet()
@@ -76,6 +108,26 @@ class TelnetTransport(SocketTransport):
     async def send_break(self) -> None:
         """See `Transport.send_break`."""
         await super().write(BREAK)
+
+
+class UnixTransport(SocketTransport):
+    """A socket in the file system, which may have others connected to it."""
+
+    def __init__(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: Path) -> None:
+        super().__init__(name, reader, writer)
+        self._path = path
+
+    def others(self) -> str:
+        """See `Transport.others`. Linux: /proc/net/unix has a socket of that name for each (proc(5))."""
+        try:
+            table = Path("/proc/net/unix").read_text(errors="replace").splitlines()[1:]
+        except OSError:
+            return ""
+        fields = [line.split(maxsplit=7) for line in table]
+        states = {one[5] for one in fields if len(one) == 8 and one[7] == str(self._path)}
+        if _WAITING not in states:
+            return ""
+        return "somebody else is connected to it" if _CONNECTED in states else "its program lets nobody in"
 
 
 async def open_tcp(target: TcpTarget) -> Transport:
@@ -105,7 +157,7 @@ async def open_unix(target: UnixTarget) -> Transport:
         reader, writer = await asyncio.open_unix_connection(str(target.path))
     except OSError as error:
         raise _unreachable(str(target), error) from None
-    return SocketTransport(str(target), reader, writer)
+    return UnixTransport(str(target), reader, writer, target.path)
 
 
 def _unreachable(name: str, error: OSError) -> SosError:

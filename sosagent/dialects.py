@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 __all__ = ["DIALECTS", "PLAIN", "Dialect", "dialect_of_host", "dialect_of_program", "dialect_of_prompt"]
@@ -79,13 +79,18 @@ class Dialect:
         return bool(self.enter or self.ready or self.busy)
 
     @property
+    def tells_its_login(self) -> bool:
+        """Whether what asks for a login before the console is there can only be the endpoint itself."""
+        return bool(self.enter or self.ready)
+
+    @property
     def can_kick(self) -> bool:
         """Whether somebody's session can be ended from here."""
         return bool(self.kick or self.second_run or self.force or self.polite)
 
     def is_prompt(self, open_line: str) -> bool:
         """Whether the endpoint itself waits for a command there."""
-        return bool(self.prompt) and re.fullmatch(rf"(?:{self.prompt})\s*", open_line) is not None
+        return bool(self.prompt) and re.fullmatch(rf"(?:{self.prompt})\s*", open_line, re.IGNORECASE) is not None
 
     def is_ready(self, lines: Iterable[str]) -> bool:
         """Whether it said that the console is there."""
@@ -143,8 +148,9 @@ _ROWS = (
         "xcc",
         "Lenovo's XClarity Controller",
         prompt=r"system>",
+        says=r"XClarity",
         enter=(("console 1",), ("console start",)),
-        busy=r"(?i)console .*(?:in use|active|another session)",
+        # What it says when somebody has the console is not known: it stays at its prompt.
         free="`console kill 1` at its prompt",
         kick=("console kill 1",),
         leave=b"\x1b(",
@@ -155,7 +161,7 @@ _ROWS = (
         "smash",
         "Supermicro's SMASH",
         prompt=r"(?:/[\w/]*)?->",
-        says=r"SMASH|Insyde|ATEN|(?i:super ?micro)",
+        says=r"SMASH-CLP|System Management Shell",
         enter=(("cd system1/sol1", "start"), ("start /system1/sol1",)),
         ready=r"press <Enter>, <Esc>, and then <T>",
         busy=r"(?i)SOL (?:session )?is (?:already )?(?:active|in use)|already activated",
@@ -168,7 +174,7 @@ _ROWS = (
         "ilom",
         "Oracle's ILOM",
         prompt=r"->",
-        says=r"Oracle|ILOM|Integrated Lights Out",
+        says=r"Integrated Lights Out Manager",
         enter=(("start /HOST/console",), ("start /SP/console",)),
         confirm=r"\(y/n\)\?\s*$",
         ready=r"Serial console started",
@@ -187,8 +193,8 @@ _ROWS = (
     Dialect(
         "cyclades",
         "Avocent's Cyclades",
-        prompt=r"(?i:enter your option|select an option|option) ?:",
-        busy=r"(?i)initiate a (?:regular|sniff) session",
+        prompt=r"Enter your option ?:",
+        busy=r"(?i)^\s*\d+\W+initiate a (?:regular|sniff) session",
         free="4 in its menu ends the other session",
         kick=("4", "1"),
         forbidden=(b"\x05c",),
@@ -196,7 +202,7 @@ _ROWS = (
     Dialect(
         "digi",
         "Digi's console server",
-        busy=r"(?i)initiate a (?:regular|sniff) session|port is (?:busy|in use)",
+        busy=r"(?i)^\s*\d+\W+initiate a (?:regular|sniff) session|^port is (?:busy|in use)",
         free="its web page, or the end of the other session",
         leave=b"\x1ax",
         breaks=b"\x1ab",
@@ -205,8 +211,8 @@ _ROWS = (
     Dialect(
         "conserver",
         "conserver",
-        ready=r"Enter `\^Ec\?' for help|\^Ec\?",
-        busy=r"^\[no, \S+ is attached\]|^\[forced to .spy. mode by|^\[read-only -- use |\[.*(?:spying|bumped).*\]",
+        ready=r"^\[Enter `\^Ec\?' for help\]|^\[bumped ",
+        busy=r"^\[no, \S+ is attached\]|^\[forced to .spy. mode by|^\[read-only -- use ",
         free="^Ecf at the console takes it over; whoever has it becomes a spy",
         leave=b"\x05c.",
         breaks=b"\x05cl0",
@@ -255,7 +261,7 @@ _ROWS = (
     Dialect(
         "lish",
         "Linode's Lish",
-        prompt=r"\[\S+@\S*lish[^\]]*\][#$>]",
+        prompt=r"\[\S+@lish-[\w-]+\][#$>]",
         enter=(("{console}",),),
         free="`kill` at its prompt ends sessions that hang",
         leave=b"\x01d",
@@ -332,13 +338,21 @@ _ROWS = (
     ),
 )
 
+#: Programs that run another one.
+_WRAPPERS = ("sudo", "doas", "env", "nice", "stdbuf")
+
 DIALECTS = {row.name: row for row in _ROWS}
 
 
 def dialect_of_program(argv: tuple[str, ...]) -> Dialect:
     """That of a program of ``exec:``; a plain console's, if it is not known."""
-    name = PurePath(argv[0]).name
-    return next((row for row in _ROWS if name in row.programs), PLAIN)
+    names = [PurePath(word).name for word in argv]
+    name = next((name for name in names if name not in _WRAPPERS), "")
+    row = next((row for row in _ROWS if name in row.programs), PLAIN)
+    if any(word == "-e" or word.startswith("--esc") for word in argv[1:]):
+        # Its keys are the user's own then.
+        return replace(row, leave=b"", breaks=b"", forbidden=(), words=())
+    return row
 
 
 def dialect_of_host(host: str) -> Dialect:

@@ -20,7 +20,7 @@ from .errors import ConfigInvalid, UsageError
 from .known_hosts import address_of, place_of
 from .printable import is_clean, printable
 from .secret import PasswordSource, parse_source
-from .target import HostKeyPolicy, SerialTarget, Target, TcpTarget, parse_target
+from .target import HostKeyPolicy, SerialTarget, SshTarget, Target, TcpTarget, dialect_of, parse_target
 from .toml_text import line_in, line_of, lines_of
 
 __all__ = [
@@ -189,6 +189,17 @@ def target_of(
 _NO_SPEED = "baud is for serial: and rfc2217: consoles; no other has a speed that can be set from here"
 
 
+_NO_LOGIN = (
+    "nothing tells this endpoint's own login from the machine's, which would get this password; say what it is "
+    "(dialect), if that is one that has a login, or leave this out"
+)
+
+
+def _asks_itself(target: Target) -> bool:
+    """Whether a login that is asked for before the console is there is known to be the endpoint's own."""
+    return isinstance(target, SshTarget) or dialect_of(target).tells_its_login
+
+
 def _has_speed(target: Target) -> bool:
     return isinstance(target, SerialTarget) or (isinstance(target, TcpTarget) and target.protocol == "rfc2217")
 
@@ -299,6 +310,10 @@ def _one(path: tuple[str, str], table: Any, defaults: dict[str, Any], note: _Not
         if machine.baud is not None:
             note((*path, "baud"), _NO_SPEED)
         whole = whole.model_copy(update={"baud": None})  # that of [defaults] is for those that have a speed
+    if whole.endpoint_password is not None and not _asks_itself(target_of(whole)):
+        if machine.endpoint_password is not None:
+            note((*path, "endpoint_password"), _NO_LOGIN)
+        whole = whole.model_copy(update={"endpoint_password": None})
     return whole
 
 

@@ -105,13 +105,13 @@ def nothing_forbidden_is_sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
     def spied(console: Console, transport: Transport, **options: Any) -> None:
         make(console, transport, **options)
-        row, write = console.dialect, transport.write
+        row, write = console.endpoint.dialect, transport.write
         sent = bytearray(b"\r")
 
         async def watched(data: bytes) -> None:
-            if data not in (row.leave, row.breaks, console.dialect.leave):
+            if data not in (row.leave, row.breaks, console.endpoint.dialect.leave):
                 sent.extend(data)
-                taken = {*_TAKEN, *console.dialect.forbidden}
+                taken = {*_TAKEN, *console.endpoint.dialect.forbidden}
                 found.extend(f"{one!r} in {bytes(sent[-80:])!r}" for one in taken if one in sent[-len(data) - 8 :])
             await write(data)
 

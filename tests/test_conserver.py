@@ -6,14 +6,16 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 import sosagent
 from sosagent.console import Console
+from sosagent.console.connect import connect
 from sosagent.shell.session import root_shell
+from sosagent.target import ExecTarget
 
 from .conftest import installed
 from .ptys import on_pty
@@ -104,3 +106,15 @@ async def test_a_terminal_that_erases_nothing(tmp_path: Path) -> None:
                 pass
         await console.quiet(0.3, 3)
     assert not (tmp_path / "ran").exists()
+
+
+@needs_root
+@pytest.mark.parametrize("held", [True, False])
+async def test_kick_takes_it_from_whoever_has_it(tmp_path: Path, held: bool) -> None:
+    async with conserver(tmp_path) as port, AsyncExitStack() as stack:
+        if held:
+            await stack.enter_async_context(attached(port, tmp_path))
+        words = ("console", "-C", "/dev/null", "-M", "127.0.0.1", "-p", str(port), "-l", "somebody", "vm")
+        async with connect(ExecTarget(words), timeout=60, kick=True) as console:
+            async with root_shell(console, NOBODY) as session:
+                assert (await session.shell.run("echo in")).output == b"in"

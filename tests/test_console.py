@@ -102,6 +102,25 @@ async def test_a_secrets_echo_is_kept_nowhere(tmp_path: Path) -> None:
     assert console.tail()[-2:] == ("Last login", "# ")
 
 
+@pytest.mark.parametrize("size", [1, 3, 100])
+async def test_a_secret_that_is_quoted_later_stays_hidden(tmp_path: Path, size: int) -> None:
+    """Where it was typed at the wrong place: a shell names the command that it does not know."""
+    near, far = memory_pair()
+    cast = tmp_path / "cast"
+    console = Console(near, transcript=Transcript(cast, "x"))
+    console.set_deadline(10)
+    await far.write(b"system> ")
+    await console.expect("> $")
+    await console.send_secret(sosagent.Secret(PASSWORD))
+    said = f"{PASSWORD}\r\nInvalid command: <<{PASSWORD}>>\r\nsh: {PASSWORD}: not found\r\nsystem> ".encode()
+    for at in range(0, len(said), size):
+        await far.write(said[at : at + size])
+    await console.expect("system> $")
+    assert any("(a secret)" in line for line in console.tail())
+    assert PASSWORD not in "".join(console.tail()) + console.output.decode() + cast.read_text()
+    await console.aclose()
+
+
 @pytest.mark.parametrize("damage", [lambda t: t[:-1], lambda t: t + b"x", lambda t: t.replace(b"o", b"p")])
 async def test_a_line_that_comes_back_otherwise_gets_no_enter(damage: Callable[[bytes], bytes]) -> None:
     near, far = memory_pair()

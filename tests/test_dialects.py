@@ -10,18 +10,23 @@ from dataclasses import replace
 import pytest
 
 import sosagent
+from sosagent.console import Console
+from sosagent.console.endpoint import Endpoint
 from sosagent.console.events import Event
+from sosagent.console.find import find_state
+from sosagent.console.watch import Watch
 from sosagent.dialects import DIALECTS, PLAIN, dialect_of_host, dialect_of_prompt
 from sosagent.lab import Faults, Lab, open_lab
 from sosagent.lab.fronts import FRONTS
-from sosagent.target import dialect_of, parse_target
+from sosagent.target import TcpTarget, dialect_of, parse_target
+from sosagent.transports.memory import memory_pair
 
 from .conftest import new_key, target_of, until
 
 #: Simulated endpoint -> its dialect, and the console's name where it needs one.
 DIALECT_OF = {front: front for front in FRONTS} | {"idrac6": "idrac", "xcc-sr650": "xcc", "smash-quiet": "smash"}
 KICKED = [front for front, name in DIALECT_OF.items() if DIALECTS[name].kick and front != "xcc-sr650"]
-FOUND = ["idrac", "idrac6", "ilo", "xcc", "xcc-sr650", "smash", "ilom"]
+FOUND = ["idrac", "idrac6", "ilo", "smash", "ilom"]
 
 
 async def add(
@@ -71,7 +76,7 @@ async def test_a_prompt_of_two_needs_to_be_named() -> None:
     assert dialect_of_prompt("root@web-1:~# ", []) is None
 
 
-@pytest.mark.parametrize("front", ["idrac", "ilo", "xcc", "smash", "ilom", "cyclades", "digi"])
+@pytest.mark.parametrize("front", ["idrac", "ilo", "smash", "ilom", "cyclades", "digi"])
 async def test_busy_names_what_frees_it(front: str) -> None:
     async with open_lab(front=front) as lab:
         lab.occupy(True)
@@ -99,10 +104,22 @@ async def test_kick_ends_nothing_where_nobody_is(front: str) -> None:
     assert not any("is ended" in note for note in notes)
 
 
+async def test_a_controller_that_stays_at_its_prompt_is_not_kicked_unasked() -> None:
+    """What Lenovo's says when somebody has the console is not known."""
+    async with open_lab(front="xcc") as lab:
+        lab.occupy(True)
+        with pytest.raises(sosagent.ConsoleStateUnknown, match="stays at its own command line") as caught:
+            await add(lab, "xcc")
+        assert "--kick ends another session first" in caught.value.hint
+        assert lab.told == ["console 1", "console start", "exit"]
+        assert lab.occupy(None)
+
+
+@pytest.mark.parametrize("left", [b"\r\n", b"", b"\r\n\x1b[0m\x1b[K"], ids=["newline", "nothing", "colours"])
 @pytest.mark.parametrize("moment", ["state found", "log in as", "logged in", "shell ready"])
-@pytest.mark.parametrize("front", ["idrac", "ilo", "ilom", "lish"])
-async def test_it_falls_back_in_mid_job(front: str, moment: str) -> None:
-    """The job stops at once, the next connection logs out what was left, and no password is typed at its prompt."""
+@pytest.mark.parametrize("front", ["idrac", "ilo", "ilom", "xcc", "lish"])
+async def test_it_falls_back_in_mid_job(front: str, moment: str, left: bytes) -> None:
+    """The job stops at once, nothing of it is typed at its prompt, and the next run finds the console in order."""
     async with open_lab(front=front) as lab:
         fallen = False
 
@@ -110,16 +127,112 @@ async def test_it_falls_back_in_mid_job(front: str, moment: str) -> None:
             nonlocal fallen
             if event.text.startswith(moment) and not fallen:
                 fallen = True
-                lab.fall_back()
+                lab.fall_back(left)
+                lab.told.clear()
 
         with pytest.raises(sosagent.EndpointLost) as caught:
             await add(lab, front, fall)
         assert fallen
         assert "fell back to its own command line" in str(caught.value)
         assert caught.value.exit_code == 3
-        assert lab.password.reveal() not in "\n".join(lab.told)
+        row = DIALECTS[DIALECT_OF[front]]
+        known = {line.format(console="web-1") for way in row.enter for line in way} | {row.close, "y"}
+        typed = [line for line in lab.told if line.strip("\x15\x0c") not in known]
+        # What was on its way just then cannot be called back: the name, the line that starts a shell, or one
+        # request, whose lines are none that anything runs.
+        assert len([line for line in typed if not line.startswith((")", "]"))]) <= 1, typed
+        assert lab.password.reveal() not in "".join(lab.told)
         assert await add(lab, front) == "added"
         assert is_at_login(lab)
+
+
+async def script(
+    text: bytes, dialect: str, *, kick: bool = False, seconds: float = 6, logged_in: bool = True, **answers: bytes
+) -> bytes:
+    """What is typed into a console that shows `text` and says nothing more, but for what answers a line."""
+    near, far = memory_pair()
+    near.logged_in = logged_in
+    typed = b""
+
+    async def serve() -> None:
+        nonlocal typed
+        while data := await far.read():
+            typed += data
+            for line, answer in answers.items():
+                if typed.endswith(line.replace("_", " ").encode() + b"\r"):
+                    await far.write(answer)
+
+    task = asyncio.create_task(serve())
+    await far.write(text)
+    console = Console(near, endpoint=Endpoint(DIALECTS[dialect], kick=kick))
+    console.set_deadline(seconds)
+    with pytest.raises(sosagent.SosError):
+        async with console:
+            await find_state(Watch(console))
+            raise sosagent.UsageError("found")
+    await task
+    return typed
+
+
+OURS = set(b"\x0c\x15\r")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ("ilo", b"Virtual Serial Port is currently in use by another session\r\nroot@web1:~# rm -rf /srv/x"),
+        ("cyclades", b"1) start\r\n4) wipe disk\r\nSelect an option: "),
+        ("plain", b"Oracle Linux Server 9.2\r\n-> "),
+        ("plain", b"ATEN LATENCY\r\nsystem> "),
+        ("plain", b"publish\r\n[root@publish01 ~]# "),
+        ("ilom", b"Format /dev/sda (y/n)? "),
+        ("digi", b"Do you want 1 Initiate a regular session of yoga? "),
+    ],
+    ids=["busy", "menu", "oracle", "system", "lish", "question", "yoga"],
+)
+@pytest.mark.parametrize("kick", [False, True])
+async def test_what_a_machine_prints_is_no_word_of_the_endpoint(dialect: str, text: bytes, kick: bool) -> None:
+    """No command for an endpoint is typed into what may be a machine."""
+    typed = await script(text, dialect, kick=kick)
+    assert set(typed) <= OURS, typed
+
+
+async def test_a_machine_that_prints_what_its_controller_would() -> None:
+    """Behind `console 1` the machine speaks: what it says there of being active ends nobody's session."""
+    typed = await script(b"system> ", "xcc", kick=True, console_1=b"[  OK  ] Reached target console is active\r\n")
+    assert typed.startswith(b"console 1\r")
+    assert b"kill" not in typed
+
+
+async def test_a_prompt_in_the_middle_of_a_text_is_none() -> None:
+    """A message of the day, in small packets: `-> read the rules`."""
+    near, far = memory_pair()
+    console = Console(near, endpoint=Endpoint(DIALECTS["ilom"]))
+    console.set_deadline(10)
+    console.endpoint.prompt = "->"
+    console.enter()
+    for piece in (b"Welcome\r\n", b"->", b" read the rules\r\n", b"# "):
+        await far.write(piece)
+        await asyncio.sleep(0.02)
+    await console.expect("# $")
+    await far.write(b"\r\n-> ")
+    with pytest.raises(sosagent.EndpointLost, match="fell back"):
+        await console.expect("never")
+    with pytest.raises(sosagent.EndpointLost, match="fell back"):
+        await console.send("rm -rf /")
+    await console.aclose()
+
+
+async def test_a_prompt_behind_a_line_of_the_kernels_is_seen() -> None:
+    near, far = memory_pair()
+    console = Console(near, endpoint=Endpoint(DIALECTS["xcc"]))
+    console.set_deadline(10)
+    console.endpoint.prompt = "system>"
+    console.enter()
+    await far.write(b"Password: [   12.345678] usb 1-1: new devicesystem> ")
+    with pytest.raises(sosagent.EndpointLost, match="fell back"):
+        await console.expect("never")
+    await console.aclose()
 
 
 def test_what_a_target_is() -> None:
@@ -238,3 +351,60 @@ async def test_a_run_from_elsewhere_is_not_disturbed(moment: str, monkeypatch: p
         with pytest.raises(sosagent.EndpointBusy, match="another run of sosagent is at work"):
             await add(lab, "openbmc")
         assert await first == "added"
+
+
+@pytest.mark.parametrize("dialect", ["digi", "cyclades", "plain"])
+async def test_a_password_prompt_that_may_be_the_machines_is_nobodys(dialect: str) -> None:
+    """No words of the endpoint's stand between: whose prompt it is cannot be told, and nothing is handed over."""
+    asked: list[str] = []
+    got = b""
+
+    async def ask(endpoint: str, prompt: str, echo: bool) -> str:
+        asked.append(prompt)
+        return "the endpoint's own"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal got
+        writer.write(b"\r\nweb-1 login: root\r\nPassword: ")
+        while data := await reader.read(100):
+            got += data
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    target = TcpTarget("socket", "127.0.0.1", server.sockets[0].getsockname()[1], dialect=dialect)
+    with pytest.raises(sosagent.SosError):
+        await sosagent.add_key(target, new_key(), password="the machine's", timeout=3, ask=ask)
+    server.close()
+    await server.wait_closed()
+    assert asked == []
+    assert set(got) <= OURS
+
+
+async def test_an_endpoint_that_asks_over_telnet_is_answered_as_itself() -> None:
+    """A controller's own login, before its prompt: its question, under its name."""
+    asked: list[tuple[str, bool]] = []
+
+    async def ask(endpoint: str, prompt: str, echo: bool) -> str:
+        assert endpoint.startswith("telnet://127.0.0.1")
+        asked.append((prompt, echo))
+        return "operator" if echo else "its own"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\r\nilo-web1 login: ")
+        assert (await reader.readuntil(b"\r")).strip(b"\0\r") == b"operator"
+        writer.write(b"operator\r\nPassword: ")
+        assert (await reader.readuntil(b"\r")).strip(b"\0\r") == b"its own"
+        writer.write(b"\r\n</>hpiLO-> ")
+        assert (await reader.readuntil(b"\r")).strip(b"\0\r") == b"vsp"
+        writer.write(b"vsp\r\nVirtual Serial Port is currently in use by another session.\r\n</>hpiLO-> ")
+        while await reader.read(100):
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    target = TcpTarget("telnet", "127.0.0.1", server.sockets[0].getsockname()[1], dialect="ilo")
+    with pytest.raises(sosagent.EndpointBusy):
+        await sosagent.add_key(target, new_key(), password="the machine's", timeout=30, ask=ask)
+    server.close()
+    await server.wait_closed()
+    assert asked == [("ilo-web1 login:", True), ("Password:", False)]

@@ -45,6 +45,7 @@ if told["asks"]:
     line = b""
     while not line.endswith(b"\\n"):  # as getpass(3) reads, whatever the terminal's modes are
         line += os.read(0, 1)
+    say("\\r\\n")
     if line != b"endpoint's own\\n":
         say("refused\\r\\n")
         sys.exit(1)
@@ -197,7 +198,8 @@ async def test_busy_is_said_and_nothing_is_taken_over(name: str, tmp_path: Path)
         with pytest.raises(sosagent.EndpointBusy) as caught:
             await add(one)
         assert "--kick does that" in caught.value.hint
-        assert not set(one.runs()[0]) & {"--force", "-f", "deactivate"}
+        assert not {word for run in one.runs() for word in run} & {"--force", "-f", "deactivate"}
+        assert one.taken.exists()
 
 
 @pytest.mark.parametrize("name", ["virsh", "console", "ipmitool"])

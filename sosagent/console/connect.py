@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ..dialects import PLAIN
 from ..errors import DeadlineExceeded
 from ..printable import printable
 from ..providers import resolve
@@ -16,6 +15,7 @@ from ..target import ProviderTarget, Target, dialect_of, parse_target
 from ..transports import Ask, Transport
 from ..transports.opening import open_transport
 from .console import Console
+from .endpoint import Endpoint
 from .entrance import leave_endpoint
 from .events import Event, EventSink
 from .transcript import Transcript
@@ -79,10 +79,10 @@ async def connect(
             recorder.close()
         raise
     tell(Event("done", f"connected to {printable(transport.name)}"))
-    dialect, named = (dialect_of(target), target.console) if isinstance(target, Target) else (PLAIN, None)
-    async with Console(
-        transport, transcript=recorder, on_event=on_event, dialect=dialect, named=named, kick=kick, ask=ask
-    ) as console:
+    endpoint = Endpoint(ask=ask)
+    if isinstance(target, Target):
+        endpoint = Endpoint(dialect_of(target), named=target.console, kick=kick, ask=ask)
+    async with Console(transport, transcript=recorder, on_event=on_event, endpoint=endpoint) as console:
         console.set_deadline(timeout)
         try:
             yield console

@@ -11,21 +11,22 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from ..dialects import PLAIN, Dialect
 from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointLost, EndpointRefused
 from ..printable import printable
 from ..secret import Secret
 from ..terminal.expect import Expecter, Match, Pattern, compile_patterns
 from ..terminal.kernel import Heard, KernelFilter, is_kernel_line
 from ..terminal.text import Text
-from ..transports import Ask, Transport
+from ..transports import Transport
+from .endpoint import Endpoint
 from .events import Event, EventSink
+from .hush import Hush
 from .transcript import Transcript
 
 __all__ = ["Console", "Mark"]
 
 _TAIL_LINES = 12
-_LONGEST_TAKEN = 8
+_PROMPT_QUIET = 0.2  # an endpoint's prompt stands; text that looks like it goes on
 _ECHO_SECONDS = 2.0
 _FRESH_SECONDS = 3.0
 #: What goes before the keys that bring a fresh prompt, in each try. A flipped bit may have made a ^S, which stops all
@@ -74,15 +75,10 @@ class Console:
         transport: the connection; it is closed with the console.
         transcript: records what comes and goes.
         on_event: is told of progress.
-        dialect: what the endpoint is; a console and nothing else by default.
-        named: the name of the machine's console there, where it has several.
-        kick: end somebody else's session at the endpoint.
-        ask: asks the user what the endpoint wants to know; None where nobody is there.
+        endpoint: what it is that we are connected to; a console and nothing else by default.
 
     Attributes:
-        inside: whether the endpoint's own words are behind us; see `entrance.enter_endpoint`.
-        entered: what came before that is no answer of the machine's.
-        fell_back: whether the endpoint has gone back to its own prompt since; nothing is sent any more.
+        entered: what came before that is the endpoint's, not the machine's; see `entrance.enter_endpoint`.
         state: the console's state as last recognised.
         bytes_sent, bytes_received, exchanges: what went over the line so far; an exchange is a
             write that ends in Enter, whose answer is waited for.
@@ -99,22 +95,19 @@ class Console:
         *,
         transcript: Transcript | None = None,
         on_event: EventSink | None = None,
-        dialect: Dialect = PLAIN,
-        named: str | None = None,
-        kick: bool = False,
-        ask: Ask | None = None,
+        endpoint: Endpoint | None = None,
     ) -> None:
         self.transport = transport
-        self.dialect, self.named, self.kick, self.ask = dialect, named, kick, ask
-        self.inside = self.fell_back = False
+        self.endpoint = endpoint or Endpoint()
         self.entered = Mark(0)
         self.state = "unknown"
         self.bytes_sent = 0
         self.bytes_received = 0
         self.exchanges = 0
         self.line_count = 0
-        self.pace = dialect.pace
-        self._sent = b"\r"  # the last bytes that were sent; some endpoints take a first line's begin for their own
+        self.pace = self.endpoint.dialect.pace
+        self._hush = Hush()
+        self._ahead: deque[bytes] = deque()  # was read to see whether more comes
         self._wrote = 0.0
         self._damages = 0  # of what was typed
         self._damaged_replies = 0
@@ -147,11 +140,11 @@ class Console:
         if self._transcript is not None:
             self._transcript.close()
 
-    def enter(self) -> None:
-        """From now on the machine speaks, not the endpoint."""
-        self.inside = True
-        self.entered = self.mark()
-        self.pace = max(self.pace, self.dialect.pace)
+    def enter(self, since: Mark | None = None) -> None:
+        """From now on the machine speaks, not the endpoint; or since that mark."""
+        self.endpoint.inside = self.endpoint.went_in = True
+        self.entered = since or self.mark()
+        self.pace = max(self.pace, self.endpoint.dialect.pace)
 
     def tell(self, event: Event) -> None:
         """Hand an event to whoever shows progress."""
@@ -203,7 +196,7 @@ class Console:
         """The last lines that hold something, made printable; for error messages."""
         lines = [line for line in [*self._lines, self.open_line] if line.strip()]
         kept = [line for line, _ in itertools.groupby(lines)]  # the rows of an empty editor are all the same
-        return tuple(printable(line) for line in kept[-count:])
+        return tuple(printable(self._hush.text(line)) for line in kept[-count:])
 
     def set_deadline(self, seconds: float | None) -> None:
         """Let all waits end `seconds` from now; None lifts the deadline."""
@@ -229,7 +222,7 @@ class Console:
             until = min(until, self._deadline)
         try:
             async with asyncio.timeout_at(until):
-                data = await self.transport.read()
+                data = self._ahead.popleft() if self._ahead else await self.transport.read()
         except TimeoutError:
             if self._deadline is not None and loop.time() >= self._deadline:
                 raise self._late(f"the deadline of {self._seconds:.0f} s passed") from None
@@ -237,17 +230,29 @@ class Console:
         if not data:
             raise EndpointLost(f"{self.transport.name} closed the connection", state=self.state, tail=self.tail())
         self.bytes_received += len(data)
+        self.endpoint.heard(data)
         heard = self._filter.feed(data)
         self.spoke = heard.spoke
         self._take(heard)
-        if self.inside and self.dialect.is_prompt(self.open_line):
-            self.fell_back = True
+        if self.endpoint.at_its_prompt() and not await self._goes_on():
+            self.endpoint.fell_back = True
             raise self._fallen()
         return heard.data
 
+    async def _goes_on(self) -> bool:
+        """Whether more comes at once: then what looks like the endpoint's prompt is in the middle of something."""
+        try:
+            async with asyncio.timeout(_PROMPT_QUIET):
+                data = await self.transport.read()
+        except TimeoutError:
+            return False
+        if data:
+            self._ahead.append(data)
+        return bool(data)
+
     def _fallen(self) -> EndpointLost:
         return EndpointLost(
-            f"{self.dialect.title} fell back to its own command line, away from the machine's console",
+            f"{self.endpoint.dialect.title} fell back to its own command line, away from the machine's console",
             state=self.state,
             tail=self.tail(),
         )
@@ -276,6 +281,7 @@ class Console:
         self._lines.extend(lines)
 
     def _record(self, data: bytes) -> None:
+        data = self._hush.stream(data)
         if not data:
             return
         if self._transcript is not None:
@@ -358,8 +364,11 @@ class Console:
             self._transcript.input("(BREAK)")
         try:
             async with asyncio.timeout(self.time_left()):
-                if self.dialect.breaks:
-                    await self.transport.write(self.dialect.breaks)
+                if self.endpoint.fell_back:
+                    raise self._fallen()
+                if self.endpoint.dialect.breaks:
+                    self.endpoint.sent(self.endpoint.dialect.breaks)
+                    await self.transport.write(self.endpoint.dialect.breaks)
                 else:
                     await self.transport.send_break()
         except TimeoutError:
@@ -367,10 +376,13 @@ class Console:
 
     async def send_secret(self, secret: Secret, enter: str = "\r") -> None:
         """Send `secret` and Enter. Until the next newline, what comes back is kept nowhere."""
+        data = f"{secret.reveal()}{enter}".encode()
+        self._refuse_taken(data, "the password holds what")
         self._masking, self._masked = True, b""
+        self._hush.add(secret)
         if self._transcript is not None:
             self._transcript.input("(a secret)\r")
-        await self._write(f"{secret.reveal()}{enter}".encode(), "the password holds what")
+        await self._write(data)
 
     async def type_line(self, text: str, *, tries: int = 3, fresh: str = "", needed: bool = True) -> bool:
         """Type `text` without Enter, and see it stand behind the prompt as it was typed.
@@ -469,18 +481,21 @@ class Console:
         # A terminal of another width wraps elsewhere: read it at every width before giving up.
         return _shows(bytes(self._typed or b""), before, text, _WIDTHS)
 
-    async def _write(self, data: bytes, holds: str = "") -> None:
-        if self.fell_back:
-            raise self._fallen()
-        taken = self.dialect.taken(self._sent, data)
-        if taken is not None:
+    def _refuse_taken(self, data: bytes, what: str) -> None:
+        taken = self.endpoint.takes(data)
+        if taken:
             raise EndpointRefused(
-                f"{holds or f'{taken!r} is what'} {self.dialect.title} would take for itself, so it was not sent",
+                f"{what or f'{taken} is what'} {self.endpoint.dialect.title} would take for itself; it was not sent",
                 state=self.state,
                 tail=self.tail(),
-                hint="Do that by hand, or come by another way to this console.",
+                hint="Do by hand what needs that, or come by another way to this console.",
             )
-        self._sent = (self._sent + data)[-_LONGEST_TAKEN:]
+
+    async def _write(self, data: bytes) -> None:
+        if self.endpoint.fell_back:
+            raise self._fallen()
+        self._refuse_taken(data, "")
+        self.endpoint.sent(data)
         self.bytes_sent += len(data)
         if data.endswith(b"\r"):
             self.exchanges += 1

@@ -41,6 +41,7 @@ __all__ = ["decided", "erase", "find_state", "listen", "redraw", "refuse_other_r
 
 _LISTEN = 0.05
 _LISTEN_AT_MOST = 2.0
+_GREETING_LINES = 15
 _LISTEN_SHARED = 1.0  # where others may have the console at the same time, they are let speak first
 _OTHER_RUN_SECONDS = 3.0  # a run at work has an answer within
 _REDRAW_SECONDS = 1.0  # a far endpoint's answer may take so long
@@ -122,10 +123,14 @@ async def find_state(watch: Watch, *, take_over: bool = False, ours_left: bool =
     seen = await _find(watch, take_over, ours_left)
     if seen.state.way is Way.START:
         console = watch.console
-        found = dialect_of_prompt(console.open_line, console.since(Mark(0))[0])
-        if found is None or console.dialect is not PLAIN:
+        found = dialect_of_prompt(console.open_line, console.since(Mark(0))[0][-_GREETING_LINES:])
+        # A machine's own prompt may look so: only what stood there before we typed anything is the endpoint's,
+        # where that has let us in by a login of its own.
+        if console.bytes_sent or not console.transport.logged_in or console.endpoint.dialect is not PLAIN:
+            found = None
+        if found is None:
             raise watch.stopped(seen)
-        console.dialect, console.inside = found, False
+        console.endpoint.dialect, console.endpoint.inside, console.endpoint.kick = found, False, False
         await enter_endpoint(watch)
         seen = await _find(watch, take_over, ours_left)
     return seen
@@ -135,7 +140,7 @@ async def _find(watch: Watch, take_over: bool, ours_left: bool) -> Observation:
     console = watch.console
     console.tell(Event("start", "look at the console"))
     try:
-        seen, quiet = await _listen(watch, _LISTEN_SHARED if console.dialect.shared else _LISTEN)
+        seen, quiet = await _listen(watch, _LISTEN_SHARED if console.endpoint.dialect.shared else _LISTEN)
         if any(map(_OURS.match, console.since(console.entered)[0])):
             await refuse_other_run(watch)
         if seen.state is SILENT and not quiet:

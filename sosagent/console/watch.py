@@ -117,11 +117,11 @@ class Watch:
 
     def busy(self) -> ConsoleError:
         """The error for a console that somebody else has, and how to free it."""
-        dialect = self.console.dialect
+        dialect = self.console.endpoint.dialect
         hint = "Wait until the other session ends, or end it at the endpoint."
         if dialect.free:
             hint = f"What frees it: {dialect.free}."
-            if dialect.can_kick and not self.console.kick:
+            if dialect.can_kick and not self.console.endpoint.kick:
                 hint += " --kick does that."
         return self.failed(EndpointBusy, f"somebody else has the console of {self.console.transport.name}", hint)
 

@@ -39,7 +39,7 @@ class Lab:
         identity, known_hosts, password_file: files to give to the commands.
         password: root's on the machine.
         hang_up: ends the session that has the console, if one has.
-        fall_back: makes the endpoint go back to its own prompt, if it has one.
+        fall_back: makes the endpoint go back to its own prompt, if it has one; with what it says first, if told.
         occupy: somebody else has the console, until that is ended; tells whether so.
         told: what was typed at the endpoint's own prompt, by line.
     """
@@ -52,7 +52,7 @@ class Lab:
     password_file: Path
     password: Secret
     hang_up: Callable[[], None]
-    fall_back: Callable[[], None]
+    fall_back: Callable[..., None]
     occupy: Callable[[bool | None], bool]
     told: list[str]
 
@@ -170,10 +170,10 @@ class _SerialPort:
             self._occupied = whether
         return self._occupied
 
-    def fall_back(self) -> None:
+    def fall_back(self, left: bytes | None = None) -> None:
         for front in self._sessions.values():
             if front is not None:
-                front.fall_back()
+                front.fall_back(left)
 
     def _show(self, data: bytes) -> None:
         for session, front in self._sessions.items():

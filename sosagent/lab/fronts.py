@@ -177,10 +177,10 @@ class Front:
         if self._inside:
             self._write(data)
 
-    def fall_back(self) -> None:
+    def fall_back(self, left: bytes | None = None) -> None:
         """The console ends, as controllers end it now and then."""
         self._inside = False
-        self._write(self._manners.left + (self._manners.prompt or self._manners.menu))
+        self._write((self._manners.left if left is None else left) + (self._manners.prompt or self._manners.menu))
 
     def type(self, data: bytes) -> None:
         """What the client types."""

@@ -142,7 +142,7 @@ STATES: tuple[State, ...] = (
          r"|^\s*\d+[.)]? +Port \d+\b",
          hint="Name the console in HOST (its port or label), so that the endpoint shows no menu."),
     _row("bmc-prompt", "the endpoint's own prompt, not the machine's", Way.START, "racadm>>",
-         prompt=r"^(?:racadm>>|(?:</[^>]*>)?hpiLO->|/admin1->|system>|->|/[\w/]*->)\s*$",
+         prompt=r"^(?:racadm>>|(?:</[^>]*>)?hpiLO->|/admin1->|system>|->|/[\w/]*->|\[\S+@lish-[\w-]+\][#$>])\s*$",
          hint="Say what it is, behind HOST: ssh://...?dialect=NAME; or start the console there by hand."),
     _row("windows-sac", "the Windows Special Administration Console", Way.STOP, "SAC>", prompt=r"^SAC>\s*$",
          hint="This machine runs Windows; sosagent works on systems with a POSIX shell."),

@@ -27,6 +27,8 @@ class Transport(ABC):
     logged_in: bool = False
     #: What ends a line that the endpoint itself asks for.
     newline: str = "\r"
+    #: Whether it was seen to give us its console, so that a session is ours to end.
+    holds: bool = False
     #: Bits a second of the line, where this end sets them.
     baud: int | None = None
 

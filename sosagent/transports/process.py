@@ -40,7 +40,8 @@ class ProcessTransport(DescriptorTransport):
 
     async def _close(self) -> None:
         await asyncio.to_thread(self._child.close, True)
-        await _end_session(self._argv)
+        if self.holds:
+            await _end_session(self._argv)
 
 
 async def _end_session(argv: tuple[str, ...]) -> None:
@@ -54,13 +55,17 @@ async def _end_session(argv: tuple[str, ...]) -> None:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         env=_environment(),
+        start_new_session=True,  # without a terminal, on which it would ask for its password
     )
     try:
         async with asyncio.timeout(_SECOND_RUN_SECONDS):
             await process.wait()
     except TimeoutError:
-        process.kill()
-        await process.wait()
+        pass  # the session runs out by itself
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def open_process(target: ExecTarget, *, kick: bool = False) -> ProcessTransport:

@@ -344,7 +344,7 @@ async def _connect(
     try:
         return await _connect_by(place, target, client_keys, tunnel, ask, note, {})
     except _NoCommonAlgorithm as error:
-        if not dialect_of(target).legacy:
+        if place is not target or not dialect_of(target).legacy:
             raise error.mapped from None
     connection = await _connect_by(place, target, client_keys, tunnel, ask, note, _LEGACY)
     if note is not None:

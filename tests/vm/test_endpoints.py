@@ -6,12 +6,14 @@ import json
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from ..conftest import installed
@@ -91,7 +93,8 @@ def conserver(vm: Machine, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def ipmi(vm: Machine, folder: Path) -> Iterator[str]:
+def bmc(vm: Machine, folder: Path) -> Iterator[str]:
+    """A simulated controller whose serial port is the machine's: how ipmitool is called for it."""
     installed(["ipmitool"])
     port = free_port()
     with on_pty(vm, folder) as tty:
@@ -116,7 +119,13 @@ def ipmi(vm: Machine, folder: Path) -> Iterator[str]:
             (folder / "bmc").chmod(0o600)
             ask = [*shlex.split(call), "mc", "info"]
             wait_for(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0, 30, "the BMC")
-            yield f"exec:{call} sol activate"
+            yield call
+
+
+@contextmanager
+def ipmi(vm: Machine, folder: Path) -> Iterator[str]:
+    with bmc(vm, folder) as call:
+        yield f"exec:{call} sol activate"
 
 
 ENDPOINTS: dict[str, Callable[[Machine, Path], AbstractContextManager[str]]] = {
@@ -130,22 +139,51 @@ ENDPOINTS: dict[str, Callable[[Machine, Path], AbstractContextManager[str]]] = {
 }
 
 
+def add(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, *map(str, words)],
+        env={**os.environ, "SOS_PASSWORD": PASSWORD}, capture_output=True, text=True, timeout=120, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_the_whole_job(name: str, vm: Machine, identity: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         host = stack.enter_context(ENDPOINTS[name](vm, tmp_path))
         for expected in ("added", "present"):  # the second one finds the endpoint free, and the console as it was
-            done = subprocess.run(
-                [COMMAND, host, f"{identity}.pub", "--json"],
-                env={**os.environ, "SOS_PASSWORD": PASSWORD}, capture_output=True, text=True, timeout=120, check=False,
-                stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+            done = add(host, f"{identity}.pub", "--json")
             assert PASSWORD not in done.stdout + done.stderr
             result = json.loads(done.stdout)
             assert result["error"] is None, (result["error"], done.stderr)
             assert (done.returncode, result["status"], result["logged_out"]) == (0, expected, True), result
             assert result["state_found"] == "login"
     assert vm.ssh(identity, "true").returncode == 0
+
+
+def test_a_session_that_somebody_has_is_left_to_them(vm: Machine, identity: Path, tmp_path: Path) -> None:
+    """Serial over LAN lets in one: nobody is thrown out, but by --kick."""
+    with bmc(vm, tmp_path) as call:
+        theirs = pexpect.spawn(f"{call} sol activate", timeout=30)
+        try:
+            theirs.expect("SOL Session operational")
+            done = add(f"exec:{call} sol activate", f"{identity}.pub")
+            assert (done.returncode, "somebody else has the console" in done.stderr) == (3, True), done
+            assert "--kick does that" in done.stderr
+            theirs.send("\r")
+            theirs.expect("login: ")  # it is theirs still
+            done = add(f"exec:{call} sol activate", f"{identity}.pub", "--kick")
+            assert done.returncode == 0, done
+        finally:
+            theirs.close(force=True)
+
+
+def test_a_socket_that_somebody_has(vm: Machine, identity: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as theirs:
+        theirs.connect(str(vm.serial))
+        done = add(f"unix://{vm.serial}", f"{identity}.pub")
+        assert (done.returncode, "somebody else is connected to it" in done.stderr) == (3, True), done
+    assert add(f"unix://{vm.serial}", f"{identity}.pub").returncode == 0
 
 
 def sosagent(*words: object) -> subprocess.CompletedProcess[str]:

@@ -17,14 +17,14 @@ from sosagent.console.find import find_state
 from sosagent.console.watch import Watch
 from sosagent.dialects import DIALECTS, PLAIN, dialect_of_host, dialect_of_prompt
 from sosagent.lab import Faults, Lab, open_lab
-from sosagent.lab.fronts import FRONTS
+from sosagent.lab.fronts import FRONTS, dialect_of_front
 from sosagent.target import TcpTarget, dialect_of, parse_target
 from sosagent.transports.memory import memory_pair
 
 from .conftest import new_key, target_of, until
 
-#: Simulated endpoint -> its dialect, and the console's name where it needs one.
-DIALECT_OF = {front: front for front in FRONTS} | {"idrac6": "idrac", "xcc-sr650": "xcc", "smash-quiet": "smash"}
+#: Simulated endpoint -> its dialect.
+DIALECT_OF = {front: dialect_of_front(front) for front in FRONTS}
 KICKED = [front for front, name in DIALECT_OF.items() if DIALECTS[name].kick and front != "xcc-sr650"]
 FOUND = ["idrac", "idrac6", "ilo", "smash", "ilom"]
 
@@ -115,9 +115,20 @@ async def test_a_controller_that_stays_at_its_prompt_is_not_kicked_unasked() -> 
         assert lab.occupy(None)
 
 
-@pytest.mark.parametrize("left", [b"\r\n", b"", b"\r\n\x1b[0m\x1b[K"], ids=["newline", "nothing", "colours"])
-@pytest.mark.parametrize("moment", ["state found", "log in as", "logged in", "shell ready"])
-@pytest.mark.parametrize("front", ["idrac", "ilo", "ilom", "xcc", "lish"])
+MOMENTS = ("state found", "log in as", "logged in", "shell ready")
+
+
+@pytest.mark.parametrize(
+    ("front", "moment", "left"),
+    [
+        *(("idrac", moment, b"\r\n") for moment in MOMENTS),
+        *(("ilo", moment, b"") for moment in MOMENTS),
+        ("ilom", "log in as", b"\r\n\x1b[0m\x1b[K"),
+        ("xcc", "log in as", b""),
+        ("xcc", "logged in", b"\r\n"),
+        ("lish", "logged in", b""),
+    ],
+)
 async def test_it_falls_back_in_mid_job(front: str, moment: str, left: bytes) -> None:
     """The job stops at once, nothing of it is typed at its prompt, and the next run finds the console in order."""
     async with open_lab(front=front) as lab:

@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from docs import endpoint_table
 from docs.state_table import README, with_table
 from sosagent.cli.picture import Picture
 from sosagent.printable import is_clean
@@ -56,3 +57,8 @@ def test_whatever_a_console_prints_has_a_picture(parts: list[bytes]) -> None:
 def test_the_readme_holds_the_table_as_it_is() -> None:
     text = README.read_text("utf-8")
     assert with_table(text) == text, "run: python docs/state_table.py"
+
+
+def test_the_page_of_endpoints_holds_the_table_as_it_is() -> None:
+    text = endpoint_table.PAGE.read_text("utf-8")
+    assert endpoint_table.with_table(text) == text, "run: python docs/endpoint_table.py"

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import SosError, UsageError
+from ..printable import printable
 from .run import Interrupted, Reported, foreseen, run_job
 from .show import show_error
 
@@ -28,11 +29,21 @@ def lab(
             help="What the line does to bytes: drop=1e-3,klog=20/s,baud=9600,fifo=16.",
         ),
     ] = "",
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            "--endpoint",
+            metavar="KIND",
+            help="Behave as another endpoint: idrac, ilo, conserver...",
+            show_default=False,
+        ),
+    ] = None,
+    busy: Annotated[bool, typer.Option("--busy", help="Somebody else has the console of that endpoint.")] = False,
 ) -> None:
     """Start an SOS endpoint and a simulated machine on this computer, until Ctrl-C."""
     try:
         with foreseen(verbose=False):
-            run_job(_serve(port, machine, faults))
+            run_job(_serve(port, machine, faults, endpoint, busy))
     except Interrupted:
         print("The lab is gone, with its folder.", file=sys.stderr)
     except SosError as error:
@@ -40,12 +51,21 @@ def lab(
         raise Reported(error.exit_code) from None
 
 
-async def _serve(port: int, machine: str, faults: str) -> None:
+async def _serve(port: int, machine: str, faults: str, endpoint: str | None, busy: bool) -> None:
     from ..lab import Faults, open_lab
+    from ..lab.fronts import FRONTS
 
+    if endpoint is not None and endpoint not in FRONTS:
+        raise UsageError(
+            f"the lab knows no endpoint {printable(endpoint, 40)!r}", hint=f"There are: {', '.join(FRONTS)}."
+        )
+
+    if busy and endpoint is None:
+        raise UsageError("--busy needs --endpoint")
     try:
-        async with open_lab(port=port, machine=machine, faults=Faults.parse(faults)) as running:
-            print(f"The machine {machine!r} is up; its console is at {running.host}.")
+        async with open_lab(port=port, machine=machine, faults=Faults.parse(faults), front=endpoint) as running:
+            running.occupy(busy)
+            print(f"The machine {machine!r} is up; its console is at {running.address}.")
             print(f"root's password:  {running.password.reveal()}")
             print(f"authorized_keys:  {running.authorized_keys}")
             print("Try:")

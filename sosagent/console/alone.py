@@ -26,7 +26,8 @@ def alone(endpoint: str) -> Iterator[None]:
     Raises:
         EndpointBusy: another run is there.
     """
-    path = OpenLogin(endpoint).path.with_suffix(".lock")
+    record = OpenLogin(endpoint).path
+    path = record.parent.with_name("locks") / f"{record.stem}.lock"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         opened = path.open("a+", encoding="ascii")

@@ -16,7 +16,7 @@ import asyncssh
 
 from ..secret import Secret
 from .faults import Faults, Line
-from .fronts import FRONTS, Front, Manners
+from .fronts import FRONTS, Front, Manners, option_of
 from .machine import SimulatedMachine
 
 __all__ = ["BANNER", "BANNER_READ_ONLY", "Lab", "open_lab"]
@@ -41,6 +41,7 @@ class Lab:
         hang_up: ends the session that has the console, if one has.
         fall_back: makes the endpoint go back to its own prompt, if it has one; with what it says first, if told.
         occupy: somebody else has the console, until that is ended; tells whether so.
+        options: what HOST has to say of the endpoint, if it is none of SOS's kind.
         told: what was typed at the endpoint's own prompt, by line.
     """
 
@@ -55,6 +56,12 @@ class Lab:
     fall_back: Callable[..., None]
     occupy: Callable[[bool | None], bool]
     told: list[str]
+    options: str = ""
+
+    @property
+    def address(self) -> str:
+        """HOST, with what it has to say of the endpoint."""
+        return f"ssh://{self.host}{self.options}" if self.options else self.host
 
     @property
     def authorized_keys(self) -> Path:
@@ -66,7 +73,7 @@ class Lab:
         """The options of `sos-addkey` that lead to this lab, and HOST."""
         return [
             "-i", str(self.identity), "--known-hosts", str(self.known_hosts),
-            "--password-file", str(self.password_file), self.host,
+            "--password-file", str(self.password_file), self.address,
         ]  # fmt: skip
 
     @property
@@ -120,6 +127,7 @@ async def open_lab(
                 serial.fall_back,
                 serial.occupy,
                 serial.told,
+                "" if front is None else f"?{option_of(front)}",
             )
         finally:
             server.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["FRONTS", "Front", "Manners"]
+__all__ = ["FRONTS", "Front", "Manners", "dialect_of_front", "option_of"]
 
 _CONSOLE, _BUSY_CHECKED, _KICK, _BYE, _ASK = "console", "console if it is free", "kick", "bye", "ask"
 _LONGEST = 8
@@ -128,6 +128,16 @@ FRONTS: dict[str, Manners] = {
         leave=b"\x01d",
     ),
 }
+
+
+def dialect_of_front(front: str) -> str:
+    """Which dialect it speaks: some are variants of others."""
+    return front.rstrip("6").partition("-")[0]
+
+
+def option_of(front: str) -> str:
+    """What HOST says of it."""
+    return f"dialect={dialect_of_front(front)}{'&console=web-1' if front == 'lish' else ''}"
 
 
 class Front:

@@ -1,0 +1,60 @@
+"""Write the table of dialects in docs/endpoints.md from `sosagent/dialects.py`.
+
+python docs/endpoint_table.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sosagent.dialects import DIALECTS, PLAIN, Dialect
+
+PAGE = Path(__file__).parent / "endpoints.md"
+BEGIN, END = "<!-- dialects: made by docs/endpoint_table.py -->", "<!-- end of dialects -->"
+_KEYS = {0x0D: "Enter", 0x0A: "Ctrl-J", 0x1B: "Esc"}
+
+
+def table() -> str:
+    """The table as Markdown."""
+    rows = [
+        "| dialect | endpoint | known by | entered by | left by | what frees it | never sent |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join([*rows, *(_row(row) for row in DIALECTS.values() if row is not PLAIN)])
+
+
+def _row(row: Dialect) -> str:
+    cells = (
+        f"`{row.name}`",
+        row.title,
+        _known_by(row),
+        " or ".join(", then ".join(f"`{line}`" for line in way) for way in row.enter),
+        _keys(row.leave),
+        f"{row.free}{'; `--kick`' if row.can_kick else ''}",
+        ", ".join(map(_keys, row.forbidden)),
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _known_by(row: Dialect) -> str:
+    if row.programs:
+        return "its program: " + ", ".join(f"`{name}`" for name in row.programs)
+    if row.hosts:
+        return "its host's name"
+    return "its prompt" if (row.enter and "->" in row.prompt) or ">>" in row.prompt else "`?dialect=`"
+
+
+def _keys(data: bytes) -> str:
+    names = (_KEYS.get(byte) or (f"^{chr(byte + 0x40)}" if byte < 0x20 else chr(byte)) for byte in data)
+    return f"`{' '.join(names)}`" if data else ""
+
+
+def with_table(text: str) -> str:
+    """Give the page's `text` with the table as it is now."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")

@@ -20,7 +20,7 @@ from .secret import Secret
 if TYPE_CHECKING:
     import urllib.request
 
-__all__ = ["FetchFailed", "checked_base", "fetch", "fetch_object"]
+__all__ = ["FetchFailed", "checked_base", "fetch", "fetch_object", "is_here"]
 
 _SECONDS = 20.0
 _MOST_BYTES = 4 << 20
@@ -122,11 +122,12 @@ def checked_base(text: str) -> str:
 
 def _check_way(address: str) -> None:
     parts = urlsplit(address)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(parts.hostname or "")):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_here(parts.hostname or "")):
         raise ValueError("must begin with https://: on the way, others could read what is sent")
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether it is this machine's own address."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

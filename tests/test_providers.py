@@ -21,6 +21,7 @@ from sosagent.fetch import FetchFailed, fetch
 from sosagent.lab import Lab
 from sosagent.printable import is_clean
 from sosagent.providers import Resolved, keys_of, provider_of, resolve, schemes
+from sosagent.providers.sos import console_of
 from sosagent.target import ProviderTarget, SshTarget, parse_target
 
 from .conftest import new_key
@@ -119,7 +120,10 @@ async def test_what_the_api_says_of_a_device(web: Web) -> None:
     ],
     ids=["user", "port", "v6", "none", "empty"],
 )
-async def test_forms_of_sos(web: Web, fields: dict[str, Any], user: str, host: str, port: int | None) -> None:
+async def test_forms_of_sos(
+    web: Web, fields: dict[str, Any], user: str, host: str, port: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOSAGENT_PACKET_SOS", "example.net")
     web.answers[DEVICE] = Answer(device(**fields))
     assert (await resolve(WHERE)).target == SshTarget(host, user, port)
 
@@ -138,6 +142,46 @@ async def test_a_console_that_is_none(web: Web, fields: dict[str, Any]) -> None:
     error = await refused()
     assert isinstance(error, sosagent.EndpointRefused)
     assert "console" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("api", "allowed", "sos", "meant"),
+    [
+        ("http://127.0.0.1:1", "", "lab@127.0.0.1:2222", True),
+        ("http://127.0.0.1:1", "", "lab@prod-db", False),
+        ("http://127.0.0.1:1", "", "lab@localhost", False),
+        ("http://127.0.0.1:1", "prod-db", "lab@prod-db.", False),
+        ("http://127.0.0.1:1", "", "sos.0.1", False),
+        ("http://127.0.0.1:1", "", "10.0.0.5", False),
+        ("http://127.0.0.1:1", "10.0.0.5", "10.0.0.5", True),
+        ("https://api.equinix.com/metal/v1", "", "sos.ny5.packet.net", True),
+        ("https://api.equinix.com/metal/v1", "", "SOS.ny5.platformequinix.com", True),
+        ("https://api.equinix.com/metal/v1", "", "console.equinix.com", True),
+        ("https://api.equinix.com/metal/v1", "", "sos.evil.packet.net.example.org", False),
+        ("https://api.equinix.com/metal/v1", "", "sosxny5.packet.net", False),
+        ("https://api.equinix.com/metal/v1", "", "notequinix.com", False),
+        ("https://api.equinix.com/metal/v1", "", "127.0.0.1", False),
+        ("https://api.equinix.com/metal/v1", "", "[::1]", False),
+        ("https://api.equinix.com/metal/v1", "example.net", "ts.example.net", True),
+        ("https://api.equinix.com/metal/v1", ".example.net", "example.net", True),
+        ("https://api.equinix.com/metal/v1", "example.net", "evilexample.net", False),
+        ("https://api.host.co.uk", "", "sos.host.co.uk", True),
+        ("https://api.host.co.uk", "", "sos.other.co.uk", False),
+        ("https://10.0.0.5", "", "sos.0.5", False),
+    ],
+)
+def test_where_the_api_may_send_us(
+    api: str, allowed: str, sos: str, meant: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOSAGENT_PACKET_SOS", allowed)
+    if meant:
+        assert console_of(device(sos=sos), ID, api).host in sos
+        return
+    with pytest.raises(sosagent.EndpointRefused) as caught:
+        console_of(device(sos=sos), ID, api)
+    host = parse_target(f"ssh://{sos}").host  # type: ignore[attr-defined]
+    assert (host in str(caught.value), api in str(caught.value)) == (True, True)
+    assert "SOSAGENT_PACKET_SOS" in caught.value.hint
 
 
 async def test_states_are_told(web: Web) -> None:

@@ -1,7 +1,8 @@
 """``packet:DEVICE``: Equinix Metal's API, which Packet's was, and those that copy it.
 
 `SOSAGENT_PACKET_API` is its address, `METAL_AUTH_TOKEN` or `PACKET_AUTH_TOKEN` the token, or
-`SOSAGENT_PACKET_TOKEN_FILE` a file that holds it and that nobody else can read.
+`SOSAGENT_PACKET_TOKEN_FILE` a file that holds it and that nobody else can read. `SOSAGENT_PACKET_SOS` is a domain
+(or one host) whose consoles it may name, besides those of its own.
 """
 
 from __future__ import annotations
@@ -19,19 +20,14 @@ from ..fetch import FetchFailed, checked_base, fetch_object
 from ..keys import PublicKey, parse_public_keys
 from ..printable import clean, printable
 from ..secret import Secret
-from ..target import SshTarget, parse_target
 from .base import Provider, Resolved
+from .sos import ID, console_of
 
 __all__ = ["Packet"]
 
 _API = "https://api.equinix.com/metal/v1"
 _TOKENS = ("METAL_AUTH_TOKEN", "PACKET_AUTH_TOKEN")
 _TOKEN_FILE = "SOSAGENT_PACKET_TOKEN_FILE"
-#: Where there is no `sos` field. The facility's code, never the metro's: that names no console.
-_SOS_HOST = "sos.{}.platformequinix.com"
-_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
-_FACILITY = re.compile(r"[a-z][a-z0-9]{1,15}")
-_SOS = re.compile(r"(?:(?P<user>[0-9A-Za-z][0-9A-Za-z._-]{0,127})@)?(?P<place>[0-9A-Za-z.:\[\]-]{1,255})")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,512}")
 _MOST_PAGES = 50
 _MOST_COMMENT = 200
@@ -69,7 +65,7 @@ class Packet(Provider):
         state = str(device.get("state") or "")
         password, hostname = device.get("root_password"), device.get("hostname")
         return Resolved(
-            _console(device, rest),
+            console_of(device, rest, self._base),
             Secret(password) if isinstance(password, str) and password else None,
             hostname if isinstance(hostname, str) and hostname else None,
             f"{rest} is {printable(state.replace('_', ' '), 40)}: {_STATES[state]}" if state in _STATES else "",
@@ -90,7 +86,7 @@ class Packet(Provider):
         return "".join(f"{line}\n" for line in (*notes, *unusable, *lines))
 
     async def _device(self, rest: str) -> dict[str, Any]:
-        if _ID.fullmatch(rest) is None:
+        if ID.fullmatch(rest) is None:
             raise TargetInvalid(
                 f"{printable(rest, 80)!r} is no id of a device", hint="It is a UUID: the portal and the API show it."
             )
@@ -197,33 +193,12 @@ def _token_in(path: Path) -> str:
         raise UsageError(f"the token file {shown} is not ASCII text") from None
 
 
-def _console(device: dict[str, Any], rest: str) -> SshTarget:
-    """`sos` is a host, perhaps with the user in front (``uuid@host``) and a port behind (``host:port``).
-
-    It is read as nothing else, for it comes from the network: never as ``exec:COMMAND``.
-    """
-    name, sos, facility = device.get("id"), device.get("sos"), device.get("facility")
-    code = facility.get("code") if isinstance(facility, dict) else None
-    if not sos and isinstance(code, str) and _FACILITY.fullmatch(code):
-        sos = _SOS_HOST.format(code)
-    found = _SOS.fullmatch(sos) if isinstance(sos, str) else None
-    user = (found and found["user"]) or (name if isinstance(name, str) and _ID.fullmatch(name) else rest)
-    try:
-        target = parse_target(f"ssh://{user}@{found['place']}") if found else None
-    except TargetInvalid:
-        target = None
-    if not isinstance(target, SshTarget):
-        what = f"gives {printable(str(sos), 80)!r} as the console of" if sos else "names no console for"
-        raise EndpointRefused(f"the API {what} {rest}", hint="Give the console's own address as HOST.")
-    return target
-
-
 def _id_of(entry: object) -> str | None:
     """The id of what is given whole, or by a reference that ends in it."""
     if not isinstance(entry, dict):
         return None
     name = entry.get("id") or str(entry.get("href") or "").rpartition("/")[2]
-    return name if isinstance(name, str) and _ID.fullmatch(name) else None
+    return name if isinstance(name, str) and ID.fullmatch(name) else None
 
 
 def _lines(entries: list[object]) -> tuple[list[str], list[str]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ConfigInvalid, UsageError
 from .printable import printable
-from .secret import parse_source, trouble_with
+from .secret import parse_source
+from .secret_file import OTHERS_WRITE, read_file, trouble_with
 
 if TYPE_CHECKING:
     from .machines import Machine, Machines
@@ -104,31 +105,28 @@ def troubles(machines: Machines) -> list[str]:
         for field in _SOURCES:
             text = getattr(machine, field)
             source = None if text is None else parse_source(text)
-            if source is not None and source.kind == "file" and (words := trouble_with(Path(source.value))):
+            if (
+                source is not None
+                and source.kind == "file"
+                and (words := trouble_with(Path(source.value), "the password file"))
+            ):
                 found.append(f"{name}, {field}: {words}")
     return found
 
 
 def _read(file: Path, named: bool) -> str:
     shown = printable(str(file))
-    try:
-        with file.open("rb") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            data = opened.read(_MOST_BYTES + 1)
-    except FileNotFoundError:
-        if not named:
-            return ""
-        raise UsageError(
-            f"there is no file of machines {shown}", hint=f"Check --config and the variable {VARIABLE}."
-        ) from None
-    except OSError as error:
-        raise UsageError(f"cannot read the file of machines {shown}: {error.strerror}") from None
-    if os.name == "posix" and stat.S_ISREG(mode) and mode & stat.S_IWOTH:
-        raise ConfigInvalid(
-            f"{shown} can be written by everybody, and it says which commands give passwords", hint="chmod o-w it."
-        )
-    if len(data) > _MOST_BYTES:
-        raise _too_large(file)
+    if str(file) == os.devnull:
+        return ""
+    with suppress(OSError):  # which reading tells in words
+        if not file.exists() and not file.is_symlink():
+            if not named:
+                return ""
+            raise UsageError(
+                f"there is no file of machines {shown}", hint=f"Check --config and the variable {VARIABLE}."
+            )
+    # Others may read it; whoever writes it says which programs run.
+    data = read_file(file, "the file of machines", others=OTHERS_WRITE, most=_MOST_BYTES, kind=ConfigInvalid)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -6,7 +6,6 @@ import getpass
 import os
 import re
 import shlex
-import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,12 +15,12 @@ from typing import Literal, NoReturn
 
 from .errors import PasswordMissing, UsageError
 from .printable import printable
+from .secret_file import read_file
 
-__all__ = ["PasswordSource", "Secret", "find_password", "parse_source", "trouble_with"]
+__all__ = ["PasswordSource", "Secret", "find_password", "parse_source"]
 
 _COMMAND_SECONDS = 60.0
 _MOST_CHARACTERS = 512
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _KINDS = ("prompt", "env", "file", "command", "keyring")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -176,19 +175,6 @@ _TAKE: dict[str, Callable[[str, str], Secret]] = {
 }
 
 
-def trouble_with(path: Path) -> str:
-    """Why a password would not be taken from a file, as far as its mode tells; empty if nothing stands against it."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        return f"cannot read the password file {printable(str(path))}: {error.strerror}"
-    if stat.S_ISDIR(mode):
-        return f"the password file {printable(str(path))} is a folder"
-    if os.name == "posix" and mode & _OTHERS:
-        return f"the password file {printable(str(path))} can be read by others"
-    return ""
-
-
 def _checked(value: str, source: str) -> Secret:
     """Refuse what a console would not take as one line."""
     first, _, rest = value.partition("\n")
@@ -209,15 +195,7 @@ def _checked(value: str, source: str) -> Secret:
 
 def _from_file(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8") as opened:
-            if os.name == "posix" and os.fstat(opened.fileno()).st_mode & _OTHERS:
-                raise UsageError(
-                    f"the password file {printable(str(path))} can be read by others",
-                    hint=f"chmod 600 {shlex.quote(printable(str(path)))}",
-                )
-            return opened.read(4096)
-    except OSError as error:
-        raise UsageError(f"cannot read the password file {printable(str(path))}: {error.strerror}") from None
+        return read_file(path, "the password file").decode("utf-8")
     except UnicodeDecodeError:
         raise UsageError(f"the password file {printable(str(path))} is not UTF-8 text") from None
 

@@ -23,7 +23,9 @@ from sosagent.cli.show import Progress
 from sosagent.config import VARIABLE, add_machines, troubles
 from sosagent.lab import Lab
 from sosagent.printable import is_clean
+from sosagent.providers.packet import _token_in
 from sosagent.secret import PasswordSource, find_password, parse_source
+from sosagent.secret_file import read_file
 from sosagent.target import SerialTarget, SshTarget, TcpTarget
 
 from .conftest import new_key
@@ -81,9 +83,10 @@ def test_the_order_of_the_files(write: Write, monkeypatch: pytest.MonkeyPatch, t
         (b"# \xff\n", 0o600, "line 1: it is not UTF-8"),
         (b"# a\n# \xe9\n", 0o600, "line 2: it is not UTF-8"),
         (b"#" * ((1 << 20) + 1), 0o600, "larger than 1 MiB"),
-        (b"", 0o602, "written by everybody"),
+        (b"", 0o602, "written by others"),
+        (b"", 0o620, "written by others"),
     ],
-    ids=["latin-1", "second line", "large", "writable"],
+    ids=["latin-1", "second line", "large", "writable", "by the group"],
 )
 def test_files_that_are_none(data: bytes, mode: int, words: str, write: Write) -> None:
     with pytest.raises(sosagent.ConfigInvalid, match=words) as caught:
@@ -92,9 +95,53 @@ def test_files_that_are_none(data: bytes, mode: int, words: str, write: Write) -
 
 
 def test_a_folder_is_no_file_and_a_mark_at_the_beginning_is_nothing(write: Write, tmp_path: Path) -> None:
-    with pytest.raises(sosagent.UsageError, match=r"cannot read the file of machines .*directory"):
+    with pytest.raises(sosagent.UsageError, match=r"the file of machines .* is a folder"):
         sosagent.load_machines(tmp_path)
     assert list(sosagent.load_machines(write("\ufeff[machines.a]\nconsole = 'h'\n")).machines) == ["a"]
+
+
+def test_files_of_others_are_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    for text, name, reads in (
+        ("[machines.a]\nconsole='h'\n", "machines.toml", sosagent.load_machines),
+        ("x\n", "pw", lambda path: find_password(file=path)),
+        ("x\n", "token", _token_in),
+    ):
+        file = write(text, name)
+        reads(file)
+        if os.getuid() == 0:
+            os.chown(file, 12345, -1)
+        else:
+            monkeypatch.setattr(os, "getuid", lambda: 12345)
+        with pytest.raises(sosagent.UsageError, match=rf"the .* {file} belongs to another user"):
+            reads(file)
+        monkeypatch.undo()
+
+
+def test_passwords_come_through_pipes_and_no_wait_is_endless(write: Write, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from sosagent.secret import find_password as f; "
+        "print(f(file=Path(sys.argv[1])).reveal())"
+    )
+    shell = f"{sys.executable} -c '{code}' <(sleep 0.5; echo word) && {sys.executable} -c '{code}' <(echo two)"
+    done = subprocess.run(
+        ["bash", "-c", shell], env={**os.environ, "PYTHONPATH": HERE}, capture_output=True, check=False
+    )
+    assert (done.stdout, done.returncode) == (b"word\ntwo\n", 0), done.stderr
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo, 0o600)
+    with pytest.raises(sosagent.UsageError, match=r"is a pipe, and its end did not come within 0 s"):
+        read_file(fifo, "it", seconds=0.2)
+    with subprocess.Popen(["sh", "-c", f"sleep 0.3; printf late >{fifo}"]):
+        assert read_file(fifo, "it", seconds=10) == b"late"
+    with pytest.raises(sosagent.UsageError, match="larger than 4096 bytes"):
+        read_file(write("x" * 4097, "large"), "it")
+    for place, words in (
+        (tmp_path, "a folder"),
+        (Path("/dev/zero"), "neither a file nor a pipe"),
+        (Path("a\0b"), "no path"),
+    ):
+        with pytest.raises(sosagent.UsageError, match=words):
+            find_password(file=place)
 
 
 def test_paths_are_from_the_files_folder(write: Write, tmp_path: Path) -> None:

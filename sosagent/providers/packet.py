@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ..fetch import FetchFailed, checked_base, fetch_object
 from ..keys import PublicKey, parse_public_keys
 from ..printable import clean, printable
 from ..secret import Secret
+from ..secret_file import read_file
 from .base import Provider, Resolved
 from .sos import ID, console_of
 
@@ -179,18 +179,10 @@ def _token() -> Secret:
 
 
 def _token_in(path: Path) -> str:
-    shown = printable(str(path))
     try:
-        with path.open(encoding="ascii") as opened:
-            if os.name == "posix" and os.fstat(opened.fileno()).st_mode & 0o077:
-                raise UsageError(
-                    f"the token file {shown} can be read by others", hint=f"chmod 600 {shlex.quote(shown)}"
-                )
-            return opened.read(4096)
-    except OSError as error:
-        raise UsageError(f"cannot read the token file {shown}: {error.strerror}") from None
+        return read_file(path, "the token file").decode("ascii")
     except UnicodeDecodeError:
-        raise UsageError(f"the token file {shown} is not ASCII text") from None
+        raise UsageError(f"the token file {printable(str(path))} is not ASCII text") from None
 
 
 def _id_of(entry: object) -> str | None:

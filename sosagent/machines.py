@@ -29,6 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
+_NOT_CLEAN = "it holds control characters"
 _LEAST_BAUD, _MOST_BAUD = 50, 4_000_000
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -66,6 +67,8 @@ class Machine(BaseModel):
     def _is_source(cls, value: str | None) -> str | None:
         if value is not None:
             parse_source(value)
+            if not is_clean(value):
+                raise ValueError(_NOT_CLEAN)
         return value
 
     @field_validator("console", "dialect", "address")
@@ -97,7 +100,7 @@ class Machine(BaseModel):
     @classmethod
     def _is_clean(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
         if not all(map(is_clean, [value] if isinstance(value, str) else value or ())):
-            raise ValueError("it holds control characters")
+            raise ValueError(_NOT_CLEAN)
         return value
 
 

@@ -17,12 +17,14 @@ from .errors import PasswordMissing, UsageError
 from .printable import printable
 from .secret_file import read_file
 
-__all__ = ["PasswordSource", "Secret", "find_password", "parse_source"]
+__all__ = ["PasswordSource", "Secret", "environment_for_children", "find_password", "parse_source"]
 
 _COMMAND_SECONDS = 60.0
 _MOST_CHARACTERS = 512
 _KINDS = ("prompt", "env", "file", "command", "keyring")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Variables that hold secrets; `parse_source` adds those that an env: names.
+_SECRET_VARIABLES = {"SOS_PASSWORD", "METAL_AUTH_TOKEN", "PACKET_AUTH_TOKEN"}
 
 
 class Secret:
@@ -88,7 +90,14 @@ def parse_source(text: str) -> PasswordSource:
         raise ValueError(f"{kind}: needs {'a path' if kind == 'file' else 'a program'}")
     if kind == "keyring" and not all(value.rpartition("/")[::2]):
         raise ValueError("keyring: needs SERVICE/USER")
+    if kind == "env":
+        _SECRET_VARIABLES.add(value)
     return PasswordSource(kind, value)  # type: ignore[arg-type]
+
+
+def environment_for_children() -> dict[str, str]:
+    """The environment for programs that are run: what is in it for sosagent alone is held back."""
+    return {name: value for name, value in os.environ.items() if name not in _SECRET_VARIABLES}
 
 
 def find_password(
@@ -144,7 +153,6 @@ def _from_keyring(value: str) -> Secret:
     shown = f"{printable(user, 80)!r} of {printable(service, 80)!r}"
     try:
         import keyring
-        from keyring.errors import KeyringError
     except ImportError:
         raise UsageError(
             "a password from the keyring needs the package keyring, which is not installed",
@@ -152,7 +160,7 @@ def _from_keyring(value: str) -> Secret:
         ) from None
     try:
         found = keyring.get_password(service, user)
-    except KeyringError as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - backends raise what they like
         raise UsageError(
             f"the keyring does not give the password of {shown}: {printable(str(error)) or type(error).__name__}",
             hint="Unlock it; `keyring diagnose` tells which one is used.",
@@ -162,6 +170,8 @@ def _from_keyring(value: str) -> Secret:
             f"the keyring has no password of {shown}",
             hint=f"keyring set {shlex.quote(printable(service, 80))} {shlex.quote(printable(user, 80))}",
         )
+    if not isinstance(found, str):
+        raise UsageError(f"the keyring gives no text as the password of {shown}")
     return _checked(found, "the keyring's entry")
 
 
@@ -169,10 +179,17 @@ def _from_keyring(value: str) -> Secret:
 _TAKE: dict[str, Callable[[str, str], Secret]] = {
     "prompt": lambda _, prompt: _typed(prompt),
     "env": lambda name, _: _from_environment(name),
-    "file": lambda path, _: find_password(file=Path(path).expanduser()),
+    "file": lambda path, _: find_password(file=_at_home(path)),
     "command": lambda command, _: find_password(command=command),
     "keyring": lambda value, _: _from_keyring(value),
 }
+
+
+def _at_home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{printable(path)}: ~ stands for the home of a user who is not there") from None
 
 
 def _checked(value: str, source: str) -> Secret:
@@ -208,7 +225,11 @@ def _from_command(command: str) -> str:
     if not arguments:
         raise UsageError("the password command is empty")
     try:
-        done = subprocess.run(arguments, stdout=subprocess.PIPE, timeout=_COMMAND_SECONDS, check=False)
+        done = subprocess.run(
+            arguments, stdout=subprocess.PIPE, timeout=_COMMAND_SECONDS, check=False, env=environment_for_children()
+        )
+    except ValueError:  # a NUL in it
+        raise UsageError("the password command holds control characters") from None
     except OSError as error:
         raise UsageError(f"the password command {printable(arguments[0])} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -18,13 +19,13 @@ import sosagent
 from sosagent.cli.access import MachineOptions
 from sosagent.cli.addkey import _proof
 from sosagent.cli.hostkeys import _known
-from sosagent.cli.run import answered_from
+from sosagent.cli.run import _answered, answered_from
 from sosagent.cli.show import Progress
 from sosagent.config import VARIABLE, add_machines, troubles
 from sosagent.lab import Lab
 from sosagent.printable import is_clean
 from sosagent.providers.packet import _token_in
-from sosagent.secret import PasswordSource, find_password, parse_source
+from sosagent.secret import PasswordSource, environment_for_children, find_password, parse_source
 from sosagent.secret_file import read_file
 from sosagent.target import SerialTarget, SshTarget, TcpTarget
 
@@ -312,6 +313,51 @@ def test_the_keyring(ring: dict[tuple[str, str], str]) -> None:
     with pytest.raises(sosagent.PasswordMissing, match="no password of 'you' of 'sos'") as caught:
         find_password(source=parse_source("keyring:sos/you"))
     assert caught.value.hint == "keyring set sos you"
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, KeyError, SystemExit, StopIteration])
+def test_a_keyring_that_raises_what_it_likes(kind: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    import keyring
+
+    class Broken(type(keyring.get_keyring())):  # type: ignore[misc]
+        def get_password(self, service: str, username: str) -> str | None:
+            raise kind("no\x1b[2J bus")
+
+    before = keyring.get_keyring()
+    keyring.set_keyring(Broken())
+    try:
+        with pytest.raises(sosagent.UsageError, match="the keyring does not give") as caught:
+            find_password(source=parse_source("keyring:sos/root"))
+    finally:
+        keyring.set_keyring(before)
+    assert is_clean(str(caught.value))
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, SystemExit, StopIteration, sosagent.UsageError])
+async def test_no_question_waits_for_an_answer_that_failed(kind: type[BaseException]) -> None:
+    def question() -> str:
+        raise kind("because")
+
+    with pytest.raises(sosagent.SosError, match="because"):
+        await asyncio.wait_for(_answered(question), 5)
+
+
+def test_children_do_not_get_what_is_secret(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("SOS_PASSWORD", "METAL_AUTH_TOKEN", "PACKET_AUTH_TOKEN", "OF_THE_FILE")
+    for name in (*names, "ANOTHER"):
+        monkeypatch.setenv(name, PASSWORD)
+    sosagent.load_machines(write("[defaults]\npassword='env:OF_THE_FILE'\n"))
+    code = "import os; print(*sorted(name for name, value in os.environ.items() if value.startswith('hunter2')))"
+    told = find_password(command=f'{sys.executable} -c "{code}"').reveal()
+    assert told == "ANOTHER"
+    assert not set(names) & set(environment_for_children())
+
+
+async def test_programs_with_a_console_do_not_get_what_is_secret(write: Write) -> None:
+    file = write("[machines.m]\nconsole='exec:sh -c \"echo $A. $METAL_AUTH_TOKEN.; sleep 9\"'\npassword='env:A'\n")
+    env = {"PYTHONPATH": HERE, "SOSAGENT_CONFIG": str(file), "A": PASSWORD, "METAL_AUTH_TOKEN": PASSWORD}
+    _, out, err = await run("screen", "m", command=SOSAGENT, stdin=None, **env)
+    assert (". ." in out, PASSWORD in out + err) == (True, False), out + err
 
 
 def test_a_keyring_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

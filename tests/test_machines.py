@@ -64,6 +64,7 @@ BAD = {
     "[machines.a]\nconsole = 'h'\nconsole = 'h'\n": "line 3: ",
     "[defaults]\nconsole = 'h'\nlogon = 'x'\n[machines.a]\n": "line 3: there is no 'logon'; 'login' is meant?",
     "[machines.a]\nconsole = 'h'\nhostname = \"a\\u001b[2J\"\n": "line 3: hostname: it holds control characters",
+    "[machines.a]\nconsole = 'h'\nendpoint_password = \"file:/tmp/a\\u0000b\"\n": "line 3: endpoint_password: it holds",
     "[machines]\na.console = 'h'\na.size = 1\n": "line 3: there is no 'size'",
 }
 

@@ -79,7 +79,11 @@ def foreseen(verbose: bool) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - the last resort before the user
         if verbose:
             traceback.print_exc()
-        raise Unforeseen(f"unforeseen: {type(error).__name__}: {printable(str(error))}") from None
+        raise _unforeseen(error) from None
+
+
+def _unforeseen(error: BaseException) -> Unforeseen:
+    return Unforeseen(f"unforeseen: {type(error).__name__}: {printable(str(error))}")
 
 
 def run_job(job: Coroutine[Any, Any, _T]) -> _T:
@@ -190,6 +194,8 @@ async def _answered(question: Callable[[], str]) -> str | None:
             pass  # there is no answer
         except SosError as raised:
             error = raised
+        except BaseException as raised:  # noqa: BLE001 - whoever waits for the answer would wait for ever
+            error = _unforeseen(raised)
         with suppress(RuntimeError):  # nobody waits any more, and the loop is closed
             loop.call_soon_threadsafe(give, text, error)
 

@@ -30,6 +30,8 @@ __all__ = [
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 _NOT_CLEAN = "it holds control characters"
+_MOST_IN_A_LINE = 4096
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')\s*\.\s*){32}""")
 _LEAST_BAUD, _MOST_BAUD = 50, 4_000_000
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -262,6 +264,11 @@ _Note = Callable[[tuple[str, ...], str], None]
 
 
 def _toml(text: str, shown: str) -> dict[str, Any]:
+    for number, written in enumerate(text.split("\n"), 1):  # what would keep tomllib busy for minutes
+        if len(written) > _MOST_IN_A_LINE:
+            raise ConfigInvalid(f"{shown}, line {number}: it is longer than {_MOST_IN_A_LINE} characters")
+        if _LONG_KEY.search(written):
+            raise ConfigInvalid(f"{shown}, line {number}: a key of so many parts is in no file of machines")
     try:
         return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,9 @@ console "two words" { include base; }
 console dash { master "-x"; }
 console loop { include loop; }
 default loop { include loop; master con4; }
+default far-too { include base; master con5; }
+default far-too { include far-too; }
+console again { include far-too; }
 break 4 { string "\\z"; }
 access * { trusted 10.0.0.0/8; }
 """
@@ -175,10 +179,21 @@ def test_conserver() -> None:
         "db": {"console": "exec:console -M con2.example.net db"},
         "old.box": {"console": "exec:console -M con3 old.box"},
         "loop": {"console": "exec:console -M con4 loop"},
+        "again": {"console": "exec:console -M con5 again"},
     }
     assert [name for name, _ in found.skipped] == ["two words", "dash"]
     assert ["#include" in found.notes[0], "-M" in found.notes[1], len(found.notes)] == [True, True, 2]
     assert tables(import_machines("console a { type exec; }", "conserver")) == {"a": {"console": "exec:console a"}}
+
+
+def test_defaults_that_include_each_other_take_no_time() -> None:
+    includes = " ".join(f"include d{n};" for n in range(14))
+    text = "".join(f"default d{n} {{ {includes} master con{n}; }}\n" for n in range(14))
+    text += "".join(f"default e{n + 1} {{ include e{n}; }}\n" for n in range(3000))
+    started = time.monotonic()
+    found = import_machines(f"{text}console a {{ include d13; }}\nconsole b {{ include e3000; }}", "conserver")
+    assert tables(found) == {"a": {"console": "exec:console -M con13 a"}, "b": {"console": "exec:console b"}}
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("form", ["ssh", "ansible", "conserver"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,23 @@ def test_what_is_wrong(text: str) -> None:
     assert "hunter2" not in str(caught.value) + caught.value.hint
     assert is_clean(str(caught.value))
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["a." * 30_000 + "a = 1", "\n".join([f"b{n}.{'a.' * 2000}a = 1" for n in range(250)]),
+             "\n".join([f"b{n} = {{{'a . ' * 1000}a = 1}}" for n in range(250)]), f"# {'x' * 5000}"],
+    ids=["one", "many", "inline", "comment"],
+)  # fmt: skip
+def test_lines_that_would_take_minutes(text: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(sosagent.ConfigInvalid, match=r"line 1: (it is longer than 4096|a key of so many parts)"):
+        parse_machines(text, "m")
+    assert time.monotonic() - started < 1
+
+
+def test_lists_of_addresses_may_be_long() -> None:
+    many = ", ".join(f'"10.0.0.{n}"' for n in range(250))
+    assert len(parse_machines(f"[machines.a]\nconsole='h'\nknown_as=[{many}]\n", "m").machines["a"].known_as) == 250
 
 
 def test_every_mistake_is_named() -> None:

@@ -309,6 +309,23 @@ async def test_keys_that_cannot_be_used(web: Web) -> None:
         await keys_of(WHERE)
 
 
+async def test_too_many_keys_are_none(web: Web) -> None:
+    many = [{"label": str(n), "key": OLD.line} for n in range(1001)]
+    path = f"{PROJECT_KEYS}?page=1&per_page=100"
+    copies = "".join(f"{OLD.line} {n}\n" for n in range(1001))
+    for where, answer in (
+        (DEVICE, device(ssh_keys=many)),
+        (path, page(many)),
+    ):
+        before, web.answers[where] = web.answers[where], Answer(answer)
+        with pytest.raises(sosagent.EndpointRefused, match="more than 1000 keys") as caught:
+            await keys_of(WHERE)
+        assert "file" in caught.value.hint
+        web.answers[where] = before
+    web.answers[path] = Answer(page([{"label": "x", "key": copies}]))
+    assert len((await keys_of(WHERE)).splitlines()) == 2  # one key, and yours
+
+
 def lab_device(lab: Lab, **fields: object) -> Answer:
     return Answer(device(sos=lab.host, root_password=lab.password.reveal(), hostname="lab") | fields)
 

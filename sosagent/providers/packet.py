@@ -12,7 +12,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import EndpointRefused, EndpointUnreachable, KeyInvalid, SosError, TargetInvalid, UsageError
 from ..fetch import FetchFailed, checked_base, fetch_object
@@ -25,12 +25,16 @@ from .sos import ID, console_of
 
 __all__ = ["Packet"]
 
+T = TypeVar("T")
+
 _API = "https://api.equinix.com/metal/v1"
 _TOKENS = ("METAL_AUTH_TOKEN", "PACKET_AUTH_TOKEN")
 _TOKEN_FILE = "SOSAGENT_PACKET_TOKEN_FILE"
 _TOKEN = re.compile(r"[\x21-\x7e]{1,512}")
 _MOST_PAGES = 50
+_MOST_KEYS = 1000
 _MOST_COMMENT = 200
+_BY_FILE = "Name the key's file instead."
 _READ_ONLY = "its console is read-only until that is done"
 _DOWN = "switch it on first, for nothing answers on its console"
 #: State of a device -> what the user should know of it.
@@ -82,7 +86,8 @@ class Packet(Provider):
                 lists.append(await self._pages(path) if path else [])
             except _NotOurs:
                 notes.append(f"# the token may not read the keys of the {whose}")
-        lines, unusable = _lines([entry for one in lists for entry in one])
+        keys, unusable = _read([entry for one in lists for entry in one])
+        lines = [key.line for key in self._few(keys)]
         return "".join(f"{line}\n" for line in (*notes, *unusable, *lines))
 
     async def _device(self, rest: str) -> dict[str, Any]:
@@ -101,7 +106,7 @@ class Packet(Provider):
     async def _whole(self, entries: object) -> list[object]:
         """What the API gives by reference only is asked for."""
         whole: list[object] = []
-        for entry in entries[:100] if isinstance(entries, list) else []:
+        for entry in self._few(entries if isinstance(entries, list) else []):
             name = None if isinstance(entry, dict) and "key" in entry else _id_of(entry)
             try:
                 whole.append(entry if name is None else await self._get(f"/ssh-keys/{name}"))
@@ -117,12 +122,18 @@ class Packet(Provider):
             except _NotThere:
                 raise _NotOurs("") from None
             entries, meta = answer.get("ssh_keys"), answer.get("meta")
-            found += entries if isinstance(entries, list) else []
+            found = self._few(found + (entries if isinstance(entries, list) else []))
             last = meta.get("last_page") if isinstance(meta, dict) else None
             following = meta.get("next") if isinstance(meta, dict) else None
             if not entries or not (following or (isinstance(last, int) and page < last)):
                 return found
-        raise EndpointRefused(f"the API at {self._shown} gives keys without end", hint="Name the key's file instead.")
+        raise EndpointRefused(f"the API at {self._shown} gives keys without end", hint=_BY_FILE)
+
+    def _few(self, keys: list[T]) -> list[T]:
+        """Keys, if they are so few that somebody can have put them there."""
+        if len(keys) > _MOST_KEYS:
+            raise EndpointRefused(f"the API at {self._shown} gives more than {_MOST_KEYS} keys", hint=_BY_FILE)
+        return keys
 
     async def _get(self, path: str) -> dict[str, Any]:
         try:
@@ -193,9 +204,9 @@ def _id_of(entry: object) -> str | None:
     return name if isinstance(name, str) and ID.fullmatch(name) else None
 
 
-def _lines(entries: list[object]) -> tuple[list[str], list[str]]:
-    """Lines of authorized_keys, each key once, with its label as the comment it lacks; and what is unusable."""
-    keys: list[PublicKey] = []
+def _read(entries: list[object]) -> tuple[list[PublicKey], list[str]]:
+    """The keys, each once, with its label as the comment it lacks; and what is unusable."""
+    keys: dict[tuple[object, ...], PublicKey] = {}
     unusable: list[str] = []
     for entry in entries:
         fields = entry if isinstance(entry, dict) else {}
@@ -206,9 +217,9 @@ def _lines(entries: list[object]) -> tuple[list[str], list[str]]:
             unusable.append(f"# the key {label or 'without a label'} cannot be used: {error.message}")
             continue
         for key in read:
-            if not any(key.same_key(other) and key.options == other.options for other in keys):
-                keys.append(key if key.comment else replace(key, comment=label))
-    return [key.line for key in keys], list(dict.fromkeys(unusable))
+            named = key if key.comment else replace(key, comment=label)
+            keys.setdefault((key.type, key.blob, key.options), named)
+    return list(keys.values()), list(dict.fromkeys(unusable))
 
 
 def _said(body: bytes, token: Secret) -> str:

@@ -238,6 +238,14 @@ async def test_near_names(write: Write, tmp_path: Path) -> None:
     assert "machines.toml has no 'wbe1'; web1" in err
     status, out, _ = await command("addkey", "wbe1", write(new_key().line, "k.pub"), *call, "--json", SOS_PASSWORD="x")
     assert "machines.toml has no 'wbe1'" in json.loads(out)["error"]["hint"]
+    # Before a password is missed, too.
+    status, _, err = await command("addkey", "wbe1", write(new_key().line, "k.pub"), *call)
+    words = "machines.toml has no 'wbe1'; web1 is meant?"
+    assert (status, "no password for the machine" in err) == (2, True), err
+    assert (err.count(words), f"{words} Going on with the host wbe1" in " ".join(err.split())) == (2, True), err
+    for host in ("u@wbe1", "web1"):
+        _, _, err = await command("addkey", host, write(new_key().line, "k.pub"), *call)
+        assert ("no password for the machine" in err, "meant?" in err) == (True, False)
     status, _, err = await command("state", "quite-another", *call)
     assert (status, "meant" in err) == (3, False)
     # An alias whose name is known, and which nobody answers, is no slip of the pen.

@@ -323,7 +323,7 @@ async def test_too_many_keys_are_none(web: Web) -> None:
         assert "file" in caught.value.hint
         web.answers[where] = before
     web.answers[path] = Answer(page([{"label": "x", "key": copies}]))
-    assert len((await keys_of(WHERE)).splitlines()) == 2  # one key, and yours
+    assert len((await keys_of(WHERE)).splitlines()) == 3  # it, and two others
 
 
 def lab_device(lab: Lab, **fields: object) -> Answer:

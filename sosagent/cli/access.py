@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from ..console.events import Event
 from ..errors import SosError, UsageError
 from ..printable import printable
 from ..secret import PasswordSource, Secret, find_password, parse_source
@@ -129,6 +130,8 @@ class MachineOptions(EndpointOptions):
             UsageError: an option is wrong, or there is no password.
         """
         _, way = self.check()
+        if self.near:
+            progress(Event("note", f"{self.near} Going on with the host {printable(self.host)}"))
         target = self.reached(progress)
         # A provider may know what would be asked for; it is asked before the user is.
         provided = isinstance(target, ProviderTarget)

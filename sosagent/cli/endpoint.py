@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 import typer
 
 from ..console.events import Event
-from ..errors import ConsoleError, EndpointUnreachable, UsageError
+from ..errors import ConsoleError, EndpointUnreachable, PasswordMissing, UsageError
 from ..printable import printable
 from ..secret import find_password, parse_source
 from ..target import HostKeyPolicy, SshTarget, Target, parse_target
@@ -171,18 +171,24 @@ class EndpointOptions:
             return ask
         return answered_from(parse_source(self.named.endpoint_password), str(self.target()), ask)
 
+    @property
+    def near(self) -> str:
+        """Which machines are called nearly as HOST is, in words; empty where none is, or where it is one itself."""
+        machines = None if re.search("[@:/]", self.host) or self.named is not None else self._machines
+        near = machines.near(self.host) if machines else []
+        if not near or machines is None or machines.file is None:
+            return ""
+        return f"{printable(machines.file.name)} has no {printable(self.host)!r}; {' or '.join(near)} is meant?"
+
     @contextmanager
     def near_names(self) -> Iterator[None]:
-        """Where nobody knows the name that HOST is, tell which machines are called nearly so."""
+        """Where nobody knows the name that HOST is, or its password, tell which machines are called nearly so."""
         try:
             yield
-        except EndpointUnreachable as error:
+        except (EndpointUnreachable, PasswordMissing) as error:
             unknown = error.message.startswith(f"the name {printable(self.host)} is not known")
-            near = self._machines.near(self.host) if unknown and self._machines else []
-            if near and self._machines and self._machines.file:
-                names = " or ".join(near)
-                file = printable(self._machines.file.name)
-                error.hint += f" {file} has no {printable(self.host)!r}; {names} is meant?"
+            if (unknown or isinstance(error, PasswordMissing)) and self.near:
+                error.hint += f" {self.near}"
             raise
 
 

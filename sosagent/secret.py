@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -17,10 +17,13 @@ from .errors import PasswordMissing, UsageError
 from .printable import printable
 from .secret_file import read_file
 
-__all__ = ["PasswordSource", "Secret", "environment_for_children", "find_password", "parse_source"]
+__all__ = ["HIDDEN", "PasswordSource", "Secret", "environment_for_children", "find_password", "hidden", "parse_source"]
 
 _COMMAND_SECONDS = 60.0
 _MOST_CHARACTERS = 512
+_LEAST_HIDDEN = 6
+#: What stands for a secret that was left out.
+HIDDEN = "(…)"
 _KINDS = ("prompt", "env", "file", "command", "keyring")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Variables that hold secrets; `parse_source` adds those that an env: names.
@@ -55,6 +58,15 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled or copied")
+
+
+def hidden(text: str, secrets: Iterable[Secret]) -> str:
+    """`text`, which came from outside, without secrets that it may repeat. Before it is cut, or part of one stays."""
+    for secret in secrets:
+        # Of fewer characters it would be found in words that have nothing to do with it.
+        if len(secret.reveal()) >= _LEAST_HIDDEN:
+            text = re.sub(re.escape(secret.reveal()), HIDDEN, text, flags=re.IGNORECASE)
+    return text
 
 
 @dataclass(frozen=True)

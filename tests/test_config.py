@@ -546,8 +546,12 @@ async def test_the_hostname_is_compared_before_the_password(lab: Lab, write: Wri
     status, out, err = await command(*call, "--json", name=COMMAND)
     failed = json.loads(out)
     assert (status, failed["error"]["code"], failed["host"]) == (4, "wrong-machine", "web1"), err
+    assert "hostname in the file of machines" in failed["error"]["hint"]
     assert not lab.authorized_keys.exists()
+    status, out, _ = await command(*call, "--expect-host", "third", "--json", name=COMMAND)
+    assert (status, "in the file of machines" in json.loads(out)["error"]["hint"]) == (4, False)
     assert (await command(*call, "--expect-host", "lab", name=COMMAND))[0] == 0
+    assert (await command(*call, "--expect-host", "", name=COMMAND))[0] == 0
 
 
 async def test_all_commands_take_names(lab: Lab, write: Write) -> None:

@@ -222,6 +222,39 @@ async def test_answers_that_help_nobody(web: Web, answer: Answer, kind: str, wor
     assert error.hint
 
 
+@pytest.mark.parametrize("secret", [TOKEN, ROOT, TOKEN.upper()])
+async def test_secrets_that_the_api_repeats(web: Web, secret: str) -> None:
+    plain = web.answers[DEVICE]
+    for fields in (
+        {"sos": f"u@{secret}"}, {"sos": f"{secret}@evil.example.net"}, {"sos": {"a": [secret]}}, {"hostname": secret},
+        {"hostname": f"web-{secret}", "sos": None}, {"id": secret, "sos": f"{secret}.example.net"},
+        {"sos": None, "facility": {"code": secret}},
+    ):  # fmt: skip
+        web.answers[DEVICE] = Answer(device(**fields))
+        error = await refused()
+        assert secret not in f"{error} {error.hint}"
+    web.answers[DEVICE] = Answer(device(state=secret))
+    assert secret not in repr(await resolve(WHERE))
+    web.answers[DEVICE] = plain
+    label = {"label": f"x {secret}", "key": f"{OURS.line} {secret}"}
+    web.answers[f"{PROJECT_KEYS}?page=1&per_page=100"] = Answer(page([label, {"label": secret, "key": secret}]))
+    assert secret not in await keys_of(WHERE)
+
+
+@pytest.mark.parametrize("where", [f"{TOKEN}.example.net", f"{TOKEN}@h", f"{'x' * 60}.{TOKEN}{'y' * 70}"])
+async def test_a_redirect_does_not_show_the_token(web: Web, where: str) -> None:
+    web.answers[DEVICE] = Answer(status=302, headers={"Location": f"https://{where}/"})
+    error = await refused()
+    assert ("leads on to" in str(error), TOKEN[-9:] in str(error)) == (True, False)
+
+
+async def test_an_error_does_not_show_the_token(web: Web) -> None:
+    for body in ({"errors": [f"{TOKEN} is wrong"]}, {"error": f"{TOKEN}{'y' * 195}"}):
+        web.answers[DEVICE] = Answer(body, 401)
+        error = await refused()
+        assert TOKEN[-9:] not in str(error)
+
+
 async def test_no_answer_in_time(web: Web) -> None:
     web.answers["/slow"] = Answer(b"x", wait=lambda: time.sleep(3))
     started = time.monotonic()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 
 from ..console.events import Event
-from ..errors import SosError, UsageError
+from ..errors import SosError, UsageError, WrongMachine
 from ..printable import printable
 from ..secret import PasswordSource, Secret, find_password, parse_source
 from ..target import ProviderTarget, Target
@@ -182,6 +182,11 @@ class MachineOptions(EndpointOptions):
                 return run_job(job(progress))
         except SosError as error:
             progress.stop()
+            if isinstance(error, WrongMachine) and self.expect_host is None and self.named and self.named.hostname:
+                error.hint = (
+                    "The name that is expected is hostname in the file of machines; check that and the endpoint's "
+                    "address. --expect-host NAME goes before it, and --expect-host '' compares nothing."
+                )
             if self.json:
                 print(error_json(error))
             else:

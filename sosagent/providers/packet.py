@@ -18,7 +18,7 @@ from ..errors import EndpointRefused, EndpointUnreachable, KeyInvalid, SosError,
 from ..fetch import FetchFailed, checked_base, fetch_object
 from ..keys import PublicKey, parse_public_keys
 from ..printable import clean, printable
-from ..secret import Secret
+from ..secret import HIDDEN, Secret, hidden
 from ..secret_file import read_file
 from .base import Provider, Resolved
 from .sos import ID, console_of
@@ -62,12 +62,18 @@ class Packet(Provider):
         except ValueError as error:
             raise UsageError(f"the variable SOSAGENT_PACKET_API ({printable(address, 80)}) {error}") from None
         self._token = _token()
+        #: What the API may repeat, and nobody is to see.
+        self._secrets = [self._token]
 
     async def resolve(self, rest: str) -> Resolved:
         """Ask for the device; see `Provider.resolve`."""
         device = await self._device(rest)
         state = str(device.get("state") or "")
         password, hostname = device.get("root_password"), device.get("hostname")
+        if isinstance(hostname, str) and HIDDEN in hostname:
+            raise EndpointRefused(
+                f"the API at {self._shown} gives a secret as the name of {rest}", hint="Ask whoever runs the API."
+            )
         return Resolved(
             console_of(device, rest, self._base),
             Secret(password) if isinstance(password, str) and password else None,
@@ -136,13 +142,19 @@ class Packet(Provider):
         return keys
 
     async def _get(self, path: str) -> dict[str, Any]:
+        """An answer, which holds no secret but in the field `root_password`."""
         try:
-            return await fetch_object(self._base + path, headers={"X-Auth-Token": self._token})
+            answer = await fetch_object(self._base + path, headers={"X-Auth-Token": self._token})
         except FetchFailed as error:
             raise self._why(error) from None
+        password = answer.pop("root_password", None)
+        if isinstance(password, str) and password:
+            self._secrets.append(Secret(password))
+        clean_answer: dict[str, Any] = _without(answer, self._secrets)
+        return clean_answer | {"root_password": password}
 
     def _why(self, error: FetchFailed) -> SosError:
-        said = f"{error.message}{_said(error.body, self._token)}"
+        said = f"{error.message}{_said(error.body, self._secrets)}"
         message = f"the API at {self._shown}: {said}"
         if error.status == 401:
             return EndpointRefused(message, hint=f"Check the token ({', '.join(_TOKENS)} or {_TOKEN_FILE}).")
@@ -222,7 +234,17 @@ def _read(entries: list[object]) -> tuple[list[PublicKey], list[str]]:
     return list(keys.values()), list(dict.fromkeys(unusable))
 
 
-def _said(body: bytes, token: Secret) -> str:
+def _without(value: Any, secrets: list[Secret]) -> Any:
+    if isinstance(value, str):
+        return hidden(value, secrets)
+    if isinstance(value, list):
+        return [_without(one, secrets) for one in value]
+    if isinstance(value, dict):
+        return {name: _without(one, secrets) for name, one in value.items()}
+    return value
+
+
+def _said(body: bytes, secrets: list[Secret]) -> str:
     """What the API says of an error: ``{"errors": ["Not found"]}``."""
     try:
         told = json.loads(body)
@@ -230,4 +252,4 @@ def _said(body: bytes, token: Secret) -> str:
         text = next((one for one in errors if isinstance(one, str)), "")
     except (ValueError, AttributeError, TypeError, RecursionError):
         text = ""
-    return f" ({printable(text.replace(token.reveal(), '…'), 200)})" if text else ""
+    return f" ({printable(hidden(text, secrets), 200)})" if text else ""

@@ -25,6 +25,8 @@ _LEAST_HIDDEN = 6
 #: What stands for a secret that was left out.
 HIDDEN = "(…)"
 _KINDS = ("prompt", "env", "file", "command", "keyring")
+_SHELL_WORD = re.compile(r"^((?:\|\|?|&&?)$|[0-9&]?[<>]|\$\(|`)|(?<!\\)(;)$")
+_NO_SHELL = "no shell is between that would understand {}; write sh -c '...'"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Variables that hold secrets; `parse_source` adds those that an env: names.
 _SECRET_VARIABLES = {"SOS_PASSWORD", "METAL_AUTH_TOKEN", "PACKET_AUTH_TOKEN"}
@@ -102,9 +104,23 @@ def parse_source(text: str) -> PasswordSource:
         raise ValueError(f"{kind}: needs {'a path' if kind == 'file' else 'a program'}")
     if kind == "keyring" and not all(value.rpartition("/")[::2]):
         raise ValueError("keyring: needs SERVICE/USER")
+    if kind == "command" and (word := _shell_word(value)):
+        raise ValueError(f"command: {_NO_SHELL.format(word)}")
     if kind == "env":
         _SECRET_VARIABLES.add(value)
     return PasswordSource(kind, value)  # type: ignore[arg-type]
+
+
+def _shell_word(command: str) -> str:
+    """The first word of a command that only a shell understands, and that stands in no quotes; else nothing."""
+    try:
+        words = shlex.split(command, posix=False)
+    except ValueError:  # which is told when it is run
+        return ""
+    for word in words:
+        if found := _SHELL_WORD.search(word):
+            return found[1] or found[2]
+    return ""
 
 
 def environment_for_children() -> dict[str, str]:
@@ -123,8 +139,8 @@ def find_password(
     """Take the password from the first source that is given: file, command, `source`, environment, terminal.
 
     Args:
-        file: its first line is the password; refused when others can read it.
-        command: run without a shell; the first line of what it prints is the password.
+        file: its only line is the password; refused when others can read it.
+        command: run without a shell; the first line of what it prints is the password, others are not looked at.
         source: where the file of machines says that it comes from; ``prompt`` is the terminal, whatever
             the environment holds.
         environment: the name of the variable to look in.
@@ -236,6 +252,8 @@ def _from_command(command: str) -> str:
         raise UsageError(f"the password command cannot be split into words: {error}") from None
     if not arguments:
         raise UsageError("the password command is empty")
+    if word := _shell_word(command):
+        raise UsageError(f"the password command: {_NO_SHELL.format(word)}")
     try:
         done = subprocess.run(
             arguments, stdout=subprocess.PIPE, timeout=_COMMAND_SECONDS, check=False, env=environment_for_children()
@@ -249,6 +267,7 @@ def _from_command(command: str) -> str:
     if done.returncode != 0:
         raise UsageError(f"the password command {printable(arguments[0])} ended with status {done.returncode}")
     try:
-        return done.stdout.decode("utf-8")
+        # What stands in further lines, such as the user's name in an entry of pass, is nothing to us.
+        return done.stdout.partition(b"\n")[0].decode("utf-8")
     except UnicodeDecodeError:
         raise UsageError("the password command printed something that is not UTF-8 text") from None

@@ -282,6 +282,27 @@ def test_each_source(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "from file" not in f"{caught.value} {caught.value.hint}"
 
 
+@pytest.mark.parametrize(
+    ("words", "mark"),
+    [
+        ("pass show x | head -1", "|"), ("a && b", "&&"), ("a ; b", ";"), ("a; b", ";"), ("a > b", ">"), ("a 2>/dev/null", "2>"),
+        ("a <b", "<"), ("echo $(a)", "$("), ("echo `a`", "`"), ("sh -c 'a' || b", "||"),
+    ],
+)  # fmt: skip
+def test_commands_that_only_a_shell_understands(words: str, mark: str) -> None:
+    for read in (lambda: parse_source(f"command:{words}"), lambda: find_password(command=words)):
+        with pytest.raises((ValueError, sosagent.UsageError), match="no shell is between") as caught:
+            read()
+        assert f"understand {mark}; write sh -c '...'" in str(caught.value)
+
+
+def test_a_command_may_print_more_lines_and_hold_marks_in_quotes(write: Write) -> None:
+    assert find_password(command="sh -c 'echo one; printf \"\\377\" | cat'").reveal() == "one"
+    assert find_password(command="echo 'a|b;' 'x > y' h/?a=1&b \\;").reveal() == "a|b; x > y h/?a=1&b ;"
+    with pytest.raises(sosagent.UsageError, match="more than one line"):
+        find_password(file=write("one\ntwo\n", "pw"))
+
+
 def test_prompt_asks_whatever_the_environment_holds() -> None:
     code = "from sosagent.secret import *; print('got', find_password(source=parse_source('prompt')).reveal().upper())"
     env = {**os.environ, "PYTHONPATH": HERE, "SOS_PASSWORD": "variable"}

@@ -53,7 +53,7 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--password-file",
             metavar="FILE",
-            help="Its first line is the machine's password.",
+            help="Its only line is the machine's password; one with more is refused.",
             show_default=False,
         ),
     ] = None
@@ -62,7 +62,7 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--password-command",
             metavar="COMMAND",
-            help="It prints the machine's password.",
+            help="The first line of what it prints is the machine's password.",
             show_default=False,
         ),
     ] = None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from .printable import is_clean, printable
 from .secret import PasswordSource, parse_source
 from .target import HostKeyPolicy, SerialTarget, Target, TcpTarget, parse_target
 from .toml_text import line_in, line_of, lines_of
+from .toml_words import read_toml
 
 __all__ = [
     "Machine", "Machines", "PasswordSource", "is_name", "line_of", "parse_machines", "parse_source", "schema",
@@ -30,8 +30,6 @@ __all__ = [
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 _NOT_CLEAN = "it holds control characters"
-_MOST_IN_A_LINE = 4096
-_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')\s*\.\s*){32}""")
 _LEAST_BAUD, _MOST_BAUD = 50, 4_000_000
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
@@ -233,7 +231,7 @@ def parse_machines(text: str, name: str) -> Machines:
         ConfigInvalid: with file, line and what was expected; it names every mistake.
     """
     shown = printable(name)
-    data = _toml(text, shown)
+    data = read_toml(text, shown)
     lines = lines_of(text)
     wrong: list[tuple[int, str]] = []
 
@@ -242,7 +240,8 @@ def parse_machines(text: str, name: str) -> Machines:
 
     for key in data:
         if key not in ("defaults", "machines"):
-            note((key,), f"{printable(key, 60)!r} is neither [defaults] nor [machines.NAME]")
+            words = f"{printable(key, 60)!r} is neither [defaults] nor [machines.NAME]"
+            note((key,), words + _meant(key, data[key]))
     defaults = data.get("defaults", {})
     if _checked(("defaults",), defaults, note) is None:
         # Nothing comes of it; only, a console that is told there is not missed in each machine.
@@ -263,23 +262,6 @@ def parse_machines(text: str, name: str) -> Machines:
 _Note = Callable[[tuple[str, ...], str], None]
 
 
-def _toml(text: str, shown: str) -> dict[str, Any]:
-    for number, written in enumerate(text.split("\n"), 1):  # what would keep tomllib busy for minutes
-        if len(written) > _MOST_IN_A_LINE:
-            raise ConfigInvalid(f"{shown}, line {number}: it is longer than {_MOST_IN_A_LINE} characters")
-        if _LONG_KEY.search(written):
-            raise ConfigInvalid(f"{shown}, line {number}: a key of so many parts is in no file of machines")
-    try:
-        return tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
-        at = re.search(r"\(at line (\d+)", str(error))
-        words = str(error).partition(" (at ")[0]
-        line = at[1] if at else max(len(text.splitlines()), 1)
-        raise ConfigInvalid(f"{shown}, line {line}: {printable(words, 200)}") from None
-    except RecursionError:
-        raise ConfigInvalid(f"{shown}: it is nested too deeply to be a file of machines") from None
-
-
 def _checked(path: tuple[str, ...], table: Any, note: _Note) -> Machine | None:
     """What a table says; None if that is wrong, which is noted."""
     if not isinstance(table, dict):
@@ -296,10 +278,15 @@ def _checked(path: tuple[str, ...], table: Any, note: _Note) -> Machine | None:
 
 def _one(path: tuple[str, str], table: Any, defaults: dict[str, Any], note: _Note) -> Machine | None:
     if not is_name(path[1]):
-        note(path, f"{printable(path[1], 60)!r} is no name: letters, digits, dot, dash and underscore")
+        what = "at most 64 ASCII letters, digits, dots, dashes and underscores"
+        note(path, f"{printable(path[1], 60)!r} is no name: {what}")
+        return None
+    if isinstance(table, dict) and (dotted := _dotted(table)):
+        for rest in dotted:
+            note((*path, *rest), f'a name with dots needs quotes: [machines."{printable(".".join(path[1:] + rest))}"]')
         return None
     machine = _checked(path, table, note)
-    if isinstance(table, dict) and "console" not in defaults | table:
+    if isinstance(table, dict) and "console" not in defaults | table and not _nearly(table, "console"):
         note(path, f"{path[1]} has no console")
         return None
     if machine is None:
@@ -310,6 +297,36 @@ def _one(path: tuple[str, str], table: Any, defaults: dict[str, Any], note: _Not
             note((*path, "baud"), _NO_SPEED)
         whole = whole.model_copy(update={"baud": None})  # that of [defaults] is for those that have a speed
     return whole
+
+
+def _meant(key: str, table: Any) -> str:
+    """The header that was meant, where that can be guessed."""
+    if not isinstance(table, dict):
+        return ""
+    near = difflib.get_close_matches(key.lower(), ("defaults", "machines"), 1, 0.8)
+    names = [one for one in table if isinstance(table[one], dict)] if near == ["machines"] else []
+    if near == ["defaults"]:
+        return "; [defaults] is meant?"
+    if names or is_name(key):
+        return f"; [machines.{printable(names[0] if names else key, 60)}] is meant?"
+    return ""
+
+
+def _dotted(table: dict[str, Any]) -> list[tuple[str, ...]]:
+    """What stands behind the first dot of names without quotes: a machine holds no tables."""
+    inner = {key: value for key, value in table.items() if key not in Machine.model_fields and isinstance(value, dict)}
+    return [(key, *rest) for key, value in inner.items() for rest in _ends(value)]
+
+
+def _ends(table: dict[str, Any]) -> list[tuple[str, ...]]:
+    if not table or not all(isinstance(value, dict) for value in table.values()):
+        return [()]
+    return [(key, *rest) for key, value in table.items() for rest in _ends(value)]
+
+
+def _nearly(table: dict[str, Any], field: str) -> bool:
+    """Whether a key is there that was to be `field`, which is told already."""
+    return bool(difflib.get_close_matches(field, set(table) - set(Machine.model_fields), 1))
 
 
 #: pydantic's kinds of mistakes -> what was expected.

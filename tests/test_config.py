@@ -285,8 +285,8 @@ def test_each_source(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("words", "mark"),
     [
-        ("pass show x | head -1", "|"), ("a && b", "&&"), ("a ; b", ";"), ("a; b", ";"), ("a > b", ">"), ("a 2>/dev/null", "2>"),
-        ("a <b", "<"), ("echo $(a)", "$("), ("echo `a`", "`"), ("sh -c 'a' || b", "||"),
+        ("pass show x | head -1", "|"), ("a && b", "&&"), ("a ; b", ";"), ("a; b", ";"), ("a > b", ">"),
+        ("a 2>/dev/null", "2>"), ("a <b", "<"), ("echo $(a)", "$("), ("echo `a`", "`"), ("sh -c 'a' || b", "||"),
     ],
 )  # fmt: skip
 def test_commands_that_only_a_shell_understands(words: str, mark: str) -> None:

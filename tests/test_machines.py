@@ -66,6 +66,31 @@ BAD = {
     "[defaults]\nconsole = 'h'\nlogon = 'x'\n[machines.a]\n": "line 3: there is no 'logon'; 'login' is meant?",
     "[machines.a]\nconsole = 'h'\nhostname = \"a\\u001b[2J\"\n": "line 3: hostname: it holds control characters",
     "[machines.a]\nconsole = 'h'\nendpoint_password = \"file:/tmp/a\\u0000b\"\n": "line 3: endpoint_password: it holds",
+    "[machines.a]\nconsole = a@b\n": "line 2: console: a text needs quotes",
+    "[machines.a]\nconsole = 10.0.0.1\n": "line 2: console: a text needs quotes",
+    "[machines.a]\nknown_as = [a, 'b']\n": "line 2: known_as: a text needs quotes",
+    "[machines.a]\npassword =\n": "line 2: password: nothing stands behind =",
+    '[machines.a]\nconsole = "hunter2\nlogin = "a"\n': "line 2: the quote at its end is missing",
+    "[machines.a]\nconsole = 'hunter2\nlogin = 'a'\n": "line 2: the quote at its end is missing",
+    "[machines.a]\nconsole = 'hunter2\nlogin = 5\n": "line 2: the quote at its end is missing",
+    '[machines.a]\nconsole = """hunter2\n\n\n': "line 2: the quote at its end is missing",
+    "[machines.a]\nconsole = 'h'\nlogin = 'x'\nconsole = 'i'\n": "line 4: 'console' stands on line 2 already",
+    "[machines.a]\nconsole = 'h'\n\n[machines.a]\n": "line 4: [machines.a] stands on line 1 already",
+    "[machines.\"a b\"]\n[machines.'a b']\n": "line 2: [machines.a b] stands on line 1 already",
+    "[machines.a]\nconsole = 'h'\nconsole.x = 1\n": "line 3: 'console' stands on line 2 already",
+    "x = {a = 1, a = 2}\n": "line 1: Duplicate inline table key",
+    "[machines.w\u00e9b1]\n": "line 1: a table's name holds only ASCII letters",
+    "[machines.a b]\n": "line 1: a table's name holds only ASCII letters",
+    "[machines.a\nconsole = 'h'\n": "line 1: a table's name ends with ]",
+    "[machines.b]\nconsole='h'\n[machines.\"a]b\"] # x\nconsole = 'h'\n": "line 3: 'a]b' is no name",
+    "[machines.b]\nconsole='h'\n[machines.\"a\\\"b\"]\nconsole = 'h'\n": "line 3: 'a\"b' is no name",
+    "[machine.web1]\nconsole = 'h'\n": "line 1: 'machine' is neither [defaults] nor [machines.NAME]; [machines.web1]",
+    "[web1]\nconsole = 'h'\n": "line 1: 'web1' is neither [defaults] nor [machines.NAME]; [machines.web1] is meant?",
+    "[default]\nlogin = 'h'\n": "line 1: 'default' is neither [defaults] nor [machines.NAME]; [defaults] is meant?",
+    "\n[machines.web1.example.net]\nconsole = 'h'\n": (
+        'line 2: a name with dots needs quotes: [machines."web1.example.net"]'
+    ),
+    '[machines."w\u00e9b1"]\n': "line 1: 'w\u00e9b1' is no name: at most 64 ASCII letters",
     "[machines]\na.console = 'h'\na.size = 1\n": "line 3: there is no 'size'",
 }
 
@@ -116,6 +141,22 @@ def test_every_mistake_is_named() -> None:
         parse_machines("[machines.a]\nconsole = 5\nx = 1\n[machines.b]\ny = 1\n", "m")
     assert "line 2" in str(caught.value)
     assert ["line 3" in caught.value.hint, "line 5" in caught.value.hint] == [True, True]
+
+
+def test_one_mistake_is_told_once() -> None:
+    for text in (
+        "[machines.a]\nconsol = 'h'\n",
+        "[machines.web1.example.net]\nconsole = 'h'\n",
+        "[machine.a]\nconsole = 'h'\n",
+    ):
+        with pytest.raises(sosagent.ConfigInvalid) as caught:
+            parse_machines(text, "m")
+        assert len(caught.value.mistakes) == 1, caught.value.mistakes
+    text = "[machines.web1.example.net]\nconsole = 'h'\n[machines.web1.example.org]\nconsole = 'h'\n"
+    with pytest.raises(sosagent.ConfigInvalid) as caught:
+        parse_machines(text, "m")
+    assert [one[-16:] for one in caught.value.mistakes] == ['b1.example.net"]', 'b1.example.org"]']
+    assert "line 3" in caught.value.mistakes[1]
 
 
 def test_lines_are_found() -> None:

@@ -84,10 +84,12 @@ def test_the_order_of_the_files(write: Write, monkeypatch: pytest.MonkeyPatch, t
         (b"# \xff\n", 0o600, "line 1: it is not UTF-8"),
         (b"# a\n# \xe9\n", 0o600, "line 2: it is not UTF-8"),
         (b"#" * ((1 << 20) + 1), 0o600, "larger than 1 MiB"),
+        ("\ufeffx = 'a'\n".encode("utf-16-le"), 0o600, "line 1: it is UTF-16 text"),
+        ("x = 'a'\n".encode("utf-16-be"), 0o600, "line 1: it is UTF-16 text"),
         (b"", 0o602, "written by others"),
         (b"", 0o620, "written by others"),
     ],
-    ids=["latin-1", "second line", "large", "writable", "by the group"],
+    ids=["latin-1", "second line", "large", "UTF-16", "big-endian", "writable", "by the group"],
 )
 def test_files_that_are_none(data: bytes, mode: int, words: str, write: Write) -> None:
     with pytest.raises(sosagent.ConfigInvalid, match=words) as caught:
@@ -153,8 +155,24 @@ def test_paths_are_from_the_files_folder(write: Write, tmp_path: Path) -> None:
     assert machine.identity == str(tmp_path / "c" / "id")
     assert machine.password == f"file:{tmp_path / 'c' / 'a' / 'pw'}"
     assert machine.endpoint_password == f"file:{tmp_path / 'e'}"
-    with pytest.raises(sosagent.ConfigInvalid, match="home of a user"):
-        sosagent.load_machines(write("[machines.a]\nconsole='h'\nidentity='~nobody-there/id'\n"))
+    for text, words in (
+        ("[machines.a]\nconsole='h'\nidentity='~nobody-there/id'\n", r"line 3: \[machines.a\] identity: ~ stands"),
+        (
+            "[defaults]\npassword='file:~nobody-there/x'\n[machines.a]\nconsole='h'\n",
+            r"line 2: \[machines.a\] password: ~",
+        ),
+    ):
+        with pytest.raises(sosagent.ConfigInvalid, match=words):
+            sosagent.load_machines(write(text))
+
+
+def test_a_file_at_home(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("[machines.a]\nconsole='h'\n", "x.toml")
+    assert list(sosagent.load_machines("~/x.toml").machines) == ["a"]
+    monkeypatch.setenv(VARIABLE, "~/x.toml")
+    assert list(sosagent.load_machines().machines) == ["a"]
+    with pytest.raises(sosagent.UsageError, match="home of a user who is not there"):
+        sosagent.load_machines("~nobody-there/x.toml")
 
 
 # -- what wins
@@ -211,11 +229,15 @@ def test_what_is_no_machines_name(host: str, write: Write) -> None:
     assert (made.named, made.login_name) == (None, "root")
 
 
-def test_a_broken_file_is_in_nobodys_way_who_does_not_mean_it(write: Write) -> None:
+def test_a_broken_file_is_in_nobodys_way_who_does_not_mean_it(write: Write, tmp_path: Path) -> None:
     write("nonsense", ".config/sosagent/machines.toml")
     assert MachineOptions("u@h").target() == SshTarget("h", "u")
-    with pytest.raises(sosagent.ConfigInvalid, match="line 1"):
+    with pytest.raises(sosagent.ConfigInvalid, match="line 1") as caught:
         MachineOptions("h").target()
+    assert "user@HOST goes round" in caught.value.hint
+    with pytest.raises(sosagent.ConfigInvalid) as caught:
+        MachineOptions("h", config=tmp_path / ".config/sosagent/machines.toml").target()
+    assert "goes round" not in caught.value.hint
     assert MachineOptions("h", login="me").whose() == "me"
 
 
@@ -426,6 +448,30 @@ def test_whose_password_it_is(write: Write, monkeypatch: pytest.MonkeyPatch) -> 
     assert passwords(write(text)) == ("from environment", None)
     with pytest.raises(sosagent.PasswordMissing):
         passwords(write(f"{text}password='prompt'\n"))
+
+
+def test_errors_of_sources_name_the_machine(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOS_PASSWORD", raising=False)
+    text = "[machines.m]\nconsole='u@h'\nlogin='me'\nbecome='su'\n"
+    for line, field in (("password='file:none'", "password"), ("password='command:false'", "password"),
+                        ("password='command:echo x'\nbecome_password='env:NOT_SET'", "become_password")):  # fmt: skip
+        with pytest.raises(sosagent.UsageError, match=rf"^\[machines.m\] {field}: ") as caught:
+            passwords(write(f"{text}{line}\n"))
+        assert "none" not in caught.value.hint
+    with pytest.raises(sosagent.UsageError, match=r"^cannot read the password file"):
+        passwords(write(f"{text}password='prompt'\n"), password_file=Path("none"))
+    with pytest.raises(sosagent.PasswordMissing, match=r"^no password for the machine") as caught:
+        passwords(write(f"{text}password='command:echo x'\n"), login="bob")
+    assert "The one in the file of machines is for me only." in caught.value.hint
+    with pytest.raises(sosagent.PasswordMissing) as caught:
+        passwords(write(text), login="bob")
+    assert "file of machines" not in caught.value.hint
+
+
+async def test_errors_of_the_endpoints_source_name_the_machine() -> None:
+    answer = answered_from(PasswordSource("command", "false"), "u@h", None, "[machines.m] endpoint_password")
+    with pytest.raises(sosagent.UsageError, match=r"^\[machines.m\] endpoint_password: the password command"):
+        await answer("u@h", "Password:", False)
 
 
 def test_what_does_not_work_of_files(write: Write, tmp_path: Path) -> None:
@@ -657,6 +703,16 @@ async def test_check(write: Write) -> None:
     said = json.loads(out)
     assert (status, said["status"], len(said["mistakes"])) == (2, "invalid", 3)
     assert is_clean("".join(said["mistakes"]))
+
+
+async def test_check_without_a_file(tmp_path: Path) -> None:
+    status, out, err = await command("machines", "check")
+    file = tmp_path / ".config/sosagent/machines.toml"
+    assert (status, out, err) == (0, f"there is no file {file} yet\n", "")
+    status, out, _ = await command("machines", "check", "--json")
+    assert (status, json.loads(out)["file"], json.loads(out)["machines"]) == (0, str(file), 0)
+    status, _, err = await command("machines", "check", "--config", "~nobody-there/x")
+    assert (status, "home of a user" in err) == (2, True)
 
 
 async def test_schema() -> None:

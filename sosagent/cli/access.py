@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 
 from ..console.events import Event
-from ..errors import SosError, UsageError, WrongMachine
+from ..errors import PasswordMissing, SosError, UsageError, WrongMachine
 from ..printable import printable
 from ..secret import PasswordSource, Secret, find_password, parse_source
 from ..target import ProviderTarget, Target
 from .endpoint import EndpointOptions, JsonOption, TimeoutOption, VerboseOption, checked_timeout
-from .run import Reported, foreseen, run_job
+from .run import Reported, foreseen, run_job, saying_where
 from .show import Progress, show_error
 
 if TYPE_CHECKING:
@@ -226,18 +226,28 @@ class MachineOptions(EndpointOptions):
         return parse_source(text)
 
     def _password(self) -> Secret:
-        return find_password(
-            file=self.password_file,
-            command=self.password_command,
-            source=self._source("password"),
-            prompt=f"{printable(self.login_name)}'s password on the machine: ",
-        )
+        given = self.password_file is not None or self.password_command is not None
+        source = None if given else self._source("password")
+        prompt = f"{printable(self.login_name)}'s password on the machine: "
+        try:
+            with saying_where("" if source is None else self.where("password")):
+                return find_password(
+                    file=self.password_file, command=self.password_command, source=source, prompt=prompt
+                )
+        except PasswordMissing as error:
+            named = self.named
+            if source is None and not given and named is not None and named.password is not None:
+                error.hint += f" The one in the file of machines is for {printable(named.login or LOGIN)} only."
+            raise
 
     def _become_password(self, way: Literal["sudo", "su"] | None) -> Secret | None:
         if self.become_password_file is not None:
             return find_password(file=self.become_password_file)
         source = None if way is None else self._source("become_password")
-        return None if source is None else find_password(source=source, prompt=f"What {way} asks for on the machine: ")
+        if source is None:
+            return None
+        with saying_where(self.where("become_password")):
+            return find_password(source=source, prompt=f"What {way} asks for on the machine: ")
 
     def _become(self) -> Literal["sudo", "su"] | None:
         become = self._of("become")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from .dialects import DIALECTS
 from .errors import ConfigInvalid, UsageError
 from .known_hosts import address_of, place_of
 from .printable import is_clean, printable
@@ -32,8 +33,23 @@ _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 _NOT_CLEAN = "it holds control characters"
 _LEAST_BAUD, _MOST_BAUD = 50, 4_000_000
 
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-_Source = Annotated[_Text, Field(json_schema_extra={"pattern": "^(prompt$|(env|file|command):.|keyring:.+/.)"})]
+#: What the schema knows of texts; there is more to them, which only the parser can tell.
+_C = r"\u0000-\u001f\u007f-\u009f"
+_CLEAN = f"^[^{_C}]*$"
+_SOURCE = rf"^(prompt|env:[A-Za-z_][A-Za-z0-9_]*|(file|command):[^{_C}]*[^\s{_C}][^{_C}]*|keyring:[^{_C}]+/[^/{_C}]+)$"
+_HTTPS = rf"^[Hh][Tt][Tt][Pp][Ss]://[^/?#@\s{_C}]+([/?#][^\s{_C}]*)?$"
+
+
+def _like(**extra: Any) -> Any:
+    return Field(json_schema_extra=extra)
+
+
+_Limited = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+_Text = Annotated[_Limited, _like(pattern=_CLEAN)]
+_Source = Annotated[_Limited, _like(pattern=_SOURCE)]
+_Address = Annotated[_Limited, _like(pattern=r"^[A-Za-z0-9_.:%\[\]-]+$")]
+_Dialect = Annotated[_Limited, _like(enum=sorted(DIALECTS))]
+_Https = Annotated[_Limited, _like(pattern=_HTTPS)]
 _Baud = Annotated[int, Field(ge=_LEAST_BAUD, le=_MOST_BAUD, strict=True)]
 
 
@@ -43,7 +59,7 @@ class Machine(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     console: _Text | None = Field(None, description="The console's endpoint, as HOST on the command line.")
-    dialect: _Text | None = Field(None, description="What the endpoint is, as ?dialect= in HOST.")
+    dialect: _Dialect | None = Field(None, description="What the endpoint is, as ?dialect= in HOST.")
     baud: _Baud | None = Field(None, description="Bits a second, of a cable or an RFC 2217 line.")
     hostname: _Text | None = Field(None, description="The machine's name, checked before its password is typed.")
     login: _Text | None = Field(None, description="Who logs in at the console; root by default.")
@@ -54,11 +70,11 @@ class Machine(BaseModel):
     )
     become_password: _Source | None = Field(None, description="The same, for what sudo or su ask for.")
     endpoint_password: _Source | None = Field(None, description="The same, for the endpoint's own password.")
-    address: _Text | None = Field(None, description="Of its sshd, for --verify and hostkeys: HOST or HOST:PORT.")
-    known_as: tuple[_Text, ...] = Field((), description="Names and addresses for known_hosts.")
+    address: _Address | None = Field(None, description="Of its sshd, for --verify and hostkeys: HOST or HOST:PORT.")
+    known_as: tuple[_Address, ...] = Field((), description="Names and addresses for known_hosts.")
     groups: tuple[_Text, ...] = Field((), description="That it belongs to.")
     identity: _Text | None = Field(None, description="Private key for the endpoint.")
-    redfish: _Text | None = Field(None, description="https:// address of the management controller.")
+    redfish: _Https | None = Field(None, description="https:// address of the management controller.")
 
     redfish_ca: _Text | None = Field(None, description="A file of authorities that sign its certificate.")
 
@@ -204,6 +220,10 @@ def is_name(text: str) -> bool:
 def schema() -> dict[str, Any]:
     """The JSON Schema of the file, for editors."""
     machine = Machine.model_json_schema()
+    for one in machine["properties"].values():
+        # TOML has no null.
+        one |= next((kind for kind in one.pop("anyOf", ()) if kind != {"type": "null"}), {})
+        del one["default"], one["title"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "sosagent's file of machines",
@@ -217,6 +237,9 @@ def schema() -> dict[str, Any]:
                 "additionalProperties": machine,
             },
         },
+        # A machine has a console of its own, or that of all.
+        "if": {"required": ["defaults"], "properties": {"defaults": {"required": ["console"]}}},
+        "else": {"properties": {"machines": {"additionalProperties": {"required": ["console"]}}}},
     }
 
 

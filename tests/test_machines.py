@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
+import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 import sosagent
@@ -169,6 +172,90 @@ def test_the_schema_knows_every_key() -> None:
     told = schema()["properties"]["machines"]["additionalProperties"]["properties"]
     assert set(told) >= {"console", "hostname", "password", "groups", "known_as"}
     assert all("description" in one for one in told.values())
+
+
+M = "[machines.a]\nconsole = 'u@h'\n"
+#: A text -> whether the schema and the parser take it.
+BOTH = {
+    "": True,
+    GOOD: True,
+    M: True,
+    "machines = {}\n": True,
+    "[defaults]\nlogin = 'me'\n": True,
+    "[defaults]\nconsole = 'h'\n[machines.a]\n": True,
+    "[machines.'a.b']\nconsole = 'h'\n": True,
+    "[machines.a]\nconsole = 'rfc2217://ts:1'\nbaud = 9600\n": True,
+    f"{M}dialect = 'idrac'\n": True,
+    f"{M}become = 'su'\n": True,
+    f"{M}password = 'prompt'\nbecome_password = 'env:_A1'\n": True,
+    f"{M}password = 'file:~/a b'\nbecome_password = 'keyring:a/b/c'\n": True,
+    f"{M}password = 'command:pass show \"a\" | x'\n": None,
+    f"{M}address = '[::1]:2222'\nknown_as = ['fe80::1%eth0', 'web1:22']\n": True,
+    f"{M}groups = []\nknown_as = []\n": True,
+    f"{M}redfish = 'HTTPS://bmc:8443/x?y=a@b'\n": True,
+    f"{M}login = '{'x' * 1024}'\n": True,
+    "[machines.a]\n": False,
+    "[machines.a]\nlogin = 'x'\n": False,
+    "[defaults]\nlogin = 'x'\n[machines.a]\n": False,
+    "[machine.a]\nconsole = 'h'\n": False,
+    "machines = 3\n": False,
+    "[[machines]]\nconsole = 'h'\n": False,
+    "[[machines.a]]\nconsole = 'h'\n": False,
+    "[machines.'a b']\nconsole = 'h'\n": False,
+    "[machines.'']\nconsole = 'h'\n": False,
+    f"[machines.{'a' * 65}]\nconsole = 'h'\n": False,
+    "[machines.a.b]\nconsole = 'h'\n": False,
+    "[machines.a]\nconsole = ''\n": False,
+    "[machines.a]\nconsole = 5\n": False,
+    '[machines.a]\nconsole = "a\\u0007b"\n': False,
+    f"{M}consol = 'h'\n": False,
+    f"{M}login = 2026-01-01\n": False,
+    f"{M}login = '{'x' * 1025}'\n": False,
+    f"{M}groups = 'web'\n": False,
+    f"{M}groups = ['']\n": False,
+    f'{M}groups = ["\\u001b"]\n': False,
+    f"{M}become = 'doas'\n": False,
+    f"{M}dialect = 'A b'\n": False,
+    f"{M}dialect = 'no-such'\n": False,
+    f"{M}password = 'hunter2'\n": False,
+    f"{M}password = 'prompt:x'\n": False,
+    f"{M}password = 'env:'\n": False,
+    f"{M}password = 'env:1A'\n": False,
+    f"{M}password = 'file: '\n": False,
+    f"{M}password = 'keyring:x/'\n": False,
+    f'{M}endpoint_password = "file:/tmp/a\\u0000b"\n': False,
+    f"{M}known_as = ['*']\n": False,
+    f"{M}address = 'a b'\n": False,
+    f"{M}redfish = 'http://bmc'\n": False,
+    f"{M}redfish = 'https://u:p@bmc'\n": False,
+    "[machines.a]\nconsole = 'COM3'\nbaud = '9600'\n": False,
+    "[machines.a]\nconsole = 'COM3'\nbaud = true\n": False,
+    "[machines.a]\nconsole = 'COM3'\nbaud = 9\n": False,
+    # These only the parser can tell.
+    "[machines.a]\nconsole = 'ftp://h'\n": None,
+    f"{M}baud = 9600\n": None,
+    f"{M}redfish = 'https://:443'\n": None,
+}
+
+
+def _taken(text: str) -> bool:
+    try:
+        parse_machines(text, "m")
+    except sosagent.ConfigInvalid:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("text", BOTH, ids=lambda text: str(text)[-60:])
+def test_the_schema_and_the_parser_agree(text: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    valid = jsonschema.Draft202012Validator(schema()).is_valid(tomllib.loads(text))
+    want = BOTH[text]
+    assert (valid, _taken(text)) == ((True, False) if want is None else (want, want))
+
+
+def test_the_schema_has_no_null_and_says_what_fields_are() -> None:
+    assert '"null"' not in json.dumps(schema())
 
 
 def test_the_example_in_the_readme() -> None:

@@ -132,6 +132,22 @@ def test_an_inventory() -> None:
     assert "hunter2" not in repr(found)
 
 
+def test_ports_of_an_inventory() -> None:
+    text = (
+        "[a]\ndb1:2222\nweb[1:2]:2200 ansible_host=10.0.0.5\nv6 ansible_host=fe80::1 ansible_port=2022\n"
+        "own:1 ansible_port=2\nusual:22\nodd ansible_port={{ x }} ansible_host=h\nfar:99999 ansible_host=h\n"
+        "[a:vars]\nconsole=u@h\n"
+    )
+    found = tables(import_machines(text, "ansible"))
+    assert {name: one.get("address") for name, one in found.items()} == {
+        "db1": "db1:2222", "web1": "10.0.0.5:2200", "web2": "10.0.0.5:2200", "v6": "[fe80::1]:2022", "own": "own:2",
+        "usual": None, "odd": "h", "far": "h",
+    }  # fmt: skip
+    variables = {"console": "u@h", "ansible_host": "10.0.0.5", "ansible_port": 2222}
+    listed = {"_meta": {"hostvars": {"x": variables}}, "all": {"hosts": ["x"]}}
+    assert tables(import_machines(json.dumps(listed), "ansible"))["x"]["address"] == "10.0.0.5:2222"
+
+
 def test_what_ansible_inventory_prints() -> None:
     found = import_machines(json.dumps(LISTED), "ansible")
     assert tables(found) == {
@@ -223,10 +239,17 @@ def test_what_a_file_is(text: str, name: str, form: str) -> None:
 
 
 def test_files_that_are_not_read() -> None:
-    for text, name in (("all:\n  hosts: {}\n", "hosts.yml"), ("---\nall:\n", "hosts")):
+    yaml = ("all:\n  hosts: {}\n", "hosts.yml"), ("---\nall:\n", "hosts"), ("# x\nweb: # y\n  hosts:\n", "hosts")
+    for text, name in yaml:
         with pytest.raises(sosagent.UsageError, match="YAML") as caught:
             format_of(text, name)
         assert "ansible-inventory -i FILE --list" in caught.value.hint
+    for text in ("", "\n# nothing\n"):
+        with pytest.raises(sosagent.UsageError, match="hosts is empty"):
+            format_of(text, "hosts")
+    with pytest.raises(sosagent.UsageError, match="a plain list of names") as caught:
+        format_of("web1\r\ndb1:2222\n", "hosts")
+    assert "sos_console=HOST" in caught.value.hint
     with pytest.raises(sosagent.UsageError, match="none of the files") as caught:
         format_of("hello\n", "x")
     assert "--from: ssh, ansible, conserver" in caught.value.hint

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ConfigInvalid, UsageError
 from .printable import printable
-from .secret import parse_source, trouble_with
+from .secret import parse_source
+from .secret_file import OTHERS_WRITE, read_file, trouble_with
+from .toml_text import line_in, lines_of
 
 if TYPE_CHECKING:
     from .machines import Machine, Machines
@@ -19,6 +21,7 @@ __all__ = ["VARIABLE", "add_machines", "has_machines", "load_machines", "machine
 VARIABLE = "SOSAGENT_CONFIG"
 
 _MOST_BYTES = 1 << 20
+_NO_HOME = "~ stands for the home of a user who is not there"
 _SOURCES = ("password", "become_password", "endpoint_password")
 
 
@@ -31,7 +34,10 @@ def machines_file(path: Path | str | None = None) -> tuple[Path, bool]:
     """
     named = path or os.environ.get(VARIABLE)
     if named:
-        return Path(named), True
+        try:  # where the shell did not, as in --config=~/x
+            return Path(named).expanduser(), True
+        except RuntimeError:
+            raise UsageError(f"{printable(str(named))}: {_NO_HOME}") from None
     from platformdirs import user_config_path
 
     return user_config_path("sosagent") / "machines.toml", False
@@ -62,7 +68,17 @@ def load_machines(path: Path | str | None = None) -> Machines:
     text = _read(file, named)
     found = parse_machines(text.removeprefix("\ufeff"), str(file))
     folder = file.absolute().parent
-    return Machines({name: _placed(one, folder, file) for name, one in found.machines.items()}, file)
+    placed: dict[str, Machine] = {}
+    for name, one in found.machines.items():
+        try:
+            placed[name] = _placed(one, folder)
+        except _NoHome as error:
+            lines, field = lines_of(text), str(error)
+            own = ("machines", name, field)
+            line = line_in(lines, own if own in lines else ("defaults", field))
+            where = f"{printable(str(file))}, line {line}: [machines.{name}] {field}"
+            raise ConfigInvalid(f"{where}: {_NO_HOME}") from None
+    return Machines(placed, file)
 
 
 def add_machines(path: Path | str | None, more: dict[str, str]) -> tuple[Path, list[str]]:
@@ -104,31 +120,30 @@ def troubles(machines: Machines) -> list[str]:
         for field in _SOURCES:
             text = getattr(machine, field)
             source = None if text is None else parse_source(text)
-            if source is not None and source.kind == "file" and (words := trouble_with(Path(source.value))):
+            if (
+                source is not None
+                and source.kind == "file"
+                and (words := trouble_with(Path(source.value), "the password file"))
+            ):
                 found.append(f"{name}, {field}: {words}")
     return found
 
 
 def _read(file: Path, named: bool) -> str:
     shown = printable(str(file))
-    try:
-        with file.open("rb") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            data = opened.read(_MOST_BYTES + 1)
-    except FileNotFoundError:
-        if not named:
-            return ""
-        raise UsageError(
-            f"there is no file of machines {shown}", hint=f"Check --config and the variable {VARIABLE}."
-        ) from None
-    except OSError as error:
-        raise UsageError(f"cannot read the file of machines {shown}: {error.strerror}") from None
-    if os.name == "posix" and stat.S_ISREG(mode) and mode & stat.S_IWOTH:
-        raise ConfigInvalid(
-            f"{shown} can be written by everybody, and it says which commands give passwords", hint="chmod o-w it."
-        )
-    if len(data) > _MOST_BYTES:
-        raise _too_large(file)
+    if str(file) == os.devnull:
+        return ""
+    with suppress(OSError):  # which reading tells in words
+        if not file.exists() and not file.is_symlink():
+            if not named:
+                return ""
+            raise UsageError(
+                f"there is no file of machines {shown}", hint=f"Check --config and the variable {VARIABLE}."
+            )
+    # Others may read it; whoever writes it says which programs run.
+    data = read_file(file, "the file of machines", others=OTHERS_WRITE, most=_MOST_BYTES, kind=ConfigInvalid)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:2]:
+        raise ConfigInvalid(f"{shown}, line 1: it is UTF-16 text", hint="Save it as UTF-8.")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -140,18 +155,24 @@ def _too_large(file: Path) -> ConfigInvalid:
     return ConfigInvalid(f"{printable(str(file))} is larger than {_MOST_BYTES >> 20} MiB: no file of machines is so")
 
 
-def _placed(machine: Machine, folder: Path, file: Path) -> Machine:
-    """The machine, with paths that are good from everywhere."""
+def _placed(machine: Machine, folder: Path) -> Machine:
+    """The machine, with paths that are good from everywhere.
+
+    Raises:
+        _NoHome: with the field whose ~ is nobody's.
+    """
     changes: dict[str, str] = {}
-    try:
-        for name in ("identity", "redfish_ca"):
-            path = getattr(machine, name)
-            if path is not None:
-                changes[name] = str(folder / Path(path).expanduser())
-        for field in _SOURCES:
-            text = getattr(machine, field)
-            if text is not None and text.startswith("file:"):
-                changes[field] = f"file:{folder / Path(text.removeprefix('file:')).expanduser()}"
-    except RuntimeError:  # ~somebody, whom nobody knows
-        raise ConfigInvalid(f"{printable(str(file))}: ~ stands for the home of a user who is not there") from None
+    for name in ("identity", "redfish_ca", *_SOURCES):
+        text = getattr(machine, name)
+        kind = "file:" if name in _SOURCES else ""
+        if text is None or not text.startswith(kind):
+            continue
+        try:
+            changes[name] = f"{kind}{folder / Path(text.removeprefix(kind)).expanduser()}"
+        except RuntimeError:
+            raise _NoHome(name) from None
     return machine.model_copy(update=changes)
+
+
+class _NoHome(Exception):
+    pass

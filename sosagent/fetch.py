@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .printable import printable
-from .secret import Secret
+from .secret import Secret, hidden
 
 if TYPE_CHECKING:
     import urllib.request
 
-__all__ = ["FetchFailed", "checked_base", "fetch", "fetch_object"]
+__all__ = ["FetchFailed", "checked_base", "fetch", "fetch_object", "is_here"]
 
 _SECONDS = 20.0
 _MOST_BYTES = 4 << 20
@@ -122,11 +122,12 @@ def checked_base(text: str) -> str:
 
 def _check_way(address: str) -> None:
     parts = urlsplit(address)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(parts.hostname or "")):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_here(parts.hostname or "")):
         raise ValueError("must begin with https://: on the way, others could read what is sent")
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether it is this machine's own address."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -139,6 +140,9 @@ def _get(address: str, headers: _Headers, ca: Path | None, most: int, until: flo
     import urllib.error
     import urllib.request
 
+    def shown(words: object, limit: int = 400) -> str:
+        return printable(hidden(str(words), headers.values()), limit)
+
     if any(_HEADER.fullmatch(value.reveal()) is None for value in headers.values()):
         # http.client would name it in its error.
         raise FetchFailed("what is to be sent along holds characters that HTTP does not carry")
@@ -147,7 +151,7 @@ def _get(address: str, headers: _Headers, ca: Path | None, most: int, until: flo
         request = urllib.request.Request(address, headers={"User-Agent": "sosagent"})
         for name, value in headers.items():
             request.add_header(name, value.reveal())
-        with _opener(address, ca, bool(headers)).open(request, timeout=max(until - time.monotonic(), 0.1)) as answer:
+        with _opener(address, ca, headers).open(request, timeout=max(until - time.monotonic(), 0.1)) as answer:
             data = bytearray()
             while chunk := answer.read1(_CHUNK):
                 data += chunk
@@ -165,12 +169,12 @@ def _get(address: str, headers: _Headers, ca: Path | None, most: int, until: flo
                 body = error.read(_MOST_OF_AN_ERROR)
         raise FetchFailed(f"HTTP status {error.code}", status=error.code, body=body) from None
     except urllib.error.URLError as error:
-        raise FetchFailed(printable(str(error.reason))) from None
+        raise FetchFailed(shown(error.reason)) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise FetchFailed(printable(str(error)) or type(error).__name__) from None
+        raise FetchFailed(shown(error) or type(error).__name__) from None
 
 
-def _opener(address: str, ca: Path | None, secret: bool) -> urllib.request.OpenerDirector:
+def _opener(address: str, ca: Path | None, secrets: _Headers) -> urllib.request.OpenerDirector:
     import ssl
     import urllib.error
     import urllib.request
@@ -181,10 +185,12 @@ def _opener(address: str, ca: Path | None, secret: bool) -> urllib.request.Opene
 
     class Redirects(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
-            if secret and origin(newurl) != origin(address):
-                where = printable(urlsplit(newurl).netloc, 80)
+            if secrets and origin(newurl) != origin(address):
+                fp.close()
+                where = printable(hidden(urlsplit(newurl).netloc, secrets.values()), 80)
                 raise urllib.error.URLError(f"it leads on to {where}, which is not to get the token or password")
-            if not secret and not newurl.startswith("https://"):
+            if not secrets and not newurl.startswith("https://"):
+                fp.close()
                 raise urllib.error.URLError("it leads on to an address without https")
             return super().redirect_request(req, fp, code, msg, headers, newurl)
 

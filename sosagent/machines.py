@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +15,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from .dialects import DIALECTS
 from .errors import ConfigInvalid, UsageError
 from .known_hosts import address_of, place_of
 from .printable import is_clean, printable
 from .secret import PasswordSource, parse_source
 from .target import HostKeyPolicy, SerialTarget, SshTarget, Target, TcpTarget, dialect_of, parse_target
 from .toml_text import line_in, line_of, lines_of
+from .toml_words import read_toml
 
 __all__ = [
     "Machine", "Machines", "PasswordSource", "is_name", "line_of", "parse_machines", "parse_source", "schema",
@@ -29,10 +30,26 @@ __all__ = [
 ]  # fmt: skip
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
+_NOT_CLEAN = "it holds control characters"
 _LEAST_BAUD, _MOST_BAUD = 50, 4_000_000
 
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-_Source = Annotated[_Text, Field(json_schema_extra={"pattern": "^(prompt$|(env|file|command):.|keyring:.+/.)"})]
+#: What the schema knows of texts; there is more to them, which only the parser can tell.
+_C = r"\u0000-\u001f\u007f-\u009f"
+_CLEAN = f"^[^{_C}]*$"
+_SOURCE = rf"^(prompt|env:[A-Za-z_][A-Za-z0-9_]*|(file|command):[^{_C}]*[^\s{_C}][^{_C}]*|keyring:[^{_C}]+/[^/{_C}]+)$"
+_HTTPS = rf"^[Hh][Tt][Tt][Pp][Ss]://[^/?#@\s{_C}]+([/?#][^\s{_C}]*)?$"
+
+
+def _like(**extra: Any) -> Any:
+    return Field(json_schema_extra=extra)
+
+
+_Limited = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+_Text = Annotated[_Limited, _like(pattern=_CLEAN)]
+_Source = Annotated[_Limited, _like(pattern=_SOURCE)]
+_Address = Annotated[_Limited, _like(pattern=r"^[A-Za-z0-9_.:%\[\]-]+$")]
+_Dialect = Annotated[_Limited, _like(enum=sorted(DIALECTS))]
+_Https = Annotated[_Limited, _like(pattern=_HTTPS)]
 _Baud = Annotated[int, Field(ge=_LEAST_BAUD, le=_MOST_BAUD, strict=True)]
 
 
@@ -42,7 +59,7 @@ class Machine(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     console: _Text | None = Field(None, description="The console's endpoint, as HOST on the command line.")
-    dialect: _Text | None = Field(None, description="What the endpoint is, as ?dialect= in HOST.")
+    dialect: _Dialect | None = Field(None, description="What the endpoint is, as ?dialect= in HOST.")
     baud: _Baud | None = Field(None, description="Bits a second, of a cable or an RFC 2217 line.")
     hostname: _Text | None = Field(None, description="The machine's name, checked before its password is typed.")
     login: _Text | None = Field(None, description="Who logs in at the console; root by default.")
@@ -53,11 +70,11 @@ class Machine(BaseModel):
     )
     become_password: _Source | None = Field(None, description="The same, for what sudo or su ask for.")
     endpoint_password: _Source | None = Field(None, description="The same, for the endpoint's own password.")
-    address: _Text | None = Field(None, description="Of its sshd, for --verify and hostkeys: HOST or HOST:PORT.")
-    known_as: tuple[_Text, ...] = Field((), description="Names and addresses for known_hosts.")
+    address: _Address | None = Field(None, description="Of its sshd, for --verify and hostkeys: HOST or HOST:PORT.")
+    known_as: tuple[_Address, ...] = Field((), description="Names and addresses for known_hosts.")
     groups: tuple[_Text, ...] = Field((), description="That it belongs to.")
     identity: _Text | None = Field(None, description="Private key for the endpoint.")
-    redfish: _Text | None = Field(None, description="https:// address of the management controller.")
+    redfish: _Https | None = Field(None, description="https:// address of the management controller.")
 
     redfish_ca: _Text | None = Field(None, description="A file of authorities that sign its certificate.")
 
@@ -66,6 +83,8 @@ class Machine(BaseModel):
     def _is_source(cls, value: str | None) -> str | None:
         if value is not None:
             parse_source(value)
+            if not is_clean(value):
+                raise ValueError(_NOT_CLEAN)
         return value
 
     @field_validator("console", "dialect", "address")
@@ -97,7 +116,7 @@ class Machine(BaseModel):
     @classmethod
     def _is_clean(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
         if not all(map(is_clean, [value] if isinstance(value, str) else value or ())):
-            raise ValueError("it holds control characters")
+            raise ValueError(_NOT_CLEAN)
         return value
 
 
@@ -212,6 +231,10 @@ def is_name(text: str) -> bool:
 def schema() -> dict[str, Any]:
     """The JSON Schema of the file, for editors."""
     machine = Machine.model_json_schema()
+    for one in machine["properties"].values():
+        # TOML has no null.
+        one |= next((kind for kind in one.pop("anyOf", ()) if kind != {"type": "null"}), {})
+        del one["default"], one["title"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "sosagent's file of machines",
@@ -225,6 +248,9 @@ def schema() -> dict[str, Any]:
                 "additionalProperties": machine,
             },
         },
+        # A machine has a console of its own, or that of all.
+        "if": {"required": ["defaults"], "properties": {"defaults": {"required": ["console"]}}},
+        "else": {"properties": {"machines": {"additionalProperties": {"required": ["console"]}}}},
     }
 
 
@@ -239,7 +265,7 @@ def parse_machines(text: str, name: str) -> Machines:
         ConfigInvalid: with file, line and what was expected; it names every mistake.
     """
     shown = printable(name)
-    data = _toml(text, shown)
+    data = read_toml(text, shown)
     lines = lines_of(text)
     wrong: list[tuple[int, str]] = []
 
@@ -248,7 +274,8 @@ def parse_machines(text: str, name: str) -> Machines:
 
     for key in data:
         if key not in ("defaults", "machines"):
-            note((key,), f"{printable(key, 60)!r} is neither [defaults] nor [machines.NAME]")
+            words = f"{printable(key, 60)!r} is neither [defaults] nor [machines.NAME]"
+            note((key,), words + _meant(key, data[key]))
     defaults = data.get("defaults", {})
     if _checked(("defaults",), defaults, note) is None:
         # Nothing comes of it; only, a console that is told there is not missed in each machine.
@@ -269,18 +296,6 @@ def parse_machines(text: str, name: str) -> Machines:
 _Note = Callable[[tuple[str, ...], str], None]
 
 
-def _toml(text: str, shown: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
-        at = re.search(r"\(at line (\d+)", str(error))
-        words = str(error).partition(" (at ")[0]
-        line = at[1] if at else max(len(text.splitlines()), 1)
-        raise ConfigInvalid(f"{shown}, line {line}: {printable(words, 200)}") from None
-    except RecursionError:
-        raise ConfigInvalid(f"{shown}: it is nested too deeply to be a file of machines") from None
-
-
 def _checked(path: tuple[str, ...], table: Any, note: _Note) -> Machine | None:
     """What a table says; None if that is wrong, which is noted."""
     if not isinstance(table, dict):
@@ -297,10 +312,15 @@ def _checked(path: tuple[str, ...], table: Any, note: _Note) -> Machine | None:
 
 def _one(path: tuple[str, str], table: Any, defaults: dict[str, Any], note: _Note) -> Machine | None:
     if not is_name(path[1]):
-        note(path, f"{printable(path[1], 60)!r} is no name: letters, digits, dot, dash and underscore")
+        what = "at most 64 ASCII letters, digits, dots, dashes and underscores"
+        note(path, f"{printable(path[1], 60)!r} is no name: {what}")
+        return None
+    if isinstance(table, dict) and (dotted := _dotted(table)):
+        for rest in dotted:
+            note((*path, *rest), f'a name with dots needs quotes: [machines."{printable(".".join(path[1:] + rest))}"]')
         return None
     machine = _checked(path, table, note)
-    if isinstance(table, dict) and "console" not in defaults | table:
+    if isinstance(table, dict) and "console" not in defaults | table and not _nearly(table, "console"):
         note(path, f"{path[1]} has no console")
         return None
     if machine is None:
@@ -315,6 +335,36 @@ def _one(path: tuple[str, str], table: Any, defaults: dict[str, Any], note: _Not
             note((*path, "endpoint_password"), _NO_LOGIN)
         whole = whole.model_copy(update={"endpoint_password": None})
     return whole
+
+
+def _meant(key: str, table: Any) -> str:
+    """The header that was meant, where that can be guessed."""
+    if not isinstance(table, dict):
+        return ""
+    near = difflib.get_close_matches(key.lower(), ("defaults", "machines"), 1, 0.8)
+    names = [one for one in table if isinstance(table[one], dict)] if near == ["machines"] else []
+    if near == ["defaults"]:
+        return "; [defaults] is meant?"
+    if names or is_name(key):
+        return f"; [machines.{printable(names[0] if names else key, 60)}] is meant?"
+    return ""
+
+
+def _dotted(table: dict[str, Any]) -> list[tuple[str, ...]]:
+    """What stands behind the first dot of names without quotes: a machine holds no tables."""
+    inner = {key: value for key, value in table.items() if key not in Machine.model_fields and isinstance(value, dict)}
+    return [(key, *rest) for key, value in inner.items() for rest in _ends(value)]
+
+
+def _ends(table: dict[str, Any]) -> list[tuple[str, ...]]:
+    if not table or not all(isinstance(value, dict) for value in table.values()):
+        return [()]
+    return [(key, *rest) for key, value in table.items() for rest in _ends(value)]
+
+
+def _nearly(table: dict[str, Any], field: str) -> bool:
+    """Whether a key is there that was to be `field`, which is told already."""
+    return bool(difflib.get_close_matches(field, set(table) - set(Machine.model_fields), 1))
 
 
 #: pydantic's kinds of mistakes -> what was expected.

@@ -6,24 +6,30 @@ import getpass
 import os
 import re
 import shlex
-import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
 from .errors import PasswordMissing, UsageError
 from .printable import printable
+from .secret_file import read_file
 
-__all__ = ["PasswordSource", "Secret", "find_password", "parse_source", "trouble_with"]
+__all__ = ["HIDDEN", "PasswordSource", "Secret", "environment_for_children", "find_password", "hidden", "parse_source"]
 
 _COMMAND_SECONDS = 60.0
 _MOST_CHARACTERS = 512
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_LEAST_HIDDEN = 6
+#: What stands for a secret that was left out.
+HIDDEN = "(…)"
 _KINDS = ("prompt", "env", "file", "command", "keyring")
+_SHELL_WORD = re.compile(r"^((?:\|\|?|&&?)$|[0-9&]?[<>]|\$\(|`)|(?<!\\)(;)$")
+_NO_SHELL = "no shell is between that would understand {}; write sh -c '...'"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Variables that hold secrets; `parse_source` adds those that an env: names.
+_SECRET_VARIABLES = {"SOS_PASSWORD", "METAL_AUTH_TOKEN", "PACKET_AUTH_TOKEN"}
 
 
 class Secret:
@@ -54,6 +60,15 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled or copied")
+
+
+def hidden(text: str, secrets: Iterable[Secret]) -> str:
+    """`text`, which came from outside, without secrets that it may repeat. Before it is cut, or part of one stays."""
+    for secret in secrets:
+        # Of fewer characters it would be found in words that have nothing to do with it.
+        if len(secret.reveal()) >= _LEAST_HIDDEN:
+            text = re.sub(re.escape(secret.reveal()), HIDDEN, text, flags=re.IGNORECASE)
+    return text
 
 
 @dataclass(frozen=True)
@@ -89,7 +104,28 @@ def parse_source(text: str) -> PasswordSource:
         raise ValueError(f"{kind}: needs {'a path' if kind == 'file' else 'a program'}")
     if kind == "keyring" and not all(value.rpartition("/")[::2]):
         raise ValueError("keyring: needs SERVICE/USER")
+    if kind == "command" and (word := _shell_word(value)):
+        raise ValueError(f"command: {_NO_SHELL.format(word)}")
+    if kind == "env":
+        _SECRET_VARIABLES.add(value)
     return PasswordSource(kind, value)  # type: ignore[arg-type]
+
+
+def _shell_word(command: str) -> str:
+    """The first word of a command that only a shell understands, and that stands in no quotes; else nothing."""
+    try:
+        words = shlex.split(command, posix=False)
+    except ValueError:  # which is told when it is run
+        return ""
+    for word in words:
+        if found := _SHELL_WORD.search(word):
+            return found[1] or found[2]
+    return ""
+
+
+def environment_for_children() -> dict[str, str]:
+    """The environment for programs that are run: what is in it for sosagent alone is held back."""
+    return {name: value for name, value in os.environ.items() if name not in _SECRET_VARIABLES}
 
 
 def find_password(
@@ -103,8 +139,8 @@ def find_password(
     """Take the password from the first source that is given: file, command, `source`, environment, terminal.
 
     Args:
-        file: its first line is the password; refused when others can read it.
-        command: run without a shell; the first line of what it prints is the password.
+        file: its only line is the password; refused when others can read it.
+        command: run without a shell; the first line of what it prints is the password, others are not looked at.
         source: where the file of machines says that it comes from; ``prompt`` is the terminal, whatever
             the environment holds.
         environment: the name of the variable to look in.
@@ -145,7 +181,6 @@ def _from_keyring(value: str) -> Secret:
     shown = f"{printable(user, 80)!r} of {printable(service, 80)!r}"
     try:
         import keyring
-        from keyring.errors import KeyringError
     except ImportError:
         raise UsageError(
             "a password from the keyring needs the package keyring, which is not installed",
@@ -153,7 +188,7 @@ def _from_keyring(value: str) -> Secret:
         ) from None
     try:
         found = keyring.get_password(service, user)
-    except KeyringError as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - backends raise what they like
         raise UsageError(
             f"the keyring does not give the password of {shown}: {printable(str(error)) or type(error).__name__}",
             hint="Unlock it; `keyring diagnose` tells which one is used.",
@@ -163,6 +198,8 @@ def _from_keyring(value: str) -> Secret:
             f"the keyring has no password of {shown}",
             hint=f"keyring set {shlex.quote(printable(service, 80))} {shlex.quote(printable(user, 80))}",
         )
+    if not isinstance(found, str):
+        raise UsageError(f"the keyring gives no text as the password of {shown}")
     return _checked(found, "the keyring's entry")
 
 
@@ -170,23 +207,17 @@ def _from_keyring(value: str) -> Secret:
 _TAKE: dict[str, Callable[[str, str], Secret]] = {
     "prompt": lambda _, prompt: _typed(prompt),
     "env": lambda name, _: _from_environment(name),
-    "file": lambda path, _: find_password(file=Path(path).expanduser()),
+    "file": lambda path, _: find_password(file=_at_home(path)),
     "command": lambda command, _: find_password(command=command),
     "keyring": lambda value, _: _from_keyring(value),
 }
 
 
-def trouble_with(path: Path) -> str:
-    """Why a password would not be taken from a file, as far as its mode tells; empty if nothing stands against it."""
+def _at_home(path: str) -> Path:
     try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        return f"cannot read the password file {printable(str(path))}: {error.strerror}"
-    if stat.S_ISDIR(mode):
-        return f"the password file {printable(str(path))} is a folder"
-    if os.name == "posix" and mode & _OTHERS:
-        return f"the password file {printable(str(path))} can be read by others"
-    return ""
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{printable(path)}: ~ stands for the home of a user who is not there") from None
 
 
 def _checked(value: str, source: str) -> Secret:
@@ -209,15 +240,7 @@ def _checked(value: str, source: str) -> Secret:
 
 def _from_file(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8") as opened:
-            if os.name == "posix" and os.fstat(opened.fileno()).st_mode & _OTHERS:
-                raise UsageError(
-                    f"the password file {printable(str(path))} can be read by others",
-                    hint=f"chmod 600 {shlex.quote(printable(str(path)))}",
-                )
-            return opened.read(4096)
-    except OSError as error:
-        raise UsageError(f"cannot read the password file {printable(str(path))}: {error.strerror}") from None
+        return read_file(path, "the password file").decode("utf-8")
     except UnicodeDecodeError:
         raise UsageError(f"the password file {printable(str(path))} is not UTF-8 text") from None
 
@@ -229,8 +252,14 @@ def _from_command(command: str) -> str:
         raise UsageError(f"the password command cannot be split into words: {error}") from None
     if not arguments:
         raise UsageError("the password command is empty")
+    if word := _shell_word(command):
+        raise UsageError(f"the password command: {_NO_SHELL.format(word)}")
     try:
-        done = subprocess.run(arguments, stdout=subprocess.PIPE, timeout=_COMMAND_SECONDS, check=False)
+        done = subprocess.run(
+            arguments, stdout=subprocess.PIPE, timeout=_COMMAND_SECONDS, check=False, env=environment_for_children()
+        )
+    except ValueError:  # a NUL in it
+        raise UsageError("the password command holds control characters") from None
     except OSError as error:
         raise UsageError(f"the password command {printable(arguments[0])} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
@@ -238,6 +267,7 @@ def _from_command(command: str) -> str:
     if done.returncode != 0:
         raise UsageError(f"the password command {printable(arguments[0])} ended with status {done.returncode}")
     try:
-        return done.stdout.decode("utf-8")
+        # What stands in further lines, such as the user's name in an entry of pass, is nothing to us.
+        return done.stdout.partition(b"\n")[0].decode("utf-8")
     except UnicodeDecodeError:
         raise UsageError("the password command printed something that is not UTF-8 text") from None

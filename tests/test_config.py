@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -18,12 +19,14 @@ import sosagent
 from sosagent.cli.access import MachineOptions
 from sosagent.cli.addkey import _proof
 from sosagent.cli.hostkeys import _known
-from sosagent.cli.run import answered_from
+from sosagent.cli.run import _answered, answered_from
 from sosagent.cli.show import Progress
 from sosagent.config import VARIABLE, add_machines, troubles
 from sosagent.lab import Lab
 from sosagent.printable import is_clean
-from sosagent.secret import PasswordSource, find_password, parse_source
+from sosagent.providers.packet import _token_in
+from sosagent.secret import PasswordSource, environment_for_children, find_password, parse_source
+from sosagent.secret_file import read_file
 from sosagent.target import SerialTarget, SshTarget, TcpTarget
 
 from .conftest import new_key
@@ -81,9 +84,12 @@ def test_the_order_of_the_files(write: Write, monkeypatch: pytest.MonkeyPatch, t
         (b"# \xff\n", 0o600, "line 1: it is not UTF-8"),
         (b"# a\n# \xe9\n", 0o600, "line 2: it is not UTF-8"),
         (b"#" * ((1 << 20) + 1), 0o600, "larger than 1 MiB"),
-        (b"", 0o602, "written by everybody"),
+        ("\ufeffx = 'a'\n".encode("utf-16-le"), 0o600, "line 1: it is UTF-16 text"),
+        ("x = 'a'\n".encode("utf-16-be"), 0o600, "line 1: it is UTF-16 text"),
+        (b"", 0o602, "written by others"),
+        (b"", 0o620, "written by others"),
     ],
-    ids=["latin-1", "second line", "large", "writable"],
+    ids=["latin-1", "second line", "large", "UTF-16", "big-endian", "writable", "by the group"],
 )
 def test_files_that_are_none(data: bytes, mode: int, words: str, write: Write) -> None:
     with pytest.raises(sosagent.ConfigInvalid, match=words) as caught:
@@ -92,9 +98,53 @@ def test_files_that_are_none(data: bytes, mode: int, words: str, write: Write) -
 
 
 def test_a_folder_is_no_file_and_a_mark_at_the_beginning_is_nothing(write: Write, tmp_path: Path) -> None:
-    with pytest.raises(sosagent.UsageError, match=r"cannot read the file of machines .*directory"):
+    with pytest.raises(sosagent.UsageError, match=r"the file of machines .* is a folder"):
         sosagent.load_machines(tmp_path)
     assert list(sosagent.load_machines(write("\ufeff[machines.a]\nconsole = 'h'\n")).machines) == ["a"]
+
+
+def test_files_of_others_are_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    for text, name, reads in (
+        ("[machines.a]\nconsole='h'\n", "machines.toml", sosagent.load_machines),
+        ("x\n", "pw", lambda path: find_password(file=path)),
+        ("x\n", "token", _token_in),
+    ):
+        file = write(text, name)
+        reads(file)
+        if os.getuid() == 0:
+            os.chown(file, 12345, -1)
+        else:
+            monkeypatch.setattr(os, "getuid", lambda: 12345)
+        with pytest.raises(sosagent.UsageError, match=rf"the .* {file} belongs to another user"):
+            reads(file)
+        monkeypatch.undo()
+
+
+def test_passwords_come_through_pipes_and_no_wait_is_endless(write: Write, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from sosagent.secret import find_password as f; "
+        "print(f(file=Path(sys.argv[1])).reveal())"
+    )
+    shell = f"{sys.executable} -c '{code}' <(sleep 0.5; echo word) && {sys.executable} -c '{code}' <(echo two)"
+    done = subprocess.run(
+        ["bash", "-c", shell], env={**os.environ, "PYTHONPATH": HERE}, capture_output=True, check=False
+    )
+    assert (done.stdout, done.returncode) == (b"word\ntwo\n", 0), done.stderr
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo, 0o600)
+    with pytest.raises(sosagent.UsageError, match=r"is a pipe, and its end did not come within 0 s"):
+        read_file(fifo, "it", seconds=0.2)
+    with subprocess.Popen(["sh", "-c", f"sleep 0.3; printf late >{fifo}"]):
+        assert read_file(fifo, "it", seconds=10) == b"late"
+    with pytest.raises(sosagent.UsageError, match="larger than 4096 bytes"):
+        read_file(write("x" * 4097, "large"), "it")
+    for place, words in (
+        (tmp_path, "a folder"),
+        (Path("/dev/zero"), "neither a file nor a pipe"),
+        (Path("a\0b"), "no path"),
+    ):
+        with pytest.raises(sosagent.UsageError, match=words):
+            find_password(file=place)
 
 
 def test_paths_are_from_the_files_folder(write: Write, tmp_path: Path) -> None:
@@ -105,8 +155,24 @@ def test_paths_are_from_the_files_folder(write: Write, tmp_path: Path) -> None:
     assert machine.identity == str(tmp_path / "c" / "id")
     assert machine.password == f"file:{tmp_path / 'c' / 'a' / 'pw'}"
     assert machine.endpoint_password == f"file:{tmp_path / 'e'}"
-    with pytest.raises(sosagent.ConfigInvalid, match="home of a user"):
-        sosagent.load_machines(write("[machines.a]\nconsole='h'\nidentity='~nobody-there/id'\n"))
+    for text, words in (
+        ("[machines.a]\nconsole='h'\nidentity='~nobody-there/id'\n", r"line 3: \[machines.a\] identity: ~ stands"),
+        (
+            "[defaults]\npassword='file:~nobody-there/x'\n[machines.a]\nconsole='h'\n",
+            r"line 2: \[machines.a\] password: ~",
+        ),
+    ):
+        with pytest.raises(sosagent.ConfigInvalid, match=words):
+            sosagent.load_machines(write(text))
+
+
+def test_a_file_at_home(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("[machines.a]\nconsole='h'\n", "x.toml")
+    assert list(sosagent.load_machines("~/x.toml").machines) == ["a"]
+    monkeypatch.setenv(VARIABLE, "~/x.toml")
+    assert list(sosagent.load_machines().machines) == ["a"]
+    with pytest.raises(sosagent.UsageError, match="home of a user who is not there"):
+        sosagent.load_machines("~nobody-there/x.toml")
 
 
 # -- what wins
@@ -163,11 +229,15 @@ def test_what_is_no_machines_name(host: str, write: Write) -> None:
     assert (made.named, made.login_name) == (None, "root")
 
 
-def test_a_broken_file_is_in_nobodys_way_who_does_not_mean_it(write: Write) -> None:
+def test_a_broken_file_is_in_nobodys_way_who_does_not_mean_it(write: Write, tmp_path: Path) -> None:
     write("nonsense", ".config/sosagent/machines.toml")
     assert MachineOptions("u@h").target() == SshTarget("h", "u")
-    with pytest.raises(sosagent.ConfigInvalid, match="line 1"):
+    with pytest.raises(sosagent.ConfigInvalid, match="line 1") as caught:
         MachineOptions("h").target()
+    assert "user@HOST goes round" in caught.value.hint
+    with pytest.raises(sosagent.ConfigInvalid) as caught:
+        MachineOptions("h", config=tmp_path / ".config/sosagent/machines.toml").target()
+    assert "goes round" not in caught.value.hint
     assert MachineOptions("h", login="me").whose() == "me"
 
 
@@ -190,6 +260,14 @@ async def test_near_names(write: Write, tmp_path: Path) -> None:
     assert "machines.toml has no 'wbe1'; web1" in err
     status, out, _ = await command("addkey", "wbe1", write(new_key().line, "k.pub"), *call, "--json", SOS_PASSWORD="x")
     assert "machines.toml has no 'wbe1'" in json.loads(out)["error"]["hint"]
+    # Before a password is missed, too.
+    status, _, err = await command("addkey", "wbe1", write(new_key().line, "k.pub"), *call)
+    words = "machines.toml has no 'wbe1'; web1 is meant?"
+    assert (status, "no password for the machine" in err) == (2, True), err
+    assert (err.count(words), f"{words} Going on with the host wbe1" in " ".join(err.split())) == (2, True), err
+    for host in ("u@wbe1", "web1"):
+        _, _, err = await command("addkey", host, write(new_key().line, "k.pub"), *call)
+        assert ("no password for the machine" in err, "meant?" in err) == (True, False)
     status, _, err = await command("state", "quite-another", *call)
     assert (status, "meant" in err) == (3, False)
     # An alias whose name is known, and which nobody answers, is no slip of the pen.
@@ -224,6 +302,27 @@ def test_each_source(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(sosagent.UsageError, match="read by others") as caught:
         find_password(source=PasswordSource("file", str(pw)))
     assert "from file" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("words", "mark"),
+    [
+        ("pass show x | head -1", "|"), ("a && b", "&&"), ("a ; b", ";"), ("a; b", ";"), ("a > b", ">"),
+        ("a 2>/dev/null", "2>"), ("a <b", "<"), ("echo $(a)", "$("), ("echo `a`", "`"), ("sh -c 'a' || b", "||"),
+    ],
+)  # fmt: skip
+def test_commands_that_only_a_shell_understands(words: str, mark: str) -> None:
+    for read in (lambda: parse_source(f"command:{words}"), lambda: find_password(command=words)):
+        with pytest.raises((ValueError, sosagent.UsageError), match="no shell is between") as caught:
+            read()
+        assert f"understand {mark}; write sh -c '...'" in str(caught.value)
+
+
+def test_a_command_may_print_more_lines_and_hold_marks_in_quotes(write: Write) -> None:
+    assert find_password(command="sh -c 'echo one; printf \"\\377\" | cat'").reveal() == "one"
+    assert find_password(command="echo 'a|b;' 'x > y' h/?a=1&b \\;").reveal() == "a|b; x > y h/?a=1&b ;"
+    with pytest.raises(sosagent.UsageError, match="more than one line"):
+        find_password(file=write("one\ntwo\n", "pw"))
 
 
 def test_prompt_asks_whatever_the_environment_holds() -> None:
@@ -267,6 +366,51 @@ def test_the_keyring(ring: dict[tuple[str, str], str]) -> None:
     assert caught.value.hint == "keyring set sos you"
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, KeyError, SystemExit, StopIteration])
+def test_a_keyring_that_raises_what_it_likes(kind: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    import keyring
+
+    class Broken(type(keyring.get_keyring())):  # type: ignore[misc]
+        def get_password(self, service: str, username: str) -> str | None:
+            raise kind("no\x1b[2J bus")
+
+    before = keyring.get_keyring()
+    keyring.set_keyring(Broken())
+    try:
+        with pytest.raises(sosagent.UsageError, match="the keyring does not give") as caught:
+            find_password(source=parse_source("keyring:sos/root"))
+    finally:
+        keyring.set_keyring(before)
+    assert is_clean(str(caught.value))
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError, SystemExit, StopIteration, sosagent.UsageError])
+async def test_no_question_waits_for_an_answer_that_failed(kind: type[BaseException]) -> None:
+    def question() -> str:
+        raise kind("because")
+
+    with pytest.raises(sosagent.SosError, match="because"):
+        await asyncio.wait_for(_answered(question), 5)
+
+
+def test_children_do_not_get_what_is_secret(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("SOS_PASSWORD", "METAL_AUTH_TOKEN", "PACKET_AUTH_TOKEN", "OF_THE_FILE")
+    for name in (*names, "ANOTHER"):
+        monkeypatch.setenv(name, PASSWORD)
+    sosagent.load_machines(write("[defaults]\npassword='env:OF_THE_FILE'\n"))
+    code = "import os; print(*sorted(name for name, value in os.environ.items() if value.startswith('hunter2')))"
+    told = find_password(command=f'{sys.executable} -c "{code}"').reveal()
+    assert told == "ANOTHER"
+    assert not set(names) & set(environment_for_children())
+
+
+async def test_programs_with_a_console_do_not_get_what_is_secret(write: Write) -> None:
+    file = write("[machines.m]\nconsole='exec:sh -c \"echo $A. $METAL_AUTH_TOKEN.; sleep 9\"'\npassword='env:A'\n")
+    env = {"PYTHONPATH": HERE, "SOSAGENT_CONFIG": str(file), "A": PASSWORD, "METAL_AUTH_TOKEN": PASSWORD}
+    _, out, err = await run("screen", "m", command=SOSAGENT, stdin=None, **env)
+    assert (". ." in out, PASSWORD in out + err) == (True, False), out + err
+
+
 def test_a_keyring_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     import keyring
     from keyring.backends import fail
@@ -304,6 +448,30 @@ def test_whose_password_it_is(write: Write, monkeypatch: pytest.MonkeyPatch) -> 
     assert passwords(write(text)) == ("from environment", None)
     with pytest.raises(sosagent.PasswordMissing):
         passwords(write(f"{text}password='prompt'\n"))
+
+
+def test_errors_of_sources_name_the_machine(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOS_PASSWORD", raising=False)
+    text = "[machines.m]\nconsole='u@h'\nlogin='me'\nbecome='su'\n"
+    for line, field in (("password='file:none'", "password"), ("password='command:false'", "password"),
+                        ("password='command:echo x'\nbecome_password='env:NOT_SET'", "become_password")):  # fmt: skip
+        with pytest.raises(sosagent.UsageError, match=rf"^\[machines.m\] {field}: ") as caught:
+            passwords(write(f"{text}{line}\n"))
+        assert "none" not in caught.value.hint
+    with pytest.raises(sosagent.UsageError, match=r"^cannot read the password file"):
+        passwords(write(f"{text}password='prompt'\n"), password_file=Path("none"))
+    with pytest.raises(sosagent.PasswordMissing, match=r"^no password for the machine") as caught:
+        passwords(write(f"{text}password='command:echo x'\n"), login="bob")
+    assert "The one in the file of machines is for me only." in caught.value.hint
+    with pytest.raises(sosagent.PasswordMissing) as caught:
+        passwords(write(text), login="bob")
+    assert "file of machines" not in caught.value.hint
+
+
+async def test_errors_of_the_endpoints_source_name_the_machine() -> None:
+    answer = answered_from(PasswordSource("command", "false"), "u@h", None, "[machines.m] endpoint_password")
+    with pytest.raises(sosagent.UsageError, match=r"^\[machines.m\] endpoint_password: the password command"):
+        await answer("u@h", "Password:", False)
 
 
 def test_what_does_not_work_of_files(write: Write, tmp_path: Path) -> None:
@@ -445,8 +613,12 @@ async def test_the_hostname_is_compared_before_the_password(lab: Lab, write: Wri
     status, out, err = await command(*call, "--json", name=COMMAND)
     failed = json.loads(out)
     assert (status, failed["error"]["code"], failed["host"]) == (4, "wrong-machine", "web1"), err
+    assert "hostname in the file of machines" in failed["error"]["hint"]
     assert not lab.authorized_keys.exists()
+    status, out, _ = await command(*call, "--expect-host", "third", "--json", name=COMMAND)
+    assert (status, "in the file of machines" in json.loads(out)["error"]["hint"]) == (4, False)
     assert (await command(*call, "--expect-host", "lab", name=COMMAND))[0] == 0
+    assert (await command(*call, "--expect-host", "", name=COMMAND))[0] == 0
 
 
 async def test_all_commands_take_names(lab: Lab, write: Write) -> None:
@@ -531,6 +703,16 @@ async def test_check(write: Write) -> None:
     said = json.loads(out)
     assert (status, said["status"], len(said["mistakes"])) == (2, "invalid", 3)
     assert is_clean("".join(said["mistakes"]))
+
+
+async def test_check_without_a_file(tmp_path: Path) -> None:
+    status, out, err = await command("machines", "check")
+    file = tmp_path / ".config/sosagent/machines.toml"
+    assert (status, out, err) == (0, f"there is no file {file} yet\n", "")
+    status, out, _ = await command("machines", "check", "--json")
+    assert (status, json.loads(out)["file"], json.loads(out)["machines"]) == (0, str(file), 0)
+    status, _, err = await command("machines", "check", "--config", "~nobody-there/x")
+    assert (status, "home of a user" in err) == (2, True)
 
 
 async def test_schema() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,9 @@ console "two words" { include base; }
 console dash { master "-x"; }
 console loop { include loop; }
 default loop { include loop; master con4; }
+default far-too { include base; master con5; }
+default far-too { include far-too; }
+console again { include far-too; }
 break 4 { string "\\z"; }
 access * { trusted 10.0.0.0/8; }
 """
@@ -126,6 +130,22 @@ def test_an_inventory() -> None:
     assert skipped["bare"] == "no console: give it the variable sos_console"
     assert "kind of console" in skipped["bad"]
     assert "hunter2" not in repr(found)
+
+
+def test_ports_of_an_inventory() -> None:
+    text = (
+        "[a]\ndb1:2222\nweb[1:2]:2200 ansible_host=10.0.0.5\nv6 ansible_host=fe80::1 ansible_port=2022\n"
+        "own:1 ansible_port=2\nusual:22\nodd ansible_port={{ x }} ansible_host=h\nfar:99999 ansible_host=h\n"
+        "[a:vars]\nconsole=u@h\n"
+    )
+    found = tables(import_machines(text, "ansible"))
+    assert {name: one.get("address") for name, one in found.items()} == {
+        "db1": "db1:2222", "web1": "10.0.0.5:2200", "web2": "10.0.0.5:2200", "v6": "[fe80::1]:2022", "own": "own:2",
+        "usual": None, "odd": "h", "far": "h",
+    }  # fmt: skip
+    variables = {"console": "u@h", "ansible_host": "10.0.0.5", "ansible_port": 2222}
+    listed = {"_meta": {"hostvars": {"x": variables}}, "all": {"hosts": ["x"]}}
+    assert tables(import_machines(json.dumps(listed), "ansible"))["x"]["address"] == "10.0.0.5:2222"
 
 
 def test_what_ansible_inventory_prints() -> None:
@@ -175,10 +195,21 @@ def test_conserver() -> None:
         "db": {"console": "exec:console -M con2.example.net db"},
         "old.box": {"console": "exec:console -M con3 old.box"},
         "loop": {"console": "exec:console -M con4 loop"},
+        "again": {"console": "exec:console -M con5 again"},
     }
     assert [name for name, _ in found.skipped] == ["two words", "dash"]
     assert ["#include" in found.notes[0], "-M" in found.notes[1], len(found.notes)] == [True, True, 2]
     assert tables(import_machines("console a { type exec; }", "conserver")) == {"a": {"console": "exec:console a"}}
+
+
+def test_defaults_that_include_each_other_take_no_time() -> None:
+    includes = " ".join(f"include d{n};" for n in range(14))
+    text = "".join(f"default d{n} {{ {includes} master con{n}; }}\n" for n in range(14))
+    text += "".join(f"default e{n + 1} {{ include e{n}; }}\n" for n in range(3000))
+    started = time.monotonic()
+    found = import_machines(f"{text}console a {{ include d13; }}\nconsole b {{ include e3000; }}", "conserver")
+    assert tables(found) == {"a": {"console": "exec:console -M con13 a"}, "b": {"console": "exec:console b"}}
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("form", ["ssh", "ansible", "conserver"])
@@ -208,10 +239,17 @@ def test_what_a_file_is(text: str, name: str, form: str) -> None:
 
 
 def test_files_that_are_not_read() -> None:
-    for text, name in (("all:\n  hosts: {}\n", "hosts.yml"), ("---\nall:\n", "hosts")):
+    yaml = ("all:\n  hosts: {}\n", "hosts.yml"), ("---\nall:\n", "hosts"), ("# x\nweb: # y\n  hosts:\n", "hosts")
+    for text, name in yaml:
         with pytest.raises(sosagent.UsageError, match="YAML") as caught:
             format_of(text, name)
         assert "ansible-inventory -i FILE --list" in caught.value.hint
+    for text in ("", "\n# nothing\n"):
+        with pytest.raises(sosagent.UsageError, match="hosts is empty"):
+            format_of(text, "hosts")
+    with pytest.raises(sosagent.UsageError, match="a plain list of names") as caught:
+        format_of("web1\r\ndb1:2222\n", "hosts")
+    assert "sos_console=HOST" in caught.value.hint
     with pytest.raises(sosagent.UsageError, match="none of the files") as caught:
         format_of("hello\n", "x")
     assert "--from: ssh, ansible, conserver" in caught.value.hint

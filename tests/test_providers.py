@@ -21,6 +21,7 @@ from sosagent.fetch import FetchFailed, fetch
 from sosagent.lab import Lab
 from sosagent.printable import is_clean
 from sosagent.providers import Resolved, keys_of, provider_of, resolve, schemes
+from sosagent.providers.sos import console_of
 from sosagent.target import ProviderTarget, SshTarget, parse_target
 
 from .conftest import new_key
@@ -119,7 +120,10 @@ async def test_what_the_api_says_of_a_device(web: Web) -> None:
     ],
     ids=["user", "port", "v6", "none", "empty"],
 )
-async def test_forms_of_sos(web: Web, fields: dict[str, Any], user: str, host: str, port: int | None) -> None:
+async def test_forms_of_sos(
+    web: Web, fields: dict[str, Any], user: str, host: str, port: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOSAGENT_PACKET_SOS", "example.net")
     web.answers[DEVICE] = Answer(device(**fields))
     assert (await resolve(WHERE)).target == SshTarget(host, user, port)
 
@@ -138,6 +142,46 @@ async def test_a_console_that_is_none(web: Web, fields: dict[str, Any]) -> None:
     error = await refused()
     assert isinstance(error, sosagent.EndpointRefused)
     assert "console" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("api", "allowed", "sos", "meant"),
+    [
+        ("http://127.0.0.1:1", "", "lab@127.0.0.1:2222", True),
+        ("http://127.0.0.1:1", "", "lab@prod-db", False),
+        ("http://127.0.0.1:1", "", "lab@localhost", False),
+        ("http://127.0.0.1:1", "prod-db", "lab@prod-db.", False),
+        ("http://127.0.0.1:1", "", "sos.0.1", False),
+        ("http://127.0.0.1:1", "", "10.0.0.5", False),
+        ("http://127.0.0.1:1", "10.0.0.5", "10.0.0.5", True),
+        ("https://api.equinix.com/metal/v1", "", "sos.ny5.packet.net", True),
+        ("https://api.equinix.com/metal/v1", "", "SOS.ny5.platformequinix.com", True),
+        ("https://api.equinix.com/metal/v1", "", "console.equinix.com", True),
+        ("https://api.equinix.com/metal/v1", "", "sos.evil.packet.net.example.org", False),
+        ("https://api.equinix.com/metal/v1", "", "sosxny5.packet.net", False),
+        ("https://api.equinix.com/metal/v1", "", "notequinix.com", False),
+        ("https://api.equinix.com/metal/v1", "", "127.0.0.1", False),
+        ("https://api.equinix.com/metal/v1", "", "[::1]", False),
+        ("https://api.equinix.com/metal/v1", "example.net", "ts.example.net", True),
+        ("https://api.equinix.com/metal/v1", ".example.net", "example.net", True),
+        ("https://api.equinix.com/metal/v1", "example.net", "evilexample.net", False),
+        ("https://api.host.co.uk", "", "sos.host.co.uk", True),
+        ("https://api.host.co.uk", "", "sos.other.co.uk", False),
+        ("https://10.0.0.5", "", "sos.0.5", False),
+    ],
+)
+def test_where_the_api_may_send_us(
+    api: str, allowed: str, sos: str, meant: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOSAGENT_PACKET_SOS", allowed)
+    if meant:
+        assert console_of(device(sos=sos), ID, api).host in sos
+        return
+    with pytest.raises(sosagent.EndpointRefused) as caught:
+        console_of(device(sos=sos), ID, api)
+    host = parse_target(f"ssh://{sos}").host  # type: ignore[attr-defined]
+    assert (host in str(caught.value), api in str(caught.value)) == (True, True)
+    assert "SOSAGENT_PACKET_SOS" in caught.value.hint
 
 
 async def test_states_are_told(web: Web) -> None:
@@ -176,6 +220,39 @@ async def test_answers_that_help_nobody(web: Web, answer: Answer, kind: str, wor
     assert words in str(error)
     assert kind in [one.__name__ for one in type(error).__mro__]
     assert error.hint
+
+
+@pytest.mark.parametrize("secret", [TOKEN, ROOT, TOKEN.upper()])
+async def test_secrets_that_the_api_repeats(web: Web, secret: str) -> None:
+    plain = web.answers[DEVICE]
+    for fields in (
+        {"sos": f"u@{secret}"}, {"sos": f"{secret}@evil.example.net"}, {"sos": {"a": [secret]}}, {"hostname": secret},
+        {"hostname": f"web-{secret}", "sos": None}, {"id": secret, "sos": f"{secret}.example.net"},
+        {"sos": None, "facility": {"code": secret}},
+    ):  # fmt: skip
+        web.answers[DEVICE] = Answer(device(**fields))
+        error = await refused()
+        assert secret not in f"{error} {error.hint}"
+    web.answers[DEVICE] = Answer(device(state=secret))
+    assert secret not in repr(await resolve(WHERE))
+    web.answers[DEVICE] = plain
+    label = {"label": f"x {secret}", "key": f"{OURS.line} {secret}"}
+    web.answers[f"{PROJECT_KEYS}?page=1&per_page=100"] = Answer(page([label, {"label": secret, "key": secret}]))
+    assert secret not in await keys_of(WHERE)
+
+
+@pytest.mark.parametrize("where", [f"{TOKEN}.example.net", f"{TOKEN}@h", f"{'x' * 60}.{TOKEN}{'y' * 70}"])
+async def test_a_redirect_does_not_show_the_token(web: Web, where: str) -> None:
+    web.answers[DEVICE] = Answer(status=302, headers={"Location": f"https://{where}/"})
+    error = await refused()
+    assert ("leads on to" in str(error), TOKEN[-9:] in str(error)) == (True, False)
+
+
+async def test_an_error_does_not_show_the_token(web: Web) -> None:
+    for body in ({"errors": [f"{TOKEN} is wrong"]}, {"error": f"{TOKEN}{'y' * 195}"}):
+        web.answers[DEVICE] = Answer(body, 401)
+        error = await refused()
+        assert TOKEN[-9:] not in str(error)
 
 
 async def test_no_answer_in_time(web: Web) -> None:
@@ -263,6 +340,23 @@ async def test_keys_that_cannot_be_used(web: Web) -> None:
     web.answers["/metal/v1/ssh-keys?page=1&per_page=100"] = Answer({}, 401)
     with pytest.raises(sosagent.EndpointRefused):
         await keys_of(WHERE)
+
+
+async def test_too_many_keys_are_none(web: Web) -> None:
+    many = [{"label": str(n), "key": OLD.line} for n in range(1001)]
+    path = f"{PROJECT_KEYS}?page=1&per_page=100"
+    copies = "".join(f"{OLD.line} {n}\n" for n in range(1001))
+    for where, answer in (
+        (DEVICE, device(ssh_keys=many)),
+        (path, page(many)),
+    ):
+        before, web.answers[where] = web.answers[where], Answer(answer)
+        with pytest.raises(sosagent.EndpointRefused, match="more than 1000 keys") as caught:
+            await keys_of(WHERE)
+        assert "file" in caught.value.hint
+        web.answers[where] = before
+    web.answers[path] = Answer(page([{"label": "x", "key": copies}]))
+    assert len((await keys_of(WHERE)).splitlines()) == 3  # it, and two others
 
 
 def lab_device(lab: Lab, **fields: object) -> Answer:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from ..errors import SosError, UsageError
+from ..console.events import Event
+from ..errors import PasswordMissing, SosError, UsageError, WrongMachine
 from ..printable import printable
 from ..secret import PasswordSource, Secret, find_password, parse_source
 from ..target import ProviderTarget, Target
 from .endpoint import EndpointOptions, JsonOption, TimeoutOption, VerboseOption, checked_timeout
-from .run import Reported, foreseen, run_job
+from .run import Reported, foreseen, run_job, saying_where
 from .show import Progress, show_error
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--password-file",
             metavar="FILE",
-            help="Its first line is the machine's password.",
+            help="Its only line is the machine's password; one with more is refused.",
             show_default=False,
         ),
     ] = None
@@ -61,7 +62,7 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--password-command",
             metavar="COMMAND",
-            help="It prints the machine's password.",
+            help="The first line of what it prints is the machine's password.",
             show_default=False,
         ),
     ] = None
@@ -129,6 +130,8 @@ class MachineOptions(EndpointOptions):
             UsageError: an option is wrong, or there is no password.
         """
         _, way = self.check()
+        if self.near:
+            progress(Event("note", f"{self.near} Going on with the host {printable(self.host)}"))
         target = self.reached(progress)
         # A provider may know what would be asked for; it is asked before the user is.
         provided = isinstance(target, ProviderTarget)
@@ -179,6 +182,11 @@ class MachineOptions(EndpointOptions):
                 return run_job(job(progress))
         except SosError as error:
             progress.stop()
+            if isinstance(error, WrongMachine) and self.expect_host is None and self.named and self.named.hostname:
+                error.hint = (
+                    "The name that is expected is hostname in the file of machines; check that and the endpoint's "
+                    "address. --expect-host NAME goes before it, and --expect-host '' compares nothing."
+                )
             if self.json:
                 print(error_json(error))
             else:
@@ -218,18 +226,28 @@ class MachineOptions(EndpointOptions):
         return parse_source(text)
 
     def _password(self) -> Secret:
-        return find_password(
-            file=self.password_file,
-            command=self.password_command,
-            source=self._source("password"),
-            prompt=f"{printable(self.login_name)}'s password on the machine: ",
-        )
+        given = self.password_file is not None or self.password_command is not None
+        source = None if given else self._source("password")
+        prompt = f"{printable(self.login_name)}'s password on the machine: "
+        try:
+            with saying_where("" if source is None else self.where("password")):
+                return find_password(
+                    file=self.password_file, command=self.password_command, source=source, prompt=prompt
+                )
+        except PasswordMissing as error:
+            named = self.named
+            if source is None and not given and named is not None and named.password is not None:
+                error.hint += f" The one in the file of machines is for {printable(named.login or LOGIN)} only."
+            raise
 
     def _become_password(self, way: Literal["sudo", "su"] | None) -> Secret | None:
         if self.become_password_file is not None:
             return find_password(file=self.become_password_file)
         source = None if way is None else self._source("become_password")
-        return None if source is None else find_password(source=source, prompt=f"What {way} asks for on the machine: ")
+        if source is None:
+            return None
+        with saying_where(self.where("become_password")):
+            return find_password(source=source, prompt=f"What {way} asks for on the machine: ")
 
     def _become(self) -> Literal["sudo", "su"] | None:
         become = self._of("become")

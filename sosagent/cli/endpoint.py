@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 import typer
 
 from ..console.events import Event
-from ..errors import ConsoleError, EndpointUnreachable, UsageError
+from ..errors import ConsoleError, EndpointUnreachable, PasswordMissing, UsageError
 from ..printable import printable
 from ..secret import find_password, parse_source
 from ..target import HostKeyPolicy, SshTarget, Target, parse_target
-from .run import answered_from, ask_on_terminal
+from .run import answered_from, ask_on_terminal, saying_where
 
 if TYPE_CHECKING:
     from ..machines import Machine, Machines
@@ -135,7 +135,8 @@ class EndpointOptions:
             return target
         from ..redfish import serial_console, told_by
 
-        password = find_password(source=parse_source(named.endpoint_password))
+        with saying_where(self.where("endpoint_password")):
+            password = find_password(source=parse_source(named.endpoint_password))
         ca = None if named.redfish_ca is None else Path(named.redfish_ca)
         try:
             return told_by(asyncio.run(serial_console(named.redfish, user, password, ca=ca)), target)
@@ -158,7 +159,12 @@ class EndpointOptions:
 
         # A file that is in no order is in nobody's way who does not mean it.
         meant = self.config is not None or not re.search("[@:/]", self.host)
-        return load_machines(self.config) if meant and has_machines(self.config) else None
+        try:
+            return load_machines(self.config) if meant and has_machines(self.config) else None
+        except UsageError as error:
+            if self.config is None:
+                error.hint = f"{error.hint}\nHOST as user@HOST goes round the file of machines.".lstrip()
+            raise
 
     def asking(self, progress: Progress) -> Ask | None:
         """How the endpoint's own questions are answered; None where nobody can.
@@ -169,20 +175,31 @@ class EndpointOptions:
         ask = ask_on_terminal(progress) if sys.stdin.isatty() else None
         if self.named is None or self.named.endpoint_password is None:
             return ask
-        return answered_from(parse_source(self.named.endpoint_password), str(self.target()), ask)
+        source = parse_source(self.named.endpoint_password)
+        return answered_from(source, str(self.target()), ask, self.where("endpoint_password"))
+
+    def where(self, field: str) -> str:
+        """What a field of the machine is called in messages."""
+        return f"[machines.{self.host}] {field}"
+
+    @property
+    def near(self) -> str:
+        """Which machines are called nearly as HOST is, in words; empty where none is, or where it is one itself."""
+        machines = None if re.search("[@:/]", self.host) or self.named is not None else self._machines
+        near = machines.near(self.host) if machines else []
+        if not near or machines is None or machines.file is None:
+            return ""
+        return f"{printable(machines.file.name)} has no {printable(self.host)!r}; {' or '.join(near)} is meant?"
 
     @contextmanager
     def near_names(self) -> Iterator[None]:
-        """Where nobody knows the name that HOST is, tell which machines are called nearly so."""
+        """Where nobody knows the name that HOST is, or its password, tell which machines are called nearly so."""
         try:
             yield
-        except EndpointUnreachable as error:
+        except (EndpointUnreachable, PasswordMissing) as error:
             unknown = error.message.startswith(f"the name {printable(self.host)} is not known")
-            near = self._machines.near(self.host) if unknown and self._machines else []
-            if near and self._machines and self._machines.file:
-                names = " or ".join(near)
-                file = printable(self._machines.file.name)
-                error.hint += f" {file} has no {printable(self.host)!r}; {names} is meant?"
+            if (unknown or isinstance(error, PasswordMissing)) and self.near:
+                error.hint += f" {self.near}"
             raise
 
 

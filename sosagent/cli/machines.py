@@ -55,9 +55,9 @@ def list_command(
 @machines_app.command("check")
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Read the file of machines and name every mistake, by line. Exit status 2 where there is one."""
-    from ..config import load_machines, machines_file, troubles
+    from ..config import has_machines, load_machines, machines_file, troubles
 
-    file = str(machines_file(config)[0])
+    file = _told(lambda: str(machines_file(config)[0]), json)
 
     def wrong(error: SosError) -> dict[str, Any]:
         mistakes = (error.mistakes if isinstance(error, ConfigInvalid) else ()) or (error.message,)
@@ -71,6 +71,9 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     if json:
         fields = {"status": "ok", "file": file, "machines": count, "mistakes": [], "warnings": warnings}
         print(as_json(fields | {"error": None}))
+        return
+    if not has_machines(config):
+        print(f"there is no file {printable(file)} yet")
         return
     for warning in warnings:
         print(f"warning: {printable(warning)}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 import typer
 
 from .. import __version__
-from ..errors import SosError
+from ..errors import SosError, UsageError
 from ..printable import printable
 from ..secret import PasswordSource, find_password
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Interrupted", "Reported", "Unforeseen", "VersionOption", "answered_from", "ask_on_terminal", "foreseen",
-    "run_job",
+    "run_job", "saying_where",
 ]  # fmt: skip
 
 
@@ -79,7 +79,11 @@ def foreseen(verbose: bool) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - the last resort before the user
         if verbose:
             traceback.print_exc()
-        raise Unforeseen(f"unforeseen: {type(error).__name__}: {printable(str(error))}") from None
+        raise _unforeseen(error) from None
+
+
+def _unforeseen(error: BaseException) -> Unforeseen:
+    return Unforeseen(f"unforeseen: {type(error).__name__}: {printable(str(error))}")
 
 
 def run_job(job: Coroutine[Any, Any, _T]) -> _T:
@@ -147,14 +151,31 @@ def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[
     return ask
 
 
-def answered_from(source: PasswordSource, endpoint: str, ask: Ask | None) -> Ask:
+@contextmanager
+def saying_where(where: str) -> Iterator[None]:
+    """Let errors begin with `where`, which says what is to be mended."""
+    try:
+        yield
+    except UsageError as error:
+        if where:
+            error.message = f"{where}: {error.message}"
+        raise
+
+
+def answered_from(source: PasswordSource, endpoint: str, ask: Ask | None, where: str = "") -> Ask:
     """Answer an endpoint's question for its own password from `source`, once; what else is asked goes to the user.
 
     Args:
         source: read when the question comes, and not before.
         endpoint: its name; a jump host on the way to it is another one.
         ask: asks the user; None where nobody is there.
+        where: that `source` stands, for messages.
     """
+
+    def taken() -> str:
+        with saying_where(where):
+            return find_password(source=source).reveal()
+
     fresh = source.kind != "prompt"
 
     async def answer(name: str, prompt: str, echo: bool) -> str | None:
@@ -163,7 +184,7 @@ def answered_from(source: PasswordSource, endpoint: str, ask: Ask | None) -> Ask
         if not own or not fresh:
             return None if ask is None else await ask(name, prompt, echo)
         fresh = False
-        return await _answered(lambda: find_password(source=source).reveal())
+        return await _answered(taken)
 
     return answer
 
@@ -190,6 +211,8 @@ async def _answered(question: Callable[[], str]) -> str | None:
             pass  # there is no answer
         except SosError as raised:
             error = raised
+        except BaseException as raised:  # noqa: BLE001 - whoever waits for the answer would wait for ever
+            error = _unforeseen(raised)
         with suppress(RuntimeError):  # nobody waits any more, and the loop is closed
             loop.call_soon_threadsafe(give, text, error)
 

@@ -36,15 +36,24 @@ def format_of(text: str, name: str) -> Format:
     Raises:
         UsageError: that cannot be told, or it is one that is not read.
     """
-    if name.endswith((".yml", ".yaml")) or text.startswith("---"):
+    lines = [line.strip() for line in text.splitlines() if line.strip() and line.strip()[0] not in "#;"]
+    shown = printable(name, 200)
+    if not lines:
+        raise UsageError(f"{shown} is empty: there is nothing to import")
+    if name.endswith((".yml", ".yaml")) or text.startswith("---") or re.fullmatch(r"[\w.-]+:(?:\s*#.*)?", lines[0]):
         raise UsageError(
             "an inventory in YAML is not read here", hint="Run ansible-inventory -i FILE --list > x.json, import that."
         )
     for form, pattern in _LOOKS.items():
         if re.search(pattern, text):
             return form
+    if len(lines) > 1 and all(re.fullmatch(r"[\w.:-]+", line) for line in lines):
+        raise UsageError(
+            f"{shown} is a plain list of names: it does not say where their consoles are",
+            hint="Write NAME sos_console=HOST in each line, and import that with --from ansible.",
+        )
     raise UsageError(
-        f"{printable(name, 200)} looks like none of the files that machines are imported from",
+        f"{shown} looks like none of the files that machines are imported from",
         hint=f"Say which it is with --from: {', '.join(get_args(Format))}.",
     )
 

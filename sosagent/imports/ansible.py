@@ -18,6 +18,8 @@ __all__ = ["of_ansible"]
 _CONSOLES = ("sos_console", "console")
 _EVERYBODY = ("all", "ungrouped")  # groups of Ansible's own
 _MOST_HOSTS = 10_000
+_SSH = 22
+_WITH_PORT = re.compile(r"((?:[^\[\]:]|\[[^\]]*\])+):([0-9]{1,5})")  # a range in brackets has colons of its own
 _RANGE = re.compile(r"\[([0-9]{1,9}|[A-Za-z]):([0-9]{1,9}|[A-Za-z])(?::([0-9]{1,4}))?\]")
 
 
@@ -69,11 +71,23 @@ def of_ansible(text: str) -> Imported:
             found.skipped.append((host, "its console holds a template; ansible-inventory --list fills some in"))
             continue
         values: dict[str, Any] = {"console": console, "groups": sorted(inventory.groups_of(host))}
-        address = inventory.told(host, "ansible_host")
-        if isinstance(address, str) and re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:]+", address):
+        if address := _address(inventory, host):
             values["address"] = address
         found.add(host, values)
     return found
+
+
+def _address(inventory: _Inventory, host: str) -> str | None:
+    """Where its sshd is: HOST or HOST:PORT; None where that is not told, or as a template."""
+    address, port = inventory.told(host, "ansible_host"), str(inventory.told(host, "ansible_port") or "")
+    number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) else _SSH
+    if address is None and number != _SSH:
+        address = host
+    if not isinstance(address, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:]+", address):
+        return None
+    if number == _SSH or not 0 < number < 65536:
+        return address
+    return f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
 
 
 def _of_json(text: str) -> _Inventory:
@@ -112,10 +126,14 @@ def _of_ini(text: str) -> _Inventory:
             inventory.children.setdefault(group, set()).add(line.partition("#")[0].strip())
         else:
             words = split(line)
-            for host in _in_range(words[0] if words else "", number):
+            name = words[0] if words else ""
+            told = {}
+            if (found := _WITH_PORT.fullmatch(name)) is not None:
+                name, told = found[1], {"ansible_port": found[2]}
+            told |= dict(word.partition("=")[::2] for word in words[1:])
+            for host in _in_range(name, number):
                 inventory.members.setdefault(group, set()).add(host)
-                told = (word.partition("=")[::2] for word in words[1:])
-                inventory.hosts.setdefault(host, {}).update(dict(told))
+                inventory.hosts.setdefault(host, {}).update(told)
                 if len(inventory.hosts) > _MOST_HOSTS:
                     raise UsageError(f"line {number}: those are more than {_MOST_HOSTS} hosts")
     return inventory

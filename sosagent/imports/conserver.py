@@ -30,12 +30,15 @@ def of_conserver(text: str) -> Imported:
     if re.search(r"(?m)^#include\s", text):
         found.notes.append(NOT_FOLLOWED.format("#include"))
     blocks = list(_blocks(text))
-    defaults = {block.name: block for block in blocks if block.kind == "default"}
+    masters: dict[str, str | None] = {}
+    for block in blocks:
+        if block.kind == "default":
+            masters[block.name] = _master(block, masters)
     local = False
     for block in blocks:
         if block.kind != "console":
             continue
-        master = _settled(block, defaults).get("master")
+        master = _master(block, masters, masters.get("*"))
         if not is_name(block.name) or not (master is None or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.:-]*", master)):
             found.skipped.append((block.name, "its name, or that of its master, is none that a command takes"))
             continue
@@ -47,16 +50,13 @@ def of_conserver(text: str) -> Imported:
     return found
 
 
-def _settled(block: _Block, defaults: dict[str, _Block], seen: tuple[str, ...] = ()) -> dict[str, str]:
-    """What holds for a block: what it includes, in its place, over what ``default *`` says."""
-    told: dict[str, str] = {}
-    if not seen and "*" in defaults:
-        told |= _settled(defaults["*"], defaults, ("*",))
+def _master(block: _Block, masters: dict[str, str | None], told: str | None = None) -> str | None:
+    """The master of a block, over what was `told`; a default that it includes stands before it, as for conserver."""
     for key, value in block.items:
-        if key == "include" and value in defaults and value not in seen:
-            told |= _settled(defaults[value], defaults, (*seen, value))
-        else:
-            told[key] = value
+        if key == "master":
+            told = value
+        elif key == "include":
+            told = masters.get(value) or told
     return told
 
 

@@ -103,7 +103,7 @@ async def resolved(access: Access) -> Access:
     """
     target = parse_target(access.target) if isinstance(access.target, str) else access.target
     if not isinstance(target, ProviderTarget):
-        return replace(access, target=target)
+        return replace(access, target=target, entry=replace(access.entry, expect_host=access.entry.expect_host or None))
     found = await resolve(target, access.timeout)
     access.tell(f"{target} is at {found.target}")
     if found.note:

@@ -1,7 +1,8 @@
 """``packet:DEVICE``: Equinix Metal's API, which Packet's was, and those that copy it.
 
 `SOSAGENT_PACKET_API` is its address, `METAL_AUTH_TOKEN` or `PACKET_AUTH_TOKEN` the token, or
-`SOSAGENT_PACKET_TOKEN_FILE` a file that holds it and that nobody else can read.
+`SOSAGENT_PACKET_TOKEN_FILE` a file that holds it and that nobody else can read. `SOSAGENT_PACKET_SOS` is a domain
+(or one host) whose consoles it may name, besides those of its own.
 """
 
 from __future__ import annotations
@@ -9,32 +10,31 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import EndpointRefused, EndpointUnreachable, KeyInvalid, SosError, TargetInvalid, UsageError
 from ..fetch import FetchFailed, checked_base, fetch_object
 from ..keys import PublicKey, parse_public_keys
 from ..printable import clean, printable
-from ..secret import Secret
-from ..target import SshTarget, parse_target
+from ..secret import HIDDEN, Secret, hidden
+from ..secret_file import read_file
 from .base import Provider, Resolved
+from .sos import ID, console_of
 
 __all__ = ["Packet"]
+
+T = TypeVar("T")
 
 _API = "https://api.equinix.com/metal/v1"
 _TOKENS = ("METAL_AUTH_TOKEN", "PACKET_AUTH_TOKEN")
 _TOKEN_FILE = "SOSAGENT_PACKET_TOKEN_FILE"
-#: Where there is no `sos` field. The facility's code, never the metro's: that names no console.
-_SOS_HOST = "sos.{}.platformequinix.com"
-_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
-_FACILITY = re.compile(r"[a-z][a-z0-9]{1,15}")
-_SOS = re.compile(r"(?:(?P<user>[0-9A-Za-z][0-9A-Za-z._-]{0,127})@)?(?P<place>[0-9A-Za-z.:\[\]-]{1,255})")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,512}")
 _MOST_PAGES = 50
+_MOST_KEYS = 1000
 _MOST_COMMENT = 200
+_BY_FILE = "Name the key's file instead."
 _READ_ONLY = "its console is read-only until that is done"
 _DOWN = "switch it on first, for nothing answers on its console"
 #: State of a device -> what the user should know of it.
@@ -62,14 +62,20 @@ class Packet(Provider):
         except ValueError as error:
             raise UsageError(f"the variable SOSAGENT_PACKET_API ({printable(address, 80)}) {error}") from None
         self._token = _token()
+        #: What the API may repeat, and nobody is to see.
+        self._secrets = [self._token]
 
     async def resolve(self, rest: str) -> Resolved:
         """Ask for the device; see `Provider.resolve`."""
         device = await self._device(rest)
         state = str(device.get("state") or "")
         password, hostname = device.get("root_password"), device.get("hostname")
+        if isinstance(hostname, str) and HIDDEN in hostname:
+            raise EndpointRefused(
+                f"the API at {self._shown} gives a secret as the name of {rest}", hint="Ask whoever runs the API."
+            )
         return Resolved(
-            _console(device, rest),
+            console_of(device, rest, self._base),
             Secret(password) if isinstance(password, str) and password else None,
             hostname if isinstance(hostname, str) and hostname else None,
             f"{rest} is {printable(state.replace('_', ' '), 40)}: {_STATES[state]}" if state in _STATES else "",
@@ -86,11 +92,12 @@ class Packet(Provider):
                 lists.append(await self._pages(path) if path else [])
             except _NotOurs:
                 notes.append(f"# the token may not read the keys of the {whose}")
-        lines, unusable = _lines([entry for one in lists for entry in one])
+        keys, unusable = _read([entry for one in lists for entry in one])
+        lines = [key.line for key in self._few(keys)]
         return "".join(f"{line}\n" for line in (*notes, *unusable, *lines))
 
     async def _device(self, rest: str) -> dict[str, Any]:
-        if _ID.fullmatch(rest) is None:
+        if ID.fullmatch(rest) is None:
             raise TargetInvalid(
                 f"{printable(rest, 80)!r} is no id of a device", hint="It is a UUID: the portal and the API show it."
             )
@@ -105,7 +112,7 @@ class Packet(Provider):
     async def _whole(self, entries: object) -> list[object]:
         """What the API gives by reference only is asked for."""
         whole: list[object] = []
-        for entry in entries[:100] if isinstance(entries, list) else []:
+        for entry in self._few(entries if isinstance(entries, list) else []):
             name = None if isinstance(entry, dict) and "key" in entry else _id_of(entry)
             try:
                 whole.append(entry if name is None else await self._get(f"/ssh-keys/{name}"))
@@ -121,21 +128,33 @@ class Packet(Provider):
             except _NotThere:
                 raise _NotOurs("") from None
             entries, meta = answer.get("ssh_keys"), answer.get("meta")
-            found += entries if isinstance(entries, list) else []
+            found = self._few(found + (entries if isinstance(entries, list) else []))
             last = meta.get("last_page") if isinstance(meta, dict) else None
             following = meta.get("next") if isinstance(meta, dict) else None
             if not entries or not (following or (isinstance(last, int) and page < last)):
                 return found
-        raise EndpointRefused(f"the API at {self._shown} gives keys without end", hint="Name the key's file instead.")
+        raise EndpointRefused(f"the API at {self._shown} gives keys without end", hint=_BY_FILE)
+
+    def _few(self, keys: list[T]) -> list[T]:
+        """Keys, if they are so few that somebody can have put them there."""
+        if len(keys) > _MOST_KEYS:
+            raise EndpointRefused(f"the API at {self._shown} gives more than {_MOST_KEYS} keys", hint=_BY_FILE)
+        return keys
 
     async def _get(self, path: str) -> dict[str, Any]:
+        """An answer, which holds no secret but in the field `root_password`."""
         try:
-            return await fetch_object(self._base + path, headers={"X-Auth-Token": self._token})
+            answer = await fetch_object(self._base + path, headers={"X-Auth-Token": self._token})
         except FetchFailed as error:
             raise self._why(error) from None
+        password = answer.pop("root_password", None)
+        if isinstance(password, str) and password:
+            self._secrets.append(Secret(password))
+        clean_answer: dict[str, Any] = _without(answer, self._secrets)
+        return clean_answer | {"root_password": password}
 
     def _why(self, error: FetchFailed) -> SosError:
-        said = f"{error.message}{_said(error.body, self._token)}"
+        said = f"{error.message}{_said(error.body, self._secrets)}"
         message = f"the API at {self._shown}: {said}"
         if error.status == 401:
             return EndpointRefused(message, hint=f"Check the token ({', '.join(_TOKENS)} or {_TOKEN_FILE}).")
@@ -183,39 +202,10 @@ def _token() -> Secret:
 
 
 def _token_in(path: Path) -> str:
-    shown = printable(str(path))
     try:
-        with path.open(encoding="ascii") as opened:
-            if os.name == "posix" and os.fstat(opened.fileno()).st_mode & 0o077:
-                raise UsageError(
-                    f"the token file {shown} can be read by others", hint=f"chmod 600 {shlex.quote(shown)}"
-                )
-            return opened.read(4096)
-    except OSError as error:
-        raise UsageError(f"cannot read the token file {shown}: {error.strerror}") from None
+        return read_file(path, "the token file").decode("ascii")
     except UnicodeDecodeError:
-        raise UsageError(f"the token file {shown} is not ASCII text") from None
-
-
-def _console(device: dict[str, Any], rest: str) -> SshTarget:
-    """`sos` is a host, perhaps with the user in front (``uuid@host``) and a port behind (``host:port``).
-
-    It is read as nothing else, for it comes from the network: never as ``exec:COMMAND``.
-    """
-    name, sos, facility = device.get("id"), device.get("sos"), device.get("facility")
-    code = facility.get("code") if isinstance(facility, dict) else None
-    if not sos and isinstance(code, str) and _FACILITY.fullmatch(code):
-        sos = _SOS_HOST.format(code)
-    found = _SOS.fullmatch(sos) if isinstance(sos, str) else None
-    user = (found and found["user"]) or (name if isinstance(name, str) and _ID.fullmatch(name) else rest)
-    try:
-        target = parse_target(f"ssh://{user}@{found['place']}") if found else None
-    except TargetInvalid:
-        target = None
-    if not isinstance(target, SshTarget):
-        what = f"gives {printable(str(sos), 80)!r} as the console of" if sos else "names no console for"
-        raise EndpointRefused(f"the API {what} {rest}", hint="Give the console's own address as HOST.")
-    return target
+        raise UsageError(f"the token file {printable(str(path))} is not ASCII text") from None
 
 
 def _id_of(entry: object) -> str | None:
@@ -223,12 +213,12 @@ def _id_of(entry: object) -> str | None:
     if not isinstance(entry, dict):
         return None
     name = entry.get("id") or str(entry.get("href") or "").rpartition("/")[2]
-    return name if isinstance(name, str) and _ID.fullmatch(name) else None
+    return name if isinstance(name, str) and ID.fullmatch(name) else None
 
 
-def _lines(entries: list[object]) -> tuple[list[str], list[str]]:
-    """Lines of authorized_keys, each key once, with its label as the comment it lacks; and what is unusable."""
-    keys: list[PublicKey] = []
+def _read(entries: list[object]) -> tuple[list[PublicKey], list[str]]:
+    """The keys, each once, with its label as the comment it lacks; and what is unusable."""
+    keys: dict[tuple[object, ...], PublicKey] = {}
     unusable: list[str] = []
     for entry in entries:
         fields = entry if isinstance(entry, dict) else {}
@@ -239,12 +229,22 @@ def _lines(entries: list[object]) -> tuple[list[str], list[str]]:
             unusable.append(f"# the key {label or 'without a label'} cannot be used: {error.message}")
             continue
         for key in read:
-            if not any(key.same_key(other) and key.options == other.options for other in keys):
-                keys.append(key if key.comment else replace(key, comment=label))
-    return [key.line for key in keys], list(dict.fromkeys(unusable))
+            named = key if key.comment else replace(key, comment=label)
+            keys.setdefault((key.type, key.blob, key.options), named)
+    return list(keys.values()), list(dict.fromkeys(unusable))
 
 
-def _said(body: bytes, token: Secret) -> str:
+def _without(value: Any, secrets: list[Secret]) -> Any:
+    if isinstance(value, str):
+        return hidden(value, secrets)
+    if isinstance(value, list):
+        return [_without(one, secrets) for one in value]
+    if isinstance(value, dict):
+        return {name: _without(one, secrets) for name, one in value.items()}
+    return value
+
+
+def _said(body: bytes, secrets: list[Secret]) -> str:
     """What the API says of an error: ``{"errors": ["Not found"]}``."""
     try:
         told = json.loads(body)
@@ -252,4 +252,4 @@ def _said(body: bytes, token: Secret) -> str:
         text = next((one for one in errors if isinstance(one, str)), "")
     except (ValueError, AttributeError, TypeError, RecursionError):
         text = ""
-    return f" ({printable(text.replace(token.reveal(), '…'), 200)})" if text else ""
+    return f" ({printable(hidden(text, secrets), 200)})" if text else ""

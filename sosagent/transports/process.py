@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import tty
 
@@ -12,6 +11,7 @@ import pexpect
 from ..dialects import dialect_of_program
 from ..errors import EndpointUnreachable, UsageError
 from ..printable import printable
+from ..secret import environment_for_children
 from ..target import ExecTarget
 from .descriptor import DescriptorTransport
 
@@ -19,8 +19,6 @@ __all__ = ["ProcessTransport", "open_process"]
 
 _ROWS_AND_COLUMNS = (24, 80)
 _SECOND_RUN_SECONDS = 15.0
-#: The machine's password is nothing that another program should find.
-_KEPT_BACK = ("SOS_PASSWORD",)
 
 
 class ProcessTransport(DescriptorTransport):
@@ -54,7 +52,7 @@ async def _end_session(argv: tuple[str, ...]) -> None:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
-        env=_environment(),
+        env=environment_for_children(),
         start_new_session=True,  # without a terminal, on which it would ask for its password
     )
     try:
@@ -92,7 +90,7 @@ async def open_process(target: ExecTarget, *, kick: bool = False) -> ProcessTran
             dimensions=_ROWS_AND_COLUMNS,
             echo=False,
             timeout=None,
-            env=_environment(),
+            env=environment_for_children(),
         )
     except (OSError, pexpect.ExceptionPexpect) as error:
         raise EndpointUnreachable(f"{target} cannot be started: {printable(str(error))}") from None
@@ -109,7 +107,3 @@ def _told(argv: tuple[str, ...], kick: bool) -> tuple[str, ...]:
     # Behind the sub-command where it has one: virsh -c URI console NAME.
     at = argv.index("console", 1) + 1 if "console" in argv[1:] else 1
     return (*argv[:at], *(word for word in words if word and word not in argv), *argv[at:])
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in _KEPT_BACK}

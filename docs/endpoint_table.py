@@ -1,12 +1,13 @@
 """Write the table of dialects in docs/endpoints.md from `sosagent/dialects.py`.
 
-python docs/endpoint_table.py
+python -m docs.endpoint_table
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from docs.state_table import between
 from sosagent.dialects import DIALECTS, PLAIN, Dialect
 
 PAGE = Path(__file__).parent / "endpoints.md"
@@ -51,9 +52,7 @@ def _keys(data: bytes) -> str:
 
 def with_table(text: str) -> str:
     """Give the page's `text` with the table as it is now."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return between(text, BEGIN, END, table())
 
 
 if __name__ == "__main__":

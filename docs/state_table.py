@@ -27,11 +27,16 @@ def _row(state: State) -> str:
     return f"| `{state.name}` | {state.title} | {look} | {does} |"
 
 
+def between(text: str, begin: str, end: str, new: str) -> str:
+    """`text` with what stands between two marks replaced."""
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{new}\n{end}{after}"
+
+
 def with_table(text: str) -> str:
     """Give the README's `text` with the table as it is now."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return between(text, BEGIN, END, table())
 
 
 if __name__ == "__main__":

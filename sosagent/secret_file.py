@@ -89,7 +89,7 @@ def _trouble(status: os.stat_result, path: Path, shown: str, others: int) -> tup
         return f"{shown} is neither a file nor a pipe", ""
     if os.name != "posix":
         return "", ""
-    if status.st_uid not in (0, os.getuid()):
+    if status.st_uid not in _mine():
         return f"{shown} belongs to another user (uid {status.st_uid}), who can change it", "Make it your own: chown."
     if mode & others:
         read = others & stat.S_IROTH
@@ -97,6 +97,12 @@ def _trouble(status: os.stat_result, path: Path, shown: str, others: int) -> tup
         hint = f"chmod {change} {shlex.quote(printable(str(path)))}"
         return f"{shown} can be {'read' if read else 'written'} by others", hint
     return "", ""
+
+
+def _mine() -> set[int]:
+    """Root's, the caller's, and whoever called sudo (sudo(8), SUDO_UID)."""
+    behind = os.environ.get("SUDO_UID", "") if os.getuid() == 0 else ""
+    return {0, os.getuid(), *([int(behind)] if behind.isdecimal() and len(behind) < 11 else [])}
 
 
 def _all_of(descriptor: int, pipe: bool, most: int, until: float) -> bytes:

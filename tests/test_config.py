@@ -117,6 +117,9 @@ def test_files_of_others_are_refused(write: Write, monkeypatch: pytest.MonkeyPat
             monkeypatch.setattr(os, "getuid", lambda: 12345)
         with pytest.raises(sosagent.UsageError, match=rf"the .* {file} belongs to another user"):
             reads(file)
+        if os.getuid() == 0:
+            monkeypatch.setenv("SUDO_UID", "12345")
+            reads(file)
         monkeypatch.undo()
 
 

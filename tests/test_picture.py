@@ -61,4 +61,4 @@ def test_the_readme_holds_the_table_as_it_is() -> None:
 
 def test_the_page_of_endpoints_holds_the_table_as_it_is() -> None:
     text = endpoint_table.PAGE.read_text("utf-8")
-    assert endpoint_table.with_table(text) == text, "run: python docs/endpoint_table.py"
+    assert endpoint_table.with_table(text) == text, "run: python -m docs.endpoint_table"

@@ -175,6 +175,10 @@ async def test_a_device_that_we_may_not_open() -> None:
     os.seteuid(65534)
     try:
         error = await refused(SerialTarget(str(device)))
+        os.seteuid(0)
+        device.chmod(0o600)
+        os.seteuid(65534)
+        assert "by sudo" in (await refused(SerialTarget(str(device)))).hint  # no group would help
     finally:
         os.seteuid(0)
         os.close(master)

@@ -38,6 +38,7 @@ LOGOUT_SECONDS = 15.0
 SUSPEND_SECONDS = 3.0
 PROBE_SECONDS = 10.0
 _BY_HAND = "Bring the console to a login prompt by hand, then run again."
+_BUSY = "endpoint-busy"
 _ONE_AT_A_TIME = "QEMU and others let in one at a time. `ss -xp` shows who has it: end that first."
 _SPEEDS = (115200, 9600, 57600, 38400, 19200)
 _UNKNOWN_SECONDS = 1.0  # an unknown prompt gets so long to become a known one
@@ -118,6 +119,7 @@ class Watch:
     def busy(self) -> ConsoleError:
         """The error for a console that somebody else has, and how to free it."""
         dialect = self.console.endpoint.dialect
+        self.console.state = _BUSY
         hint = "Wait until the other session ends, or end it at the endpoint."
         if dialect.free:
             hint = f"What frees it: {dialect.free}."
@@ -148,7 +150,6 @@ class Watch:
         """The error for a state that nothing leads out of."""
         state = seen.state
         if state.way is Way.BUSY:
-            self.console.state = state.name
             return self.busy()
         self.console.state = state.name
         if state is GARBLED:

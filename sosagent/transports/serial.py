@@ -219,7 +219,7 @@ def _refused(target: SerialTarget, error: Exception) -> SosError:
         return UsageError(f"there is no device {name}", hint=f"Serial devices here: {there}.")
     if isinstance(error, PermissionError) or number == 13:
         return EndpointUnreachable(f"{name}: you may not open it", hint=_who_may(path))
-    holders = ", ".join(_holders(path))
+    holders = ", ".join(sorted(set(_holders(path))))
     if number in (11, 16):  # EAGAIN of the lock, EBUSY of TIOCEXCL
         return EndpointBusy(f"{name} is in use" + (f" by {holders}" if holders else ""), hint="End that program first.")
     if os.name == "posix" and not stat.S_ISCHR(path.stat().st_mode):
@@ -231,9 +231,12 @@ def _who_may(path: Path) -> str:
     try:
         import grp
 
-        group = grp.getgrgid(path.stat().st_gid).gr_name
+        status = path.stat()
+        group = grp.getgrgid(status.st_gid).gr_name
     except (ImportError, KeyError, OSError):
         return "Ask your administrator for it."
+    if not status.st_mode & stat.S_IWGRP or status.st_gid == 0:
+        return "Only its owner may: run it by sudo."
     return f"It belongs to the group {group}: sudo usermod -aG {group} $USER, and log in anew."
 
 

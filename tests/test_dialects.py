@@ -208,6 +208,15 @@ async def test_what_a_machine_prints_is_no_word_of_the_endpoint(dialect: str, te
     assert set(typed) <= OURS, typed
 
 
+async def test_a_controllers_prompt_is_found_only_where_it_stood_first() -> None:
+    """Behind our own Enter, or where nobody has let us in, a machine may look so."""
+    typed = await script(b"", "plain", **{"\x15": b"\r\nracadm>>"})
+    assert set(typed) <= OURS, typed
+    typed = await script(b"racadm>>", "plain", logged_in=False)
+    assert set(typed) <= OURS, typed
+    assert b"connect com2\r" in await script(b"racadm>>", "plain")
+
+
 async def test_a_machine_that_prints_what_its_controller_would() -> None:
     """Behind `console 1` the machine speaks: what it says there of being active ends nobody's session."""
     typed = await script(b"system> ", "xcc", kick=True, console_1=b"[  OK  ] Reached target console is active\r\n")

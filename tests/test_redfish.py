@@ -190,6 +190,8 @@ def test_what_a_target_is_told() -> None:
     assert b"\x1b(" in row.forbidden
     assert not row.shared
     assert DIALECTS["smash"].leave == b""  # the table is as it was
+    other = told_by(replace(FACTS, entry=("start /map1/sol1",)), SshTarget("bmc", "root", dialect="smash"))
+    assert dialect_of(other).enter == (("start /map1/sol1",), *DIALECTS["smash"].enter)
 
 
 def test_what_a_target_is_not_told() -> None:

@@ -75,6 +75,7 @@ async def events_after(console: sosagent.Console, reader: object, data: bytes, k
     raise AssertionError(console.tail())
 
 
+@pytest.mark.damages
 async def test_a_damaged_request_is_not_run_and_a_repeated_one_only_once(sh: list[str], tmp_path: Path) -> None:
     start = start_line(receiver(), "7f3a", replace=False, modes=MODES_FOUND)
     done = tmp_path / "done"

@@ -21,6 +21,7 @@ class Dialect:
         name: as in ``?dialect=NAME``.
         title: in words.
         prompt: its own prompt, the whole open line: the machine's password must never be typed there.
+        distinct: whether no shell has a prompt like that.
         says: what it says of itself, where its prompt is another's too.
         enter: lines that are typed at that prompt to get to the console, one after the other; the next way where
             it comes back to its prompt. ``{console}`` stands for the machine's name there.
@@ -49,6 +50,7 @@ class Dialect:
     name: str
     title: str
     prompt: str = ""
+    distinct: bool = True
     says: str = ""
     enter: tuple[tuple[str, ...], ...] = ()
     confirm: str = ""
@@ -91,6 +93,19 @@ class Dialect:
     def is_prompt(self, open_line: str) -> bool:
         """Whether the endpoint itself waits for a command there."""
         return bool(self.prompt) and re.fullmatch(rf"(?:{self.prompt})\s*", open_line, re.IGNORECASE) is not None
+
+    def stands(self, line: str) -> bool:
+        """Whether its prompt stands on a line, though other text may be before or behind it.
+
+        A program or the kernel may not have ended its line, and what was typed is echoed. A prompt that a shell
+        might have counts alone, or behind another prompt: ``Password: system>``.
+        """
+        if not self.prompt:
+            return False
+        line = line.rstrip()
+        if self.distinct:
+            return re.search(rf"(?:{self.prompt})(?:$|\s*\S{{0,40}}$)", line, re.IGNORECASE) is not None
+        return re.search(rf"(?:^|[:#$%>]\s+)(?:{self.prompt})$", line, re.IGNORECASE) is not None
 
     def is_ready(self, lines: Iterable[str]) -> bool:
         """Whether it said that the console is there."""
@@ -148,6 +163,7 @@ _ROWS = (
         "xcc",
         "Lenovo's XClarity Controller",
         prompt=r"system>",
+        distinct=False,
         says=r"XClarity",
         enter=(("console 1",), ("console start",)),
         # What it says when somebody has the console is not known: it stays at its prompt.
@@ -161,6 +177,7 @@ _ROWS = (
         "smash",
         "Supermicro's SMASH",
         prompt=r"(?:/[\w/]*)?->",
+        distinct=False,
         says=r"SMASH-CLP|System Management Shell",
         enter=(("cd system1/sol1", "start"), ("start /system1/sol1",)),
         ready=r"press <Enter>, <Esc>, and then <T>",
@@ -174,6 +191,7 @@ _ROWS = (
         "ilom",
         "Oracle's ILOM",
         prompt=r"->",
+        distinct=False,
         says=r"Integrated Lights Out Manager",
         enter=(("start /HOST/console",), ("start /SP/console",)),
         confirm=r"\(y/n\)\?\s*$",

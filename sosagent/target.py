@@ -28,6 +28,7 @@ __all__ = [
     "UnixTarget",
     "dialect_of",
     "parse_target",
+    "place_of",
 ]
 
 HostKeyPolicy = Literal["strict", "accept-new"]
@@ -186,6 +187,16 @@ class ProviderTarget(Target):
 
     def __str__(self) -> str:
         return printable(f"{self.scheme}:{self.rest}")
+
+
+#: How to get in, not where.
+_NOT_PLACES = ("identities", "ssh_config", "known_hosts", "host_key", "dialect", "baud", "flow")
+
+
+def place_of(target: Target) -> str:
+    """Which console a target is, and no other's: for a lock, or a record."""
+    told = {one.name: getattr(target, one.name) for one in fields(target) if one.name not in _NOT_PLACES}
+    return f"{type(target).__name__} {told}"
 
 
 def dialect_of(target: Target) -> Dialect:

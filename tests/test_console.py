@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import sosagent
 from sosagent.console import Console
 from sosagent.console.console import _shows
+from sosagent.console.hush import Hush
 from sosagent.console.left import OpenLogin
 from sosagent.console.transcript import Transcript
 from sosagent.printable import is_clean
@@ -100,6 +101,14 @@ async def test_a_secrets_echo_is_kept_nowhere(tmp_path: Path) -> None:
     await console.aclose()
     assert PASSWORD[:5] not in cast.read_text() + "".join(console.tail())
     assert console.tail()[-2:] == ("Last login", "# ")
+
+
+def test_secrets_that_begin_alike_and_what_only_begins_like_one() -> None:
+    hush = Hush()
+    for value in ("hunter2", "hunter2-long", "hunter2"):
+        hush.add(sosagent.Secret(value))
+    assert hush.text("hunter2-long, hunter2") == "(a secret), (a secret)"
+    assert hush.stream(b"a hunter2-long hunt") + hush.rest() == b"a (a secret) hunt"
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])

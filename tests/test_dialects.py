@@ -18,7 +18,7 @@ from sosagent.console.watch import Watch
 from sosagent.dialects import DIALECTS, PLAIN, dialect_of_host, dialect_of_prompt
 from sosagent.lab import Faults, Lab, open_lab
 from sosagent.lab.fronts import FRONTS, dialect_of_front
-from sosagent.target import TcpTarget, dialect_of, parse_target
+from sosagent.target import TcpTarget, dialect_of, parse_target, place_of
 from sosagent.transports.memory import memory_pair
 
 from .conftest import new_key, target_of, until
@@ -245,6 +245,60 @@ async def test_a_prompt_in_the_middle_of_a_text_is_none() -> None:
     await console.aclose()
 
 
+STANDS = [
+    ("xcc", "system>", b"\r\nsystem> "),
+    ("xcc", "system>", b"\r\nsystem> \x1b[m\x0f"),
+    ("xcc", "system>", b"\r\nsystem> \r"),
+    ("xcc", "system>", b"\r\n\x1b]P7aaaaaasystem> "),
+    ("xcc", "system>", b"\r\n\x1b]0;title\r\nSystem> "),
+    ("xcc", "", b"web1 login: system> "),
+    ("xcc", "system>", b"Password: [   12.345678] usb 1-1: new devicesystem> \x0f"),
+    ("smash", "/system1/sol1->", b"\r\n-> "),
+    ("ilo", "</>hpiLO->", b"\r\n</system1>hpiLO-> "),
+    ("ilo", "</>hpiLO->", b"root@web1:~# hpiLO-> "),
+    ("idrac", "/admin1->", b"\r\nracadm>>"),
+    ("idrac", "racadm>>", b"\r\nracadm>> roo"),
+]
+STANDS_NOT = [
+    ("ilom", "->", b"\r\nroot@web /root -> "),
+    ("ilom", "->", b"\r\nlrwxrwxrwx 1 root root 4 Jan 1 00:00 a ->"),
+    ("xcc", "system>", b"\r\nfilesystem> "),
+    ("xcc", "system>", b"\r\nmount: <filesystem> "),
+    ("lish", "[me@lish-us]#", b"\r\n[root@publish01 ~]# "),
+    ("plain", "", b"\r\nracadm>>"),
+]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "prompt", "data", "stands"),
+    [*((*one, True) for one in STANDS), *((*one, False) for one in STANDS_NOT)],
+)
+def test_where_its_prompt_stands(dialect: str, prompt: str, data: bytes, stands: bool) -> None:
+    endpoint = Endpoint(DIALECTS[dialect])
+    endpoint.inside, endpoint.prompt = True, prompt
+    for byte in data:  # in the smallest packets
+        endpoint.heard(bytes([byte]))
+    assert endpoint.at_its_prompt() == stands
+
+
+async def test_a_prompt_that_came_while_nobody_read_gets_nothing() -> None:
+    """Behind `Password:`, in a line that the kernel has not ended; and where a wait was cut short."""
+    near, far = memory_pair()
+    console = Console(near, endpoint=Endpoint(DIALECTS["xcc"]))
+    console.set_deadline(10)
+    console.endpoint.prompt = "system>"
+    console.enter()
+    await far.write(b"\r\nsystem> ")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await console.receive(1)
+    for send in (console.send("exit\r"), console.send_secret(sosagent.Secret("the machine's"))):
+        with pytest.raises(sosagent.EndpointLost, match="fell back"):
+            await send
+    await console.aclose()
+    assert await far.read() == b""
+
+
 async def test_a_prompt_behind_a_line_of_the_kernels_is_seen() -> None:
     near, far = memory_pair()
     console = Console(near, endpoint=Endpoint(DIALECTS["xcc"]))
@@ -354,6 +408,18 @@ async def test_a_second_run_of_ours_waits_for_nobody_and_disturbs_nobody(front: 
         with pytest.raises(sosagent.EndpointBusy, match=r"another run of sosagent \(process \d+\) is at"):
             await add(lab, front)
         assert await first == "added"
+
+
+def test_another_console_of_the_same_endpoint_is_another_place() -> None:
+    names = [
+        "exec:virsh console web1",
+        "exec:virsh console web2",
+        "ssh://me@h",
+        "ssh://me@h?console=a",
+        "ssh://me@h:2200",
+    ]
+    assert len({place_of(parse_target(name)) for name in names}) == len(names)
+    assert place_of(parse_target("ssh://me@h?dialect=ilo")) == place_of(parse_target("me@h"))
 
 
 @pytest.mark.parametrize("moment", ["logged in", "shell ready"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
@@ -15,18 +15,19 @@ __all__ = ["alone"]
 
 
 @contextmanager
-def alone(endpoint: str) -> Iterator[None]:
-    """Keep other runs of this user's on this computer away from `endpoint` meanwhile.
+def alone(endpoint: str, place: str) -> Iterator[None]:
+    """Keep other runs of this user's on this computer away from a console meanwhile.
 
     Where no lock can be had (Windows, a folder that cannot be written to), nobody is kept away.
 
     Args:
-        endpoint: its name, as the target tells.
+        endpoint: its name, for messages.
+        place: which it is; see `target.place_of`.
 
     Raises:
         EndpointBusy: another run is there.
     """
-    record = OpenLogin(endpoint).path
+    record = OpenLogin(place).path
     path = record.parent.with_name("locks") / f"{record.stem}.lock"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -35,17 +36,24 @@ def alone(endpoint: str) -> Iterator[None]:
         yield
         return
     with opened:
-        _lock(opened, endpoint)
-        yield
+        unlock = _lock(opened, endpoint)
+        try:
+            yield
+        finally:
+            unlock()
 
 
-def _lock(opened: IO[str], endpoint: str) -> None:
+def _lock(opened: IO[str], endpoint: str) -> Callable[[], None]:
+    """Take the lock; gives what lets it go, for a process that was started meanwhile may have the file open still."""
     try:
         import fcntl
     except ImportError:
-        return
+        return lambda: None
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        opened.truncate(0)
+        opened.write(str(os.getpid()))
+        opened.flush()
     except BlockingIOError:
         opened.seek(0)
         process = printable(opened.read(20).strip()) or "of yours"
@@ -53,8 +61,6 @@ def _lock(opened: IO[str], endpoint: str) -> None:
             f"another run of sosagent (process {process}) is at {printable(endpoint)}",
             hint="Wait until it ends: it does at its time limit, at the latest.",
         ) from None
-    except OSError:  # a file system without locks
-        return
-    opened.truncate(0)
-    opened.write(str(os.getpid()))
-    opened.flush()
+    except OSError:  # a file system without locks, or a full one
+        pass
+    return lambda: fcntl.flock(opened, fcntl.LOCK_UN)

@@ -138,11 +138,12 @@ class Console:
         """Close the connection and the transcript. It does not log out: see `login.Login`."""
         await self.transport.aclose()
         if self._transcript is not None:
+            self._transcript.output(self._hush.rest())
             self._transcript.close()
 
     def enter(self, since: Mark | None = None) -> None:
         """From now on the machine speaks, not the endpoint; or since that mark."""
-        self.endpoint.inside = self.endpoint.went_in = True
+        self.endpoint.inside = True
         self.entered = since or self.mark()
         self.pace = max(self.pace, self.endpoint.dialect.pace)
 
@@ -155,6 +156,10 @@ class Console:
     def open_line(self) -> str:
         """The line without a newline, as it stands; without a right prompt."""
         return self._text.prompt
+
+    def unfinished(self) -> bool:
+        """Whether what came last may be the begin of a line of the kernel's, and so is in nobody's sight yet."""
+        return self._filter.holds
 
     def mark(self) -> Mark:
         """A mark for `since`: what stands on the console now is no answer to what is typed next."""
@@ -492,6 +497,8 @@ class Console:
             )
 
     async def _write(self, data: bytes) -> None:
+        if self.endpoint.at_its_prompt():
+            self.endpoint.fell_back = True
         if self.endpoint.fell_back:
             raise self._fallen()
         self._refuse_taken(data, "")

@@ -11,8 +11,13 @@ __all__ = ["Endpoint"]
 
 _TAIL = 256
 _LONGEST_TAKEN = 8
-#: Colours, titles and keypad modes around a prompt.
-_ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()][0-9A-Za-z]|[=>78])|[\x00\x07]")
+#: Colours, titles, palettes and keypad modes around a prompt; none goes on behind the end of a line.
+_ESCAPES = re.compile(
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\]P[0-9A-Fa-f]{7}|[]P^_X][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?|[()][0-9A-Za-z]|[=>78Mc])"
+)
+_CONTROLS = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
+#: What the kernel prints without ending its line stands before a prompt.
+_KERNEL = re.compile(r"\[ *\d+\.\d{6}\] ")
 
 
 class Endpoint:
@@ -26,7 +31,7 @@ class Endpoint:
 
     Attributes:
         inside: whether its own words are behind us.
-        went_in: whether a command that leads to the console was typed, or the console was there at once.
+        went_in: whether what ends the console would be for the endpoint: it was entered, or is all that there is.
         fell_back: whether it has gone back to its own prompt since; nothing is sent any more.
         prompt: its own, as it stood when we came in; empty if it was not seen.
     """
@@ -45,15 +50,15 @@ class Endpoint:
         self._heard = (self._heard + data)[-_TAIL:]
 
     def at_its_prompt(self) -> bool:
-        """Whether what came last is its own prompt, though we are past it.
-
-        Behind other text only the very prompt counts that stood there when we came in.
-        """
+        """Whether its own prompt stands on what came last, though we are past it."""
         if not self.inside or not self.dialect.prompt:
             return False
-        line = _ESCAPES.sub(b"", self._heard).rpartition(b"\n")[2].rpartition(b"\r")[2]
-        text = line.decode("latin-1").rstrip()
-        return text.endswith(self.prompt) if self.prompt else self.dialect.is_prompt(text)
+        text = _CONTROLS.sub(b"", _ESCAPES.sub(b"", self._heard)).rstrip(b"\r ").rpartition(b"\n")[2]
+        line = text.rpartition(b"\r")[2].decode("latin-1")
+        kernel = _KERNEL.search(line)
+        if kernel is not None and line.rstrip().endswith(self.prompt or "\0"):
+            return True
+        return self.dialect.stands(line)
 
     def takes(self, data: bytes) -> str:
         """What of `data` it would take for itself, behind what was sent before, as people write it; or nothing."""

@@ -62,6 +62,7 @@ async def enter_endpoint(watch: Watch) -> None:
     if console.endpoint.inside:
         return
     if not console.endpoint.dialect.has_entry:
+        console.endpoint.went_in = True
         console.enter()
         return
     console.tell(Event("start", f"enter {console.endpoint.dialect.title}"))
@@ -104,6 +105,8 @@ class _Entrance:
     async def _is_in(self, said: _Said) -> None:
         console = self.console
         console.transport.holds = said is _Said.READY
+        if said is _Said.READY or not self.dialect.enter:
+            console.endpoint.went_in = True
         since = console.mark_of_lines() if said is _Said.READY or self.typed else Mark(0)
         if said is _Said.READY and not self.dialect.prompt:
             # Programs say that they are connected, and then that somebody else is.

@@ -44,6 +44,7 @@ _LISTEN_AT_MOST = 2.0
 _GREETING_LINES = 15
 _LISTEN_SHARED = 1.0  # where others may have the console at the same time, they are let speak first
 _OTHER_RUN_SECONDS = 3.0  # a run at work has an answer within
+_SHARED_RUN_SECONDS = 15.0  # or, where several may well be at work, with many keys on a slow line
 _REDRAW_SECONDS = 1.0  # a far endpoint's answer may take so long
 _ECHO_PAUSES = (0.05, 0.05, 0.1, 0.2, 0.4, 0.8)
 _WAKES = 3
@@ -174,9 +175,13 @@ async def refuse_other_run(watch: Watch) -> None:
     Raises:
         EndpointBusy: so it is.
     """
-    mark = watch.console.mark()
-    if await watch.console.quiet(_OTHER_RUN_SECONDS, _OTHER_RUN_SECONDS) and not watch.console.spoken(mark):
-        return
+    console, loop = watch.console, asyncio.get_running_loop()
+    seconds = _SHARED_RUN_SECONDS if console.endpoint.dialect.shared else _OTHER_RUN_SECONDS
+    mark, end = console.mark(), loop.time() + seconds
+    while not any(map(_OURS.match, console.since(mark)[0])):
+        if loop.time() > end:
+            return
+        await console.receive(max(end - loop.time(), 0))
     raise watch.failed(
         EndpointBusy,
         "another run of sosagent is at work on this console; nothing was typed between",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..secret import Secret
 
 __all__ = ["Hush"]
@@ -19,14 +21,15 @@ class Hush:
 
     def add(self, secret: Secret) -> None:
         """From now on it is not shown."""
-        if len(secret.reveal()) >= _SHORTEST:
+        value = secret.reveal()
+        if len(value) >= _SHORTEST and all(value != known.reveal() for known in self._secrets):
             self._secrets.append(secret)
+            self._secrets.sort(key=lambda one: -len(one.reveal()))  # one may begin another
 
     def text(self, text: str) -> str:
         """`text` without them."""
-        for secret in self._secrets:
-            text = text.replace(secret.reveal(), INSTEAD)
-        return text
+        pattern = "|".join(re.escape(secret.reveal()) for secret in self._secrets)
+        return re.sub(pattern, INSTEAD, text) if pattern else text
 
     def stream(self, data: bytes) -> bytes:
         """What of a stream can be shown now; what may be a secret's beginning waits."""
@@ -34,12 +37,16 @@ class Hush:
             return data
         data, self._held = self._held + data, b""
         values = [secret.reveal().encode() for secret in self._secrets]
-        for value in values:
-            data = data.replace(value, INSTEAD.encode())
+        data = re.sub(b"|".join(map(re.escape, values)), INSTEAD.encode(), data)
         waits = max(_begun(data, value) for value in values)
         if waits:
             data, self._held = data[:-waits], data[-waits:]
         return data
+
+    def rest(self) -> bytes:
+        """What waited, at the end of the stream: no secret came of it."""
+        rest, self._held = self._held, b""
+        return rest
 
 
 def _begun(data: bytes, value: bytes) -> int:

@@ -58,7 +58,11 @@ class Login:
 
     def __init__(self, console: Console, entry: Entry) -> None:
         self.visit = Visit(
-            console, entry, Watch(console), OpenLogin(console.transport.name), root=entry.login == "root"
+            console,
+            entry,
+            Watch(console),
+            OpenLogin(console.transport.place or console.transport.name),
+            root=entry.login == "root",
         )
 
     @property

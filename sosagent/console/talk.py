@@ -24,6 +24,7 @@ PASSWORD_PROMPTS = ("password", "sudo-password")
 #: A password has no echo to compare, and typed at once it was echoed by BusyBox sulogin 4 times in 6.
 _QUIET_BEFORE_PASSWORD = 0.1
 _REFUSAL_SECONDS = 1.5
+_KERNEL_SECONDS = 5.0
 _PROFILE_SECONDS = 15.0
 
 #: How line editors begin when they draw their prompt anew.
@@ -61,9 +62,23 @@ async def answer(visit: Visit, password: Secret, mark: Mark, asks: str | None = 
         asked = seen.state.way is Way.MAINTAIN or seen.state.name in PASSWORD_PROMPTS
         if not asked and (asks is None or console.open_line != asks):
             return None
+    if console.unfinished():
+        # Something stands behind the prompt, and nobody knows yet whose it is.
+        if await _finished(console):
+            return await answer(visit, password, mark, asks)
+        raise visit.failed(ConsoleStateUnknown, "something stands behind the password prompt; nothing was typed there")
     sent = console.mark()
     await console.send_secret(password)
     return sent
+
+
+async def _finished(console: Console) -> bool:
+    """Wait for the end of what may be a line of the kernel's."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _KERNEL_SECONDS
+    while console.unfinished() and loop.time() < until:
+        await console.receive(QUIET)
+    return not console.unfinished()
 
 
 async def outcome(visit: Visit, mark: Mark) -> Observation:

@@ -19,7 +19,7 @@ from ..printable import printable
 from ..providers import resolve
 from ..secret import Secret
 from ..shell.session import RootShell, root_shell
-from ..target import ProviderTarget, Target, parse_target
+from ..target import ProviderTarget, Target, parse_target, place_of
 from ..transports import Ask, Transport
 from ..transports.remember import remembering
 
@@ -143,7 +143,7 @@ async def _visit(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Don
     if password is None:
         raise PasswordMissing(f"no password of {printable(access.entry.login, 60)} on the machine was given")
     # Who brings a connection has seen to that.
-    with nullcontext() if isinstance(target, Transport) else alone(str(target)):
+    with nullcontext() if isinstance(target, Transport) else alone(str(target), place_of(target)):
         return await _visits(replace(access, target=target, password=password), deadline, do)
 
 

@@ -53,6 +53,11 @@ class KernelFilter:
         self._held = b""  # may become a line of the kernel's
         self._at_begin = True  # of a line
 
+    @property
+    def holds(self) -> bool:
+        """Whether something waits to be told from a line of the kernel's."""
+        return bool(self._held)
+
     def feed(self, data: bytes) -> Heard:
         """Take the next bytes. Where a line of the kernel's may have begun, its bytes wait for its end."""
         if not self._held and b"[" not in data:

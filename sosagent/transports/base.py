@@ -23,6 +23,8 @@ class Transport(ABC):
 
     #: What it is connected to, in the user's words; safe to print.
     name: str = "console"
+    #: Which console it is, where the name alone does not tell; see `target.place_of`.
+    place: str = ""
     #: Whether the endpoint has let us in already, so that it asks for no login of its own any more.
     logged_in: bool = False
     #: What ends a line that the endpoint itself asks for.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 
-from ..target import ExecTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget
+from ..target import ExecTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, place_of
 from .base import Ask, Transport
 
 __all__ = ["open_transport"]
@@ -47,8 +47,9 @@ async def open_transport(
     opener: Callable[..., Awaitable[Transport]] = getattr(import_module(f".{module}", __package__), name)
     if target.in_clear:
         note(f"{target} is not encrypted: whoever is on the way can read the password, and change what is sent")
-    if isinstance(target, SshTarget):
-        return await opener(target, ask=ask, note=note)
+    told: dict[str, object] = {"ask": ask, "note": note} if isinstance(target, SshTarget) else {}
     if isinstance(target, ExecTarget):
-        return await opener(target, kick=kick)
-    return await opener(target)
+        told = {"kick": kick}
+    transport = await opener(target, **told)
+    transport.place = place_of(target)
+    return transport

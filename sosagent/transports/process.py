@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tty
+from contextlib import suppress
 
 import pexpect
 
@@ -37,9 +38,11 @@ class ProcessTransport(DescriptorTransport):
         self._argv = argv
 
     async def _close(self) -> None:
-        await asyncio.to_thread(self._child.close, True)
+        with suppress(OSError, pexpect.ExceptionPexpect):  # it does not end; its session has to all the same
+            await asyncio.to_thread(self._child.close, True)
         if self.holds:
-            await _end_session(self._argv)
+            with suppress(OSError):  # the program is gone; the session runs out by itself
+                await _end_session(self._argv)
 
 
 async def _end_session(argv: tuple[str, ...]) -> None:

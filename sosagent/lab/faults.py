@@ -317,7 +317,8 @@ class FaultyTransport(Transport):
     """
 
     def __init__(self, inner: Transport, faults: Faults) -> None:
-        self.name = inner.name
+        self.name, self.place = inner.name, inner.place
+        self.logged_in, self.baud = inner.logged_in, inner.baud
         self._inner = inner
         self._arrived: asyncio.Queue[bytes] = asyncio.Queue()
         self._typed: asyncio.Queue[bytes] = asyncio.Queue()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import sosagent
 from sosagent.lab import Faults, FaultyTransport
-from sosagent.transports.ssh import open_ssh
+from sosagent.transports.opening import open_transport
 
 from .image import PASSWORD
 from .machine import Machine, machine, restart, wait_for
@@ -59,7 +59,7 @@ async def cut_at_points(vm: Machine, count: int, folder: Path) -> list[str]:
 
 async def _cut(vm: Machine, at: int, key: sosagent.PublicKey) -> list[str]:
     old = keys_of(vm)
-    line = FaultyTransport(await open_ssh(vm.target), Faults(cut=at))
+    line = FaultyTransport(await open_transport(vm.target, ask=None, note=print), Faults(cut=at))
     printed, show = bytearray(), line.line.print
 
     def spy(data: bytes) -> None:

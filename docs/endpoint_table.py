@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from docs.state_table import between
-from sosagent.dialects import DIALECTS, PLAIN, Dialect
+from sosagent.dialects import DIALECTS, PLAIN, Dialect, spelled
 
 PAGE = Path(__file__).parent / "endpoints.md"
 BEGIN, END = "<!-- dialects: made by docs/endpoint_table.py -->", "<!-- end of dialects -->"
-_KEYS = {0x0D: "Enter", 0x0A: "Ctrl-J", 0x1B: "Esc"}
 
 
 def table() -> str:
@@ -46,8 +45,7 @@ def _known_by(row: Dialect) -> str:
 
 
 def _keys(data: bytes) -> str:
-    names = (_KEYS.get(byte) or (f"^{chr(byte + 0x40)}" if byte < 0x20 else chr(byte)) for byte in data)
-    return f"`{' '.join(names)}`" if data else ""
+    return f"`{spelled(data)}`" if data else ""
 
 
 def with_table(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-__all__ = ["DIALECTS", "PLAIN", "Dialect", "dialect_of_host", "dialect_of_program", "dialect_of_prompt"]
+__all__ = ["DIALECTS", "PLAIN", "Dialect", "dialect_of_host", "dialect_of_program", "dialect_of_prompt", "spelled"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Dialect:
             return False
         line = line.rstrip()
         if self.distinct:
-            return re.search(rf"(?:{self.prompt})(?:$|\s*\S{{0,40}}$)", line, re.IGNORECASE) is not None
+            return re.search(rf"(?:{self.prompt})\s*\S{{0,40}}$", line, re.IGNORECASE) is not None
         return re.search(rf"(?:^|[:#$%>]\s+)(?:{self.prompt})$", line, re.IGNORECASE) is not None
 
     def is_ready(self, lines: Iterable[str]) -> bool:
@@ -118,9 +118,17 @@ class Dialect:
     def taken(self, sent: bytes, data: bytes) -> bytes | None:
         """The first of the forbidden sequences that `data` would complete, behind what was `sent` before."""
         for one in self.forbidden:
-            if one in sent[len(sent) - len(one) + 1 :] + data if len(one) > 1 else one in data:
+            if one in sent[max(len(sent) - len(one) + 1, 0) :] + data:
                 return one
         return None
+
+
+_KEYS = {0x0D: "Enter", 0x0A: "Ctrl-J", 0x1B: "Esc"}
+
+
+def spelled(keys: bytes) -> str:
+    """Keys as people write them: ``^E c .``, ``Enter ~``."""
+    return " ".join(_KEYS.get(byte) or (f"^{chr(byte + 0x40)}" if byte < 0x20 else chr(byte)) for byte in keys)
 
 
 #: An endpoint that is the console and nothing else.

@@ -20,7 +20,7 @@ from .errors import ConfigInvalid, UsageError
 from .known_hosts import address_of, place_of
 from .printable import is_clean, printable
 from .secret import PasswordSource, parse_source
-from .target import HostKeyPolicy, SerialTarget, SshTarget, Target, TcpTarget, dialect_of, parse_target
+from .target import HostKeyPolicy, SerialTarget, SshTarget, Target, TcpTarget, checked_dialect, dialect_of, parse_target
 from .toml_text import line_in, line_of, lines_of
 from .toml_words import read_toml
 
@@ -120,11 +120,10 @@ class Machine(BaseModel):
         return value
 
 
-def _dialect(name: str) -> Target:
+def _dialect(name: str) -> str:
     if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", name) is None:
         raise UsageError("the name of a dialect was expected, such as idrac")
-    # Which ones there are, HOST knows.
-    return parse_target(f"socket://host:1?dialect={name}")
+    return checked_dialect(name)
 
 
 _READ: dict[str, Callable[[str], object]] = {"console": parse_target, "dialect": _dialect, "address": address_of}

@@ -26,6 +26,7 @@ __all__ = [
     "Target",
     "TcpTarget",
     "UnixTarget",
+    "checked_dialect",
     "dialect_of",
     "parse_target",
     "place_of",
@@ -401,7 +402,12 @@ def _flow(value: str) -> str:
     return value
 
 
-def _dialect(value: str) -> str:
+def checked_dialect(value: str) -> str:
+    """Give `value` back if there is such a dialect.
+
+    Raises:
+        TargetInvalid: there is none.
+    """
     if value in DIALECTS:
         return value
     near = difflib.get_close_matches(value, DIALECTS, 1, 0.4)
@@ -419,4 +425,9 @@ def _console(value: str) -> str:
     return value
 
 
-_OPTIONS: dict[str, Callable[[str], Any]] = {"baud": _baud, "flow": _flow, "dialect": _dialect, "console": _console}
+_OPTIONS: dict[str, Callable[[str], Any]] = {
+    "baud": _baud,
+    "flow": _flow,
+    "dialect": checked_dialect,
+    "console": _console,
+}

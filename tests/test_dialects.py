@@ -253,6 +253,7 @@ STANDS = [
     ("xcc", "system>", b"\r\n\x1b]0;title\r\nSystem> "),
     ("xcc", "", b"web1 login: system> "),
     ("xcc", "system>", b"Password: [   12.345678] usb 1-1: new devicesystem> \x0f"),
+    ("xcc", "system>", b"Password: [   12.345678][  T123] usb 1-1: new devicesystem> "),
     ("smash", "/system1/sol1->", b"\r\n-> "),
     ("ilo", "</>hpiLO->", b"\r\n</system1>hpiLO-> "),
     ("ilo", "</>hpiLO->", b"root@web1:~# hpiLO-> "),

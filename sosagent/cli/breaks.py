@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from ..printable import printable
 from ..target import Target
 from .endpoint import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
 from .options import with_options
-from .run import Reported, foreseen, run_job
+from .run import Reported, confirm, foreseen, run_job
 from .show import Progress, show_error
 
 __all__ = ["send_break"]
@@ -78,9 +77,10 @@ def send_break(
 
 def _confirm(target: Target, sysrq: str | None) -> None:
     what = "may stop a machine at its monitor" if sysrq is None else _KEYS.get(sysrq, "does what its kernel says")
-    if not sys.stdin.isatty():
-        raise UsageError("a BREAK is to be confirmed, and nobody can be asked", hint="--yes sends it as it is.")
     with_key = "" if sysrq is None else f" and SysRq {sysrq}"
-    print(f"A BREAK{with_key} to {target}: this {what}. Send it? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageError("nothing was sent")
+    confirm(
+        f"A BREAK{with_key} to {target}: this {what}. Send it?",
+        nobody="a BREAK is to be confirmed, and nobody can be asked",
+        yes="--yes sends it as it is.",
+        no="nothing was sent",
+    )

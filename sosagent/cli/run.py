@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .show import Progress
 
 __all__ = [
-    "Interrupted", "Reported", "Unforeseen", "VersionOption", "answered_from", "ask_on_terminal", "foreseen",
+    "Interrupted", "Reported", "Unforeseen", "VersionOption", "answered_from", "ask_on_terminal", "confirm", "foreseen",
     "run_job", "saying_where",
 ]  # fmt: skip
 
@@ -149,6 +149,24 @@ def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[
         return await _answered(lambda: input(words) if echo else getpass.getpass(words))
 
     return ask
+
+
+def confirm(question: str, *, nobody: str, yes: str, no: str) -> None:
+    """Ask a question on the terminal that is answered with yes or no.
+
+    Args:
+        question: in full.
+        nobody, yes: the error, and its hint, where nobody can be asked.
+        no: the error where the answer is anything but yes.
+
+    Raises:
+        UsageError: it is not confirmed.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(nobody, hint=yes)
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError(no)
 
 
 @contextmanager

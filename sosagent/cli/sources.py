@@ -21,6 +21,7 @@ from ..keys.options import OptionInvalid, check_option, check_options
 from ..keys.read import MOST_BYTES, MOST_COMMENT, KeyFound, other_options, read_keys
 from ..printable import is_clean, printable
 from ..target import ProviderTarget, Target, parse_target
+from .run import confirm
 
 __all__ = ["KeyOptions", "Reading", "dressed", "find_keys", "until_of"]
 
@@ -325,11 +326,10 @@ def _confirmed(found: list[KeyFound], source: str, how: Reading) -> list[KeyFoun
         print(f"  {one.key.type} {one.key.fingerprint} {printable(one.key.comment, 60)}".rstrip(), file=sys.stderr)
         if one.key.options:
             print(f"    with options: {printable(','.join(one.key.options), 2000)}", file=sys.stderr)
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "fetched keys are to be confirmed, and nobody can be asked", hint="--yes takes them as they are."
-        )
-    print("Are these the right keys? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageError("the fetched keys were not confirmed; nothing was sent")
+    confirm(
+        "Are these the right keys?",
+        nobody="fetched keys are to be confirmed, and nobody can be asked",
+        yes="--yes takes them as they are.",
+        no="the fetched keys were not confirmed; nothing was sent",
+    )
     return found

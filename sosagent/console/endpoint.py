@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..dialects import PLAIN, Dialect
+from ..dialects import PLAIN, Dialect, spelled
+from ..terminal.kernel import holds_stamp
 from ..transports import Ask
 
 __all__ = ["Endpoint"]
@@ -16,8 +17,6 @@ _ESCAPES = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\]P[0-9A-Fa-f]{7}|[]P^_X][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?|[()][0-9A-Za-z]|[=>78Mc])"
 )
 _CONTROLS = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
-#: What the kernel prints without ending its line stands before a prompt.
-_KERNEL = re.compile(r"\[ *\d+\.\d{6}\] ")
 
 
 class Endpoint:
@@ -55,21 +54,16 @@ class Endpoint:
             return False
         text = _CONTROLS.sub(b"", _ESCAPES.sub(b"", self._heard)).rstrip(b"\r ").rpartition(b"\n")[2]
         line = text.rpartition(b"\r")[2].decode("latin-1")
-        kernel = _KERNEL.search(line)
-        if kernel is not None and line.rstrip().endswith(self.prompt or "\0"):
+        # The kernel may have left its line open in front of it.
+        if self.prompt and holds_stamp(line) and line.endswith(self.prompt):
             return True
         return self.dialect.stands(line)
 
     def takes(self, data: bytes) -> str:
         """What of `data` it would take for itself, behind what was sent before, as people write it; or nothing."""
         taken = self.dialect.taken(self._sent, data)
-        return "" if taken is None else " ".join(_key(byte) for byte in taken)
+        return "" if taken is None else spelled(taken)
 
     def sent(self, data: bytes) -> None:
         """Take note of what was sent."""
         self._sent = (self._sent + data)[-_LONGEST_TAKEN:]
-
-
-def _key(byte: int) -> str:
-    names = {0x0D: "Enter", 0x0A: "Ctrl-J", 0x1B: "Esc"}
-    return names.get(byte) or (f"^{chr(byte + 0x40)}" if byte < 0x20 else chr(byte))

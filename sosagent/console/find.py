@@ -12,13 +12,7 @@ import re
 from dataclasses import replace
 
 from ..dialects import PLAIN, dialect_of_prompt
-from ..errors import (
-    ConsoleError,
-    ConsoleOccupied,
-    ConsoleStateUnknown,
-    EndpointBusy,
-    EndpointLost,
-)
+from ..errors import ConsoleError, ConsoleOccupied, ConsoleStateUnknown, EndpointBusy, EndpointLost
 from ..terminal.kernel import without_kernel_lines
 from ..terminal.states import (
     ECHOING,

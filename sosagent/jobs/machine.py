@@ -138,13 +138,13 @@ async def _visit(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Don
     loop = asyncio.get_running_loop()
     deadline = loop.time() + access.timeout
     access = await resolved(access)
-    target, password = access.target, access.password
+    target = access.target
     assert not isinstance(target, str)
-    if password is None:
+    if access.password is None:
         raise PasswordMissing(f"no password of {printable(access.entry.login, 60)} on the machine was given")
     # Who brings a connection has seen to that.
     with nullcontext() if isinstance(target, Transport) else alone(str(target), place_of(target)):
-        return await _visits(replace(access, target=target, password=password), deadline, do)
+        return await _visits(access, deadline, do)
 
 
 async def _visits(access: Access, deadline: float, do: Callable[[RootShell], Awaitable[T]]) -> Done[T]:

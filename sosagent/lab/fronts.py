@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["FRONTS", "Front", "Manners", "dialect_of_front", "option_of"]
 
-_CONSOLE, _BUSY_CHECKED, _KICK, _BYE, _ASK = "console", "console if it is free", "kick", "bye", "ask"
+_BUSY_CHECKED, _KICK, _BYE, _NOTHING = "console if it is free", "kick", "bye", "nothing"
 _LONGEST = 8
 
 
@@ -91,7 +91,7 @@ FRONTS: dict[str, Manners] = {
         greeting=b"\r\nInsyde SMASH-CLP System Management Shell, Version 1.05\r\n"
         b"Copyright (c) 2015-2016 by Insyde International CO., Ltd.\r\nAll Rights Reserved\r\n\r\n\r\n",
         prompt=b"-> ",
-        commands={"cd system1/sol1": _ASK, "start": _BUSY_CHECKED, "exit": _BYE},
+        commands={"cd system1/sol1": _NOTHING, "start": _BUSY_CHECKED, "exit": _BYE},
         ready=b"/system1/sol1\r\npress <Enter>, <Esc>, and then <T> to terminate session\r\n"
         b"(press the keys in sequence, one after the other)\r\n",
         busy=b"SOL session is already active\r\n",
@@ -99,7 +99,7 @@ FRONTS: dict[str, Manners] = {
     ),
     "smash-quiet": Manners(
         prompt=b"-> ",
-        commands={"cd system1/sol1": _ASK, "start": _BUSY_CHECKED, "exit": _BYE},
+        commands={"cd system1/sol1": _NOTHING, "start": _BUSY_CHECKED, "exit": _BYE},
         ready=b"/system1/sol1\r\npress <Enter>, <Esc>, and then <T> to terminate session\r\n",
         leave=b"\r\x1bT",
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Heard", "KernelFilter", "is_kernel_line", "without_kernel_lines"]
+__all__ = ["Heard", "KernelFilter", "holds_stamp", "is_kernel_line", "without_kernel_lines"]
 
 _STAMP = rb"\[ *\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? "
 #: A line of the kernel's, not an escape sequence's parameters; and the end of what came, if one may begin there.
@@ -24,6 +24,11 @@ _MOST_HELD = 2048  # printk's own limit is half of it
 def is_kernel_line(line: str) -> bool:
     """Whether `line` is the kernel's."""
     return line[:1] == "[" and _IS.match(line) is not None
+
+
+def holds_stamp(line: str) -> bool:
+    """Whether the kernel has begun to speak somewhere in `line`."""
+    return _IS.search(line) is not None
 
 
 def without_kernel_lines(data: bytes) -> bytes:

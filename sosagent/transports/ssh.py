@@ -12,6 +12,7 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -341,54 +342,34 @@ async def _connect(
     ask: Ask | None,
     note: Callable[[str], None] | None,
 ) -> asyncssh.SSHClientConnection:
-    try:
-        return await _connect_by(place, target, client_keys, tunnel, ask, note, {})
-    except _NoCommonAlgorithm as error:
-        if place is not target or not dialect_of(target).legacy:
-            raise error.mapped from None
-    connection = await _connect_by(place, target, client_keys, tunnel, ask, note, _LEGACY)
-    if note is not None:
-        note(f"{place} speaks old SSH only: algorithms that are broken today were allowed for it, and only for it")
-    return connection
-
-
-class _NoCommonAlgorithm(Exception):
-    def __init__(self, mapped: ConsoleError) -> None:
-        self.mapped = mapped
-
-
-async def _connect_by(
-    place: SshTarget,
-    target: SshTarget,
-    client_keys: Sequence[Any],
-    tunnel: asyncssh.SSHClientConnection | None,
-    ask: Ask | None,
-    note: Callable[[str], None] | None,
-    algorithms: dict[str, Any],
-) -> asyncssh.SSHClientConnection:
     options = _options(place, client_keys)
-    keys = _host_keys(target, options)
     name = str(place)
-    try:
-        connection, _ = await asyncssh.create_connection(
-            lambda: _Client(name, keys, ask),
-            place.host,
-            **_arguments(place, client_keys),
-            **algorithms,
-            tunnel=tunnel,
-            known_hosts=keys,
-            agent_forwarding=False,
-            x509_trusted_certs=None,
-            keepalive_interval=_KEEPALIVE_SECONDS,
-            keepalive_count_max=_KEEPALIVE_COUNT,
-            connect_timeout=_CONNECT_SECONDS,
-            login_timeout=_LOGIN_SECONDS,
-        )
-    except asyncssh.KeyExchangeFailed as error:
-        mapped = _mapped(error, name, options, keys)
-        raise (mapped if algorithms else _NoCommonAlgorithm(mapped)) from None
-    except (OSError, asyncssh.Error) as error:
-        raise _mapped(error, name, options, keys) from None
+    ways: list[dict[str, Any]] = [{}]
+    if place is target and dialect_of(target).legacy:
+        ways.append(_LEGACY)
+    for algorithms in ways:
+        keys = _host_keys(target, options)
+        try:
+            connection, _ = await asyncssh.create_connection(
+                partial(_Client, name, keys, ask),
+                place.host,
+                **_arguments(place, client_keys),
+                **algorithms,
+                tunnel=tunnel,
+                known_hosts=keys,
+                agent_forwarding=False,
+                x509_trusted_certs=None,
+                keepalive_interval=_KEEPALIVE_SECONDS,
+                keepalive_count_max=_KEEPALIVE_COUNT,
+                connect_timeout=_CONNECT_SECONDS,
+                login_timeout=_LOGIN_SECONDS,
+            )
+            break
+        except (OSError, asyncssh.Error) as error:
+            if not isinstance(error, asyncssh.KeyExchangeFailed) or algorithms is ways[-1]:
+                raise _mapped(error, name, options, keys) from None
+    if note is not None and algorithms:
+        note(f"{place} speaks old SSH only: algorithms that are broken today were allowed for it, and only for it")
     fingerprint = keys.remember()
     if fingerprint is not None and note is not None:
         note(f"the host key of {name} was new and is now on file: {fingerprint}")

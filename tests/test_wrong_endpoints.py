@@ -134,10 +134,30 @@ async def test_a_socket_that_lets_in_one_says_who_has_it(tmp_path: Path) -> None
     await running.wait_closed()
 
 
+async def test_a_port_in_use_says_so_after_its_first_words() -> None:
+    """ser2net's telnet options come first, and the reason in a packet of its own."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\xff\xfb\x03\xff\xfd\x03")
+        await writer.drain()
+        await asyncio.sleep(0.1)  # so that it is another packet
+        writer.write(b"Port's device already in use\r\n")
+        writer.close()
+
+    async with server(serve) as port:
+        with pytest.raises(sosagent.EndpointBusy, match="already in use"):
+            await add(TcpTarget("rfc2217", "127.0.0.1", port))
+
+
+def opened_by(process: int) -> set[str]:
+    return {str(one.readlink()) for one in Path(f"/proc/{process}/fd").iterdir() if one.is_symlink()}
+
+
 @pytest.mark.parametrize("accepter", ["tcp", "telnet(rfc2217),tcp"])
 async def test_ser2net_that_somebody_has(accepter: str, tmp_path: Path) -> None:
     near, far = os.openpty()
     tty.setraw(far)
+    device = os.ttyname(far)
     port = free_port()
     config = tmp_path / "ser2net.yaml"
     config.write_text(
@@ -149,7 +169,8 @@ async def test_ser2net_that_somebody_has(accepter: str, tmp_path: Path) -> None:
     await asyncio.to_thread(wait_for, lambda: listens(port), 10.0, "ser2net")
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.sleep(0.2)  # it tells nobody that it has taken the first one in
+        # It tells nobody that it has taken the first one in; it opens the line then.
+        await asyncio.to_thread(wait_for, lambda: device in opened_by(process.pid), 10.0, "the line")
         protocol = "socket" if accepter == "tcp" else "rfc2217"
         with pytest.raises(sosagent.EndpointBusy):
             await add(TcpTarget(protocol, "127.0.0.1", port))  # type: ignore[arg-type]

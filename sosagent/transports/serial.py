@@ -7,8 +7,10 @@ import os
 import socket
 import stat
 import threading
+import time
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ __all__ = ["SerialTransport", "ThreadTransport", "open_rfc2217", "open_serial"]
 _POLL_SECONDS = 0.1
 _BREAK_SECONDS = 0.3
 _WORDS_SECONDS = 1.0
+_PORTION = 4096
 
 
 class SerialTransport(DescriptorTransport):
@@ -202,12 +205,14 @@ def _rfc2217(url: str, settings: dict[str, Any]) -> Any:
 
 def _first_words(target: TcpTarget) -> str:
     """What a port says before it closes, which pyserial keeps to itself; empty if nothing."""
-    try:
-        with socket.create_connection((target.host, target.port), _WORDS_SECONDS) as connection:
-            connection.settimeout(_WORDS_SECONDS)
-            text, _ = Telnet().receive(connection.recv(4096))
-    except OSError:
-        return ""
+    telnet, text, until = Telnet(), b"", time.monotonic() + _WORDS_SECONDS
+    with suppress(OSError), socket.create_connection((target.host, target.port), _WORDS_SECONDS) as connection:
+        while (left := until - time.monotonic()) > 0:
+            connection.settimeout(left)
+            data = connection.recv(_PORTION)
+            if not data:
+                break
+            text += telnet.receive(data)[0]
     return printable(text.strip(), 200)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import re
 import secrets
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_letters, digits
 
@@ -25,7 +26,7 @@ from ..errors import (
     MachineRestarted,
     NotVerified,
 )
-from ..terminal.expect import TIMEOUT, Pattern
+from ..terminal.expect import TIMEOUT, Match, Pattern
 from ..terminal.states import Way, classify
 from .frame import CHECK, END, Ended, Reply, ReplyReader, Up, portions, request
 from .programs import Expanded, program
@@ -40,7 +41,7 @@ _ANSWER_SECONDS = 1.0
 _ENTER_SECONDS = 2.0
 _ENTER_TRIES = 3
 _REPLY_SECONDS = 5.0
-_LEAVE_SECONDS = 10.0
+_EXEC_SECONDS = 20.0  # a machine without memory left takes so long to start a program
 _MOST_ECHO = 1.3
 
 #: What only a machine prints that goes down or comes up.
@@ -150,10 +151,8 @@ class Shell:
         console.tell(Event("detail", "its shell does not take the start line: a plain sh does"))
         await console.quiet(QUIET, 2.0)  # tcsh shows its prompt before it takes the tty over
         await console.type_line(f" {'exec ' if self._replace else ''}{self._plain}", fresh="\x15\x03")
-        console.skip()
-        await console.send("\r")
         self.plain = True
-        await console.expect([r"[#$%>] ?$", re.compile(rf"^{re.escape(prompt)}$")], _LEAVE_SECONDS)
+        await self._enter([r"[#$%>] ?$", re.compile(rf"^{re.escape(prompt)}$")])
         await console.quiet(QUIET, 2.0)
         self._start, prompt = self._again, console.open_line
         await console.type_line(self._start.line, tries=_START_TRIES, fresh="\x15\x03")
@@ -163,21 +162,11 @@ class Shell:
     async def _collects(self, prompt: str) -> bool:
         """Press Enter behind the start line. False when the shell refused it: its prompt is back."""
         console = self.console
-        console.skip()
         self._entered = True
-        await console.send("\r")
         # A shell that takes the line prints nothing before the mark; one that refuses it, its prompt again.
         answers: list[Pattern] = [self._start.ready, re.compile(rf"^{re.escape(prompt)}$"), r"[#$%>❯➜λ»] ?$"]
         try:
-            for _ in range(_ENTER_TRIES):
-                found = await console.expect([*answers, TIMEOUT], _ENTER_SECONDS)
-                if found.index < len(answers):
-                    break
-                await console.send(
-                    "\r"
-                )  # it was lost, or made another key; a collector that is up forgets an empty line
-            if found.index == len(answers):
-                found = await console.expect(answers, _LEAVE_SECONDS)
+            found = await self._enter(answers)
         except DeadlineExceeded:
             left = console.time_left()
             if left is not None and left <= 0:
@@ -190,6 +179,17 @@ class Shell:
         self._collecting = True
         console.state = "our shell"
         return True
+
+    async def _enter(self, answers: Sequence[Pattern]) -> Match:
+        """Press Enter until it is answered. One that comes twice is an empty line to a shell and to a collector."""
+        console = self.console
+        console.skip()
+        for _ in range(_ENTER_TRIES):
+            await console.send("\r")
+            found = await console.expect([*answers, TIMEOUT], _ENTER_SECONDS)
+            if found.index < len(answers):
+                return found
+        return await console.expect(answers, _EXEC_SECONDS)
 
     async def run(self, text: str) -> Result:
         """Run the program `text` and give its exact result. It runs at most once.

@@ -20,7 +20,7 @@ from .watch import LOGIN_SECONDS, LOGOUT_SECONDS, PROBE_SECONDS, SUSPEND_SECONDS
 
 __all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_found_shell"]
 
-_PATIENCE_SECONDS = 12.0
+_PATIENCE_SECONDS = 20.0
 
 #: What shells say of a job that was suspended: bash, dash, ash, mksh; zsh, tcsh; fish.
 _STOPPED = re.compile(

@@ -2,6 +2,9 @@
 
     result = await sosagent.add_key("user@sos.example.net", open("id_ed25519.pub").read(), password=...)
 
+    async with sosagent.root_shell("user@sos.example.net", password=...) as shell:
+        print((await shell.run("uname -r")).lines)
+
 What stands in ``__all__`` is the public interface; `sosagent.blocking` has the same without asyncio.
 """
 
@@ -36,18 +39,23 @@ from .errors import (
     WrongMachine,
 )
 from .keys import PublicKey, parse_public_keys
-from .secret import Secret
+from .secret import Secret, find_password
 from .target import ExecTarget, ProviderTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, parse_target
 
 if TYPE_CHECKING:
     from .config import load_machines
     from .console import Console, Event
     from .console.connect import connect
+    from .jobs.access import AccessOptions
     from .jobs.add_key import AddKeyResult, add_key
     from .jobs.append import KeyOutcome
+    from .jobs.host_keys import HostKeys
+    from .jobs.keys import KeyListing, KeysRemoved, ListedKey
+    from .jobs.public import host_keys, list_keys, remove_key, root_shell
     from .jobs.state import ConsoleState, console_state
     from .jobs.verify import Verification, Verify
     from .machines import Machine, Machines
+    from .shell.shell import Result, Shell
     from .terminal.expect import EOF, TIMEOUT, Match
 
 __version__ = "0.1.0"
@@ -55,6 +63,7 @@ __version__ = "0.1.0"
 __all__ = [
     "EOF",
     "TIMEOUT",
+    "AccessOptions",
     "AddKeyResult",
     "ConfigInvalid",
     "Console",
@@ -74,9 +83,13 @@ __all__ = [
     "ExecTarget",
     "HostKeyChanged",
     "HostKeyUnknown",
+    "HostKeys",
     "KeyInvalid",
+    "KeyListing",
     "KeyOutcome",
+    "KeysRemoved",
     "LineDamaged",
+    "ListedKey",
     "LoginRefused",
     "Machine",
     "MachineRestarted",
@@ -86,8 +99,10 @@ __all__ = [
     "PasswordMissing",
     "ProviderTarget",
     "PublicKey",
+    "Result",
     "Secret",
     "SerialTarget",
+    "Shell",
     "SosError",
     "SshTarget",
     "Target",
@@ -101,29 +116,45 @@ __all__ = [
     "add_key",
     "connect",
     "console_state",
+    "find_password",
+    "host_keys",
+    "list_keys",
     "load_machines",
     "parse_public_keys",
     "parse_target",
+    "remove_key",
+    "root_shell",
 ]
 
 #: Where the heavier names live; they are imported when they are first used (PEP 562).
 _LAZY = {
+    "AccessOptions": "jobs.access",
     "AddKeyResult": "jobs.add_key",
     "Console": "console",
     "ConsoleState": "jobs.state",
     "EOF": "terminal.expect",
     "Event": "console",
+    "HostKeys": "jobs.host_keys",
+    "KeyListing": "jobs.keys",
     "KeyOutcome": "jobs.append",
+    "KeysRemoved": "jobs.keys",
+    "ListedKey": "jobs.keys",
     "Machine": "machines",
     "Machines": "machines",
     "Match": "terminal.expect",
+    "Result": "shell.shell",
+    "Shell": "shell.shell",
     "TIMEOUT": "terminal.expect",
     "Verification": "jobs.verify",
     "Verify": "jobs.verify",
     "add_key": "jobs.add_key",
     "connect": "console.connect",
     "console_state": "jobs.state",
+    "host_keys": "jobs.public",
+    "list_keys": "jobs.public",
     "load_machines": "config",
+    "remove_key": "jobs.public",
+    "root_shell": "jobs.public",
 }
 
 

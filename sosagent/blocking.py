@@ -1,19 +1,113 @@
-"""The public calls for programs without asyncio. Each runs an event loop of its own to the end."""
+"""The public calls for programs without asyncio.
+
+Each call has an event loop in a thread of its own, so it works where a loop runs already (a notebook), too.
+``on_event`` and ``ask`` are called in that thread. Ctrl-C logs out of the machine, however often it is
+pressed, and then raises KeyboardInterrupt.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any, ParamSpec, TypeVar, Unpack
 
-from .jobs.add_key import AddKeyResult
+from .jobs.access import AccessOptions
 from .jobs.add_key import add_key as _add_key
-from .keys import PublicKey
+from .jobs.public import host_keys as _host_keys
+from .jobs.public import list_keys as _list_keys
+from .jobs.public import remove_key as _remove_key
+from .jobs.public import root_shell as _root_shell
+from .jobs.state import console_state as _console_state
+from .loop_thread import LoopThread
+from .shell.shell import Result
+from .shell.shell import Shell as _Shell
 from .target import Target
+from .transports import Transport
 
-__all__ = ["add_key"]
+__all__ = ["Shell", "add_key", "console_state", "host_keys", "list_keys", "remove_key", "root_shell"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def add_key(target: str | Target, keys: str | PublicKey | Sequence[PublicKey], **options: Any) -> AddKeyResult:
-    """Do `sosagent.add_key` and wait for it; arguments, result and errors are the same."""
-    return asyncio.run(_add_key(target, keys, **options))
+def _blocking(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """The same call without asyncio: its words, its types, its docstring."""
+
+    @functools.wraps(call)
+    def waiting(*arguments: P.args, **options: P.kwargs) -> T:
+        with LoopThread(f"sosagent {call.__name__}") as loop:
+            return loop.call(call(*arguments, **options))
+
+    waiting.__module__ = __name__
+    return waiting
+
+
+add_key = _blocking(_add_key)
+console_state = _blocking(_console_state)
+host_keys = _blocking(_host_keys)
+list_keys = _blocking(_list_keys)
+remove_key = _blocking(_remove_key)
+
+
+class Shell:
+    """A verified root shell on a machine; see `root_shell`.
+
+    Args:
+        shell: the one that is asked.
+        loop: where it lives.
+    """
+
+    def __init__(self, shell: _Shell, loop: LoopThread) -> None:
+        self._shell = shell
+        self._loop = loop
+
+    def run(self, text: str) -> Result:
+        """Run a program there and give its exact result. It runs at most once.
+
+        Args:
+            text: POSIX sh in one line, printable ASCII. Its input is empty, ``$HOME`` is what the login set,
+                and nothing it assigns stays.
+
+        Returns:
+            Its exit status, and what it printed on standard output and error.
+
+        Raises:
+            NotVerified: the program may have run, and its reply did not get through intact.
+            LineDamaged: the program did not get through intact, and did not run.
+            DeadlineExceeded, EndpointLost: the time was up, or the connection ended.
+        """
+        return self._loop.call(self._shell.run(text))
+
+
+@contextmanager
+def root_shell(target: str | Target | Transport, **options: Unpack[AccessOptions]) -> Iterator[Shell]:
+    """Get from the console's state to a verified shell, and log out at the end of the block::
+
+        with sosagent.blocking.root_shell("user@sos.example.net", password=password) as shell:
+            print(shell.run("uname -r").lines)
+
+    On every way out, an error or Ctrl-C too, the shell is closed and the state found at the start is seen to be
+    back, as with `sosagent.root_shell`.
+
+    Args:
+        target: HOST as on the command line, a `Target`, or a transport.
+        options: how to get there: ``password=`` and others, see `AccessOptions`.
+
+    Returns:
+        A context that gives a `Shell`.
+
+    Raises:
+        UsageError, PasswordMissing: nothing was sent.
+        ConsoleError: no shell, and why; see the leaves of `sosagent.errors`.
+    """
+    with LoopThread("sosagent root_shell") as loop:
+        way = AsyncExitStack()
+        try:
+            shell = loop.call(way.enter_async_context(_root_shell(target, **options)))
+            yield Shell(shell, loop)
+        except BaseException as error:
+            # An interruption that came just when the shell was there finds it on the stack.
+            loop.call(way.__aexit__(type(error), error, error.__traceback__))
+            raise
+        loop.call(way.aclose())

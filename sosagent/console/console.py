@@ -79,7 +79,7 @@ class Console:
 
     Attributes:
         entered: what came before that is the endpoint's, not the machine's; see `entrance.enter_endpoint`.
-        state: the console's state as last recognised.
+        state: the name of the console's state as last recognised; `sosagent.console_state` looks anew.
         bytes_sent, bytes_received, exchanges: what went over the line so far; an exchange is a
             write that ends in Enter, whose answer is waited for.
         output: the last 64 KiB that came, as a terminal would get them; without what hid a secret.
@@ -202,6 +202,16 @@ class Console:
         lines = [line for line in [*self._lines, self.open_line] if line.strip()]
         kept = [line for line, _ in itertools.groupby(lines)]  # the rows of an empty editor are all the same
         return tuple(printable(self._hush.text(line)) for line in kept[-count:])
+
+    def screen(self, columns: int = 80, rows: int = 24) -> list[str]:
+        """What a terminal would show now, from what came so far: its rows, printable, from the top.
+
+        Args:
+            columns, rows: of the terminal.
+        """
+        from ..terminal.screen import screen_of  # pyte takes its time to import
+
+        return screen_of(bytes(self.output), columns, rows)
 
     def set_deadline(self, seconds: float | None) -> None:
         """Let all waits end `seconds` from now; None lifts the deadline."""

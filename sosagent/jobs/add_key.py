@@ -7,18 +7,15 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
-from ..console.events import EventSink
-from ..console.login import Entry
 from ..errors import UsageError
 from ..keys import PublicKey, parse_public_keys
-from ..secret import Secret
 from ..shell.session import RootShell
 from ..target import Target
-from ..transports import Ask, Transport
+from ..transports import Transport
 from ..transports.remember import remembering
+from .access import AccessOptions, access_to
 from .allow import Allow
 from .append import Appended, KeyOutcome, append_keys
 from .machine import Access, Done, on_machine
@@ -79,53 +76,27 @@ async def add_key(
     target: str | Target | Transport,
     keys: str | PublicKey | Sequence[PublicKey],
     *,
-    password: Secret | str | None,
-    login: str = "root",
     user: str | None = None,
-    become: Literal["sudo", "su"] | None = None,
-    become_password: Secret | str | None = None,
-    expect_host: str | None = None,
-    take_over: bool = False,
-    continue_boot: bool = False,
-    remount: bool = False,
     allow_immutable: bool = False,
     fix_permissions: bool = False,
     until: datetime | None = None,
     verify: Verify | None = None,
     dry_run: bool = False,
-    timeout: float = 120.0,
-    dead_man: int | None = None,
-    transcript: Path | None = None,
-    on_event: EventSink | None = None,
-    ask: Ask | None = None,
-    kick: bool = False,
+    **options: Unpack[AccessOptions],
 ) -> AddKeyResult:
     """Add public keys to a machine that is reached through its serial console.
 
     Args:
         target: HOST as on the command line, a `Target`, or a connected transport.
         keys: one or more keys; a text is read as the contents of a key file.
-        password: of `login` on the machine (not of the endpoint); None takes the one that a provider gives.
-        login: the name to log in as at the console.
-        user: whose authorized_keys; `login` by default.
-        become: how `login` gets root's rights, where it is not root and the job needs them.
-        become_password: what that asks for; `password` by default.
-        expect_host: the machine's name, compared with what the console shows before the password
-            is typed.
-        take_over: end or discard what somebody left on the console and stands in the way.
-        continue_boot: leave a maintenance shell by its end, so that the boot goes on.
-        remount: make a file system that is mounted read-only writable for the write, and put it back.
+        user: whose authorized_keys; the login's by default.
         allow_immutable: take ``chattr +i`` off the file for the write, and put it back.
         fix_permissions: take away write permissions and owners that sshd's StrictModes refuses; they stay mended.
         until: when sshd is to refuse the keys again, with its time zone (written as ``expiry-time``).
         verify: log in over SSH afterwards, and tell why if that fails.
         dry_run: look, and change nothing.
-        timeout: seconds for the whole job; a large payload adds to it, which an event tells.
-        dead_man: seconds after which the machine closes our shell by itself, should the line be gone; the
-            time limit and 30 s by default.
-        transcript: a file for a recording in asciicast v2, without secrets.
-        on_event: is told of progress.
-        ask, kick: see `connect`.
+        options: how to get there: ``password=`` and others, see `AccessOptions`. A large payload adds to
+            ``timeout``, which an event tells.
 
     Returns:
         What the machine showed when it was read back.
@@ -136,18 +107,8 @@ async def add_key(
 
     When cancelled it logs out first, within a time of its own, and then lets the cancellation go on.
     """
-    entry = Entry(
-        login,
-        expect_host,
-        become,
-        None if become_password is None else _secret(become_password),
-        take_over,
-        continue_boot,
-        remount,
-    )
-    secret = None if password is None else _secret(password)
-    access = Access(target, secret, entry, timeout, dead_man, transcript, on_event, ask, kick)
-    allow = Allow(remount, allow_immutable, fix_permissions)
+    access = access_to(target, **options)
+    allow = Allow(access.entry.remount, allow_immutable, fix_permissions)
     return await add_keys(access, _keys(keys), user=user, allow=allow, until=until, verify=verify, dry_run=dry_run)
 
 
@@ -191,10 +152,6 @@ async def add_keys(
 
         done = await on_machine(access, append)
     return _result(done, whose, time.monotonic() - started)
-
-
-def _secret(password: Secret | str) -> Secret:
-    return password if isinstance(password, Secret) else Secret(password)
 
 
 def _keys(keys: str | PublicKey | Sequence[PublicKey]) -> list[PublicKey]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypedDict, TypeVar
@@ -23,7 +23,7 @@ from ..target import ProviderTarget, Target, parse_target, place_of
 from ..transports import Ask, Transport
 from ..transports.remember import remembering
 
-__all__ = ["Access", "Done", "Rights", "on_machine", "resolved"]
+__all__ = ["Access", "Done", "Rights", "There", "at_machine", "on_machine", "resolved"]
 
 T = TypeVar("T")
 
@@ -127,14 +127,31 @@ async def on_machine(access: Access, do: Callable[[RootShell], Awaitable[T]]) ->
     """Get to a verified shell, await ``do(session)``, and leave the console as it was found.
 
     Raises:
-        SosError: of the way there, or of `do`. If the line died while a shell of ours was open that no switch
-            closes, it was connected to again, and the error's note says what came of it.
+        SosError: as `at_machine`, or of `do`.
     """
     with remembering():
-        return await _visit(access, do)
+        async with at_machine(access) as there:
+            value = await do(there.session)
+    return Done(value, there.host, there.session, there.console)
 
 
-async def _visit(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Done[T]:
+@dataclass(frozen=True)
+class There:
+    """Where `at_machine` led: the fields are those of `Done`."""
+
+    host: str
+    session: RootShell
+    console: Console
+
+
+@asynccontextmanager
+async def at_machine(access: Access) -> AsyncIterator[There]:
+    """Get to a verified shell, and leave the console as it was found at the end.
+
+    Raises:
+        SosError: of the way there. If the line died while a shell of ours was open that no switch
+            closes, it was connected to again, and the error's note says what came of it.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + access.timeout
     access = await resolved(access)
@@ -142,43 +159,49 @@ async def _visit(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Don
     assert not isinstance(target, str)
     if access.password is None:
         raise PasswordMissing(f"no password of {printable(access.entry.login, 60)} on the machine was given")
+    host = target.name if isinstance(target, Transport) else str(target)
     # Who brings a connection has seen to that.
     with nullcontext() if isinstance(target, Transport) else alone(str(target), place_of(target)):
-        return await _visits(access, deadline, do)
-
-
-async def _visits(access: Access, deadline: float, do: Callable[[RootShell], Awaitable[T]]) -> Done[T]:
-    loop = asyncio.get_running_loop()
-    target, password = access.target, access.password
-    assert password is not None and not isinstance(target, str)
-    while True:
-        left = deadline - loop.time()
         try:
-            async with (
-                connect(
-                    target,
-                    timeout=left,
-                    transcript=access.transcript,
-                    on_event=access.on_event,
-                    ask=access.ask,
-                    kick=access.kick,
-                ) as console,
-                root_shell(console, password, entry=access.entry, dead_man=access.dead_man) as session,
-            ):
-                value = await do(session)
+            way, session, console = await _get_in(access, target, access.password, deadline)
+            async with way:
+                yield There(host, session, console)
+        except EndpointLost as error:
+            if error.shell_open and isinstance(target, Target):
+                error.add_note(await _log_out_again(target, access))
+            raise
+
+
+async def _get_in(
+    access: Access, target: Target | Transport, password: Secret, deadline: float
+) -> tuple[AsyncExitStack, RootShell, Console]:
+    """Connect and get to a shell; again where the endpoint is read-only still. The stack leads back out."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            # Not around the caller's own work as well: that may end in another context than it begins in.
+            with remembering():
+                async with AsyncExitStack() as way:
+                    console = await way.enter_async_context(
+                        connect(
+                            target,
+                            timeout=deadline - loop.time(),
+                            transcript=access.transcript,
+                            on_event=access.on_event,
+                            ask=access.ask,
+                            kick=access.kick,
+                        )
+                    )
+                    session = await way.enter_async_context(
+                        root_shell(console, password, entry=access.entry, dead_man=access.dead_man)
+                    )
+                    return way.pop_all(), session, console
         except EndpointReadOnly:
             # It stays so until somebody connects anew.
             if isinstance(target, Transport) or deadline - loop.time() < 2 * _READ_ONLY_SECONDS:
                 raise
             access.tell(f"the endpoint is read-only still; trying again in {_READ_ONLY_SECONDS:.0f} s")
             await asyncio.sleep(_READ_ONLY_SECONDS)
-            continue
-        except EndpointLost as error:
-            if error.shell_open and isinstance(target, Target):
-                error.add_note(await _log_out_again(target, access))
-            raise
-        host = target.name if isinstance(target, Transport) else str(target)
-        return Done(value, host, session, console)
 
 
 async def _log_out_again(target: Target, access: Access) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..console import Console
 from ..console.connect import connect
 from ..console.events import EventSink
 from ..console.find import find_state, listen
@@ -44,7 +45,7 @@ class ConsoleState:
 
 
 async def console_state(
-    target: str | Target | Transport,
+    target: str | Target | Transport | Console,
     *,
     poke: bool = False,
     seconds: float = 2.0,
@@ -57,38 +58,51 @@ async def console_state(
     """Look at a console.
 
     Args:
-        target: HOST as on the command line, a `Target`, or a connected transport.
+        target: HOST as on the command line, a `Target`, a connected transport, or a `Console` that `connect` gave.
+            What stands below `seconds` is for connecting, and does nothing where there is a `Console` already.
         poke: type what a job would where the line shows nothing: ^L, then ^U and Enter. Else nothing is typed.
         seconds: how long the line must be quiet before it is named.
         timeout: seconds for all of it.
         transcript: a file for a recording in asciicast v2.
         on_event: is told of progress.
-        ask, kick: see `connect`; without `poke`, nothing is typed to get past the endpoint's own prompt.
+        ask: see `connect`.
+        kick: see `connect`; without `poke`, nothing is typed to get past the endpoint's own prompt.
+
+    Returns:
+        The state and what the console shows. Nobody is logged in or out.
 
     Raises:
         ConsoleError: no connection, or the time was up.
+
+    Cancelling it leaves the console as it is.
     """
+    if isinstance(target, Console):
+        return await _seen(target, target.transport.name, poke, seconds)
     async with connect(
         target, timeout=timeout, transcript=transcript, on_event=on_event, ask=ask, kick=kick
     ) as console:
-        watch = Watch(console)
-        hint = ""
-        try:
-            seen = await find_state(watch) if poke else await listen(watch, seconds)
-        except ConsoleSilent as error:
-            seen, hint = Observation(SILENT), error.hint
-        except ConsoleOccupied as error:
-            seen, hint = Observation(UNKNOWN), f"{error.message}. {error.hint}"
-        state = seen.state
-        if state is SILENT and not poke:
-            hint = "Nothing came by itself; --poke asks for a prompt, as a job would."
-        return ConsoleState(
-            host=target.name if isinstance(target, Transport) else str(target),
-            name=state.name,
-            title=state.title,
-            would=state.way.value,
-            hint=hint or state.hint,
-            hostname=seen.hostname,
-            tail=console.tail(),
-            output=bytes(console.output),
-        )
+        return await _seen(console, target.name if isinstance(target, Transport) else str(target), poke, seconds)
+
+
+async def _seen(console: Console, host: str, poke: bool, seconds: float) -> ConsoleState:
+    watch = Watch(console)
+    hint = ""
+    try:
+        seen = await find_state(watch) if poke else await listen(watch, seconds)
+    except ConsoleSilent as error:
+        seen, hint = Observation(SILENT), error.hint
+    except ConsoleOccupied as error:
+        seen, hint = Observation(UNKNOWN), f"{error.message}. {error.hint}"
+    state = seen.state
+    if state is SILENT and not poke:
+        hint = "Nothing came by itself; --poke asks for a prompt, as a job would."
+    return ConsoleState(
+        host=host,
+        name=state.name,
+        title=state.title,
+        would=state.way.value,
+        hint=hint or state.hint,
+        hostname=seen.hostname,
+        tail=console.tail(),
+        output=bytes(console.output),
+    )

@@ -1,0 +1,112 @@
+"""An event loop in a thread of its own: for programs without asyncio, and for a lab beside blocking tests."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future, wait
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+__all__ = ["LoopThread"]
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """Runs coroutines for whoever has no event loop, or must not hold up its own.
+
+    The loop goes on between calls, so a connection that is open meanwhile is kept alive. At the end of the
+    context what still runs is cancelled and waited for.
+
+    Args:
+        name: the thread's, for debuggers.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._started = threading.Event()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._started.set()
+        await self._ended.wait()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._started.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        interruption: BaseException | None = None
+        while self._thread.is_alive():
+            try:
+                self._loop.call_soon_threadsafe(self._ended.set)
+                self._thread.join()
+            except RuntimeError:  # the loop has just been closed
+                self._thread.join()
+            except KeyboardInterrupt as again:
+                interruption = again
+        if interruption is not None and error is None:
+            raise interruption
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` to its end in the loop, and give its result.
+
+        Ctrl-C, or whatever the handler of a signal raises, cancels it. It is waited for all the same, however
+        often that happens: what logs out of a machine is not left in the middle.
+
+        Args:
+            work: a coroutine that nobody has begun.
+
+        Raises:
+            BaseException: what `work` raised, or what interrupted it.
+        """
+        outcome: Future[T] = Future()
+        task: asyncio.Task[T]
+
+        def begin() -> None:
+            nonlocal task
+            task = self._loop.create_task(work)
+            task.add_done_callback(lambda ended: _hand_over(ended, outcome))
+
+        interruption: BaseException | None = None
+        self._loop.call_soon_threadsafe(begin)
+        while not outcome.done():
+            try:
+                wait([outcome])
+            except BaseException as error:  # noqa: BLE001 - it is raised below
+                interruption = interruption or error
+                self._loop.call_soon_threadsafe(lambda: task.cancel())
+        if interruption is not None:
+            raise interruption
+        return outcome.result()
+
+    def soon(self, function: Any, *arguments: Any) -> None:
+        """Call a function in the loop, and wait until it has returned.
+
+        Args:
+            function: what is to be called; it must not block.
+            arguments: its own.
+        """
+
+        async def called() -> None:
+            function(*arguments)
+
+        self.call(called())
+
+
+def _hand_over(task: asyncio.Task[T], outcome: Future[T]) -> None:
+    if task.cancelled():
+        outcome.set_exception(asyncio.CancelledError())
+    elif (error := task.exception()) is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(task.result())

@@ -4,5 +4,15 @@ from .direct import DirectTransport
 from .endpoint import Lab, open_lab
 from .faults import Faults, FaultyTransport
 from .machine import SimulatedMachine
+from .threaded import ThreadedLab, lab_in_thread
 
-__all__ = ["DirectTransport", "Faults", "FaultyTransport", "Lab", "SimulatedMachine", "open_lab"]
+__all__ = [
+    "DirectTransport",
+    "Faults",
+    "FaultyTransport",
+    "Lab",
+    "SimulatedMachine",
+    "ThreadedLab",
+    "lab_in_thread",
+    "open_lab",
+]

@@ -1,0 +1,127 @@
+"""The pytest plugin: in projects of other people, which pytest's own `pytester` makes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sosagent
+
+pytest_plugins = ["pytester"]
+
+PLUGIN = ("-p", "sosagent.pytest_plugin")
+ROOT = Path(sosagent.__file__).parents[1]
+
+BOTH = """
+import socket, subprocess, sys, threading
+import pytest, sosagent, sosagent.blocking
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
+
+def test_blocking(sos_lab):
+    done = sosagent.blocking.add_key(sos_lab.target, KEY, password=sos_lab.password)
+    assert done.status == "added"
+    assert sos_lab.authorized_keys == KEY + "\\n"
+    assert not sos_lab.in_use
+
+async def test_async(sos_lab):
+    assert sos_lab.authorized_keys == ""
+    async with sosagent.root_shell(sos_lab.target, password=sos_lab.password) as shell:
+        assert sos_lab.in_use
+        assert (await shell.run("echo ok")).output == b"ok"
+        sos_lab.hang_up()
+        with pytest.raises(sosagent.EndpointLost):
+            await shell.run("echo no")
+
+def test_a_program(sos_lab, tmp_path):
+    (tmp_path / "key.pub").write_text(KEY)
+    command = [sys.executable, "-m", "sosagent", "addkey", *sos_lab.arguments, str(tmp_path / "key.pub")]
+    subprocess.run(command, check=True, capture_output=True)
+    assert KEY in sos_lab.authorized_keys
+    assert sos_lab.host.startswith("lab@127.0.0.1:")
+    assert sos_lab.identity.exists() and sos_lab.known_hosts.exists()
+    assert not [one for one in threading.enumerate() if "sosagent" in one.name and "lab" not in one.name]
+"""
+
+OPTIONS = """
+import pytest, sosagent, sosagent.blocking
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
+
+@pytest.mark.sos_lab(faults="klog=20/s,drop=1e-3,seed=4", machine="web-1")
+def test_a_bad_line(sos_lab):
+    done = sosagent.blocking.add_key(sos_lab.target, KEY, password=sos_lab.password, expect_host="web-1")
+    assert done.status == "added"
+
+@pytest.mark.sos_lab(faults="cut=900")
+def test_a_line_that_dies(sos_lab):
+    with pytest.raises(sosagent.EndpointLost):
+        sosagent.blocking.add_key(sos_lab.target, KEY, password=sos_lab.password)
+
+@pytest.mark.sos_lab(busy=True)
+def test_somebody_has_it(sos_lab):
+    with pytest.raises(sosagent.EndpointBusy):
+        sosagent.blocking.add_key(sos_lab.target, KEY, password=sos_lab.password)
+
+@pytest.mark.sos_lab(endpoint="idrac", busy=True)
+def test_somebody_has_a_controller(sos_lab):
+    with pytest.raises(sosagent.EndpointBusy):
+        sosagent.blocking.add_key(sos_lab.target, KEY, password=sos_lab.password)
+
+@pytest.mark.sos_lab(endpoint="idrac")
+def test_a_controller(sos_lab):
+    assert sosagent.blocking.console_state(sos_lab.target, poke=True).name == "login"
+    assert "dialect=idrac" in sos_lab.host
+"""
+
+
+def test_blocking_async_and_programs(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(BOTH)
+    pytester.makeini("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function")
+    pytester.runpytest_subprocess(*PLUGIN, "-W", "error").assert_outcomes(passed=3)
+
+
+def test_the_markers_options(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(OPTIONS)
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
+    pytester.runpytest_subprocess(*PLUGIN, "--strict-markers", "-W", "error").assert_outcomes(passed=5)
+
+
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [
+        ("fault='drop=1'", "*these options, by name: machine, faults, endpoint, busy*"),
+        ("'web-1'", "*these options, by name: machine, faults, endpoint, busy*"),
+        ("faults='drip=1'", "*'drip=1' is no fault of a line*"),
+        ("endpoint='none'", "*no endpoint 'none'*There are: *idrac*"),
+    ],
+    ids=["unknown", "by-place", "fault", "endpoint"],
+)
+def test_a_mistake_in_a_marker_is_told_in_a_line(marker: str, said: str, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(f"import pytest\n@pytest.mark.sos_lab({marker})\ndef test_it(sos_lab): pass\n")
+    done = pytester.runpytest_subprocess(*PLUGIN)
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines([said])
+    done.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_pytest_starts_as_fast_as_without_it() -> None:
+    """What the plugin brings in before a test asks for the fixture: nothing that takes long."""
+    code = "import sys, pytest, asyncio; b = {*sys.modules}; import sosagent.pytest_plugin; print(*{*sys.modules} - b)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    brought = done.stdout.split()
+    assert "sosagent.pytest_plugin" in brought
+    heavy = ("asyncssh", "cryptography", "pyte", "pexpect", "typer", "rich", "pydantic", "serial", "sosagent.lab")
+    assert not [name for name in brought if name.startswith(heavy)]
+
+
+def test_it_comes_with_the_package() -> None:
+    import tomllib
+
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
+    assert points == {"sosagent.pytest_plugin": "sosagent.pytest_plugin"}

@@ -259,7 +259,7 @@ def as_users(lab: ThreadedLab, home: Path) -> dict[str, str]:
     return {
         **os.environ,
         "HOME": str(home),
-        "PYTHONPATH": str(PACKAGE.parent),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")])),
         "SOS_PASSWORD": lab.password.reveal(),
         "PYTHONWARNINGS": "error",
     }

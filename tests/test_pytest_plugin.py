@@ -52,7 +52,7 @@ import pytest, sosagent, sosagent.blocking
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
 
-@pytest.mark.sos_lab(faults="klog=20/s,drop=1e-3,seed=4", machine="web-1")
+@pytest.mark.sos_lab(faults="drop=1e-3,seed=4", machine="web-1")
 def test_a_bad_line(sos_lab):
     done = sosagent.blocking.add_key(sos_lab.target, KEY, password=sos_lab.password, expect_host="web-1")
     assert done.status == "added"

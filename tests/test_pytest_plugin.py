@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -120,8 +121,18 @@ def test_pytest_starts_as_fast_as_without_it() -> None:
     assert not [name for name in brought if name.startswith(heavy)]
 
 
-def test_it_comes_with_the_package() -> None:
-    import tomllib
-
+@pytest.mark.parametrize("named", [(), PLUGIN], ids=["by-itself", "by-name-too"])
+def test_it_comes_with_the_package(
+    named: tuple[str, ...], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the entry point of pyproject.toml, installed as pip does; once, also where `-p` names it."""
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
-    assert points == {"sosagent.pytest_plugin": "sosagent.pytest_plugin"}
+    installed = pytester.mkdir("site") / "installed_by_test-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: installed-by-test\nVersion: 1\n")
+    lines = [f"{name} = {place}" for name, place in points.items()]
+    (installed / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines, ""]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed.parent), str(ROOT)]))
+    pytester.makepyfile("def test_it(sos_lab):\n    assert sos_lab.authorized_keys == ''\n")
+    done = pytester.runpytest_subprocess(*named, "--strict-markers")
+    done.assert_outcomes(passed=1)

@@ -70,12 +70,17 @@ class LoopThread:
             BaseException: what `work` raised, or what interrupted it.
         """
         outcome: Future[T] = Future()
-        task: asyncio.Task[T]
+        task: asyncio.Task[None]
+
+        async def kept() -> None:
+            try:
+                outcome.set_result(await work)
+            except BaseException as error:  # noqa: BLE001 - sys.exit() in a callback would end the loop
+                outcome.set_exception(error)
 
         def begin() -> None:
             nonlocal task
-            task = self._loop.create_task(work)
-            task.add_done_callback(lambda ended: _hand_over(ended, outcome))
+            task = self._loop.create_task(kept())
 
         interruption: BaseException | None = None
         self._loop.call_soon_threadsafe(begin)
@@ -101,12 +106,3 @@ class LoopThread:
             function(*arguments)
 
         self.call(called())
-
-
-def _hand_over(task: asyncio.Task[T], outcome: Future[T]) -> None:
-    if task.cancelled():
-        outcome.set_exception(asyncio.CancelledError())
-    elif (error := task.exception()) is not None:
-        outcome.set_exception(error)
-    else:
-        outcome.set_result(task.result())

@@ -214,6 +214,18 @@ def test_a_blocking_shell(far_lab: ThreadedLab) -> None:
         pass
 
 
+def test_a_callback_that_ends_the_program_logs_out_first(far_lab: ThreadedLab) -> None:
+    def leave(event: sosagent.Event) -> None:
+        if event.text == "shell ready":
+            assert logged_in(far_lab)
+            sys.exit(3)
+
+    for call in (sosagent.blocking.list_keys, lambda *a, **b: sosagent.blocking.root_shell(*a, **b).__enter__()):
+        with pytest.raises(SystemExit):
+            call(far_lab.target, password=far_lab.password, on_event=leave)
+        assert not logged_in(far_lab)
+
+
 async def test_a_twin_works_where_a_loop_runs_already(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     """As in a notebook; here the lab's loop must go on meanwhile, so another thread waits."""
 

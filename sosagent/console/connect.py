@@ -37,12 +37,16 @@ async def connect(
 
     Args:
         target: HOST as on the command line, a `Target`, or a transport that is connected already.
-        timeout: seconds for all that is done with the console.
+        timeout: seconds for all that is done with the console; None for no limit.
         transcript: a file for a recording in asciicast v2.
         on_event: is told of progress.
         ask: asks the user what the endpoint wants to know: ``await ask(endpoint, prompt, echo)``.
             Never given the machine's password to answer with. None: nobody is there.
         kick: end somebody else's session at the endpoint, where that is known how to.
+
+    Returns:
+        A context that gives a `Console`. At its end, a cancellation too, the endpoint is left and the connection
+        closed; nobody is logged out: `sosagent.root_shell` does that for the shells that it opens.
 
     Raises:
         TargetInvalid, EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown,

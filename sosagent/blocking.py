@@ -2,7 +2,8 @@
 
 Each call has an event loop in a thread of its own, so it works where a loop runs already (a notebook), too.
 ``on_event`` and ``ask`` are called in that thread. Ctrl-C logs out of the machine, however often it is
-pressed, and then raises KeyboardInterrupt.
+pressed, and then raises KeyboardInterrupt. A transport or a `Console` that is connected already belongs to
+another loop: give HOST or a `Target`.
 """
 
 from __future__ import annotations

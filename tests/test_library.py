@@ -76,6 +76,16 @@ async def test_a_shell_on_a_console_that_goes_on_afterwards(lab: Lab, lab_target
         assert console.screen(40, 10)[-1] == "lab login:"
 
 
+async def test_the_machines_name_is_compared_on_a_console_too(lab: Lab, lab_target: sosagent.SshTarget) -> None:
+    async with sosagent.connect(lab_target, timeout=30) as console:
+        with pytest.raises(sosagent.WrongMachine):
+            async with sosagent.root_shell(console, password=lab.password, expect_host="web-7"):
+                pass
+        async with sosagent.root_shell(console, password=lab.password, expect_host="") as shell:
+            assert (await shell.run("echo in")).output == b"in"
+    await at_login(lab)
+
+
 @pytest.mark.parametrize("name", ["timeout", "transcript", "on_event", "ask", "kick"])
 async def test_what_is_said_to_connect_is_refused_where_the_console_is_there(
     name: str, lab: Lab, lab_target: sosagent.SshTarget

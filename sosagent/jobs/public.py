@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Unpack
 
 from ..console import Console
@@ -150,10 +151,11 @@ async def root_shell(
     access = access_to(target.transport, **options)
     if access.password is None:
         raise PasswordMissing("no password for the machine was given")
+    entry = replace(access.entry, expect_host=access.entry.expect_host or None)
     loop = asyncio.get_running_loop()
     left, begun = target.time_left(), loop.time()
     try:
-        async with _root_shell(target, access.password, entry=access.entry, dead_man=access.dead_man) as session:
+        async with _root_shell(target, access.password, entry=entry, dead_man=access.dead_man) as session:
             yield session.shell
     finally:
         # Logging out had a deadline of its own; what comes next has the console's again.

@@ -121,6 +121,17 @@ def test_pytest_starts_as_fast_as_without_it() -> None:
     assert not [name for name in brought if name.startswith(heavy)]
 
 
+def test_the_labs_fork_is_no_error_where_warnings_are(pytester: pytest.Pytester) -> None:
+    """In the words of Python 3.12 and newer; this Python may be older, and not say them."""
+    words = "This process (pid=1) is multi-threaded, use of forkpty() may lead to deadlocks in the child."
+    pytester.makepyfile(
+        f"import warnings\ndef test_it():\n    warnings.warn({words!r}, DeprecationWarning, stacklevel=1)\n"
+        "def test_another():\n    warnings.warn('another', DeprecationWarning, stacklevel=1)\n"
+    )
+    pytester.makeini("[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function")
+    pytester.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1, failed=1)
+
+
 @pytest.mark.parametrize("named", [(), PLUGIN], ids=["by-itself", "by-name-too"])
 def test_it_comes_with_the_package(
     named: tuple[str, ...], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch

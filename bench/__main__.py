@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import sys
 
-from . import add, expect, line, startup, states, window
+from . import add, expect, files, line, startup, states, window
 
 _ALL = {
     "startup": startup.main,
     "expect": expect.main,
     "lab": add.lab,
     "baud": line.speed,
+    "files": files.main,
     "memory": line.memory,
     "states": states.main,
     "getty": add.getty,

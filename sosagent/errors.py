@@ -7,7 +7,7 @@ world turned out to be. Each carries the exit code of the command line (README, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .printable import printable
 
@@ -33,6 +33,7 @@ __all__ = [
     "NotVerified",
     "PasswordMissing",
     "SosError",
+    "StepFailed",
     "TargetInvalid",
     "UsageError",
     "WrongMachine",
@@ -49,8 +50,10 @@ class SosError(Exception):
         tail: the console's last lines, oldest first, made printable.
         code: a short stable name for programs.
         exit_code: what the command line exits with.
+        record: of a runbook, what was done until then (`runbook.record.RunRecord`).
     """
 
+    record: Any = None
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
     default_hint: ClassVar[str] = ""
@@ -246,3 +249,11 @@ class DeadlineExceeded(ConsoleError):
     code = "deadline"
     exit_code = 8
     default_hint = "Give the job more time with --timeout SECONDS."
+
+
+class StepFailed(ConsoleError):
+    """A runbook's step did not come to what it says."""
+
+    code = "step-failed"
+    exit_code = 9
+    default_hint = "See what the step printed; `--from STEP` begins again there."

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future, wait
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 __all__ = ["LoopThread"]
 
 T = TypeVar("T")
+
+#: A signal may reach another thread than the one that waits, which then does not wake up for it (nor does it for
+#: Ctrl-C on Windows): it looks by itself, so often.
+_LOOK_SECONDS = 0.2
 
 
 class LoopThread:
@@ -49,7 +52,7 @@ class LoopThread:
         while self._thread.is_alive():
             try:
                 self._loop.call_soon_threadsafe(self._ended.set)
-                self._thread.join()
+                self._thread.join(timeout=_LOOK_SECONDS)
             except RuntimeError:  # the loop has just been closed
                 self._thread.join()
             except KeyboardInterrupt as again:
@@ -69,30 +72,46 @@ class LoopThread:
         Raises:
             BaseException: what `work` raised, or what interrupted it.
         """
-        outcome: Future[T] = Future()
-        task: asyncio.Task[None]
+        # Not a Future: an interruption while that holds its lock would leave it locked. This one is C's.
+        ended = threading.Lock()
+        ended.acquire()
+        results: list[T] = []
+        errors: list[BaseException] = []
+        task: asyncio.Task[None] | None = None
 
         async def kept() -> None:
             try:
-                outcome.set_result(await work)
+                results.append(await work)
             except BaseException as error:  # noqa: BLE001 - sys.exit() in a callback would end the loop
-                outcome.set_exception(error)
+                errors.append(error)
+            finally:
+                ended.release()
 
         def begin() -> None:
             nonlocal task
-            task = self._loop.create_task(kept())
+            if task is None:
+                task = self._loop.create_task(kept())
+
+        def cancel() -> None:
+            if task is not None:
+                task.cancel()
 
         interruption: BaseException | None = None
-        self._loop.call_soon_threadsafe(begin)
-        while not outcome.done():
+        begun = False
+        while not results and not errors:
             try:
-                wait([outcome])
+                if not begun:  # an interruption may come at any point here
+                    self._loop.call_soon_threadsafe(begin)
+                    begun = True
+                ended.acquire(timeout=_LOOK_SECONDS)
             except BaseException as error:  # noqa: BLE001 - it is raised below
                 interruption = interruption or error
-                self._loop.call_soon_threadsafe(lambda: task.cancel())
+                self._loop.call_soon_threadsafe(cancel)
         if interruption is not None:
             raise interruption
-        return outcome.result()
+        if errors:
+            raise errors[0]
+        return results[0]
 
     def soon(self, function: Any, *arguments: Any) -> None:
         """Call a function in the loop, and wait until it has returned.

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["clean", "is_clean", "playable", "printable"]
+__all__ = ["UNSAFE_CLASS", "clean", "is_clean", "playable", "printable"]
 
 #: What may not stand raw in a line: C0 and DEL, C1, bidi and other format controls, separators
 #: that some terminals treat as newlines, the byte order mark, surrogates, noncharacters, tags.
-_UNSAFE_CLASS = (
+UNSAFE_CLASS = (
     "\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufeff\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff"
 )
-_UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]")
-_UNSAFE_IN_PLAY = re.compile(f"[{_UNSAFE_CLASS}]".replace("\x00-\x1f", "\x00-\x07\x0b\x0c\x0e-\x1f"))
+_UNSAFE = re.compile(f"[{UNSAFE_CLASS}]")
+_UNSAFE_IN_PLAY = re.compile(f"[{UNSAFE_CLASS}]".replace("\x00-\x1f", "\x00-\x07\x0b\x0c\x0e-\x1f"))
 
 #: Escape sequences that a player may show: colour, cursor movement, erasing. All else is dropped,
 #: with what it carries (OSC, DCS, APC, PM and SOS strings up to their terminator).

@@ -125,3 +125,12 @@ async def test_over_a_bad_line_nothing_is_lost_or_claimed(name: str) -> None:
 async def test_the_pace_is_found(faults: str) -> None:
     outcome = await one(Faults.parse(faults))
     assert (outcome.said, outcome.wrong) == ("added", ())
+
+
+def test_output_that_looks_like_the_kernels_is_a_reply() -> None:
+    """What dmesg prints stands behind the colon that begins a reply, whatever portions it comes in."""
+    reply = b":[    0.000000] Linux\r\n[    1.000000] usb\r\n=1 0 1 2\r\n"
+    for size in (1, 7, len(reply)):
+        talk = KernelFilter()
+        portions = [reply[at : at + size] for at in range(0, len(reply), size)]
+        assert b"".join(talk.feed(portion).data for portion in portions) == reply

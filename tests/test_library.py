@@ -316,7 +316,7 @@ def test_ctrl_c_logs_out_however_often(what: str, moment: str, last: str, far_la
         process.send_signal(signal.SIGINT)
         time.sleep(0.05)
     said, trouble = process.communicate(timeout=40)
-    assert said.splitlines()[-2:] == [last, "interrupted"], trouble
+    assert said.splitlines()[-2:] == [last, "interrupted"], (said, trouble)
     assert not logged_in(far_lab)
 
 

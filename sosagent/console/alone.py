@@ -13,9 +13,11 @@ from .left import OpenLogin
 
 __all__ = ["alone"]
 
+_BY_HAND = " by hand"
+
 
 @contextmanager
-def alone(endpoint: str, place: str) -> Iterator[None]:
+def alone(endpoint: str, place: str, *, by_hand: bool = False) -> Iterator[None]:
     """Keep other runs of this user's on this computer away from a console meanwhile.
 
     Where no lock can be had (Windows, a folder that cannot be written to), nobody is kept away.
@@ -23,6 +25,7 @@ def alone(endpoint: str, place: str) -> Iterator[None]:
     Args:
         endpoint: its name, for messages.
         place: which it is; see `target.place_of`.
+        by_hand: a person has the console, for as long as they like.
 
     Raises:
         EndpointBusy: another run is there.
@@ -36,14 +39,14 @@ def alone(endpoint: str, place: str) -> Iterator[None]:
         yield
         return
     with opened:
-        unlock = _lock(opened, endpoint)
+        unlock = _lock(opened, endpoint, by_hand)
         try:
             yield
         finally:
             unlock()
 
 
-def _lock(opened: IO[str], endpoint: str) -> Callable[[], None]:
+def _lock(opened: IO[str], endpoint: str, by_hand: bool) -> Callable[[], None]:
     """Take the lock; gives what lets it go, for a process that was started meanwhile may have the file open still."""
     try:
         import fcntl
@@ -52,11 +55,17 @@ def _lock(opened: IO[str], endpoint: str) -> Callable[[], None]:
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         opened.truncate(0)
-        opened.write(str(os.getpid()))
+        opened.write(f"{os.getpid()}{_BY_HAND * by_hand}")
         opened.flush()
     except BlockingIOError:
         opened.seek(0)
-        process = printable(opened.read(20).strip()) or "of yours"
+        process, hand, _ = opened.read(40).partition(_BY_HAND)
+        process = printable(process.strip(), 20) or "of yours"
+        if hand:
+            raise EndpointBusy(
+                f"you have {printable(endpoint)} open by hand (sosagent console, process {process})",
+                hint="Leave it there with Enter ~ . first.",
+            ) from None
         raise EndpointBusy(
             f"another run of sosagent (process {process}) is at {printable(endpoint)}",
             hint="Wait until it ends: it does at its time limit, at the latest.",

@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -23,9 +24,10 @@ from .events import Event, EventSink
 from .hush import Hush
 from .transcript import Transcript
 
-__all__ = ["Console", "Mark"]
+__all__ = ["MOST_PACE", "Console", "Mark"]
 
 _TAIL_LINES = 12
+_PRIVATE = "(not recorded)"
 _PROMPT_QUIET = 0.2  # an endpoint's prompt stands; text that looks like it goes on
 _ECHO_SECONDS = 2.0
 _FRESH_SECONDS = 3.0
@@ -36,6 +38,8 @@ _ECHO_PAUSE = 0.5  # in the middle of an echo
 #: How fast to type: so many bytes, then so many seconds' pause. UARTs without flow control hold 16 bytes and lose
 #: what comes before somebody has taken them; iDRAC's wants 5 in 0.2 s.
 _PACES = ((4096, 0.0), (64, 0.02), (16, 0.02), (8, 0.05), (5, 0.2))
+#: The slowest.
+MOST_PACE = len(_PACES) - 1
 #: After how many damages each slower pace begins. It helps against overruns and not against noise, so the slower
 #: it is, the longer the others are tried.
 _DAMAGES = (2, 4, 7, 11)
@@ -87,6 +91,7 @@ class Console:
         echo: what came back of the line typed last.
         spoke: whether what was received last was more than lines of the kernel.
         line_count: how many lines have been finished so far.
+        as_it_comes: is given what comes, all of it and at once; for a person's terminal.
     """
 
     def __init__(
@@ -107,6 +112,7 @@ class Console:
         self.line_count = 0
         self.pace = self.endpoint.dialect.pace
         self._hush = Hush()
+        self._private = False
         self._ahead: deque[bytes] = deque()  # was read to see whether more comes
         self._wrote = 0.0
         self._damages = 0  # of what was typed
@@ -116,6 +122,7 @@ class Console:
         self._filter = KernelFilter()
         self.spoke = False
         self.output = bytearray()
+        self.as_it_comes: Callable[[bytes], None] | None = None
         self._transcript = transcript
         self._on_event = on_event
         self._text = Expecter()
@@ -141,11 +148,26 @@ class Console:
             self._transcript.output(self._hush.rest())
             self._transcript.close()
 
+    def record_to(self, transcript: Transcript | None) -> None:
+        """From now on record what comes and goes there; the caller closes it. None: nowhere."""
+        if self._transcript is not None:
+            self._transcript.output(self._hush.rest())
+        self._transcript = transcript
+
     def enter(self, since: Mark | None = None) -> None:
         """From now on the machine speaks, not the endpoint; or since that mark."""
         self.endpoint.inside = True
         self.entered = since or self.mark()
         self.pace = max(self.pace, self.endpoint.dialect.pace)
+
+    def mark_recording(self, label: str) -> None:
+        """A marker in the recording, where a player can go to."""
+        if self._transcript is not None:
+            self._transcript.marker(label)
+
+    def hide(self, text: str) -> str:
+        """`text`, which came from the console, without the secrets that were sent."""
+        return self._hush.text(text)
 
     def tell(self, event: Event) -> None:
         """Hand an event to whoever shows progress."""
@@ -199,7 +221,8 @@ class Console:
 
     def tail(self, count: int = _TAIL_LINES) -> tuple[str, ...]:
         """The last lines that hold something, made printable; for error messages."""
-        lines = [line for line in [*self._lines, self.open_line] if line.strip()]
+        open_line = _PRIVATE if self._private else self.open_line
+        lines = [line for line in [*self._lines, open_line] if line.strip()]
         kept = [line for line, _ in itertools.groupby(lines)]  # the rows of an empty editor are all the same
         return tuple(printable(self._hush.text(line)) for line in kept[-count:])
 
@@ -245,6 +268,8 @@ class Console:
         if not data:
             raise EndpointLost(f"{self.transport.name} closed the connection", state=self.state, tail=self.tail())
         self.bytes_received += len(data)
+        if self.as_it_comes is not None:
+            self.as_it_comes(data)
         self.endpoint.heard(data)
         heard = self._filter.feed(data)
         self.spoke = heard.spoke
@@ -293,9 +318,22 @@ class Console:
         lines = self._text.feed(data)
         self.line_count += len(lines)
         self._kernel_count += sum(map(is_kernel_line, lines))
-        self._lines.extend(lines)
+        self._lines.extend([_PRIVATE] * len(lines) if self._private else lines)
+
+    @contextmanager
+    def unrecorded(self, *secrets: Secret) -> Iterator[None]:
+        """What is sent and what comes meanwhile is shown and recorded nowhere; `secrets`, not afterwards either."""
+        for secret in secrets:
+            self._hush.add(secret)
+        before, self._private = self._private, True
+        try:
+            yield
+        finally:
+            self._private = before
 
     def _record(self, data: bytes) -> None:
+        if self._private:
+            return
         data = self._hush.stream(data)
         if not data:
             return
@@ -366,8 +404,22 @@ class Console:
         """Send `text` as it is; Enter is ``\\r``."""
         data = text.encode("utf-8") if isinstance(text, str) else text
         if self._transcript is not None:
-            self._transcript.input(data.decode("utf-8", "replace"))
+            self._transcript.input(_PRIVATE if self._private else data.decode("utf-8", "replace"))
         await self._write(data)
+
+    async def pass_on(self, data: bytes, pace: int = 0) -> None:
+        """Send what a person types or pastes, as it is: what the endpoint takes for itself, too. It is not recorded.
+
+        Args:
+            data: keys.
+            pace: how fast, as the attribute; pastes come faster than a line takes them.
+        """
+        if self.endpoint.fell_back:
+            raise self._fallen()
+        self.endpoint.sent(data)
+        self.bytes_sent += len(data)
+        self.exchanges += data.endswith(b"\r")
+        await self._portions(data, pace)
 
     async def send_break(self) -> None:
         """Send a BREAK.
@@ -516,11 +568,14 @@ class Console:
         self.bytes_sent += len(data)
         if data.endswith(b"\r"):
             self.exchanges += 1
+        await self._portions(data, self.pace)
+
+    async def _portions(self, data: bytes, pace: int) -> None:
         left = self.time_left()
         if left is not None and left <= 0:
             raise self._late(f"the deadline of {self._seconds:.0f} s passed")
         loop = asyncio.get_running_loop()
-        burst, pause = _PACES[self.pace]
+        burst, pause = _PACES[pace]
         try:
             async with asyncio.timeout(left):
                 for at in range(0, len(data), burst):

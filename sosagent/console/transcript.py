@@ -25,11 +25,16 @@ _LIMIT = 64 << 20
 class Transcript:
     """Writes events to an asciicast file as they come, readable by its owner only.
 
+    Args:
+        path: of the file.
+        title: what it is a recording of.
+        size: of the terminal, columns and rows.
+
     Raises:
         UsageError: the file cannot be made.
     """
 
-    def __init__(self, path: Path, title: str) -> None:
+    def __init__(self, path: Path, title: str, size: tuple[int, int] = (80, 24)) -> None:
         try:
             # An older recording is replaced as a whole, a link not followed.
             path.unlink(missing_ok=True)
@@ -43,8 +48,8 @@ class Transcript:
         self._written = 0
         header = {
             "version": 2,
-            "width": 80,
-            "height": 24,
+            "width": size[0],
+            "height": size[1],
             "timestamp": int(time.time()),
             "title": printable(title),
         }
@@ -64,6 +69,14 @@ class Transcript:
     def input(self, text: str) -> None:
         """Record what was typed; for a secret, the caller gives something else in its place."""
         self._event("i", playable(text))
+
+    def marker(self, label: str) -> None:
+        """Name this moment."""
+        self._event("m", printable(label, 200))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Record that the terminal has this size from now on."""
+        self._event("r", f"{columns}x{rows}")
 
     def close(self) -> None:
         """Finish the file. Does nothing the second time."""

@@ -19,7 +19,7 @@ from .machine import Access, on_machine
 from .rewrite import remove_keys as rewrite_without
 from .work import check_user, work_for
 
-__all__ = ["KeyListing", "KeysRemoved", "ListedKey", "list_keys", "remove_keys"]
+__all__ = ["KeyListing", "KeysRemoved", "ListedKey", "list_keys", "remove_in", "remove_keys"]
 
 #: Behind these, a key lets in from a few addresses only, to run a command, or for a while.
 _LIMITING = ("command=", "from=", "expiry-time=")
@@ -142,23 +142,34 @@ async def remove_keys(
             raise UsageError(f"{printable(one, 80)!r} is no fingerprint: it begins with SHA256: or MD5:")
 
     async def remove(session: RootShell) -> KeysRemoved:
-        before = await _listed(session, access, whose)
-        keys = _chosen(which, before)
-        going = [one for one in before.keys if one.lets_in and _is_one_of(one, keys)]
-        rest = [one for one in before.keys if one.lets_in and not _is_one_of(one, keys)]
-        if going and not rest and not force:
-            raise EditRefused(
-                f"no key would be left that lets {whose} in",
-                state="our shell",
-                hint="Add another one first, or say --force.",
-            )
-        done = await rewrite_without(session.shell, keys, **access.rights(session, whose), allow=allow)
-        return KeysRemoved(
-            "", whose, done.file, before.hostname, done.lines, done.backup, len(rest), before.warnings, False
-        )
+        return await remove_in(session, access, which, user=whose, force=force, allow=allow)
 
     done = await on_machine(access, remove)
     return replace(done.value, host=done.host, logged_out=done.session.left)
+
+
+async def remove_in(
+    session: RootShell,
+    access: Access,
+    which: Sequence[str | PublicKey],
+    *,
+    user: str,
+    force: bool = False,
+    allow: Allow | None = None,
+) -> KeysRemoved:
+    """The same, in a shell that is open; host and the way back are not known yet."""
+    before = await _listed(session, access, user)
+    keys = _chosen(which, before)
+    going = [one for one in before.keys if one.lets_in and _is_one_of(one, keys)]
+    rest = [one for one in before.keys if one.lets_in and not _is_one_of(one, keys)]
+    if going and not rest and not force:
+        raise EditRefused(
+            f"no key would be left that lets {user} in",
+            state="our shell",
+            hint="Add another one first, or say --force.",
+        )
+    done = await rewrite_without(session.shell, keys, **access.rights(session, user), allow=allow)
+    return KeysRemoved("", user, done.file, before.hostname, done.lines, done.backup, len(rest), before.warnings, False)
 
 
 async def _listed(session: RootShell, access: Access, user: str) -> KeyListing:

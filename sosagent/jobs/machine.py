@@ -23,7 +23,7 @@ from ..target import ProviderTarget, Target, parse_target, place_of
 from ..transports import Ask, Transport
 from ..transports.remember import remembering
 
-__all__ = ["Access", "Done", "Rights", "There", "at_machine", "on_machine", "resolved"]
+__all__ = ["Access", "Done", "Rights", "There", "at_console", "at_machine", "on_machine", "reached", "resolved"]
 
 T = TypeVar("T")
 
@@ -63,6 +63,22 @@ class Access:
     on_event: EventSink | None = None
     ask: Ask | None = None
     kick: bool = False
+
+    @property
+    def given_password(self) -> Secret:
+        """The password.
+
+        Raises:
+            PasswordMissing: there is none.
+        """
+        if self.password is None:
+            raise PasswordMissing(f"no password of {printable(self.entry.login, 60)} on the machine was given")
+        return self.password
+
+    @property
+    def host(self) -> str:
+        """The endpoint's name."""
+        return self.target.name if isinstance(self.target, Transport) else str(self.target)
 
     def rights(self, session: RootShell, user: str) -> Rights:
         """What the shell that we got to is to `user`."""
@@ -149,32 +165,58 @@ async def at_machine(access: Access) -> AsyncIterator[There]:
     """Get to a verified shell, and leave the console as it was found at the end.
 
     Raises:
-        SosError: of the way there. If the line died while a shell of ours was open that no switch
-            closes, it was connected to again, and the error's note says what came of it.
+        SosError: as `reached` and `at_console`, or of the way to a shell.
+        PasswordMissing: there is none.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + access.timeout
+    async with reached(access) as (access, deadline):
+        way, session, console = await _get_in(access, access.given_password, deadline)
+        async with way:
+            yield There(access.host, session, console)
+
+
+@asynccontextmanager
+async def reached(access: Access) -> AsyncIterator[tuple[Access, float]]:
+    """The way to the machine as a provider tells it, for us alone; and the loop's time at which all has to end.
+
+    Raises:
+        SosError: the provider's.
+        EndpointBusy: another run of ours has this console.
+    """
+    deadline = asyncio.get_running_loop().time() + access.timeout
     access = await resolved(access)
     target = access.target
     assert not isinstance(target, str)
-    if access.password is None:
-        raise PasswordMissing(f"no password of {printable(access.entry.login, 60)} on the machine was given")
-    host = target.name if isinstance(target, Transport) else str(target)
     # Who brings a connection has seen to that.
     with nullcontext() if isinstance(target, Transport) else alone(str(target), place_of(target)):
-        try:
-            way, session, console = await _get_in(access, target, access.password, deadline)
-            async with way:
-                yield There(host, session, console)
-        except EndpointLost as error:
-            if error.shell_open and isinstance(target, Target):
-                error.add_note(await _log_out_again(target, access))
-            raise
+        yield access, deadline
 
 
-async def _get_in(
-    access: Access, target: Target | Transport, password: Secret, deadline: float
-) -> tuple[AsyncExitStack, RootShell, Console]:
+@asynccontextmanager
+async def at_console(access: Access, seconds: float) -> AsyncIterator[Console]:
+    """Connect as `access` says, and end the connection at the end.
+
+    Raises:
+        SosError: of the way there, or of what is done meanwhile. If the line died while a shell of ours was open
+            that no switch closes, it was connected to again, and the error's note says what came of it.
+    """
+    target = access.target
+    try:
+        async with connect(
+            target,
+            timeout=seconds,
+            transcript=access.transcript,
+            on_event=access.on_event,
+            ask=access.ask,
+            kick=access.kick,
+        ) as console:
+            yield console
+    except EndpointLost as error:
+        if error.shell_open and isinstance(target, Target):
+            error.add_note(await _log_out_again(target, access))
+        raise
+
+
+async def _get_in(access: Access, password: Secret, deadline: float) -> tuple[AsyncExitStack, RootShell, Console]:
     """Connect and get to a shell; again where the endpoint is read-only still. The stack leads back out."""
     loop = asyncio.get_running_loop()
     while True:
@@ -182,23 +224,14 @@ async def _get_in(
             # Not around the caller's own work as well: that may end in another context than it begins in.
             with remembering():
                 async with AsyncExitStack() as way:
-                    console = await way.enter_async_context(
-                        connect(
-                            target,
-                            timeout=deadline - loop.time(),
-                            transcript=access.transcript,
-                            on_event=access.on_event,
-                            ask=access.ask,
-                            kick=access.kick,
-                        )
-                    )
+                    console = await way.enter_async_context(at_console(access, deadline - loop.time()))
                     session = await way.enter_async_context(
                         root_shell(console, password, entry=access.entry, dead_man=access.dead_man)
                     )
                     return way.pop_all(), session, console
         except EndpointReadOnly:
             # It stays so until somebody connects anew.
-            if isinstance(target, Transport) or deadline - loop.time() < 2 * _READ_ONLY_SECONDS:
+            if isinstance(access.target, Transport) or deadline - loop.time() < 2 * _READ_ONLY_SECONDS:
                 raise
             access.tell(f"the endpoint is read-only still; trying again in {_READ_ONLY_SECONDS:.0f} s")
             await asyncio.sleep(_READ_ONLY_SECONDS)

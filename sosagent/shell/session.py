@@ -51,6 +51,7 @@ async def root_shell(
     *,
     entry: Entry | None = None,
     dead_man: int | None = None,
+    patience: int = 60,
 ) -> AsyncIterator[RootShell]:
     """Get from the console's state to a verified shell, and back at the end.
 
@@ -64,6 +65,7 @@ async def root_shell(
         entry: how to get in; as root by default.
         dead_man: seconds after which the machine closes the shell by itself; the deadline and a
             margin by default.
+        patience: seconds that one program may run there.
 
     Raises:
         ConsoleError: no shell, and why.
@@ -78,7 +80,14 @@ async def root_shell(
         if dead_man is None:
             dead_man = int(console.time_left() or 600.0) + _MARGIN_SECONDS
         replaced = way.replaceable
-        shell = Shell(console, replace=replaced, keep_modes=not way.ours, dead_man=dead_man, root=way.visit.chroot)
+        shell = Shell(
+            console,
+            replace=replaced,
+            keep_modes=not way.ours,
+            dead_man=dead_man,
+            patience=patience,
+            root=way.visit.chroot,
+        )
         await shell.start()
         console.tell(Event("done", "shell ready"))
         if not way.ours:

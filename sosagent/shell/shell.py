@@ -10,8 +10,9 @@ import asyncio
 import re
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from string import ascii_letters, digits
 
 from ..console.console import Console, Mark
@@ -31,6 +32,7 @@ from ..terminal.states import Way, classify
 from .frame import CHECK, END, Ended, Reply, ReplyReader, Up, portions, request
 from .programs import Expanded, program
 from .start import MODES_FOUND, MODES_SANE, PLAIN_SHELL, Start, start_line
+from .transfer import MOST_BYTES, Tools, Transfer
 
 __all__ = ["Result", "Shell"]
 
@@ -43,6 +45,9 @@ _ENTER_TRIES = 3
 _REPLY_SECONDS = 5.0
 _EXEC_SECONDS = 20.0  # a machine without memory left takes so long to start a program
 _MOST_ECHO = 1.3
+_DRAIN_SECONDS = 0.1
+_MOST_STALE = 20
+_LONG = 1024  # bytes of a request whose time is the line's
 
 #: What only a machine prints that goes down or comes up.
 _RESTARTED = re.compile(
@@ -86,6 +91,7 @@ class Shell:
 
     Attributes:
         plain: whether a plain shell was started over the one that was there; `close` ends it with ours.
+        tools: what the machine has for `upload` and `download`, once they have asked.
 
     Cancelling `run` leaves the program to its watchdog; `close` is always right to call.
     """
@@ -114,7 +120,10 @@ class Shell:
         self._collecting = False  # its mark was seen
         self._up = False  # the receiver answered
         self.plain = False
+        self.tools: Tools | None = None
         self._byte_seconds = 0.0  # of the line, by the start line's echo
+        self._quickest = _ANSWER_SECONDS  # that a program was sent and answered
+        self._unsure = False  # something was asked again, so a reply more than we took may come
         self._idle = True  # no request is under way
         self._count = 0  # programs that have run there
         self._events: deque[Up | Ended | Reply] = deque()
@@ -191,12 +200,15 @@ class Shell:
                 return found
         return await console.expect(answers, _EXEC_SECONDS)
 
-    async def run(self, text: str) -> Result:
+    async def run(self, text: str, *, tries: int = _TRIES, slower: bool = True, answer: float = 0.0) -> Result:
         """Run the program `text` and give its exact result. It runs at most once.
 
         Args:
             text: POSIX sh in one line, printable ASCII. Its input is empty, ``$HOME`` is what the
                 login set, and nothing it assigns stays.
+            tries: how often it, or its reply, may be damaged; for what had better be sent smaller than again.
+            slower: type slower where it is damaged.
+            answer: so many seconds more it may work before it is asked how far it is; that repeats a reply.
 
         Raises:
             NotVerified: the program may have run, and its reply did not get through intact in several tries.
@@ -206,13 +218,19 @@ class Shell:
         if not self._idle:
             await self._resynchronise(self._patience + _REPLY_SECONDS)
         number, self._idle = self._count, False
+        if self._unsure and tries < _TRIES:
+            await self._drain()
+        self._events.clear()  # none of them can be its answer
+        self._unsure = True
         framed = request(number, text)
         mark = self.console.mark()
         # One exchange for both: the receiver, and the program right behind it.
         await self.console.send(framed if self._up else portions(self._start.receiver) + CHECK + framed)
         loop = asyncio.get_running_loop()
-        sent, wait, lost, damaged = loop.time(), self._wait(framed), 0, 0
-        while lost + damaged < _TRIES and loop.time() < sent + self._patience + _REPLY_SECONDS:
+        begun = sent = loop.time()
+        wait, lost, damaged, asked = self._wait(framed) + answer, 0, 0, False
+        patience = self._patience + _REPLY_SECONDS + wait
+        while lost + damaged < tries and loop.time() < sent + patience:
             event = await self._next(Up, Reply, seconds=wait)
             if isinstance(event, Up):
                 self._up = True
@@ -221,25 +239,32 @@ class Shell:
                 if self._up:
                     # Still at work, or the request's end or the reply was lost: ask where it stands.
                     await self.console.send("\r]\r")
-                    wait = min(2 * wait, _REPLY_SECONDS)
+                    asked = True
+                    wait = max(min(2 * wait, _REPLY_SECONDS), wait if answer else 0.0)
                 else:
-                    lost, sent = self._count_lost(lost), loop.time()
+                    lost, sent = self._count_lost(lost, slower), loop.time()
                     # The first Enter ends a half line; the second makes the collector forget what it has.
                     await self.console.send(b"\r\r" + portions(self._start.receiver) + CHECK + framed)
             elif event.number == number + 1 and event.output is not None and event.status is not None:
                 self._up = True
                 self._count += 1
                 self._idle = True
+                self._learn_speed(len(framed), loop.time() - begun)
+                self._unsure = asked or lost + damaged > 0
                 return Result(event.status, event.output)
             elif event.number == number + 1:  # it ran, and the reply is asked for again
                 self._up = True
                 damaged += 1
                 self.console.note_damage(typed=False)
+                if lost + damaged >= tries:
+                    self._count, self._idle = number + 1, True
+                    raise self._lost("a program's reply did not get through the line intact")
                 await self.console.send("]\r")
             else:  # it did not arrive intact
                 self._up = True
-                lost, sent = self._count_lost(lost), loop.time()
-                await self.console.send(framed)
+                lost, sent = self._count_lost(lost, slower), loop.time()
+                if lost + damaged < tries:
+                    await self.console.send(framed)
         if not self._up:
             raise self._no_receiver()
         # A reply that says so is the only proof that it did not run.
@@ -259,18 +284,65 @@ class Shell:
         """How long an answer to `sent` may take before it is asked for: as slow as the start line's echo was."""
         return _ANSWER_SECONDS + 2 * len(sent) * self._byte_seconds
 
-    def _count_lost(self, lost: int) -> int:
+    def _learn_speed(self, count: int, seconds: float) -> None:
+        """A long program that came through tells the line's speed better than the start line's echo did."""
+        self._quickest = min(self._quickest, seconds)
+        if count >= _LONG:
+            self._byte_seconds = min(self._byte_seconds, seconds / count)
+
+    async def _drain(self) -> None:
+        """Let replies pass that nobody waits for any more: each would be taken for the answer to what is sent next."""
+        for _ in range(_MOST_STALE):
+            if await self._next(Reply, seconds=min(max(2 * self._quickest, _DRAIN_SECONDS), _ANSWER_SECONDS)) is None:
+                return
+
+    def _count_lost(self, lost: int, slower: bool = True) -> int:
         """One more that did not arrive."""
-        self.console.note_damage()
+        self.console.note_damage(typed=slower)
         return lost + 1
 
     async def _resynchronise(self, seconds: float) -> None:
         """After a cancelled `run`: wait until what it sent has run, or was dropped; how many have run now?"""
-        await self.console.send("\r]\r")
-        reply = await self._next(Reply, seconds=seconds)
-        if not isinstance(reply, Reply):
-            raise self._lost("the program that was cancelled does not end")
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        reply: Up | Ended | Reply | None = None
+        while not isinstance(reply, Reply) or reply.output is None:  # a damaged number is none
+            await self.console.send("\r]\r")
+            reply = await self._next(Reply, seconds=max(until - loop.time(), 0))
+            if reply is None:
+                raise self._lost("the program that was cancelled does not end")
         self._count, self._idle = reply.number, True
+
+    @property
+    def byte_seconds(self) -> float:
+        """How long a byte takes on the line, at most, by what was sent so far."""
+        return self._byte_seconds
+
+    async def upload(
+        self,
+        source: Path | bytes,
+        target: str,
+        *,
+        mode: int | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Transfer:
+        """Put a file on the machine; see `upload.upload`."""
+        from .upload import upload
+
+        return await upload(self, source, target, mode=mode, on_progress=on_progress)
+
+    async def download(
+        self,
+        source: str,
+        target: Path | None,
+        *,
+        most: int = MOST_BYTES,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Transfer:
+        """Get a file from the machine; see `download.download`."""
+        from .download import download
+
+        return await download(self, source, target, most=most, on_progress=on_progress)
 
     async def close(self) -> None:
         """Put everything back on the machine and end the receiver. Does nothing if none was started.
@@ -282,6 +354,12 @@ class Shell:
             if self.plain and not self._replace:
                 await self.console.send("\x15exit\r")
             return
+        if not self._idle:
+            # What was cancelled may be sent half, or run still; what is typed meanwhile would stay in the line for
+            # the next login. A receiver answers when the program has ended.
+            await self.console.send("\r]\r")
+            if await self._next(Reply, seconds=self._wait(END) + _REPLY_SECONDS) is not None:
+                self._up = True
         if not self._up:
             # The collector would end by itself after some silence; its receiver ends at once.
             await self._send_receiver()

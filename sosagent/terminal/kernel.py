@@ -18,6 +18,8 @@ _STAMP = rb"\[ *\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? "
 _LINE = re.compile(rb"(?<!\x1b)" + _STAMP + rb"(?!Kernel panic|reboot: |Linux version )[^\n]*\n")
 _BEGINS = re.compile(rb"(?<!\x1b)(?:" + _STAMP + rb"[^\n]*|\[(?: *| *\d{1,8}(?:\.\d{0,6}\]?(?:\[[ TC\d]*\]?)?)?))\Z")
 _IS = re.compile(_STAMP.decode())
+#: Nothing stands there yet; or a reply of our shell begins (shell/frame.py), whose output may be dmesg's.
+_BEGIN = (b"", b":")
 _MOST_HELD = 2048  # printk's own limit is half of it
 
 
@@ -56,7 +58,7 @@ class KernelFilter:
 
     def __init__(self) -> None:
         self._held = b""  # may become a line of the kernel's
-        self._at_begin = True  # of a line
+        self._line = b""  # how the line begins that is not finished
 
     @property
     def holds(self) -> bool:
@@ -66,15 +68,17 @@ class KernelFilter:
     def feed(self, data: bytes) -> Heard:
         """Take the next bytes. Where a line of the kernel's may have begun, its bytes wait for its end."""
         if not self._held and b"[" not in data:
-            self._at_begin = data.endswith(b"\n") if data else self._at_begin
+            self._went(data)
             return Heard(data)
         data, self._held = self._held + data, b""
         kept, kernel, spoke, end = bytearray(), [], False, 0
         for found in _LINE.finditer(data):
             if found.start() > end:
                 kept += data[end : found.start()]
-                spoke, self._at_begin = True, kept.endswith(b"\n")
-            if self._at_begin:
+                spoke = True
+                self._went(data[end : found.start()])
+            if self._line in _BEGIN:
+                self._went(found[0])
                 kept += found[0]
             else:
                 kernel.append(found[0].decode("utf-8", "replace").rstrip("\r\n"))
@@ -85,5 +89,11 @@ class KernelFilter:
             rest, self._held = rest[: begins.start()], rest[begins.start() :]
         if rest:
             kept += rest
-            spoke, self._at_begin = True, rest.endswith(b"\n")
+            spoke = True
+            self._went(rest)
         return Heard(bytes(kept), tuple(kernel), spoke)
+
+    def _went(self, data: bytes) -> None:
+        """The line went on, or others came."""
+        _, newline, rest = data.rpartition(b"\n")
+        self._line = (rest if newline else self._line + data)[:2]

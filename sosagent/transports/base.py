@@ -62,3 +62,7 @@ class Transport(ABC):
             EndpointLost: the connection is gone.
         """
         raise UsageError(f"{self.name} has no way to send a BREAK")
+
+    def resize(self, columns: int, rows: int) -> None:
+        """The user's terminal has this size now. Tells the far end where there is a way to; a serial line has none."""
+        return None

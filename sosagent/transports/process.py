@@ -37,6 +37,11 @@ class ProcessTransport(DescriptorTransport):
         self._child = child
         self._argv = argv
 
+    def resize(self, columns: int, rows: int) -> None:
+        """See `Transport.resize`: the pty's, of which the program is told by a signal."""
+        with suppress(OSError):  # it is gone
+            self._child.setwinsize(rows, columns)
+
     async def _close(self) -> None:
         with suppress(OSError, pexpect.ExceptionPexpect):  # it does not end; its session has to all the same
             await asyncio.to_thread(self._child.close, True)

@@ -77,6 +77,10 @@ class SshTransport(Transport):
         """See `Transport.send_break` (RFC 4335)."""
         self._session.send_break()
 
+    def resize(self, columns: int, rows: int) -> None:
+        """See `Transport.resize` (RFC 4254, 6.7)."""
+        self._session.resize(columns, rows)
+
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
         self._session.close()
@@ -128,6 +132,9 @@ class _Session(asyncssh.SSHClientSession[bytes]):
 
     def send_break(self) -> None:
         self._send(lambda channel: channel.send_break(_BREAK_MILLISECONDS))
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._send(lambda channel: channel.change_terminal_size(columns, rows))
 
     def close(self) -> None:
         if self._channel is not None:

@@ -34,6 +34,7 @@ from .errors import (
     NotVerified,
     PasswordMissing,
     SosError,
+    StepFailed,
     TargetInvalid,
     UsageError,
     WrongMachine,
@@ -55,7 +56,11 @@ if TYPE_CHECKING:
     from .jobs.state import ConsoleState, console_state
     from .jobs.verify import Verification, Verify
     from .machines import Machine, Machines
+    from .runbook.api import run_runbook
+    from .runbook.load import load_runbook
+    from .runbook.record import RunRecord, StepRecord
     from .shell.shell import Result, Shell
+    from .shell.transfer import Transfer
     from .terminal.expect import EOF, TIMEOUT, Match
 
 __version__ = "0.1.0"
@@ -100,14 +105,18 @@ __all__ = [
     "ProviderTarget",
     "PublicKey",
     "Result",
+    "RunRecord",
     "Secret",
     "SerialTarget",
     "Shell",
     "SosError",
     "SshTarget",
+    "StepFailed",
+    "StepRecord",
     "Target",
     "TargetInvalid",
     "TcpTarget",
+    "Transfer",
     "UnixTarget",
     "UsageError",
     "Verification",
@@ -120,10 +129,12 @@ __all__ = [
     "host_keys",
     "list_keys",
     "load_machines",
+    "load_runbook",
     "parse_public_keys",
     "parse_target",
     "remove_key",
     "root_shell",
+    "run_runbook",
 ]
 
 #: Where the heavier names live; they are imported when they are first used (PEP 562).
@@ -143,8 +154,11 @@ _LAZY = {
     "Machines": "machines",
     "Match": "terminal.expect",
     "Result": "shell.shell",
+    "RunRecord": "runbook.record",
     "Shell": "shell.shell",
+    "StepRecord": "runbook.record",
     "TIMEOUT": "terminal.expect",
+    "Transfer": "shell.transfer",
     "Verification": "jobs.verify",
     "Verify": "jobs.verify",
     "add_key": "jobs.add_key",
@@ -153,8 +167,10 @@ _LAZY = {
     "host_keys": "jobs.public",
     "list_keys": "jobs.public",
     "load_machines": "config",
+    "load_runbook": "runbook.load",
     "remove_key": "jobs.public",
     "root_shell": "jobs.public",
+    "run_runbook": "runbook.api",
 }
 
 

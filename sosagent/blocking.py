@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from .jobs.access import AccessOptions
@@ -21,12 +22,16 @@ from .jobs.public import remove_key as _remove_key
 from .jobs.public import root_shell as _root_shell
 from .jobs.state import console_state as _console_state
 from .loop_thread import LoopThread
+from .runbook.api import run_runbook as _run_runbook
 from .shell.shell import Result
 from .shell.shell import Shell as _Shell
+from .shell.transfer import Transfer
 from .target import Target
 from .transports import Transport
 
-__all__ = ["Shell", "add_key", "console_state", "host_keys", "list_keys", "remove_key", "root_shell"]
+__all__ = [
+    "Shell", "add_key", "console_state", "host_keys", "list_keys", "remove_key", "root_shell", "run_runbook",
+]  # fmt: skip
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,6 +54,7 @@ console_state = _blocking(_console_state)
 host_keys = _blocking(_host_keys)
 list_keys = _blocking(_list_keys)
 remove_key = _blocking(_remove_key)
+run_runbook = _blocking(_run_runbook)
 
 
 class Shell:
@@ -79,6 +85,39 @@ class Shell:
             DeadlineExceeded, EndpointLost: the time was up, or the connection ended.
         """
         return self._loop.call(self._shell.run(text))
+
+    def upload(self, source: Path | bytes, target: str, *, mode: int | None = None) -> Transfer:
+        """Put a file on the machine, compared and in one step.
+
+        Args:
+            source: the file here, or what it is to hold.
+            target: there: ``/path`` or ``~/path``.
+            mode: its permission bits; those of the file that it replaces by default, or 0600.
+
+        Returns:
+            What arrived, and how.
+
+        Raises:
+            EditRefused: the machine does not take it; what was there is there still.
+            SosError: another of its leaves; what has arrived is gone on with the next time.
+        """
+        return self._loop.call(self._shell.upload(source, target, mode=mode))
+
+    def download(self, source: str, target: Path | None) -> Transfer:
+        """Get a file from the machine, compared.
+
+        Args:
+            source: there: ``/path`` or ``~/path``.
+            target: the file here; None gives its bytes in `Transfer.data`.
+
+        Returns:
+            What arrived, and how.
+
+        Raises:
+            EditRefused: the machine does not give it.
+            SosError: another of its leaves; what has arrived is gone on with the next time.
+        """
+        return self._loop.call(self._shell.download(source, target))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import sosagent
 from sosagent.cli.access import MachineOptions
 from sosagent.cli.addkey import _proof
 from sosagent.cli.hostkeys import _known
-from sosagent.cli.run import _answered, answered_from
+from sosagent.cli.run import answered, answered_from
 from sosagent.cli.show import Progress
 from sosagent.config import VARIABLE, add_machines, troubles
 from sosagent.lab import Lab
@@ -393,7 +393,7 @@ async def test_no_question_waits_for_an_answer_that_failed(kind: type[BaseExcept
         raise kind("because")
 
     with pytest.raises(sosagent.SosError, match="because"):
-        await asyncio.wait_for(_answered(question), 5)
+        await asyncio.wait_for(answered(question), 5)
 
 
 def test_children_do_not_get_what_is_secret(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

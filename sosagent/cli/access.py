@@ -123,8 +123,13 @@ class MachineOptions(EndpointOptions):
         checked_timeout(self.timeout)
         return self.target(), self._become()
 
-    def access(self, progress: Progress, *, remount: bool = False) -> Access:
+    def access(self, progress: Progress, *, remount: bool = False, password: bool = True) -> Access:
         """The way to the machine; finds the passwords, and asks for one if need be.
+
+        Args:
+            progress: is told of it.
+            remount: see `Entry`.
+            password: whether one is needed.
 
         Raises:
             UsageError: an option is wrong, or there is no password.
@@ -135,7 +140,7 @@ class MachineOptions(EndpointOptions):
         target = self.reached(progress)
         # A provider may know what would be asked for; it is asked before the user is.
         provided = isinstance(target, ProviderTarget)
-        password = None if provided and not self._gives_password() else self._password()
+        secret = self._password() if password and (not provided or self._gives_password()) else None
         second = self._become_password(way)
         from ..console.login import Entry
         from ..jobs.machine import Access
@@ -144,7 +149,7 @@ class MachineOptions(EndpointOptions):
         entry = Entry(self.login_name, name, way, second, self.take_over, self.continue_boot, remount)
         access = Access(
             target,
-            password,
+            secret,
             entry,
             self.timeout,
             transcript=self.transcript,
@@ -152,7 +157,17 @@ class MachineOptions(EndpointOptions):
             ask=self.asking(progress),
             kick=self.kick,
         )
-        return self._resolved(access, progress) if provided else access
+        return self._resolved(access, progress) if provided and password else access
+
+    def password_at_hand(self) -> Secret | None:
+        """The machine's password, where nobody has to be asked for it.
+
+        Raises:
+            UsageError: it is not where it should be.
+        """
+        source = self._source("password")
+        asked = source is None or source.kind == "prompt"
+        return self._password() if self._gives_password() and not (asked and "SOS_PASSWORD" not in os.environ) else None
 
     def _gives_password(self) -> bool:
         told = (self.password_file, self.password_command, self._source("password"))

@@ -14,20 +14,29 @@ from .addkey import addkey
 from .run import Reported, VersionOption
 from .show import error_json
 
-__all__ = ["addkey_main", "main"]
+__all__ = ["addkey_app", "addkey_main", "main", "sosagent_app"]
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 
 def main() -> None:
     """`sosagent`."""
+    _run(sosagent_app())
+
+
+def sosagent_app() -> typer.Typer:
+    """`sosagent` with all its commands."""
     # `sos-addkey` needs none of them, and each costs it time to start.
     from .breaks import send_break
+    from .console import console
+    from .files import download, upload
     from .hostkeys import hostkeys
     from .key import key_app
     from .keys import keys_app
     from .lab import lab
     from .machines import machines_app
+    from .replay import replay
+    from .runbook import run, runbook_app
     from .state import screen, state
 
     app = typer.Typer(
@@ -40,6 +49,11 @@ def main() -> None:
     app.callback()(_options)
     app.command("addkey")(addkey)
     app.command("hostkeys")(hostkeys)
+    app.command("run")(run)
+    app.command("upload")(upload)
+    app.command("download")(download)
+    app.command("console")(console)
+    app.command("replay")(replay)
     app.command("break")(send_break)
     app.command("state")(state)
     app.command("screen")(screen)
@@ -47,14 +61,20 @@ def main() -> None:
     app.add_typer(key_app)
     app.add_typer(keys_app)
     app.add_typer(machines_app)
-    _run(app)
+    app.add_typer(runbook_app)
+    return app
 
 
 def addkey_main() -> None:
     """`sos-addkey`."""
+    _run(addkey_app())
+
+
+def addkey_app() -> typer.Typer:
+    """`sos-addkey`, which is one command."""
     app = typer.Typer(name="sos-addkey", pretty_exceptions_enable=False, context_settings=_SETTINGS)
     app.command("sos-addkey")(addkey)
-    _run(app)
+    return app
 
 
 def _options(version: VersionOption = False) -> None:

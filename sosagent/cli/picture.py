@@ -1,9 +1,11 @@
-"""The console's screen as text, SVG or PNG: pyte is the terminal, rich and Pillow draw it."""
+"""The console's screen as text, HTML, SVG or PNG: pyte is the terminal, rich and Pillow draw it."""
 
 from __future__ import annotations
 
+import html
 import io
 import re
+from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture"]
 
+_Colour = tuple[int, int, int]
+_Run = tuple[_Colour, _Colour, bool, str]  # ink, paper, whether bold, text
+
 _CELL = 2  # pixels of the picture for one of the font's
 _INK, _PAPER = (197, 200, 198), (41, 41, 41)
 #: rich names its font from the network; a picture for a ticket must not ask there.
 _FONT_FACE = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)
 
+#: Where a character of no width may be: behind one, pyte shows nothing of a text.
+_NOT_ASCII = re.compile("[\xa0-\U0010ffff]+")
 
 #: Control sequences; pyte fails on some that no terminal has a meaning for.
 _CSI = re.compile(r"(?:\x1b\[|\x9b)(?P<private>[<-?]?)(?P<params>[0-9;]*)(?P<between>[^@-~]*)(?P<final>[@-~])")
@@ -54,11 +61,17 @@ class Picture:
         self._title = title
         self._screen = pyte.Screen(columns, rows)
         stream = pyte.Stream(self._screen)
-        stream.feed(_CSI.sub(_known, output.decode("utf-8", "replace")))
+        text = _NOT_ASCII.sub(lambda found: clean(found[0]), output.decode("utf-8", "replace"))
+        stream.feed(_CSI.sub(_known, text))
 
     def text(self) -> str:
         """The screen as lines, without what is empty below."""
         return "\n".join(clean(line).rstrip() for line in self._screen.display).rstrip("\n")
+
+    def html(self) -> str:
+        """The screen as lines of escaped text, with its colours in spans; for a ``pre`` with the plain ones."""
+        rows = ("".join(map(_span, self._runs(row))).rstrip() for row in range(self._screen.lines))
+        return "\n".join(rows).strip("\n")
 
     def svg(self) -> bytes:
         """The screen as SVG, with its colours. It asks nothing of the network."""
@@ -110,19 +123,34 @@ class Picture:
         from rich.style import Style
         from rich.text import Text
 
-        cells = [self._screen.buffer[row][column] for column in range(self._screen.columns)]
         text = Text()
-        for (ink, paper, bold), run in groupby(cells, lambda cell: (*_colours(cell), cell.bold)):
-            style = Style(color=_hex(ink), bgcolor=_hex(paper), bold=bold)
-            text.append("".join(clean(cell.data) or (" " if cell.data else "") for cell in run), style)
+        for ink, paper, bold, shown in self._runs(row):
+            text.append(shown, Style(color=_hex(ink), bgcolor=_hex(paper), bold=bold))
         return text
 
+    def _runs(self, row: int) -> Iterator[_Run]:
+        """A row in runs of one look."""
+        cells = [self._screen.buffer[row][column] for column in range(self._screen.columns)]
+        for (ink, paper, bold), run in groupby(cells, lambda cell: (*_colours(cell), cell.bold)):
+            yield ink, paper, bold, "".join(clean(cell.data) or (" " if cell.data else "") for cell in run)
 
-def _hex(colour: tuple[int, int, int]) -> str:
+
+def _span(run: _Run) -> str:
+    ink, paper, bold, text = run
+    styles = [
+        *([f"color:{_hex(ink)}"] if ink != _INK else []),
+        *([f"background:{_hex(paper)}"] if paper != _PAPER else []),
+        *(["font-weight:bold"] if bold else []),
+    ]
+    shown = html.escape(text)
+    return f'<span style="{";".join(styles)}">{shown}</span>' if styles else shown
+
+
+def _hex(colour: _Colour) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def _colours(cell: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _colours(cell: Any) -> tuple[_Colour, _Colour]:
     ink, paper = _colour(cell.fg, _INK), _colour(cell.bg, _PAPER)
     return (paper, ink) if cell.reverse else (ink, paper)
 
@@ -133,7 +161,7 @@ _NAMED = {
 }  # fmt: skip
 
 
-def _colour(name: str, default: tuple[int, int, int]) -> tuple[int, int, int]:
+def _colour(name: str, default: _Colour) -> _Colour:
     if name in _NAMED:
         return _NAMED[name]
     if re.fullmatch(r"[0-9a-fA-F]{6}", name):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from .show import Progress
 
 __all__ = [
-    "Interrupted", "Reported", "Unforeseen", "VersionOption", "answered_from", "ask_on_terminal", "confirm", "foreseen",
-    "run_job", "saying_where",
+    "Interrupted", "Reported", "Unforeseen", "VersionOption", "answered", "answered_from", "ask_on_terminal", "confirm",
+    "foreseen", "run_job", "saying_where",
 ]  # fmt: skip
 
 
@@ -86,17 +86,25 @@ def _unforeseen(error: BaseException) -> Unforeseen:
     return Unforeseen(f"unforeseen: {type(error).__name__}: {printable(str(error))}")
 
 
-def run_job(job: Coroutine[Any, Any, _T]) -> _T:
+_STOPPED = "Nothing that was there is lost. Whether a key was added already, a second run tells."
+
+
+def run_job(job: Coroutine[Any, Any, _T], *, logs_out: bool = True, hint: str = _STOPPED) -> _T:
     """Run `job` to its end. A signal cancels it; it logs out, however often the signal comes.
+
+    Args:
+        job: what to run.
+        logs_out: say that it does, when a signal comes.
+        hint: what the user should know then.
 
     Raises:
         Interrupted: a signal came.
         SosError: the job's own.
     """
-    return asyncio.run(_guarded(job))
+    return asyncio.run(_guarded(job, logs_out, hint))
 
 
-async def _guarded(job: Coroutine[Any, Any, _T]) -> _T:
+async def _guarded(job: Coroutine[Any, Any, _T], logs_out: bool, hint: str) -> _T:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(job)
     signals: list[str] = []
@@ -104,9 +112,10 @@ async def _guarded(job: Coroutine[Any, Any, _T]) -> _T:
     def stop(name: str) -> None:
         signals.append(name)
         if len(signals) == 1:
-            print("\nsosagent: stopping; logging out first", file=sys.stderr, flush=True)
+            if logs_out:
+                print("\nsosagent: stopping; logging out first", file=sys.stderr, flush=True)
             task.cancel()
-        else:
+        elif logs_out:
             print("sosagent: still logging out", file=sys.stderr, flush=True)
 
     undo = [_on_signal(loop, name, stop) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -115,10 +124,8 @@ async def _guarded(job: Coroutine[Any, Any, _T]) -> _T:
     except asyncio.CancelledError as error:
         if not signals:
             raise
-        interrupted = Interrupted(
-            f"stopped by {signals[0]}",
-            hint="Nothing that was there is lost. Whether a key was added already, a second run tells.",
-        )
+        interrupted = Interrupted(f"stopped by {signals[0]}", hint=hint)
+        interrupted.record = getattr(error, "record", None)
         for note in getattr(error, "__notes__", ()):
             interrupted.add_note(note)
         raise interrupted from None
@@ -146,7 +153,7 @@ def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[
         progress.stop()
         words = f"The endpoint {endpoint} asks: {prompt} " if endpoint else f"{prompt} "
         # Not the machine's password: this prompt is the endpoint's.
-        return await _answered(lambda: input(words) if echo else getpass.getpass(words))
+        return await answered(lambda: input(words) if echo else getpass.getpass(words))
 
     return ask
 
@@ -202,12 +209,12 @@ def answered_from(source: PasswordSource, endpoint: str, ask: Ask | None, where:
         if not own or not fresh:
             return None if ask is None else await ask(name, prompt, echo)
         fresh = False
-        return await _answered(taken)
+        return await answered(taken)
 
     return answer
 
 
-async def _answered(question: Callable[[], str]) -> str | None:
+async def answered(question: Callable[[], str]) -> str | None:
     """What a person types; None at the end of input. When cancelled, the terminal is as it was before."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str | None] = loop.create_future()

@@ -16,6 +16,7 @@ from ..printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console as Screen
+    from rich.progress import Progress as Bar
     from rich.status import Status
 
     from ..console.events import Event
@@ -51,6 +52,7 @@ class Progress:
         self._since = time.monotonic()
         self._screen: Screen | None = None
         self._status: Status | None = None
+        self._bar: Bar | None = None
         if sys.stderr.isatty() and not quiet:
             from rich.console import Console as Screen
 
@@ -71,11 +73,32 @@ class Progress:
         elif self._verbose:
             self._line("·", text, "dim")
 
+    def count(self, done: int, total: int) -> None:
+        """Show a bar of the bytes that are there; on a terminal only."""
+        if self._screen is None:
+            return
+        if self._bar is None:
+            self.stop()
+            self._bar = self._new_bar(self._screen)
+            self._bar.add_task("", total=total, completed=done)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], total=total, completed=done)
+        if done >= total:
+            self.stop()
+
+    @staticmethod
+    def _new_bar(screen: Screen) -> Bar:
+        from rich import progress
+
+        columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn())
+        return progress.Progress(*columns, progress.TimeRemainingColumn(), console=screen, transient=True)
+
     def stop(self) -> None:
-        """Take the spinner away."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        """Take the spinner or the bar away."""
+        for shown in (self._status, self._bar):
+            if shown is not None:
+                shown.stop()
+        self._status = self._bar = None
 
     def _spin(self, text: str) -> None:
         self.stop()

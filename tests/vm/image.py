@@ -26,7 +26,8 @@ _MIRROR = "http://deb.debian.org/debian"
 _CACHE = Path(platformdirs.user_cache_dir("sosagent")) / "vm"
 _PACKAGES = (
     "systemd-sysv,udev,kmod,login,passwd,procps,iproute2,openssh-server,linux-image-cloud-amd64,zstd,"
-    "less,vim-tiny,sudo,zsh,fish,tcsh,mksh,busybox-static,python3,nano,screen,tmux,iputils-ping,nftables,dropbear-bin"
+    "less,vim-tiny,sudo,zsh,fish,tcsh,mksh,busybox-static,python3,nano,screen,tmux,iputils-ping,nftables,dropbear-bin,"
+    "iptables,fail2ban,python3-systemd"
 )
 _TOOLS = {
     "mmdebstrap": "mmdebstrap",
@@ -50,6 +51,7 @@ printf 'alice:{PASSWORD}\\n' | chroot "$1" chpasswd
 printf '[Match]\\nName=e*\\n[Network]\\nDHCP=yes\\n' > "$1/etc/systemd/network/80-dhcp.network"
 chroot "$1" systemctl enable -q systemd-networkd ssh
 chroot "$1" systemctl mask -q apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer
+chroot "$1" systemctl disable -q fail2ban
 chroot "$1" systemctl mask -q e2scrub_reap.service systemd-networkd-wait-online.service
 mkdir -p -m 700 "$1/root/.ssh"
 printf '# keys of the team\\n' | cat - "$ADMIN" > "$1/root/.ssh/authorized_keys"

@@ -1,0 +1,125 @@
+"""`sosagent replay CAST RUNBOOK`: where a runbook would do something else than what was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import SosError, UsageError
+from ..printable import printable
+from .endpoint import JsonOption, VerboseOption
+from .parameters import ParameterOption, read_parameters
+from .run import Reported, foreseen
+from .show import as_json, error_fields, show_error
+
+if TYPE_CHECKING:
+    from ..runbook.replay import Replayed
+
+__all__ = ["replay"]
+
+_DIFFERENT = 1
+_MOST_BYTES = 128 << 20
+_MOST_SHOWN = 20
+
+
+def replay(
+    cast: Annotated[Path, typer.Argument(metavar="CAST", help="What --transcript recorded.", show_default=False)],
+    runbook: Annotated[
+        str, typer.Argument(metavar="RUNBOOK", help="A file, or the name of a shipped one.", show_default=False)
+    ],
+    parameter: ParameterOption = None,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Compare a runbook with the recording of a run; connect nowhere.
+
+    Each step is the same, differs, or is not in the recording; programs and texts with secrets cannot be
+    compared, since no recording holds them. Exit status 1 if anything differs.
+    """
+    try:
+        with foreseen(verbose):
+            replayed = _replayed(cast, runbook, parameter or [])
+    except SosError as error:
+        if json:
+            short = {"status": "failed", "runbook": runbook, "recording": str(cast)}
+            print(as_json(short | {"error": error_fields(error)}))
+        else:
+            show_error(error)
+        raise Reported(error.exit_code) from None
+    if json:
+        print(as_json(_fields(replayed, cast)))
+    else:
+        for line in _lines(replayed, cast):
+            print(line)
+    if not replayed.same:
+        raise Reported(_DIFFERENT)
+
+
+def _replayed(cast: Path, runbook: str, parameters: list[str]) -> Replayed:
+    from ..runbook.load import load_runbook
+    from ..runbook.recording import read_recording
+    from ..runbook.replay import replay as compared
+
+    loaded = load_runbook(runbook)
+    values = read_parameters(loaded, parameters, ask=False)
+    recording = read_recording(_read(cast), str(cast))
+    return asyncio.run(compared(recording, loaded, values))
+
+
+def _read(path: Path) -> str:
+    shown = printable(str(path))
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read the recording {shown}: {error.strerror}") from None
+    if len(data) > _MOST_BYTES:
+        raise UsageError(f"the recording {shown} is larger than {_MOST_BYTES >> 20} MiB")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{shown}, line {line}: this is not UTF-8, as a recording is") from None
+
+
+def _lines(replayed: Replayed, cast: Path) -> Iterator[str]:
+    title = f" ({printable(replayed.title)})" if replayed.title else ""
+    yield f"{printable(replayed.runbook)}, compared with {printable(str(cast))}{title}"
+    for step in replayed.steps:
+        said = f"  {printable(step.said, 1000)}" if step.said and step.verdict != "same" else ""
+        yield f"  {step.verdict:<20} {step.number:>4} {printable(step.name, 200)}{said}".rstrip()
+    for words in replayed.also[:_MOST_SHOWN]:
+        yield f"  only in the recording: it {printable(words, 1000)}"
+    if len(replayed.also) > _MOST_SHOWN:
+        yield f"  and {len(replayed.also) - _MOST_SHOWN} more; --json has them"
+    if any(step.verdict == "differs" for step in replayed.steps):
+        yield "What follows a step that differs was compared as though it had come to the same as in the recording."
+    if replayed.same:
+        yield "Nothing differs" + (
+            ", as far as it can be compared." if any(step.verdict != "same" for step in replayed.steps) else "."
+        )
+
+
+def _fields(replayed: Replayed, cast: Path) -> dict[str, Any]:
+    return {
+        "status": "same" if replayed.same else "differs",
+        "runbook": replayed.runbook,
+        "recording": str(cast),
+        "title": replayed.title,
+        "steps": [
+            {
+                "number": step.number,
+                "name": step.name,
+                "action": step.action,
+                "verdict": step.verdict,
+                "said": printable(step.said, 1000),
+            }
+            for step in replayed.steps
+        ],
+        "only_in_the_recording": list(replayed.also),
+        "error": None,
+    }

@@ -1,0 +1,253 @@
+"""A run's record as one HTML page for a ticket: no network, no script; all that came from outside is escaped."""
+
+from __future__ import annotations
+
+import html
+import os
+import shlex
+import tempfile
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..errors import UsageError
+from ..printable import printable
+from .picture import Picture
+
+if TYPE_CHECKING:
+    from ..runbook.record import RunRecord, StepRecord
+
+__all__ = ["page", "write_page"]
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_COLUMNS, _ROWS = 80, 24
+_LINE, _TEXT = 4000, 2000  # characters shown of a line of output, of anything else
+#: What stands before a status, which is told in words, too.
+_MARKS = {"done": "✓", "failed": "✗", "skipped": "–", "not run": "–", "planned": "·"}
+
+
+def page(record: RunRecord, cast: str | None = None) -> str:
+    """The page.
+
+    Args:
+        record: what was done.
+        cast: the name of the file with the recording of the console, where there is one.
+    """
+    body = "\n".join(
+        part
+        for part in (
+            _head(record),
+            _error(record),
+            _listed("Warnings", record.warnings),
+            _parameters(record),
+            _table_of_steps(record),
+            *_steps(record),
+            _recording(cast),
+        )
+        if part
+    )
+    style = files(__package__).joinpath("report.css").read_text("utf-8")
+    title = f"{_text(record.runbook)} on {_text(record.hostname or record.host)}: {_text(record.status)}"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+{body}
+</main>
+<footer><p class="about">Written by sosagent {_text(__version__)}.</p></footer>
+</body>
+</html>
+"""
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page at once, readable by its owner only: it holds what a machine printed.
+
+    Args:
+        path: a file there is replaced; a pipe or a terminal is written to.
+        text: the page.
+
+    Raises:
+        UsageError: it cannot be written; what was there is as it was.
+    """
+    try:
+        real = path.resolve()
+        if real.exists() and not real.is_file():
+            real.write_text(text, "utf-8")
+            return
+        handle, name = tempfile.mkstemp(dir=real.parent, prefix=".sosagent-")  # mode 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).replace(real)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {printable(str(path))}: {error.strerror}", hint="--report takes a file in a folder of yours."
+        ) from None
+
+
+def _text(text: str, limit: int = _TEXT) -> str:
+    """Text from anywhere, as HTML that shows it and does nothing."""
+    return html.escape(printable(text, limit))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(_text(line, _LINE) for line in text.split("\n"))
+
+
+def _status(status: str) -> str:
+    kind = status if status in ("done", "failed") else "said"
+    return f'<span class="{kind}"><span aria-hidden="true">{_MARKS.get(status, "")}</span> {_text(status)}</span>'
+
+
+def _rows(facts: Iterable[tuple[str, str]]) -> str:
+    """A table of two columns. Names are escaped here, values are HTML."""
+    rows = "\n".join(f'<tr><th scope="row">{_text(name)}</th><td>{value}</td></tr>' for name, value in facts if value)
+    return f'<table class="facts">\n{rows}\n</table>'
+
+
+def _head(record: RunRecord) -> str:
+    description = (
+        f'<p class="about lines">{_lines(record.description.strip())}</p>' if record.description.strip() else ""
+    )
+    when = record.began.strftime("%Y-%m-%d %H:%M:%S")
+    logged_out = {None: "", True: "the state found is back", False: "the state found was not seen to be back"}
+    facts = (
+        ("Status", _status(record.status)),
+        ("Machine", _text(record.hostname) or "not known: nobody logged in"),
+        ("Machine-id", _text(record.machine_id or "")),
+        ("Endpoint", _text(record.host)),
+        ("User", _text(record.user)),
+        ("Began", f'<time datetime="{record.began.isoformat(timespec="seconds")}">{when} UTC</time>'),
+        ("Took", f"{record.seconds:.1f} s" if record.status != "planned" else "nothing was done: a dry run"),
+        ("Runbook", f"<code>{_text(record.source)}</code>"),
+        ("State found", _text(record.state_found)),
+        ("Afterwards", logged_out[record.logged_out]),
+    )
+    return f"<h1>{_text(record.runbook)}</h1>\n{description}\n{_rows(facts)}"
+
+
+def _error(record: RunRecord) -> str:
+    error = record.error
+    if error is None:
+        return ""
+    parts = [f"<p><strong>{_text(str(error.get('message', '')))}</strong></p>"]
+    if error.get("hint"):
+        parts.append(f'<p class="lines">{_lines(str(error["hint"]))}</p>')
+    if error.get("state"):
+        parts.append(f'<p class="said">State of the console: {_text(str(error["state"]))}</p>')
+    if error.get("tail"):
+        tail = _lines("\n".join(map(str, error["tail"])))
+        parts.append(f'<p class="said">Last lines:</p>\n<pre>{tail}</pre>')
+    return '<h2>What stopped it</h2>\n<div class="box">\n' + "\n".join(parts) + "\n</div>"
+
+
+def _listed(title: str, lines: Iterable[str]) -> str:
+    items = "\n".join(f"<li>{_text(line)}</li>" for line in lines)
+    return f"<h2>{title}</h2>\n<ul>\n{items}\n</ul>" if items else ""
+
+
+def _parameters(record: RunRecord) -> str:
+    if not record.parameters:
+        return ""
+    facts = ((name, f"<code>{_text(value)}</code>") for name, value in record.parameters.items())
+    return f"<h2>Parameters</h2>\n{_rows(facts)}"
+
+
+def _table_of_steps(record: RunRecord) -> str:
+    rows = []
+    for at, step in enumerate(record.steps):
+        name = _text(step.name, 200)
+        said = f'<br><span class="said">{_text(step.said, 300)}</span>' if step.said and not _has_more(step) else ""
+        linked = f'<a href="#step-{at + 1}">{name}</a>' if _has_more(step) else name
+        seconds = f"{step.seconds:.1f} s" if step.status in ("done", "failed") else ""
+        rows.append(
+            f'<tr><th scope="row" class="number">{_number(step)}</th><td>{linked}{said}</td>'
+            f'<td class="status">{_status(step.status)}</td><td class="seconds">{seconds}</td></tr>'
+        )
+    head = "".join(
+        f'<th scope="col" class="{kind}">{title}</th>'
+        for kind, title in (("number", "Step"), ("name", "What"), ("status", "Status"), ("seconds", "Took"))
+    )
+    listed = "\n".join(rows)
+    return (
+        f'<h2>Steps</h2>\n<table class="steps">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{listed}\n</tbody>\n</table>'
+    )
+
+
+def _number(step: StepRecord) -> str:
+    """With places to break the line at: on a small screen ``on_failure 1`` would take all of its width."""
+    return _text(step.number, 20).replace(".", ".<wbr>").replace("on_failure ", "on_failure<br>")
+
+
+def _has_more(step: StepRecord) -> bool:
+    """Whether there is more to tell of a step than its line in the table does."""
+    return step.status in ("done", "failed") or bool(step.output)
+
+
+def _steps(record: RunRecord) -> Iterator[str]:
+    if any(map(_has_more, record.steps)):
+        yield "<h2>Step by step</h2>"
+    shown = b""
+    for at, step in enumerate(record.steps):
+        if _has_more(step):
+            yield _step(step, at + 1, step.screen != shown)
+            shown = step.screen or shown
+
+
+def _step(step: StepRecord, place: int, changed: bool) -> str:
+    told = [_status(step.status)]
+    if step.status != "planned":
+        told.append(f"{step.seconds:.1f} s, from second {step.started:.1f}")
+    if step.times > 1:
+        told.append(f"done {step.times} times")
+    if step.exit_status is not None:
+        told.append(f"exit status {step.exit_status}")
+    parts = [
+        f'<section class="step" id="step-{place}" aria-labelledby="name-{place}">',
+        f'<h3 id="name-{place}">{_text(step.number, 80)}. {_text(step.name, 200)}</h3>',
+        f"<p>{' · '.join(told)}</p>",
+    ]
+    if step.said and step.said != f"exit status {step.exit_status}":
+        parts.append(f'<p class="said">{_text(step.said)}</p>')
+    if step.output:
+        parts.append(f"<pre>{_lines(step.output)}</pre>")
+    if step.screen and changed:
+        parts.append(_screen(step))
+    return "\n".join([*parts, "</section>"])
+
+
+def _screen(step: StepRecord) -> str:
+    drawn = Picture(step.screen, _COLUMNS, _ROWS, "").html()
+    if not drawn:
+        return ""
+    opened = " open" if step.status == "failed" else ""
+    label = f"The console after step {_text(step.number, 80)}"
+    return (
+        f"<details{opened}><summary>The console then</summary>\n"
+        f'<pre class="screen" tabindex="0" role="region" aria-label="{label}">{drawn}</pre></details>'
+    )
+
+
+def _recording(cast: str | None) -> str:
+    if cast is None:
+        return ""
+    command = _text(f"asciinema play {shlex.quote(printable(cast))}")
+    return (
+        f"<h2>Recording</h2>\n<p>The whole console, without secrets, is in <code>{_text(cast)}</code>. "
+        f"This plays it: <code>{command}</code></p>"
+    )

@@ -1,0 +1,65 @@
+"""How a runbook, its plan and its record look as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..printable import printable
+
+if TYPE_CHECKING:
+    from ..runbook.load import Loaded
+    from ..runbook.record import RunRecord
+
+__all__ = ["lines_of_plan", "lines_of_record", "lines_of_runbook"]
+
+_MARKS = {"done": "ok", "failed": "FAILED", "skipped": "skipped", "not run": "not run", "planned": ""}
+_MOST_LINES = 40
+
+
+def lines_of_runbook(loaded: Loaded) -> Iterator[str]:
+    """A runbook for people who think about running it."""
+    from ..runbook.plan import described, numbered
+
+    runbook = loaded.runbook
+    yield printable(runbook.name)
+    for line in runbook.description.strip().splitlines():
+        yield f"  {printable(line)}"
+    if runbook.parameters:
+        yield "Parameters:"
+    for name, one in runbook.parameters.items():
+        need = "needed" if one.default is None else f"by default {printable(str(one.default), 60)!r}"
+        kind = " | ".join(one.choices) if one.choices else one.type
+        yield f"  {name} ({printable(kind, 200)}, {need}) {printable(one.description or '')}".rstrip()
+    yield "Steps:"
+    for number, step in numbered(loaded):
+        yield f"  {number:>4} {described(step)}"
+
+
+def lines_of_plan(record: RunRecord) -> Iterator[str]:
+    """What a run would do."""
+    yield f"{printable(record.runbook)} on {printable(record.host)}, as {printable(record.user)} (--dry-run)"
+    for name, value in record.parameters.items():
+        yield f"  {name} = {printable(value)}"
+    for step in record.steps:
+        yield f"  [{step.number}] {step.name}" + (f"  ({step.said})" if step.said else "")
+        if "\n" in step.output or not step.name.endswith(step.output):
+            yield from (f"        {line}" for line in step.output.splitlines())
+    yield "Nothing was done."
+
+
+def lines_of_record(record: RunRecord, everything: bool) -> Iterator[str]:
+    """What a run did; the output of its programs where something failed, or all of it."""
+    machine = f" ({printable(record.hostname)})" if record.hostname else ""
+    yield f"{printable(record.runbook)} on {printable(record.host)}{machine}: {record.status}, {record.seconds:.1f} s"
+    for step in record.steps:
+        said = f"  {printable(step.said, 600)}" if step.said else ""
+        yield f"  {_MARKS[step.status]:<8} {step.number:>4} {step.name}{said}".rstrip()
+        if step.output and (everything or step.action == "run"):
+            lines = step.output.splitlines()
+            if len(lines) > _MOST_LINES and not everything:
+                yield f"           | ({len(lines) - _MOST_LINES} lines before: --json or --report has them)"
+                lines = lines[-_MOST_LINES:]
+            yield from (f"           | {printable(line, 1000)}" for line in lines)
+    for warning in record.warnings:
+        yield f"  warning: {printable(warning, 1000)}"

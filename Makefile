@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # where the words are our own. Each is tested under dash, bash and BusyBox ash.
 SHELLCHECK_OFF := SC2034,SC2046,SC2059,SC2086,SC2094,SC2154,SC2162,SC2164,SC2216,SC2254,SC2283
 
-.PHONY: help demo test soak vm-test lint bench format clean
+.PHONY: help demo test soak vm-test lint docs bench format clean
 
 help:
 	@echo "make demo     try it: a lab, a key, the real command"
@@ -17,6 +17,7 @@ help:
 	@echo "make soak     thousands of jobs over bad lines (RUNS=1000 of each), every damage to the start line, every cut"
 	@echo "make vm-test  the tests on a real machine in QEMU (root)"
 	@echo "make lint     ruff, mypy --strict, the floors, shellcheck"
+	@echo "make docs     the documentation as a site, in site/"
 	@echo "make bench    the benchmarks, as tables"
 
 $(READY): pyproject.toml
@@ -49,6 +50,9 @@ lint: $(READY)
 	@command -v shellcheck >/dev/null || { echo "shellcheck is needed: apt-get install shellcheck"; exit 1; }
 	shellcheck --shell=sh --exclude=$(SHELLCHECK_OFF) sosagent/shell/remote/*.sh
 
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -57,4 +61,4 @@ bench: $(READY)
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

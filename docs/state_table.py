@@ -1,4 +1,4 @@
-"""Write the README's table of console states from `sosagent/terminal/states.py`.
+"""Write the tables of console states, in the README and docs/reference/states.md, from `sosagent/terminal/states.py`.
 
 python docs/state_table.py
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from sosagent.terminal.states import READING, RUNNING, SILENT, STATES, UNKNOWN, State
 
 README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent / "reference" / "states.md"
 BEGIN, END = "<!-- states: made by docs/state_table.py -->", "<!-- end of states -->"
 
 
@@ -35,9 +36,10 @@ def between(text: str, begin: str, end: str, new: str) -> str:
 
 
 def with_table(text: str) -> str:
-    """Give the README's `text` with the table as it is now."""
+    """Give a page's `text` with the table as it is now."""
     return between(text, BEGIN, END, table())
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text("utf-8")), "utf-8")
+    for path in (README, PAGE):
+        path.write_text(with_table(path.read_text("utf-8")), "utf-8")

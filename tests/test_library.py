@@ -414,3 +414,42 @@ def test_a_users_program_is_typed(tmp_path: Path) -> None:
     assert wrong
     for path, line in wrong:
         assert f"{path.name}:2: error" in done.stdout, (line, done.stdout)
+
+
+async def test_a_login_as_pexpect_has_them(lab: Lab, lab_target: sosagent.SshTarget) -> None:
+    async with sosagent.connect(lab_target, timeout=60) as console:
+        await console.login(lab.password)
+        assert lab.machine.in_use
+        await console.send("echo $((40 + 2))\r")
+        assert (await console.expect(r"\n(42)\n")).groups == ("42",)
+        with pytest.raises(sosagent.UsageError, match="login of its own open"):
+            await console.login(lab.password)
+        await console.expect(r"# $")
+        await console.logout()
+        assert not lab.machine.in_use
+        await console.login(lab.password)  # and again
+        assert any("root@lab" in row for row in console.screen())
+    assert not lab.machine.in_use
+
+
+@pytest.mark.parametrize("left", ["an error", "a cancellation", "a half typed line", "a wrong password"])
+async def test_a_login_is_left_on_every_way_out(left: str, lab: Lab, lab_target: sosagent.SshTarget) -> None:
+    async def use() -> None:
+        async with sosagent.connect(lab_target, timeout=60) as console:
+            await console.login(sosagent.Secret("not this") if left == "a wrong password" else lab.password)
+            if left == "an error":
+                raise KeyError(left)
+            await console.send("echo half")
+            if left == "a cancellation":
+                await asyncio.sleep(60)
+
+    if left == "a cancellation":
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2):
+                await use()
+    elif left == "a half typed line":
+        await use()
+    else:
+        with pytest.raises((KeyError, sosagent.LoginRefused)):
+            await use()
+    assert not lab.machine.in_use

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ..errors import DeadlineExceeded
+from ..errors import ConsoleError, DeadlineExceeded, EndpointLost
 from ..printable import printable
 from ..providers import resolve
 from ..target import ProviderTarget, Target, dialect_of, parse_target
@@ -18,9 +18,12 @@ from .console import Console
 from .endpoint import Endpoint
 from .entrance import leave_endpoint
 from .events import Event, EventSink
+from .finish import finish
 from .transcript import Transcript
 
 __all__ = ["connect"]
+
+_LOG_OUT_SECONDS = 30.0
 
 
 @asynccontextmanager
@@ -88,10 +91,27 @@ async def connect(
         endpoint = Endpoint(dialect_of(target), named=target.console, kick=kick, ask=ask)
     async with Console(transport, transcript=recorder, on_event=on_event, endpoint=endpoint) as console:
         console.set_deadline(timeout)
+        failure: BaseException | None = None
         try:
             yield console
+        except BaseException as error:
+            failure = error
+            raise
         finally:
-            await leave_endpoint(console)
+            await finish(_left(console, failure))
+
+
+async def _left(console: Console, failure: BaseException | None) -> None:
+    """Log out where `Console.login` has logged in, within a time of its own, and leave the endpoint."""
+    if not isinstance(failure, EndpointLost):
+        console.set_deadline(_LOG_OUT_SECONDS)
+        try:
+            await console.logout()
+        except ConsoleError as error:
+            if failure is None:
+                raise
+            failure.add_note(f"on the way back: {error.message}. {error.hint}")
+    await leave_endpoint(console)
 
 
 def _name(target: Target | Transport) -> str:

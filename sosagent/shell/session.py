@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..console.console import Console
 from ..console.events import Event
+from ..console.finish import finish
 from ..console.login import Entry, Login
 from ..errors import ConsoleError, DeadlineExceeded, EndpointBusy, EndpointLost, MachineRestarted
 from ..secret import Secret
@@ -98,7 +97,7 @@ async def root_shell(
         failure = error
         raise
     finally:
-        await _finish(_leave(console, way, shell, session, failure, replaced))
+        await finish(_leave(console, way, shell, session, failure, replaced))
 
 
 async def _adopt_ours(way: Login, shell: Shell) -> None:
@@ -162,21 +161,3 @@ async def _leave(
         if session is not None:
             session.left = True
             console.tell(Event("done", "logged out" if session.ours else "left the shell as it was found"))
-
-
-async def _finish(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work` to its end, even when cancelled meanwhile; then let the cancellation go on."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
-            cancelled = error
-        except ConsoleError:
-            break
-    task.result()
-    if cancelled is not None:
-        raise cancelled

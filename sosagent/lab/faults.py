@@ -137,6 +137,7 @@ class _Wire:
         self._inserted = b""
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0  # bytes that the speed allows, left over from the last tick
+        self._ticked: float | None = None  # when that was; None while nothing waits
         self._still_until = 0.0
         self._fifo_free, self._fifo_at = faults.fifo, 0.0
         self._column = 0
@@ -167,6 +168,7 @@ class _Wire:
     def stand_still(self, seconds: float) -> None:
         """Let nothing pass for a while."""
         self._still_until = asyncio.get_running_loop().time() + seconds
+        self._ticked = None
         if self._timer is None:
             self._tick()
 
@@ -199,12 +201,24 @@ class _Wire:
         loop = asyncio.get_running_loop()
         self._timer = None
         if loop.time() >= self._still_until:
-            self._due = min(self._due, 0.0) + self._faults.baud / _BITS * _TICK if self._faults.baud else 1e9
-            count = min(int(self._due), len(self._waiting))
+            count = min(self._passes(loop.time()), len(self._waiting))
             self._due -= count
             self._hand_on(count)
+        if not self._waiting:
+            self._due, self._ticked = min(self._due, 0.0), None
         if self._waiting or loop.time() < self._still_until:
             self._timer = loop.call_later(_TICK, self._tick)
+
+    def _passes(self, now: float) -> int:
+        """How many bytes the speed lets pass: a line's clock does not wait for ours, which may be late."""
+        if not self._faults.baud:
+            self._due = 1e9
+            return len(self._waiting)
+        # What a FIFO is to hold must not come in one piece because we were late.
+        late = now - self._ticked if self._ticked is not None and not self._faults.fifo else _TICK
+        self._due += self._faults.baud / _BITS * late
+        self._ticked = now
+        return int(self._due)
 
     def _hand_on(self, count: int) -> None:
         data = bytes(self._waiting[:count])

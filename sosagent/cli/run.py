@@ -86,7 +86,7 @@ def _unforeseen(error: BaseException) -> Unforeseen:
     return Unforeseen(f"unforeseen: {type(error).__name__}: {printable(str(error))}")
 
 
-_STOPPED = "Nothing that was there is lost. Whether a key was added already, a second run tells."
+_STOPPED = "Nothing that was there is lost. What was done already, a second run tells."
 
 
 def run_job(job: Coroutine[Any, Any, _T], *, logs_out: bool = True, hint: str = _STOPPED) -> _T:

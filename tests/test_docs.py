@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import command_line, error_table, runbook_format, state_table
+from docs import command_line, error_table, runbook_format, runbook_schema, state_table
 from sosagent.lab import Lab, open_lab
 
 from .conftest import new_key
@@ -39,7 +39,7 @@ MOST_NOT_RUN = 8
 
 PAGES = documents()
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
-MADE = (command_line, runbook_format, error_table, state_table)
+MADE = (command_line, runbook_format, runbook_schema, error_table, state_table)
 
 
 def _id(page: Path) -> str:

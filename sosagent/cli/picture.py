@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-import pyte
-
 from ..errors import UsageError
 from ..printable import clean
+from ..terminal.screen import terminal_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -27,26 +26,6 @@ _INK, _PAPER = (197, 200, 198), (41, 41, 41)
 #: rich names its font from the network; a picture for a ticket must not ask there.
 _FONT_FACE = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)
 
-#: Where a character of no width may be: behind one, pyte shows nothing of a text.
-_NOT_ASCII = re.compile("[\xa0-\U0010ffff]+")
-
-#: Control sequences; pyte fails on some that no terminal has a meaning for.
-_CSI = re.compile(r"(?:\x1b\[|\x9b)(?P<private>[<-?]?)(?P<params>[0-9;]*)(?P<between>[^@-~]*)(?P<final>[@-~])")
-
-
-def _known(sequence: re.Match[str]) -> str:
-    private, params, between, final = sequence.group("private", "params", "between", "final")
-    if between or (private and (private != "?" or final not in "hl")):
-        return ""
-    params = re.sub(r"\d{5,}", "9999", params)
-    if final in "cn":  # questions to the terminal
-        return ""
-    if final not in "mhl":
-        params = ";".join(params.split(";")[: 2 if final in "Hfr" else 1])
-    if final in "JK" and params not in ("", "0", "1", "2", "3" if final == "J" else ""):
-        return ""
-    return f"\x1b[{private}{params}{final}"
-
 
 class Picture:
     """What a terminal would show.
@@ -59,10 +38,7 @@ class Picture:
 
     def __init__(self, output: bytes, columns: int, rows: int, title: str) -> None:
         self._title = title
-        self._screen = pyte.Screen(columns, rows)
-        stream = pyte.Stream(self._screen)
-        text = _NOT_ASCII.sub(lambda found: clean(found[0]), output.decode("utf-8", "replace"))
-        stream.feed(_CSI.sub(_known, text))
+        self._screen = terminal_of(output, columns, rows)
 
     def text(self) -> str:
         """The screen as lines, without what is empty below."""

@@ -8,7 +8,10 @@ import pyte
 
 from ..printable import clean
 
-__all__ = ["screen_of"]
+__all__ = ["screen_of", "terminal_of"]
+
+#: Where a character of no width may be: behind one, pyte shows nothing of a text.
+_NOT_ASCII = re.compile("[\xa0-\U0010ffff]+")
 
 #: Control sequences; pyte fails on some that no terminal has a meaning for.
 _CSI = re.compile(r"(?:\x1b\[|\x9b)(?P<private>[<-?]?)(?P<params>[0-9;]*)(?P<between>[^@-~]*)(?P<final>[@-~])")
@@ -21,9 +24,15 @@ def screen_of(output: bytes, columns: int, rows: int) -> list[str]:
         output: bytes of a console.
         columns, rows: of the terminal.
     """
+    return [clean(line).rstrip() for line in terminal_of(output, columns, rows).display]
+
+
+def terminal_of(output: bytes, columns: int, rows: int) -> pyte.Screen:
+    """The terminal itself, with its colours."""
     screen = pyte.Screen(columns, rows)
-    pyte.Stream(screen).feed(_CSI.sub(_known, output.decode("utf-8", "replace")))
-    return [clean(line).rstrip() for line in screen.display]
+    text = _NOT_ASCII.sub(lambda found: clean(found[0]), output.decode("utf-8", "replace"))
+    pyte.Stream(screen).feed(_CSI.sub(_known, text))
+    return screen
 
 
 def _known(sequence: re.Match[str]) -> str:

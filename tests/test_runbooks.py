@@ -408,6 +408,42 @@ async def test_when_cancelled_it_cleans_up(lab: Lab, tmp_path: Path) -> None:
     await until(lambda: lab.machine._shell is None)
 
 
+async def test_another_users_password_is_typed_not_the_callers(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = bytearray()
+    real = lab.machine.type
+
+    def heard(data: bytes) -> None:
+        typed.extend(data)
+        real(data)
+
+    monkeypatch.setattr(lab.machine, "type", heard)
+    path = book(
+        tmp_path,
+        "  - login: {user: admin, password: '{{ word }}'}\n  - run: id",
+        "parameters: {word: {type: secret}}\nfinally: [{run: id}, {login: }, {run: echo in}]",
+    )
+    error, record = await failed(lab, path, LoginRefused, parameters={"word": Secret(SECRET)})
+    assert (typed.count(SECRET.encode()), typed.count(lab.password.reveal().encode())) == (1, 0)
+    assert became(record) == {
+        "1": "failed", "2": "not run", "finally 1": "failed", "finally 2": "not run", "finally 3": "not run"
+    }  # fmt: skip
+    assert "admin was refused before" in "".join(error.__notes__)
+    assert SECRET not in repr(record) + json.dumps(record_fields(record))
+    text = path.read_text().replace("finally: [{run: id}, ", "finally: [")
+    path.write_text(text)
+    typed.clear()
+    error, record = await failed(lab, path, LoginRefused, parameters={"word": Secret(SECRET)})
+    assert became(record)["finally 2"] == "done"  # as the caller again
+    assert typed.find(SECRET.encode()) < typed.find(lab.password.reveal().encode())
+    for word in ("", "two\nlines"):
+        typed.clear()
+        error, record = await failed(lab, path, UsageError, parameters={"word": Secret(word)})
+        assert "cannot be typed" in error.message
+        assert b"admin" not in typed
+
+
 # -- secrets -------------------------------------------------------------------------------------
 
 SECRETIVE = f"""

@@ -141,7 +141,15 @@ class Login(_Strict):
     """Get to a verified shell; steps that need one do it by themselves."""
 
     user: _Short | None = Field(None, description="Who logs in; the caller's by default.")
+    password: _Short | None = Field(None, description="Of that one: {{ NAME }}, a secret; needed with user.")
     become: Literal["sudo", "su"] | None = Field(None, description="How that one becomes root.")
+
+    @model_validator(mode="after")
+    def _has_its_own_password(self) -> Login:
+        if self.user is not None and self.password is None:
+            words = "a user has a password of its own: password: '{{ NAME }}' is missing, NAME a parameter of type"
+            raise InField("user", f"{words} secret; the caller's is typed for nobody else")
+        return self
 
 
 class Run(_Strict):

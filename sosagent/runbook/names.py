@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .model import ACTIONS, Include, Parameter, Run, Send, Step
+from .model import ACTIONS, Include, Login, Parameter, Run, Send, Step
 from .template import TemplateInvalid, parse_template
 from .text import Path
 from .words import beginning, near
@@ -32,7 +32,7 @@ PROGRAM_NAME = re.compile(r"\$\{?([a-z][a-z0-9_]*)")
 _HOLE_IN_PROGRAM = re.compile(r"\{\{ *([a-z][a-z0-9_]*)[^{}]*\}\}")
 _RAN = ("output", "status")
 _SAW = ("output",)
-_WHERE = "a secret goes into a program, as $NAME, or alone into the text of send"
+_WHERE = "a secret goes into a program, as $NAME, or alone into the text of send or the password of login"
 
 Note = Callable[[Path, str], None]
 
@@ -84,6 +84,9 @@ class _Checker:
         for model, at, own in _parts(step, path):
             for key, text in _texts(model):
                 self._text(model, text, (*at, *key), self.known | (stored if own else {}), hidden if own else set())
+        if isinstance(step.does, Login) and step.does.password is not None and not _alone(step.does.password):
+            words = "a password is a secret alone: '{{ NAME }}', NAME a parameter of type secret; in the file everybody"
+            self.note((*path, step.action, "password"), f"{words} could read it")
         if isinstance(step.does, Run):
             self._program(step.does.program, (*path, step.action, "program"))
         self.secrets |= hidden
@@ -101,6 +104,8 @@ class _Checker:
                 self.note(at, f"nothing is called '{beginning(name)}' by then{near(name, sorted(known))}")
             elif name in self.secrets | hidden and part != "status" and not _may_be_secret(model, at, text):
                 self.note(at, f"'{name}' is a secret, and would be seen here; {_WHERE}")
+            elif name not in self.secrets and _is_password(model, at):
+                self.note(at, f"'{name}' is no secret: a password is; let its parameter say  {name}: {{type: secret}}")
             elif part and part not in known[name]:
                 parts = " and ".join(known[name])
                 self.note(at, f"'{name}' has no part '{beginning(part)}'" + (f"; it has {parts}" if parts else ""))
@@ -188,5 +193,13 @@ def _holes(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _may_be_secret(model: BaseModel, at: Path, text: str) -> bool:
-    alone = re.fullmatch(r"\{\{ *[a-z0-9_]+ *\}\}", text) is not None
-    return alone and (isinstance(model, Include) or (isinstance(model, Send) and not model.keys))
+    typed = isinstance(model, Include) or (isinstance(model, Send) and not model.keys)
+    return _alone(text) and (typed or _is_password(model, at))
+
+
+def _alone(text: str) -> bool:
+    return re.fullmatch(r"\{\{ *[a-z0-9_]+ *\}\}", text) is not None
+
+
+def _is_password(model: BaseModel, at: Path) -> bool:
+    return isinstance(model, Login) and at[-1] == "password"

@@ -104,7 +104,15 @@ class ReplaySite(Site):
         await self.log_out()
         return self.console
 
-    async def log_in(self, user: str | None = None, become: Literal["sudo", "su"] | None = None) -> RootShell:
+    async def log_in_as(
+        self, user: str | None, become: Literal["sudo", "su"] | None, password: Secret | None
+    ) -> RootShell:
+        return await self._log_in(user)
+
+    async def log_in(self) -> RootShell:
+        return await self._log_in(None)
+
+    async def _log_in(self, user: str | None) -> RootShell:
         await self.log_out()
         started, hostname = self.tape.log_in()
         if started is None:

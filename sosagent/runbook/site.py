@@ -12,9 +12,10 @@ from typing import Literal
 from ..console import Console
 from ..console.entrance import enter_endpoint
 from ..console.watch import Watch
-from ..errors import LoginRefused
+from ..errors import LoginRefused, UsageError
 from ..jobs.machine import Access
 from ..printable import printable
+from ..secret import Secret
 from ..shell.session import RootShell, root_shell
 from ..shell.shell import Result, Shell
 from .scope import limited
@@ -43,6 +44,7 @@ class Site:
         troubles: what was not as it should be on the way back.
         count: is told how much of a file has been carried, and of how much.
         run_seconds: what the program of this step may take.
+        caller: how the caller logs in, once a step logged in by itself.
     """
 
     console: Console
@@ -56,8 +58,9 @@ class Site:
     troubles: Sequence[str] = ()
     count: Callable[[int, int], None] | None = None
     run_seconds: int = 60
+    caller: Access | None = None
     _busy_until: float = 0.0
-    _refused: tuple[str, ...] = ()
+    _refused: tuple[tuple[str, Secret], ...] = ()
     _session: RootShell | None = None
     _stack: AsyncExitStack | None = None
 
@@ -71,20 +74,40 @@ class Site:
         """The shell; logs in where none is open."""
         return self._session or await self.log_in()
 
-    async def log_in(self, user: str | None = None, become: Literal["sudo", "su"] | None = None) -> RootShell:
-        """Log in, anew where that is open.
+    async def log_in_as(
+        self, user: str | None, become: Literal["sudo", "su"] | None, password: Secret | None
+    ) -> RootShell:
+        """Log in anew; steps that need a shell log in as this one from now on.
 
         Args:
             user: who; the caller's login by default.
             become: how that one becomes root; as the caller said by default, unless there is another user.
+            password: of that one; the caller's by default, which is typed for the caller's login alone.
+
+        Raises:
+            UsageError: another user has no password, or su would be given that one's.
         """
         await self.log_out()
-        entry = self.access.entry
+        caller = self.caller = self.caller or self.access
+        entry = caller.entry
         if user is not None and user != entry.login:
-            entry = replace(entry, login=user, become=become)
+            if password is None:
+                raise UsageError(
+                    f"there is no password of {printable(user, 60)}; the caller's is typed for nobody else",
+                    hint="Let the login step say  password: '{{ NAME }}', with a parameter of the type secret.",
+                )
+            entry = replace(entry, login=user, become=become, become_password=_roots(caller, user, become))
         elif become is not None:
             entry = replace(entry, become=become)
-        if entry.login in self._refused:
+        self.access = replace(caller, entry=entry, password=password or caller.password)
+        return await self.log_in()
+
+    async def log_in(self) -> RootShell:
+        """Log in as `access` says, anew where that is open."""
+        await self.log_out()
+        entry = self.access.entry
+        typed = self.access.given_password
+        if any(one == entry.login and word.reveal() == typed.reveal() for one, word in self._refused):
             raise LoginRefused(
                 f"the password of {printable(entry.login, 60)} was refused before; it is not typed again"
             )
@@ -92,7 +115,7 @@ class Site:
         left = max(self.deadline - asyncio.get_running_loop().time(), 1.0)
         shell = root_shell(
             self.console,
-            self.access.given_password,
+            typed,
             entry=entry,
             dead_man=self.access.dead_man or int(left + 3 * CLEANING_SECONDS),
             patience=self.patience,
@@ -100,10 +123,9 @@ class Site:
         try:
             self._session = await stack.enter_async_context(shell)
         except LoginRefused:
-            self._refused = (*self._refused, entry.login)
+            self._refused = (*self._refused, (entry.login, typed))
             raise
         self._stack = stack
-        self.access = replace(self.access, entry=entry)
         self.state_found = self.state_found or self._session.state_found
         if not self.hostname:
             said = (await self._session.shell.run(WHO)).lines
@@ -157,3 +179,17 @@ class Site:
         wanted = CLEANING_SECONDS + min(self.busy, CLEANING_SECONDS)
         self.deadline = max(self.deadline, asyncio.get_running_loop().time() + wanted)
         self.set_deadline()
+
+
+def _roots(caller: Access, user: str, become: Literal["sudo", "su"] | None) -> Secret | None:
+    """The password that `become` asks `user` for, where that is another than the login's."""
+    if become != "su":
+        return None  # sudo asks for the user's own
+    if caller.entry.login == "root":
+        return caller.given_password
+    if caller.entry.become == "su" and caller.entry.become_password is not None:
+        return caller.entry.become_password
+    raise UsageError(
+        f"su asks {printable(user, 60)} for root's password, and nobody gave that",
+        hint="Log in as root, or with --become su and --become-password-file; or let the step say become: sudo.",
+    )

@@ -55,9 +55,21 @@ class Outcome:
 
 async def _log_in(site: Site, scope: Scope, does: Login, ask: Ask | None) -> Outcome:
     user = None if does.user is None else scope.fill(does.user)
-    session = await site.log_in(user, does.become)
+    password = None if does.password is None else _password(scope, does.password)
+    session = await site.log_in_as(user, does.become, password)
     how = "logged in" if session.ours else "found a shell open"
     return Outcome(f"{how} on {site.hostname}, as {'root' if session.root else site.access.entry.login}")
+
+
+def _password(scope: Scope, text: str) -> Secret:
+    """What a login types at a password prompt, where it is one line."""
+    secret = scope.secret(text)
+    if secret is None:
+        raise UsageError(f"the password {text} is no secret", hint="A parameter of the type secret gives it.")
+    if not secret or any(ord(char) < 0x20 or ord(char) == 0x7F for char in secret.reveal()):
+        what = "holds a control character, such as a newline" if secret else "is empty"
+        raise UsageError(f"the password {text} {what}: it cannot be typed", hint="Nothing was typed.")
+    return secret
 
 
 async def _log_out(site: Site, scope: Scope, does: Any, ask: Ask | None) -> Outcome:

@@ -609,6 +609,42 @@ def test_a_person_is_asked(tmp_path: Path) -> None:
     assert child.exitstatus == 2
 
 
+# -- the shipped ones ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("password", ["", "one\nroot:two", "a\tb"], ids=["empty", "line", "tab"])
+def test_a_password_that_is_no_line_sets_none(sh: list[str], password: str, tmp_path: Path) -> None:
+    """Its second line would be another user's."""
+    (tmp_path / "chpasswd").write_text("#!/bin/sh\ncat\n")
+    (tmp_path / "chpasswd").chmod(0o755)
+    step = load_runbook("reset-password").runbook.steps[1].does
+    for word, wanted in ((password, False), ("a:b c", True)):
+        done = subprocess.run(
+            [*sh, "-c", f'PATH="{tmp_path}:$PATH" new_password=$1 user=me; {step.program}', "sh", word],
+            capture_output=True, text=True, check=False, timeout=20,
+        )  # fmt: skip
+        assert (done.returncode == 0, done.stdout == f"me:{word}\n") == (wanted, wanted), done
+
+
+async def test_an_address_is_looked_for_as_the_machine_writes_it(lab: Lab) -> None:
+    record = await run_runbook(target_of(lab), "unban", {"address": "2001:DB8:0::7"}, password=lab.password)
+    assert output(record, "1") == "2001:db8::7"
+    for wrong in ("dead.beef", "1.2.3", "::1;id", "host"):
+        with pytest.raises(UsageError, match="must fit"):
+            await run_runbook(target_of(lab), "unban", {"address": wrong}, password=lab.password)
+
+
+async def test_a_bundle_leaves_nothing_behind_even_when_it_fails(lab: Lab, tmp_path: Path) -> None:
+    places = [Path(folder) for folder in ("/run", "/dev/shm", "/tmp")]
+    before = {one for place in places for one in place.glob("sosagent-bundle.*")}
+    with pytest.raises(SosError) as caught:
+        await run_runbook(
+            target_of(lab), "support-bundle", {"to": str(tmp_path / "no" / "x"), "lines": 5}, password=lab.password
+        )
+    assert became(caught.value.record)["finally 1"] == "done"
+    assert {one for place in places for one in place.glob("sosagent-bundle.*")} <= before
+
+
 # -- for editors ---------------------------------------------------------------------------------
 
 

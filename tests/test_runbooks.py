@@ -281,6 +281,22 @@ async def test_a_step_that_fails_ends_it(step: str, words: str, lab: Lab, tmp_pa
     await until(lambda: lab.machine._shell is None)
 
 
+@pytest.mark.parametrize(
+    "step",
+    ["expect: '^(a+)+$'", "store: x}, repeat: {until: {that: '{{ x }}', matches: '^(a+)+$'}"],
+    ids=["expect", "matches"],
+)
+async def test_a_pattern_that_needs_years_is_ended(step: str, tmp_path: Path) -> None:
+    """In a process of its own: the alarm of this one may be pytest's."""
+    path = book(tmp_path, f"  - {{run: {{program: 'echo {'a' * 60}!', {step}}}}}", "on_failure: [{run: 'echo swept'}]")
+    async with asyncio.timeout(30):
+        status, out, err = await command("run", path, "--against", "lab", "--json")
+    assert status == 9, err
+    record = json.loads(out)
+    assert "was not done with" in record["error"]["message"]
+    assert record["steps"][-1]["output"] == ["swept"]
+
+
 async def test_nobody_says_yes(lab: Lab, tmp_path: Path) -> None:
     path = book(tmp_path, "  - confirm: Really?\n  - run: id")
     error, record = await failed(lab, path, UsageError)

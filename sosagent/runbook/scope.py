@@ -15,6 +15,7 @@ from ..secret import Secret
 from .load import Loaded
 from .model import Condition
 from .names import PROGRAM_NAME
+from .search import found_in
 from .template import Unknown, parse_template
 
 __all__ = ["Scope", "limited"]
@@ -96,7 +97,7 @@ class Scope:
         elif condition.contains is not None:
             right = self.fill(condition.contains) in value
         elif condition.matches is not None:
-            right = re.search(self.fill(condition.matches, pattern=True), value, re.MULTILINE) is not None
+            right = found_in(self.fill(condition.matches, pattern=True), value)
         else:
             right = value.strip().lower() not in _NO
         return right != condition.negate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from ..shell.transfer import Transfer
 from ..terminal.expect import Match
 from .model import KEYS, Assert, Confirm, Download, Expect, Keys, Login, Run, Send, SendBreak, Upload, WaitFor
 from .scope import Scope
+from .search import found_in
 from .site import Site
 
 __all__ = ["DOES", "Ask", "Outcome"]
@@ -104,7 +104,7 @@ async def _run(site: Site, scope: Scope, does: Run, ask: Ask | None) -> Outcome:
         raise _failed(site, words, outcome)
     if does.expect is not None:
         pattern = scope.fill(does.expect, pattern=True)
-        if re.search(pattern, output if closed else text, re.MULTILINE) is None:
+        if not found_in(pattern, output if closed else text):
             raise _failed(site, f"its output does not hold {pattern!r}", outcome)
     return outcome
 

@@ -134,7 +134,10 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], dict[str, str], str
         edit(lambda steps: steps[4]["repeat"].update(until={"that": "{{ n }}", "matches": "4$"})),
         {"5": "not in the recording"}, "wc -l < cnt",
     ),
-    "another user": (edit(lambda steps: steps.insert(0, {"login": {"user": "admin"}})), {"1": "differs"}, "'admin'"),
+    "another user": (
+        edit(lambda steps: steps.insert(0, {"login": {"user": "admin", "password": "{{ word }}"}})),
+        {"1": "differs"}, "'admin'",
+    ),
 }  # fmt: skip
 
 
@@ -205,7 +208,7 @@ STOPPED: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
         {"run": {"program": "echo one; sleep 30", "status": "any"}, "timeout": 1}, "seed=1", {},
     ),
     "a user that there is not": (
-        {"login": {"user": "nobodyhere"}}, "seed=1", {"1": "cannot be compared"},
+        {"login": {"user": "nobodyhere", "password": "{{ word }}"}}, "seed=1", {"1": "cannot be compared"},
     ),
     "a question": ({"confirm": "Really?"}, "seed=1", {}),
     "a lost console": (
@@ -223,8 +226,11 @@ STOPPED: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
 async def test_what_stopped_the_run_stops_it_again(name: str, tmp_path: Path) -> None:
     step, faults, expected = STOPPED[name]
     book = {"name": "stops", "steps": [step, {"run": "echo after"}], **AFTER}
+    values = WORD if "login" in step else {}
+    if values:
+        book["parameters"] = {"word": BOOK["parameters"]["word"]}
     async with open_lab(faults=Faults.parse(faults)) as lab:
-        cast = await recorded(lab, tmp_path, book, {})
+        cast = await recorded(lab, tmp_path, book, values)
     assert '"failed 1: ' in cast
     replayed = await compared(tmp_path, cast, book)
     assert (unlike(replayed), replayed.also) == ({**expected, "2": "cannot be compared"}, ())

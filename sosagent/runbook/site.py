@@ -99,8 +99,12 @@ class Site:
             entry = replace(entry, login=user, become=become, become_password=_roots(caller, user, become))
         elif become is not None:
             entry = replace(entry, become=become)
-        self.access = replace(caller, entry=entry, password=password or caller.password)
-        return await self.log_in()
+        before, self.access = self.access, replace(caller, entry=entry, password=password or caller.password)
+        try:
+            return await self.log_in()
+        except BaseException:
+            self.access = before  # what is done at the end logs in as before
+            raise
 
     async def log_in(self) -> RootShell:
         """Log in as `access` says, anew where that is open."""

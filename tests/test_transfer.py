@@ -47,8 +47,8 @@ CONTENTS = {
 }
 RANDOM = CONTENTS["random"]
 #: What every machine has.
-_FEW = ("cat", "chmod", "chown", "cksum", "dd", "df", "env", "head", "id", "kill", "ls", "mv", "od", "printf", "rm",
-        "sleep", "stty", "sync", "tail", "tr", "wc")  # fmt: skip
+_FEW = ("cat", "chmod", "chown", "cksum", "dd", "df", "env", "head", "id", "kill", "ls", "mkdir", "mv", "od", "printf",
+        "rm", "rmdir", "sleep", "stty", "sync", "tail", "tr", "wc")  # fmt: skip
 
 
 @asynccontextmanager
@@ -159,9 +159,16 @@ async def test_the_mode_and_the_owner_of_what_was_there_stay(sh: list[str], home
     assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"newer", 0o640)
 
 
+def part_of(home: Path) -> Path:
+    """Where a run leaves what has come of ``~/file``."""
+    folder = home / ".file.sosagent-part"
+    folder.mkdir(mode=0o700)
+    return folder / "part"
+
+
 @pytest.mark.parametrize("cut", [1, 700, 64 * 1024, 100 * 1024])
 async def test_an_upload_that_was_cut_goes_on(cut: int, sh: list[str], home: Path) -> None:
-    part = home / ".file.sosagent-part"
+    part = part_of(home)
     part.write_bytes(RANDOM[:cut])
     part.chmod(0o600)
     async with shell_in(sh, home) as shell:
@@ -174,7 +181,7 @@ async def test_an_upload_that_was_cut_goes_on(cut: int, sh: list[str], home: Pat
 
 @pytest.mark.parametrize("old", [b"x" * 1000, RANDOM + b"x", b""])
 async def test_a_part_of_something_else_is_not_gone_on_with(old: bytes, sh: list[str], home: Path) -> None:
-    part = home / ".file.sosagent-part"
+    part = part_of(home)
     part.write_bytes(old)
     part.chmod(0o600)
     async with shell_in(sh, home) as shell:
@@ -182,16 +189,52 @@ async def test_a_part_of_something_else_is_not_gone_on_with(old: bytes, sh: list
     assert ((home / "file").read_bytes(), done.resumed_from) == (RANDOM, 0)
 
 
-async def test_a_part_that_others_could_write_or_a_link_is_not_used(sh: list[str], home: Path, tmp_path: Path) -> None:
-    part, elsewhere = home / ".file.sosagent-part", tmp_path / "elsewhere"
-    elsewhere.write_bytes(RANDOM[:500])
-    for make in (lambda: part.symlink_to(elsewhere), lambda: part.write_bytes(RANDOM[:500])):
-        make()
-        async with shell_in(sh, home) as shell:
-            assert (await shell.upload(RANDOM[:2000], "~/file")).resumed_from == 0
-        assert (home / "file").read_bytes() == RANDOM[:2000]
-        assert not (home / "file").is_symlink()
-        assert elsewhere.read_bytes() == RANDOM[:500]
+async def test_a_link_in_the_place_of_the_parts_folder_is_not_followed(
+    sh: list[str], home: Path, tmp_path: Path
+) -> None:
+    folder, elsewhere = home / ".file.sosagent-part", tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    (elsewhere / "part").write_bytes(RANDOM[:500])
+    folder.symlink_to(elsewhere)
+    async with shell_in(sh, home) as shell:
+        assert (await shell.upload(RANDOM[:2000], "~/file")).resumed_from == 0
+    assert (home / "file").read_bytes() == RANDOM[:2000]
+    assert not (home / "file").is_symlink()
+    assert (elsewhere / "part").read_bytes() == RANDOM[:500]
+    assert names(home) == ["file"]
+
+
+async def test_a_folder_that_others_may_write_to_is_not_used(sh: list[str], home: Path) -> None:
+    part = part_of(home)
+    part.write_bytes(RANDOM[:500])
+    part.parent.chmod(0o770)
+    async with shell_in(sh, home) as shell:
+        with pytest.raises(sosagent.EditRefused, match="not one that is ours alone"):
+            await shell.upload(RANDOM[:2000], "~/file")
+    assert part.read_bytes() == RANDOM[:500]
+    assert names(home) == [".file.sosagent-part"]
+
+
+@pytest.mark.parametrize("when", ["first", "last"])
+async def test_who_may_write_to_the_folder_cannot_lead_it_elsewhere(
+    when: str, sh: list[str], home: Path, tmp_path: Path
+) -> None:
+    precious = tmp_path / "etc"
+    precious.mkdir(mode=0o755)
+    (precious / "part").write_bytes(b"theirs")
+    (precious / "part").chmod(0o640)
+
+    def meanwhile(done: int, total: int) -> None:
+        if not (home / "away").exists() and done == (0 if when == "first" else total):
+            (home / ".file.sosagent-part").rename(home / "away")
+            (home / ".file.sosagent-part").symlink_to(precious)
+
+    async with shell_in(sh, home) as shell:
+        with pytest.raises(sosagent.EditRefused, match="not one that is ours alone"):
+            await shell.upload(RANDOM[:5000], "~/file", on_progress=meanwhile)
+    assert (precious / "part").read_bytes() == b"theirs"
+    assert stat.S_IMODE((precious / "part").stat().st_mode) == 0o640
+    assert not (home / "file").exists()
 
 
 async def test_cancelled_in_the_middle_it_goes_on_later(home: Path, tmp_path: Path) -> None:
@@ -290,7 +333,7 @@ async def test_a_part_that_somebody_else_writes_to_is_told(home: Path) -> None:
 
     def meanwhile(done: int, total: int) -> None:
         if done:
-            with (home / ".file.sosagent-part").open("ab") as part:
+            with (home / ".file.sosagent-part/part").open("ab") as part:
                 part.write(b"theirs" * 20_000)
 
     async with shell_in(["/bin/sh"], home) as shell:
@@ -304,7 +347,7 @@ async def test_what_arrived_is_compared_before_it_replaces(home: Path) -> None:
 
     def meanwhile(done: int, total: int) -> None:
         if done == total:
-            with (home / ".file.sosagent-part").open("r+b") as part:
+            with (home / ".file.sosagent-part/part").open("r+b") as part:
                 part.write(b"theirs")
 
     async with shell_in(["/bin/sh"], home) as shell:
@@ -492,7 +535,7 @@ async def test_the_commands(lab: Lab, arguments: list[str], tmp_path: Path) -> N
 async def test_ctrl_c_says_that_the_next_run_goes_on(lab: Lab, arguments: list[str], tmp_path: Path) -> None:
     file = tmp_path / "source"
     file.write_bytes(random.Random(5).randbytes(8 << 20))
-    part = lab.machine.home / ".file.sosagent-part"
+    part = lab.machine.home / ".file.sosagent-part/part"
     job = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sosagent", "upload", *arguments, str(file), "~/file",
         env={**os.environ, "SOS_PASSWORD": lab.password.reveal()}, stderr=asyncio.subprocess.PIPE,

@@ -1,4 +1,8 @@
-"""A file put on the machine: by pieces into a part file beside its place, compared, and moved there in one step."""
+"""A file put on the machine: by pieces into a part file beside its place, compared, and moved there in one step.
+
+The part lies in a folder for nobody but us. Where root puts a file into a folder of a user's, that user could else
+put a link in the part's place, and have root write to what it leads to, or give them that.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,7 +22,7 @@ from ..console.events import Event
 from ..errors import ConsoleError, EditRefused, NotVerified, UsageError
 from ..printable import printable
 from .frame import cksum_appended
-from .programs import Expanded, program, variables
+from .programs import Expanded, program
 from .transfer import PieceSize, Transfer, ask_tools, refused, remote_word, said, steady
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ __all__ = ["Source", "upload"]
 _EMPTY = "4294967295 0"  # what cksum says of an empty file
 _PORTION = 1 << 20
 _NEW_MODE = 0o600
-_OWN_PART = re.compile(r"-rw-------[.+@]?")
+_OWN_FOLDER = re.compile(r"drwx--[-S]---[.+@]?")
 _BITS = "rwxrwxrwx"
 _STAMP = re.compile(r"\d{1,10} (\d{1,15})")
 
@@ -150,6 +154,7 @@ class _Upload:
         self._name = printable(target)
         self._mode = mode
         self._on_progress = on_progress
+        self._uid = ""  # who we are there
         self._at = 0  # so much is there, at least
         self._part_stays = False
 
@@ -186,19 +191,19 @@ class _Upload:
         )
 
     def _program(self, *parts: str, **values: str) -> str:
-        return program("part", *parts, path=self._path, **values)
+        return program("part", *parts, path=self._path, uid=Expanded(self._uid), **values)
 
     async def _look(self) -> _Place:
         told, complaints = said((await steady(self._shell, self._program("place"))).lines)
         for letter, why in _OBSTACLES.items():
             if letter in told:
                 raise refused(f"{self._name} {why}", hint=_OBSTACLE_HINT)
-        if not told.get("u", "").isdigit():
+        uid = self._uid = told.get("u", "")
+        if not re.fullmatch(r"[0-9]{1,10}", uid):
             raise refused(f"the machine does not say what is at {self._name}", complaints)
-        uid = told["u"]
         owner, own_mode = _owner_and_mode(told.get("s", ""))
         words = told.get("p", "").split()
-        ours = len(words) == 2 and _OWN_PART.fullmatch(words[0]) and words[1] == uid
+        ours = len(words) == 2 and _OWN_FOLDER.fullmatch(words[0]) and words[1] == uid
         part = told.get("a") if ours else None
         return _Place(uid, owner, own_mode, part, _free(told.get("f", "")))
 
@@ -220,9 +225,18 @@ class _Upload:
             )
 
     async def _begin(self) -> None:
-        told, complaints = said((await steady(self._shell, self._program("begin"))).lines)
+        told, complaints = said((await steady(self._shell, self._program("begin", "enter", "fresh"))).lines)
         if "o" not in told:
+            if not complaints:
+                self._refuse_foreign(told)
             raise refused(f"no file can be made beside {self._name}", complaints)
+
+    def _refuse_foreign(self, told: Mapping[str, str]) -> None:
+        if "e" in told:
+            raise refused(
+                f"the folder for the part beside {self._name} is not one that is ours alone",
+                hint="Somebody else made or moved it (.NAME.sosagent-part). Move it away there, or name another place.",
+            )
 
     async def _send(self) -> None:
         """Piece by piece. How long the part is says what has arrived, whatever was lost of requests and replies."""
@@ -235,13 +249,14 @@ class _Upload:
             piece, begun = self._source.piece(self._at, pieces.size), loop.time()
             if not piece:
                 raise UsageError("the file has become shorter meanwhile", hint="Run again when nobody writes to it.")
-            text = self._program("grow", size=Expanded(self._at), copy=Expanded(tools.printing(piece)))
+            text = self._program("enter", "grow", size=Expanded(self._at), copy=Expanded(tools.printing(piece)))
             sent_to = max(sent_to, self._at + len(piece))
             try:
                 told, complaints = said((await self._shell.run(text, **pieces.sending)).lines)
             except ConsoleError as error:
                 pieces.damaged(error)
                 continue
+            self._refuse_foreign(told)
             length = told.get("n", "").strip()
             there = int(length) if re.fullmatch(r"\d{1,15}", length) else -1
             if complaints or not self._at < there <= sent_to:
@@ -261,7 +276,7 @@ class _Upload:
         raise refused(f"{self._name} cannot be written", complaints)
 
     async def _drop(self) -> None:
-        await steady(self._shell, f'{self._program()};rm -f "{variables("part")}"')
+        await steady(self._shell, self._program("enter", "drop"))
         self._part_stays = False
 
     async def _finish(self, place: _Place, want: str, digest: str) -> bool:
@@ -273,7 +288,8 @@ class _Upload:
             "owner": Expanded(place.owner or place.uid),
             "mode": Expanded(f"{mode:04o}"),
         }
-        told, complaints = said((await steady(self._shell, self._program("finish", **values))).lines)
+        told, complaints = said((await steady(self._shell, self._program("enter", "finish", **values))).lines)
+        self._refuse_foreign(told)
         if "c" in told:
             self._part_stays = False
             raise NotVerified(

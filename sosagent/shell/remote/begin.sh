@@ -1,4 +1,6 @@
-# Make the part file sos_part anew, for nobody else to read, never through a link. Prints "o" when it is there.
+# Make the folder sos_part for what comes, never through a link.
 umask 77
+[ -d "$sos_part" ] && [ ! -h "$sos_part" ] || {
 rm -f "$sos_part"
-(set -C;: >"$sos_part") && echo o
+mkdir "$sos_part"
+}

@@ -1,4 +1,4 @@
-# Put the part file sos_part in the place of sos_path in one step, if it is what it must be.
+# Put the part file, in the folder sos_part, in the place of sos_path in one step, if it is what it must be.
 #
 #   sos_want    its "CRC LENGTH"
 #   sos_sum     its SHA-256, compared where there is sha256sum
@@ -6,18 +6,24 @@
 #   sos_mode    its mode
 #
 # Prints "c" if the part is not what it must be, "k" when it is in place; "h" where sha256sum has compared it, and
-# "a CRC LENGTH" of what is there now.
-h=$(sha256sum <"$sos_part" 2>/dev/null)
-if [ "$(cksum <"$sos_part") ${h%% *}" = "$sos_want ${h:+$sos_sum}" ]; then
+# "a CRC LENGTH" of what is there now. Nothing goes by sos_path: whoever may write to its folder could lead that elsewhere.
+t=../${sos_path##*/}
+h=$(sha256sum <part 2>/dev/null)
+if [ "$(cksum <part) ${h%% *}" = "$sos_want ${h:+$sos_sum}" ]; then
 [ "$h" ] && echo h
-[ -h "$sos_path" ] || [ -d "$sos_path" ] || {
-chown $sos_owner "$sos_part" && chmod $sos_mode "$sos_part" && {
-command -v chcon && chcon --reference="$sos_path" "$sos_part"
-sync "$sos_part" || sync
-} >/dev/null 2>&1 && mv -f "$sos_part" "$sos_path" && echo k
+[ -h "$t" ] || [ -d "$t" ] || {
+chown $sos_owner part && chmod $sos_mode part && {
+command -v chcon && chcon --reference="$t" part
+sync part || sync
+} >/dev/null 2>&1 && {
+mv -fT part "$t" 2>/dev/null || {
+[ ! -d "$t" ] && mv -f part "$t"
 }
-sync "${sos_path%/*}/" 2>/dev/null || sync
+} && echo k
+}
+sync .. 2>/dev/null || sync
 else
 echo c
 fi
-echo a $(cksum <"$sos_path")
+echo a $(cksum <"$t")
+[ -e part ] || rmdir "$sos_part"

@@ -16,6 +16,7 @@ __all__ = ["OwnTerminal"]
 _PORTION = 4096
 _USUAL = (80, 24)
 _BRACKETS_ON, _BRACKETS_OFF = b"\x1b[?2004h", b"\x1b[?2004l"
+_CANCEL = b"\x18"
 _INTERRUPT, _END = b"\x03", b"\x04"
 _IFLAG, _OFLAG, _LFLAG, _CC = 0, 1, 3, 6
 
@@ -122,10 +123,12 @@ class OwnTerminal:
         self._closed = True
         self._loop.remove_signal_handler(signal.SIGWINCH)
         self._loop.remove_writer(self._screen)
-        brackets = _BRACKETS_OFF if self._reading and self._paints else b""
+        brackets = _BRACKETS_OFF if self._paints and (self._reading or undo) else b""
         with suppress(OSError):
-            # What the screen does not take now, nobody waits for.
-            os.write(self._screen, bytes(self._out[-_PORTION:]) + undo + brackets)
+            # What the screen does not take now, nobody waits for. Of more than a little nothing is shown: a sequence
+            # that was cut would go on with what stands behind the gap. CAN ends it.
+            rest = bytes(self._out) if len(self._out) <= _PORTION else _CANCEL
+            os.write(self._screen, rest + undo + brackets)
         if self._keys is not None:
             if self._reading:
                 self._loop.remove_reader(self._keys)

@@ -25,7 +25,8 @@ _UNSAFE = re.compile(
 )
 _MODE = r"(?:1|5|6|7|12|25|47|1000|1002|1003|1005|1006|1015|1047|1048|1049|2004|2026)"
 _SAFE = re.compile(
-    r"\x1b(?:\[(?:[0-9;:]*[@A-MPSTXZ`abdefgmrsu]"  # colour, cursor, erasing, inserting, scrolling
+    # Colour, cursor, erasing, inserting, scrolling; no number that a terminal would work at for long.
+    r"\x1b(?:\[(?:(?!\d{5}b|[\d;:]*\d{6})[0-9;:]*[@A-MPSTXZ`abdefgmrsu]"
     r"|[>=]?0?c|\??[56]n|\?\d{1,4}\$p"  # questions that are answered with numbers
     rf"|4[hl]|\?{_MODE}(?:;{_MODE})*[hl]|[0-6]? q|!p)"  # modes
     r"|[78DEHM=>c]|[()*+][0-2AB])"
@@ -38,15 +39,22 @@ _PARTIAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[ -/]*)?")
 _STRING_END = re.compile(r"\x07|\x1b\\|(?=\x1b[^\\]|[\r\n\x18\x1a])")
 _MODES = re.compile(r"\x1b\[\?([\d;]+)([hl])")
 _PASTE = "2004"
+#: They put the terminal as it was when it was switched on: that asking for brackets around pastes is ours stays so.
+_RESETS = ("\x1bc", "\x1b[!p")
+_BRACKETS = "\x1b[?2004h"
+_SHIFTS = re.compile(r"[\x0e\x0f]")
 #: Modes that are on where nobody has touched them; all others are off.
 _ON = ("7", "25")
 #: What the sequences leave behind, and what puts that right: the last one that fits tells.
 _LEFT_BEHIND = (
-    (re.compile(r"\x1b\[\d*;?\d*r"), "\x1b[r", "\x1b7\x1b[r\x1b8"),
+    (re.compile(r"\x1b\[[\d;:]*r"), "\x1b[r", "\x1b7\x1b[r\x1b8"),
     (re.compile(r"\x1b[=>]"), "\x1b>", "\x1b>"),
     (re.compile(r"\x1b\[4[hl]"), "\x1b[4l", "\x1b[4l"),
     (re.compile(r"\x1b\[[0-6]? q"), "\x1b[0 q", "\x1b[0 q"),
     (re.compile(r"\x1b[(][0-2AB]"), "\x1b(B", "\x1b(B\x0f"),
+    (re.compile(r"[\x0e\x0f]"), "\x0f", "\x0f"),
+    (re.compile(r"\x1b[)][0-2AB]"), "\x1b)B", "\x1b)B"),
+    (re.compile(r"\x1b(?:\[0?3?g|H)"), "", "\x1b[?5W"),  # tab stops: every eight columns
     (re.compile(r"\x1b\[[\d;:]*m"), "\x1b[m", "\x1b[m"),
 )
 
@@ -76,7 +84,10 @@ class Live:
                 at = self._skip_string(text, at)
                 continue
             start = text.find("\x1b", at)
-            shown.append(_UNSAFE.sub("", text[at : start if start >= 0 else None]))
+            plain = _UNSAFE.sub("", text[at : start if start >= 0 else None])
+            shown.append(plain)
+            for shift in _SHIFTS.findall(plain)[-1:]:
+                self._leaves(shift)
             if start < 0:
                 break
             if len(text) - start < _LONGEST and _PARTIAL.fullmatch(text, start):
@@ -99,12 +110,18 @@ class Live:
             self._held = "\x1b"
         return len(text)
 
-    def _allowed(self, sequence: str) -> str:
-        if not _SAFE.fullmatch(sequence):
-            return ""
+    def _leaves(self, sequence: str) -> None:
         for row, (looks, _, _) in enumerate(_LEFT_BEHIND):
             if looks.fullmatch(sequence):
                 self._last[row] = sequence
+
+    def _allowed(self, sequence: str) -> str:
+        if not _SAFE.fullmatch(sequence):
+            return ""
+        self._leaves(sequence)
+        if sequence in _RESETS:
+            self.brackets = False
+            return sequence + _BRACKETS
         modes = _MODES.fullmatch(sequence)
         if modes is None:
             return sequence
@@ -117,7 +134,7 @@ class Live:
 
     def undo(self) -> bytes:
         """What puts the terminal right again, should the machine have left it otherwise."""
-        odd = [name for name, on in self._modes.items() if on != (name in _ON) and name not in ("12", "1048", "2026")]
+        odd = [name for name, on in self._modes.items() if on != (name in _ON) and name not in ("12", "1048")]
         back = [f"\x1b[?{name}{'h' if name in _ON else 'l'}" for name in odd]
         back += [mend for row, (_, plain, mend) in enumerate(_LEFT_BEHIND) if self._last.get(row, plain) != plain]
         self._modes.clear()

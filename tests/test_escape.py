@@ -45,6 +45,10 @@ CASES: dict[str, tuple[bytes, list[Input]]] = {
         [Typed(b"\r"), Edge(True), Pasted(b"a\r~.\r"), Edge(False), Command(".")],
     ),
     "brackets in the wrong order": (CLOSES + OPENS + OPENS, [Typed(CLOSES), Edge(True), Pasted(OPENS)]),
+    "where the cursor is, which the shell has asked": (b"\r\x1b[12;7R~.", [Typed(b"\r\x1b[12;7R"), Command(".")]),
+    "an answer between": (b"\r~\x1b[?1;2c.", [Typed(b"\r\x1b[?1;2c"), Command(".")]),
+    "the mouse": (b"\r\x1b[<0;3;4M~.", [Typed(b"\r\x1b[<0;3;4M"), Command(".")]),
+    "an answer within a line": (b"a\x1b[0n~.", [Typed(b"a\x1b[0n~.")]),
     "all bytes": (bytes(range(256)), [Typed(bytes(range(256)))]),
 }
 
@@ -68,6 +72,13 @@ def test_other_escapes(size: int) -> None:
     assert fed(b"\r~.", size, None) == [Typed(b"\r~.")]
 
 
+def test_a_paste_ends_wherever_its_bracket_is_cut() -> None:
+    for cut in range(1, len(CLOSES)):
+        escape = Escape()
+        found = [*escape.feed(OPENS + b"text" + CLOSES[:cut]), *escape.flush(), *escape.feed(CLOSES[cut:] + b"\r~.")]
+        assert found == [Edge(True), Pasted(b"text"), Edge(False), Typed(b"\r"), Command(".")]
+
+
 def test_which_escapes_there_are() -> None:
     assert [escape_of(text) for text in ("~", "^]", "^a", "%", "none")] == [b"~", b"\x1d", b"\x01", b"%", None]
     for text in ("", "ab", "k", "?", ".", "^M", "^J", "é", " ", "\x1b"):
@@ -85,12 +96,14 @@ PASSES = (
     b"\x1b[1;31mred\x1b[m\x1b[2J\x1b[5;10H\x1b[?25l\x1b[?1049h\x1b[1;20r\x1b[3L\x1bM\x1b(0lqk\x1b(B\x1b7\x1b8",
     b"\x1b[6n\x1b[c\x1b[>c\x1b[?12;25h\x1b[2 q\x1b[38;2;1;2;3m\x1b[4:3m",
     b"latin-1 \xe9\xa0 x",
+    b"x\x1b[9999b\x1b[32766;32766H",
 )
 STAYS_OUT = (
     b"\x05", b"\x1b]0;title\x07", b"\x1b]52;c;aGk=\x1b\\", b"\x1bP$qm\x1b\\", b"\x1bP+q544e\x1b\\", b"\x1b_x\x1b\\",
     b"\x1b^x\x1b\\", b"\x1bXx\x1b\\", b"\x1b[21t", b"\x1b[5i", b"\x1b[8;50;50t", b"\x1b[>q", b"\x1b[x", b"\x1b[20h",
     b"\x1b[?9001h", b"\x1b]8;;https://x\x07", b"\x1b]P1ff0000", b"\x1bZ", b"\xc2\x9d52;", b"\x9d", b"\x1b[2h",
     "\u202e".encode(), b"\x1b[?2004h", b"\x1b[>4;2m", b"\x1b[0$}", b"\x1b%@", b"\x7f",
+    b"\x1b[99999b", b"\x1b[00099999b", b"\x1b[999999@", b"\x1b[1;999999999L",
 )  # fmt: skip
 
 
@@ -123,3 +136,30 @@ def test_what_the_console_left_is_undone() -> None:
     assert live.undo() == b"\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b7\x1b[r\x1b8\x1b>\x1b[m"
     live.feed(b"\x1b[?1049h\x1b[1;31mx\x1b[?1049l\x1b[m\x1b[?2004l")
     assert (live.undo(), live.brackets) == (b"", False)
+
+
+LEFT = {
+    b"\x1b)0\x0ex": b"\x0f\x1b)B",
+    b"\x0e": b"\x0f",
+    b"\x0e \x0f": b"",
+    b"\x1b[1;5;6r": b"\x1b7\x1b[r\x1b8",
+    b"\x1b[3g": b"\x1b[?5W",
+    b"\x1b[?2026h": b"\x1b[?2026l",
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_line_drawing_regions_and_tab_stops_are_undone(size: int) -> None:
+    for data, undone in LEFT.items():
+        live = Live()
+        for at in range(0, len(data), size):
+            live.feed(data[at : at + size])
+        assert live.undo() == undone, data
+
+
+@pytest.mark.parametrize("reset", [b"\x1bc", b"\x1b[!p"])
+def test_a_reset_does_not_end_the_brackets_around_pastes(reset: bytes) -> None:
+    live = Live()
+    live.feed(b"\x1b[?2004h")
+    assert live.feed(b"a" + reset + b"b") == b"a" + reset + b"\x1b[?2004hb"
+    assert not live.brackets

@@ -28,6 +28,10 @@ LETTERS = {
 #: What terminals put around a paste, once they are asked to (bracketed paste).
 OPENS, CLOSES = b"\x1b[200~", b"\x1b[201~"
 _ENTER = b"\r\n"
+#: What a terminal says by itself: where its cursor is, what it is, that it has the focus, where the mouse is. Some
+#: shells ask it at each prompt, and that must not take the begin of the line away from the user.
+_ANSWER = re.compile(rb"\x1b\[(?:[?>=]?[\d;]*[Rcn]|\?[\d;]*\$y|[IO]|<[\d;]*[Mm])")
+_ANSWER_BEGINS = re.compile(rb"\x1b(?:\[(?:[?>=<]?[\d;]{0,40}|\?[\d;]{0,40}\$))?")
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,15 @@ class Escape:
             self._take(data[at : at + 1])
         return self._give()
 
+    @property
+    def waits(self) -> bool:
+        """Whether a key came that may be the begin of more: Esc alone is one, too. In a paste there are no keys."""
+        return bool(self._held) and not self._pasting
+
     def flush(self) -> list[Input]:
-        """What waited, where nothing more is there to be read: Esc alone is a key, too."""
-        self._let_go()
+        """What waited, where nothing more comes. In a paste it waits on: more comes, if late."""
+        if not self._pasting:
+            self._let_go()
         return self._give()
 
     def _give(self) -> list[Input]:
@@ -113,7 +123,12 @@ class Escape:
             self._held = b""
             self._found.append(Edge(not self._pasting))
             self._pasting = not self._pasting
-        elif bracket.startswith(self._held + byte):
+        elif not self._pasting and _ANSWER.fullmatch(self._held + byte):
+            self._add(Typed, self._held + byte)
+            self._held = b""
+        elif bracket.startswith(self._held + byte) or (
+            not self._pasting and self._held and _ANSWER_BEGINS.fullmatch(self._held + byte)
+        ):
             self._held += byte
         elif self._held:
             self._let_go()

@@ -7,7 +7,7 @@ import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,8 @@ __all__ = ["ByHand", "Hands", "by_hand"]
 _BURST = 16  # bytes in one read: more than any key gives, so it is pasted
 _PASTE_PACE = 2  # of the console's: under 9600 baud, and no more at once than a UART holds
 _PORTION = 64  # of a paste, behind which ^C is heard
+_KEY_SECONDS = 0.05  # a key's bytes come together
+_TAKEN_SECONDS = 5.0  # an endpoint takes what was typed
 _INTERRUPT = b"\x03"
 #: Prompts of secrets: what is typed there is in no recording.
 _SECRET = re.compile(r"(?i)(?:pass(?:word|phrase|code|wort)|mot de passe|contraseña|\bpin\b|\botp\b|\bcode\b)[^:]*: ?$")
@@ -244,7 +246,13 @@ class ByHand:
 
     async def _keys(self) -> None:
         while data := await self.terminal.read():
-            self._inputs.extend([*self._escape.feed(data), *self._escape.flush()])
+            self._inputs.extend(self._escape.feed(data))
+            if self._escape.waits:
+                # A bracket of a paste may come in two portions.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_KEY_SECONDS):
+                        self._inputs.extend(self._escape.feed(await self.terminal.read()))
+            self._inputs.extend(self._escape.flush())
             while self._inputs:
                 found = self._inputs.popleft()
                 if isinstance(found, Command):
@@ -343,7 +351,7 @@ class ByHand:
         self.notice(f"{words}\na serial line has no size; in a shell there: stty rows {rows} cols {columns}")
 
     async def _break(self) -> None:
-        async with self._sending:
+        async with self._its_turn(), self._sending:
             await self.console.send_break()
         self.notice("a BREAK was sent")
 
@@ -400,6 +408,22 @@ class ByHand:
         return "" if answer is None else answer.strip()
 
     @asynccontextmanager
+    async def _its_turn(self) -> AsyncIterator[None]:
+        """Behind what was typed; not for ever, or the user could not leave an endpoint that takes nothing.
+
+        Raises:
+            UsageError: it takes nothing.
+        """
+        try:
+            async with asyncio.timeout(_TAKEN_SECONDS):
+                yield
+        except TimeoutError:
+            raise UsageError(
+                "the endpoint does not take what was typed before",
+                hint=f"Enter {spelled(self.hands.escape or b'')} . leaves.",
+            ) from None
+
+    @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
         """Nothing is read from the console nor sent there meanwhile; what comes waits.
 
@@ -408,7 +432,8 @@ class ByHand:
         """
         if any(pasted for _, pasted in self._queue):
             raise UsageError("something is being sent still", hint="^C drops it.")
-        await self._idle.wait()
+        async with self._its_turn():
+            await self._idle.wait()
         async with self._sending:
             if self._hearing is not None:
                 self._hearing.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from sosagent.console.console import _shows
 from sosagent.console.hush import Hush
 from sosagent.console.left import OpenLogin
 from sosagent.console.transcript import Transcript
+from sosagent.errors import UsageError
 from sosagent.printable import is_clean
 from sosagent.terminal.states import STATES, classify
 from sosagent.terminal.text import OPEN_LINE_LIMIT, Text
@@ -457,3 +459,16 @@ async def test_what_follows_a_long_line_that_was_erased_is_lines_of_its_own(tmp_
         await console.expect("CD")
         await console.quiet(0.2, 5)
         assert console.since(mark)[0][-2:] == ["AB", "CD"]
+
+
+def test_a_recording_takes_the_place_of_a_recording_and_of_nothing_else(tmp_path: Path) -> None:
+    key, device, old = tmp_path / "key", tmp_path / "null", tmp_path / "old"
+    key.write_text("PRIVATE KEY")
+    os.mkfifo(device)
+    for path in (key, device):
+        with pytest.raises(UsageError, match="no recording"):
+            Transcript(path, "title")
+    assert (key.read_text(), device.is_fifo()) == ("PRIVATE KEY", True)
+    for title in ("first", "second"):
+        Transcript(old, title).close()
+    assert "second" in old.read_text()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import stat
 import time
 from pathlib import Path
 from typing import TextIO
@@ -20,6 +21,25 @@ from ..printable import playable, printable
 __all__ = ["Transcript"]
 
 _LIMIT = 64 << 20
+_BEGIN = b'{"version":'
+
+
+def _refuse_other(path: Path) -> None:
+    """Something else than a recording is not taken away: a mistyped name may be a key's, or root's /dev/null."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISREG(mode):
+        with path.open("rb") as opened:
+            if opened.read(len(_BEGIN)) in (b"", _BEGIN):
+                return
+    elif stat.S_ISLNK(mode) and (path.is_file() or not path.exists()):
+        return
+    raise UsageError(
+        f"{printable(str(path))} is there, and is no recording: it is not replaced",
+        hint="Name another file for the recording, or move that one away.",
+    )
 
 
 class Transcript:
@@ -37,6 +57,7 @@ class Transcript:
     def __init__(self, path: Path, title: str, size: tuple[int, int] = (80, 24)) -> None:
         try:
             # An older recording is replaced as a whole, a link not followed.
+            _refuse_other(path)
             path.unlink(missing_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:

@@ -8,6 +8,7 @@ another loop: give HOST or a `Target`.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -58,7 +59,7 @@ run_runbook = _blocking(_run_runbook)
 
 
 class Shell:
-    """A verified root shell on a machine; see `root_shell`.
+    """A verified root shell on a machine; see `root_shell`. Threads that call it wait for each other.
 
     Args:
         shell: the one that is asked.
@@ -68,6 +69,14 @@ class Shell:
     def __init__(self, shell: _Shell, loop: LoopThread) -> None:
         self._shell = shell
         self._loop = loop
+        self._turn = asyncio.Lock()  # several threads may call: a console is for one at a time
+
+    def _call(self, call: Callable[P, Coroutine[Any, Any, T]], *arguments: P.args, **options: P.kwargs) -> T:
+        async def in_turn() -> T:
+            async with self._turn:
+                return await call(*arguments, **options)
+
+        return self._loop.call(in_turn())
 
     def run(self, text: str) -> Result:
         """Run a program there and give its exact result. It runs at most once.
@@ -84,7 +93,7 @@ class Shell:
             LineDamaged: the program did not get through intact, and did not run.
             DeadlineExceeded, EndpointLost: the time was up, or the connection ended.
         """
-        return self._loop.call(self._shell.run(text))
+        return self._call(self._shell.run, text)
 
     def upload(self, source: Path | bytes, target: str, *, mode: int | None = None) -> Transfer:
         """Put a file on the machine, compared and in one step.
@@ -101,7 +110,7 @@ class Shell:
             EditRefused: the machine does not take it; what was there is there still.
             SosError: another of its leaves; what has arrived is gone on with the next time.
         """
-        return self._loop.call(self._shell.upload(source, target, mode=mode))
+        return self._call(self._shell.upload, source, target, mode=mode)
 
     def download(self, source: str, target: Path | None) -> Transfer:
         """Get a file from the machine, compared.
@@ -117,7 +126,7 @@ class Shell:
             EditRefused: the machine does not give it.
             SosError: another of its leaves; what has arrived is gone on with the next time.
         """
-        return self._loop.call(self._shell.download(source, target))
+        return self._call(self._shell.download, source, target)
 
 
 @contextmanager

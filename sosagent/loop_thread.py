@@ -30,9 +30,15 @@ class LoopThread:
     def __init__(self, name: str) -> None:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._started = threading.Event()
+        self._failed: BaseException | None = None
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the loop raises it
+            self._failed = error
+        finally:
+            self._started.set()
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -43,6 +49,8 @@ class LoopThread:
     def __enter__(self) -> Self:
         self._thread.start()
         self._started.wait()
+        if self._failed is not None:  # there is no loop: too many files are open
+            raise self._failed
         return self
 
     def __exit__(
@@ -72,6 +80,13 @@ class LoopThread:
         Raises:
             BaseException: what `work` raised, or what interrupted it.
         """
+        if threading.current_thread() is self._thread or not self._thread.is_alive():
+            work.close()
+            raise RuntimeError(
+                f"{self._thread.name} has ended"
+                if not self._thread.is_alive()
+                else f"a callback of {self._thread.name} cannot wait for it; call from the thread that opened it"
+            )
         # Not a Future: an interruption while that holds its lock would leave it locked. This one is C's.
         ended = threading.Lock()
         ended.acquire()
@@ -91,10 +106,14 @@ class LoopThread:
             nonlocal task
             if task is None:
                 task = self._loop.create_task(kept())
+                if interruption is not None:
+                    # In its first step: one that is cancelled before it never comes to its own end.
+                    self._loop.call_soon(task.cancel)
 
         def cancel() -> None:
             if task is not None:
-                task.cancel()
+                # Behind the first step, should that be due only now.
+                self._loop.call_soon(task.cancel)
 
         interruption: BaseException | None = None
         begun = False

@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 import venv
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +344,55 @@ def test_what_still_runs_at_the_end_of_a_thread_is_cancelled() -> None:
         with pytest.raises(KeyError, match="x"):
             loop.call(fails())
     assert ended == ["long"]
+
+
+def test_an_interruption_before_the_first_step_ends_it() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        ended.append("begun")
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("ended")
+
+    with LoopThread("test") as loop:
+
+        async def busy() -> None:
+            asyncio.get_running_loop().call_soon(time.sleep, 0.4)
+
+        loop.call(busy())
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        begun = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            loop.call(work())
+    assert ended in (["begun", "ended"], [])
+    assert time.monotonic() - begun < 30
+
+
+def test_a_callback_and_who_comes_too_late_are_told() -> None:
+    async def nothing() -> int:
+        return 1
+
+    with LoopThread("test") as loop:
+
+        async def within() -> int:
+            return loop.call(nothing())
+
+        with pytest.raises(RuntimeError, match="a callback of test cannot wait for it"):
+            loop.call(within())
+        assert loop.call(nothing()) == 1
+    with pytest.raises(RuntimeError, match="test has ended"):
+        loop.call(nothing())
+
+
+def test_threads_that_share_a_shell_wait_for_each_other(far_lab: ThreadedLab) -> None:
+    with (
+        sosagent.blocking.root_shell(far_lab.target, password=far_lab.password) as shell,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        results = list(pool.map(lambda number: list(shell.run(f"echo {number}").lines), range(8)))
+    assert results == [[str(number)] for number in range(8)]
 
 
 # -- what is said of it ---------------------------------------------------------------------------

@@ -262,7 +262,7 @@ async def test_cancelled_in_the_middle_it_goes_on_later(home: Path, tmp_path: Pa
 
 
 async def test_a_download_of_another_file_begins_anew(home: Path, tmp_path: Path) -> None:
-    here, part = tmp_path / "here", tmp_path / "here.part"
+    here, part = tmp_path / "here", tmp_path / ".here.sosagent-part"
     (home / "file").write_bytes(TEXT)
     for old, kept in ((b"x" * 640, 0), (TEXT[:1000], 960), (TEXT + bytes(100), 0)):
         part.write_bytes(old)
@@ -306,7 +306,7 @@ async def test_what_cannot_be_got(home: Path, tmp_path: Path) -> None:
             await shell.download("~/long", here, most=1999)
         with pytest.raises(sosagent.UsageError, match="is a folder"):
             await shell.download("~/long", tmp_path)
-        (tmp_path / "here.part").symlink_to(home / "long")
+        (tmp_path / ".here.sosagent-part").symlink_to(home / "long")
         with pytest.raises(sosagent.UsageError, match="cannot write"):
             await shell.download("~/long", here)
     assert not here.exists()
@@ -530,6 +530,49 @@ async def test_the_commands(lab: Lab, arguments: list[str], tmp_path: Path) -> N
         code, out, err = await run_cli(lab, arguments, *words)
         assert code == 2, err
         assert said in err + out.decode()
+
+
+async def test_standard_output_that_is_full_is_told(lab: Lab, arguments: list[str]) -> None:
+    (lab.machine.home / "file").write_bytes(b"x" * 5000)
+    job = await asyncio.create_subprocess_exec(
+        "/bin/sh", "-c", 'exec "$@" >/dev/full', "sh",
+        sys.executable, "-m", "sosagent", "download", *arguments, "~/file", "-",
+        env={**os.environ, "SOS_PASSWORD": lab.password.reveal()}, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, err = await job.communicate()
+    assert job.returncode == 2
+    assert b"cannot write to standard output: No space left" in err
+    assert b"Traceback" not in err
+
+
+async def test_a_place_here_that_cannot_be_is_told_before_anything_is_sent(
+    lab: Lab, arguments: list[str], tmp_path: Path
+) -> None:
+    for place, words in ((tmp_path / "no" / "file", "its folder is not there"), (tmp_path, "is a folder")):
+        code, _, err = await run_cli(lab, arguments, "download", "~/file", str(place))
+        assert (code, words in err, "connected" in err) == (2, True, False), err
+
+
+async def test_a_file_here_that_is_called_like_a_part_is_left_alone(home: Path, tmp_path: Path) -> None:
+    other = tmp_path / "here.part"
+    other.write_bytes(b"half of a film")
+    (home / "file").write_bytes(b"x" * 3000)
+    async with shell_in(["/bin/sh"], home) as shell:
+        await shell.download("~/file", tmp_path / "here")
+    assert other.read_bytes() == b"half of a film"
+    assert {"here", "here.part"} <= set(names(tmp_path))
+    assert not (tmp_path / ".here.sosagent-part").exists()
+
+
+async def test_a_length_that_is_no_number_is_no_traceback(home: Path, tmp_path: Path) -> None:
+    (home / "file").write_bytes(b"x")
+    (tmp_path / "bin").mkdir()
+    liar = tmp_path / "bin" / "ls"
+    liar.write_text("#!/bin/sh\necho '-rw------- 1 0 0 \u00b2 x'\n")
+    liar.chmod(0o755)
+    async with shell_in(["/bin/sh"], home, f"{liar.parent}:{os.environ['PATH']}") as shell:
+        with pytest.raises(sosagent.SosError):
+            await shell.download("~/file", None)
 
 
 async def test_ctrl_c_says_that_the_next_run_goes_on(lab: Lab, arguments: list[str], tmp_path: Path) -> None:

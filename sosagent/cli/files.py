@@ -13,7 +13,8 @@ from ..errors import SosError, UsageError
 from ..printable import printable
 from .access import MachineOptions
 from .options import with_options
-from .show import as_json, error_fields
+from .run import Reported
+from .show import as_json, error_fields, show_error
 
 if TYPE_CHECKING:
     from ..jobs.transfer import Transferred
@@ -82,7 +83,15 @@ def download(
     if target is not None:
         _show(machine, done, "downloaded")
         return
-    sys.stdout.buffer.write(done.file.data or b"")
+    try:
+        sys.stdout.buffer.write(done.file.data or b"")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # who reads has seen enough, which is no error
+    except OSError as error:
+        failed = UsageError(f"cannot write to standard output: {error.strerror}", hint="Name a FILE elsewhere.")
+        show_error(failed)
+        raise Reported(failed.exit_code) from None
     for warning in done.warnings:
         print(f"warning: {printable(warning)}", file=sys.stderr)
 

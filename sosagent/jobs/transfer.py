@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..shell.download import look_for
+from ..shell.download import check_place, look_for
 from ..shell.session import RootShell
 from ..shell.transfer import MOST_BYTES, Transfer, remote_word
 from ..shell.upload import Source
@@ -80,6 +80,8 @@ async def download(
         SosError: one of its leaves.
     """
     remote_word(source)
+    if target is not None:
+        check_place(target)  # before anything is sent
     longer: Access | None = None
 
     async def do(session: RootShell) -> Transfer | None:

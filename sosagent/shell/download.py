@@ -37,7 +37,7 @@ from .transfer import (
 if TYPE_CHECKING:
     from .shell import Shell
 
-__all__ = ["Found", "download", "look_for"]
+__all__ = ["Found", "check_place", "download", "look_for"]
 
 _EMPTY = "4294967295 0"  # what cksum says of an empty file
 _PORTION = 1 << 20
@@ -63,6 +63,21 @@ class Found:
     sha256: str | None
 
 
+def check_place(target: Path) -> None:
+    """See that a file can have this place here.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if target.is_dir():
+        raise UsageError(f"{printable(str(target))} is a folder; name the file that is to be in it")
+    if not target.parent.is_dir():
+        raise UsageError(
+            f"cannot write {printable(str(target))}: its folder is not there",
+            hint="Make the folder, or name another place.",
+        )
+
+
 class _Part:
     """What has come: in a part file beside the place, for nobody else to read; or in memory.
 
@@ -75,13 +90,12 @@ class _Part:
 
     def __init__(self, target: Path | None) -> None:
         self._target = target
-        self.path = None if target is None else target.with_name(f"{target.name}.part")
+        self.path = None if target is None else target.with_name(f".{target.name}.sosagent-part")
         self._file: BinaryIO
         if target is None or self.path is None:
             self._file = io.BytesIO()
             return
-        if target.is_dir():
-            raise UsageError(f"{printable(str(target))} is a folder; name the file that is to be in it")
+        check_place(target)
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
             descriptor = os.open(self.path, flags | getattr(os, "O_BINARY", 0), 0o600)
@@ -178,7 +192,7 @@ async def look_for(shell: Shell, path: str, *, begin: int = 0, most: int = MOST_
     for letter, why in _OBSTACLES.items():
         if letter in told:
             raise refused(f"{name} {why}", complaints, hint="" if complaints else "Nothing was changed.")
-    if told.get("n", "").isdigit() and int(told["n"]) > most:
+    if told.get("n", "").isdecimal() and int(told["n"]) > most:
         raise refused(f"{name} has {int(told['n']):,} bytes, more than {most:,}", hint="Split it there first.")
     stamp = _STAMP.fullmatch(told.get("a", ""))
     if stamp is None:
@@ -205,8 +219,8 @@ async def download(
 ) -> Transfer:
     """Get a file from the machine. Nothing is written there, and what stands in its place here stays until it is whole.
 
-    When it is cancelled, or the line dies, the part that has come stays, as `target` and ``.part``, and
-    the next call goes on behind it if the file still begins like that.
+    When it is cancelled, or the line dies, the part that has come stays beside `target`, as ``.NAME.sosagent-part``,
+    and the next call goes on behind it if the file still begins like that.
 
     Args:
         shell: on the machine; the file is read with its rights.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sosagent.console.escape import CLOSES, OPENS, Command, Edge, Escape, Input, Pasted, Typed, escape_of
+from sosagent.console.escape import CLOSES, OPENS, Command, Edge, Escape, Input, Pasted, Typed, escape_of, only_answers
 from sosagent.errors import UsageError
 from sosagent.terminal.live import Live
 
@@ -77,6 +77,12 @@ def test_a_paste_ends_wherever_its_bracket_is_cut() -> None:
         escape = Escape()
         found = [*escape.feed(OPENS + b"text" + CLOSES[:cut]), *escape.flush(), *escape.feed(CLOSES[cut:] + b"\r~.")]
         assert found == [Edge(True), Pasted(b"text"), Edge(False), Typed(b"\r"), Command(".")]
+
+
+def test_what_only_the_terminal_said() -> None:
+    assert only_answers(b"\x1b[1;1R\x1b[?1;2c")
+    assert not only_answers(b"\x1b[1;1Rx")
+    assert not only_answers(b"\x1b[A")
 
 
 def test_which_escapes_there_are() -> None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from ..errors import UsageError
 from ..printable import printable
 
-__all__ = ["CLOSES", "LETTERS", "OPENS", "Command", "Edge", "Escape", "Input", "Pasted", "Typed", "escape_of"]
+__all__ = [
+    "CLOSES", "LETTERS", "OPENS", "Command", "Edge", "Escape", "Input", "Pasted", "Typed", "escape_of", "only_answers",
+]  # fmt: skip
 
 #: Letters behind the escape, and what they do.
 LETTERS = {
@@ -165,6 +167,11 @@ class Escape:
             self._found[-1] = kind(last.data + data)
         elif data:
             self._found.append(kind(data))
+
+
+def only_answers(data: bytes) -> bool:
+    """Whether nobody typed this: the user's terminal has answered a question."""
+    return not _ANSWER.sub(b"", data)
 
 
 def escape_of(text: str) -> bytes | None:

@@ -15,7 +15,7 @@ from ..console.alone import alone
 from ..console.connect import connect
 from ..console.console import Console
 from ..console.entrance import enter_endpoint
-from ..console.escape import CLOSES, LETTERS, OPENS, Command, Edge, Escape, Input, Typed
+from ..console.escape import CLOSES, LETTERS, OPENS, Command, Edge, Escape, Input, Typed, only_answers
 from ..console.hand_recording import HandRecording
 from ..console.own_terminal import OwnTerminal
 from ..console.watch import Watch
@@ -264,6 +264,8 @@ class ByHand:
 
     def _take(self, found: Input) -> None:
         if self.hands.read_only:
+            if isinstance(found, Typed) and only_answers(found.data):
+                return
             if not self._told_read_only:
                 self.notice("this is to look on only: what you type goes nowhere")
             self._told_read_only = True

@@ -587,6 +587,33 @@ while (key := os.read(0, 100)) not in (b"", b"q"):
 """
 
 
+@pytest.mark.parametrize("option", [[], ["--read-only"]])
+async def test_a_shell_that_asks_the_terminal_at_each_prompt_can_be_left(window: Window, option: list[str]) -> None:
+    asks = r"stty raw -echo; while :; do printf '\033[6n'; sleep 0.02; done"
+    await window.opens([f"exec:sh -c {shlex.quote(asks)}"], *option)
+    window.keys("Enter")
+    await asyncio.sleep(0.3)
+    window.keys("~")
+    await asyncio.sleep(0.3)
+    window.keys(".")
+    text = await window.ends()
+    assert "status=0" in text
+    assert text.count("goes nowhere") == len(option)  # for Enter, and not for what the terminal says
+
+
+async def test_an_endpoint_that_takes_nothing_can_be_left(window: Window) -> None:
+    (window.folder / "text").write_text("x" * 400_000)
+    await window.opens(["exec:sh -c 'stty raw -echo; echo up; sleep 100'"], "--pace", "0")
+    await window.sees("^ *up")
+    window.tmux("load-buffer", str(window.folder / "text"))
+    window.tmux("paste-buffer", "-p")
+    await asyncio.sleep(1.0)
+    window.keys("Enter")
+    window.write("~b")
+    await window.sees("does not take what was typed before")
+    assert "status=0" in await window.leaves()
+
+
 async def test_a_resize_reaches_a_program_and_so_does_the_answer_to_a_question(window: Window) -> None:
     (window.folder / "program.py").write_text(PROGRAM)
     host = f"exec:{sys.executable} {window.folder / 'program.py'}"

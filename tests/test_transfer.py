@@ -220,7 +220,7 @@ async def test_who_may_write_to_the_folder_cannot_lead_it_elsewhere(
     when: str, sh: list[str], home: Path, tmp_path: Path
 ) -> None:
     precious = tmp_path / "etc"
-    precious.mkdir(mode=0o755)
+    precious.mkdir(mode=0o700)  # as root's home is
     (precious / "part").write_bytes(b"theirs")
     (precious / "part").chmod(0o640)
 

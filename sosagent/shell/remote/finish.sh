@@ -16,9 +16,11 @@ chown $sos_owner part && chmod $sos_mode part && {
 command -v chcon && chcon --reference="$t" part
 sync part || sync
 } >/dev/null 2>&1 && {
-mv -fT part "$t" 2>/dev/null || {
-[ ! -d "$t" ] && mv -f part "$t"
-}
+mv -fT part "$t" 2>/dev/null || if [ -d "$t" ]; then
+false
+else
+mv -f part "$t"
+fi
 } && echo k
 }
 sync .. 2>/dev/null || sync

@@ -468,19 +468,22 @@ def test_a_users_program_is_typed(tmp_path: Path) -> None:
 
 
 async def test_a_login_as_pexpect_has_them(lab: Lab, lab_target: sosagent.SshTarget) -> None:
+    def in_use() -> bool:
+        return lab.machine.in_use
+
     async with sosagent.connect(lab_target, timeout=60) as console:
         await console.login(lab.password)
-        assert lab.machine.in_use
+        assert in_use()
         await console.send("echo $((40 + 2))\r")
         assert (await console.expect(r"\n(42)\n")).groups == ("42",)
         with pytest.raises(sosagent.UsageError, match="login of its own open"):
             await console.login(lab.password)
         await console.expect(r"# $")
         await console.logout()
-        assert not lab.machine.in_use
+        assert not in_use()
         await console.login(lab.password)  # and again
         assert any("root@lab" in row for row in console.screen())
-    assert not lab.machine.in_use
+    assert not in_use()
 
 
 @pytest.mark.parametrize("left", ["an error", "a cancellation", "a half typed line", "a wrong password"])

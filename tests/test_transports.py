@@ -164,8 +164,8 @@ async def _ptys(folder: Path) -> AsyncIterator[Path]:
 
     def echo() -> None:
         end = Far()
-        while True:
-            answer = end.answer(os.read(device, 4096))
+        while data := os.read(device, 4096):  # nothing: the other end is gone
+            answer = end.answer(data)
             if answer is None:
                 pair.terminate()
                 return

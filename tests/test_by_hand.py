@@ -198,9 +198,10 @@ async def test_a_paste_arrives_whole_on_a_slow_line(window: Window, slow_lab: La
     text = "\n".join(lines if brackets else [line.lstrip("~") for line in lines]) + "\n"
     (window.folder / "text").write_text(text)
     window.tmux("load-buffer", str(window.folder / "text"))
-    window.tmux("paste-buffer", *brackets)
     pasted = lab.machine.home / "pasted"
-    await until(lambda: pasted.exists() and pasted.stat().st_size >= len(text), SECONDS)
+    await until(pasted.exists, SECONDS)  # before that, the shell would read it
+    window.tmux("paste-buffer", *brackets)
+    await until(lambda: pasted.stat().st_size >= len(text), SECONDS)
     window.keys("C-d")
     assert pasted.read_text() == text
     await window.leaves()

@@ -23,7 +23,7 @@ from .conftest import installed, new_key, until
 
 HERE = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "sosagent", "console"]
-SECONDS = 15.0
+SECONDS = 30.0
 #: The terminal beneath: whatever runs in it is restarted as a shell that says when it is ready.
 SHELL = "PS1='here> ' exec sh -i"
 

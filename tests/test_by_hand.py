@@ -179,7 +179,7 @@ async def test_at_the_login_prompt_nobody_is_logged_in(window: Window, endpoint:
     assert "the console is at the login prompt; nobody is logged in" in await window.leaves()
 
 
-@pytest.fixture(params=["baud=9600,fifo=16", "fifo=16"])
+@pytest.fixture(params=["baud=9600,fifo=16", "fifo=32"])
 async def slow_lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
     """A lab whose line is slow, or fast and loses what is more than its UART holds."""
     async with open_lab(faults=Faults.parse(request.param)) as running:

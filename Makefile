@@ -33,9 +33,9 @@ test: $(READY)
 	$(BIN)/python -m pytest -m 'not vm' -n 2
 
 soak: $(READY)
-	$(BIN)/python -m tests.soak --runs $(or $(RUNS),1000)
-	$(BIN)/python -m tests.starts
-	$(BIN)/python -m tests.cuts
+	$(BIN)/python -m tests.support.soak --runs $(or $(RUNS),1000)
+	$(BIN)/python -m tests.support.starts
+	$(BIN)/python -m tests.support.cuts
 
 vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }

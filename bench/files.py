@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 import sosagent
-from sosagent.console.login import Entry
-from sosagent.jobs.machine import Access
 from sosagent.jobs.transfer import Transferred, download, upload
 from sosagent.lab import DirectTransport, Faults, FaultyTransport, SimulatedMachine
+from sosagent.login.transitions import Entry
+from sosagent.session.machine import Access
 from sosagent.transports.memory import memory_pair
 
 _BAUD = 115200

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import sosagent
-from sosagent.shell.session import root_shell
+from sosagent.session.root_shell import root_shell
 
 _LISTENS = "stty raw -echo; sleep 100"
 #: What takes our keys and answers nothing, or nothing that helps.
@@ -25,7 +25,7 @@ _DEAF = {
 
 async def _answer(command: tuple[str, ...], typed: str = "") -> tuple[float, str]:
     """Seconds until a shell or an error, and which."""
-    from tests.ptys import on_pty
+    from tests.support.ptys import on_pty
 
     with tempfile.TemporaryDirectory() as home:
         async with on_pty(command, Path(home), LC_ALL="C") as (console, _):
@@ -43,7 +43,7 @@ async def _answer(command: tuple[str, ...], typed: str = "") -> tuple[float, str
 
 def main() -> None:
     """Each in turn; the slowest last."""
-    from tests.test_states import SHOWN
+    from tests.login.test_states import SHOWN
 
     programs = {name: (shown.command, shown.typed) for name, shown in SHOWN.items() if shutil.which(shown.command[0])}
     programs |= {name: (command, "") for name, command in _DEAF.items()}

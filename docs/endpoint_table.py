@@ -1,4 +1,4 @@
-"""Write the table of dialects in docs/endpoints.md from `sosagent/dialects.py`.
+"""Write the table of dialects in docs/endpoints.md from `sosagent/endpoint/dialects.py`.
 
 python -m docs.endpoint_table
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from docs.state_table import between
-from sosagent.dialects import DIALECTS, PLAIN, Dialect, spelled
+from sosagent.endpoint.dialects import DIALECTS, PLAIN, Dialect, spelled
 
 PAGE = Path(__file__).parent / "endpoints.md"
 BEGIN, END = "<!-- dialects: made by docs/endpoint_table.py -->", "<!-- end of dialects -->"

@@ -12,6 +12,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .endpoint.target import (
+    ExecTarget,
+    ProviderTarget,
+    SerialTarget,
+    SshTarget,
+    Target,
+    TcpTarget,
+    UnixTarget,
+    parse_target,
+)
 from .errors import (
     ConfigInvalid,
     ConsoleError,
@@ -40,25 +50,25 @@ from .errors import (
     WrongMachine,
 )
 from .keys import PublicKey, parse_public_keys
-from .secret import Secret, find_password
-from .target import ExecTarget, ProviderTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, parse_target
+from .secrets.secret import Secret, find_password
 
 if TYPE_CHECKING:
-    from .config import load_machines
+    from .api import host_keys, list_keys, remove_key, root_shell
+    from .authorized_keys.append import KeyOutcome
+    from .config.file import load_machines
+    from .config.machines import Machine, Machines
     from .console import Console, Event
-    from .console.connect import connect
-    from .jobs.access import AccessOptions
     from .jobs.add_key import AddKeyResult, add_key
-    from .jobs.append import KeyOutcome
     from .jobs.host_keys import HostKeys
     from .jobs.keys import KeyListing, KeysRemoved, ListedKey
-    from .jobs.public import host_keys, list_keys, remove_key, root_shell
     from .jobs.state import ConsoleState, console_state
     from .jobs.verify import Verification, Verify
-    from .machines import Machine, Machines
     from .runbook.api import run_runbook
     from .runbook.load import load_runbook
     from .runbook.record import RunRecord, StepRecord
+    from .session.access import AccessOptions
+    from .session.connect import connect
+    from .session.console import ConnectedConsole
     from .shell.shell import Result, Shell
     from .shell.transfer import Transfer
     from .terminal.expect import EOF, TIMEOUT, Match
@@ -71,6 +81,7 @@ __all__ = [
     "AccessOptions",
     "AddKeyResult",
     "ConfigInvalid",
+    "ConnectedConsole",
     "Console",
     "ConsoleError",
     "ConsoleOccupied",
@@ -139,19 +150,20 @@ __all__ = [
 
 #: Where the heavier names live; they are imported when they are first used (PEP 562).
 _LAZY = {
-    "AccessOptions": "jobs.access",
+    "AccessOptions": "session.access",
     "AddKeyResult": "jobs.add_key",
+    "ConnectedConsole": "session.console",
     "Console": "console",
     "ConsoleState": "jobs.state",
     "EOF": "terminal.expect",
     "Event": "console",
     "HostKeys": "jobs.host_keys",
     "KeyListing": "jobs.keys",
-    "KeyOutcome": "jobs.append",
+    "KeyOutcome": "authorized_keys.append",
     "KeysRemoved": "jobs.keys",
     "ListedKey": "jobs.keys",
-    "Machine": "machines",
-    "Machines": "machines",
+    "Machine": "config.machines",
+    "Machines": "config.machines",
     "Match": "terminal.expect",
     "Result": "shell.shell",
     "RunRecord": "runbook.record",
@@ -162,14 +174,14 @@ _LAZY = {
     "Verification": "jobs.verify",
     "Verify": "jobs.verify",
     "add_key": "jobs.add_key",
-    "connect": "console.connect",
+    "connect": "session.connect",
     "console_state": "jobs.state",
-    "host_keys": "jobs.public",
-    "list_keys": "jobs.public",
-    "load_machines": "config",
+    "host_keys": "api",
+    "list_keys": "api",
+    "load_machines": "config.file",
     "load_runbook": "runbook.load",
-    "remove_key": "jobs.public",
-    "root_shell": "jobs.public",
+    "remove_key": "api",
+    "root_shell": "api",
     "run_runbook": "runbook.api",
 }
 

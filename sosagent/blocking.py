@@ -15,19 +15,19 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
 
-from .jobs.access import AccessOptions
+from .api import host_keys as _host_keys
+from .api import list_keys as _list_keys
+from .api import remove_key as _remove_key
+from .api import root_shell as _root_shell
+from .endpoint.target import Target
 from .jobs.add_key import add_key as _add_key
-from .jobs.public import host_keys as _host_keys
-from .jobs.public import list_keys as _list_keys
-from .jobs.public import remove_key as _remove_key
-from .jobs.public import root_shell as _root_shell
 from .jobs.state import console_state as _console_state
 from .loop_thread import LoopThread
 from .runbook.api import run_runbook as _run_runbook
+from .session.access import AccessOptions
 from .shell.shell import Result
 from .shell.shell import Shell as _Shell
 from .shell.transfer import Transfer
-from .target import Target
 from .transports import Transport
 
 __all__ = [

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .printable import printable
-from .secret import Secret, hidden
+from .secrets.secret import Secret, hidden
 
 if TYPE_CHECKING:
     import urllib.request

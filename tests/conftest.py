@@ -15,7 +15,7 @@ import pytest
 
 import sosagent
 from sosagent.console import Console
-from sosagent.dialects import DIALECTS
+from sosagent.endpoint.dialects import DIALECTS
 from sosagent.lab import Lab, open_lab
 from sosagent.transports import Transport
 

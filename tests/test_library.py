@@ -22,7 +22,7 @@ import pytest
 
 import sosagent
 import sosagent.blocking
-from sosagent.jobs.append import KeyOutcome
+from sosagent.authorized_keys.append import KeyOutcome
 from sosagent.lab import Lab, ThreadedLab, lab_in_thread
 from sosagent.loop_thread import LoopThread
 from sosagent.terminal.screen import screen_of
@@ -113,7 +113,7 @@ async def test_an_error_in_the_block_logs_out_and_goes_on(lab: Lab, lab_target: 
 async def test_a_shell_waits_for_an_endpoint_that_is_read_only(
     lab: Lab, lab_target: sosagent.SshTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sosagent.jobs.machine._READ_ONLY_SECONDS", 0.1)
+    monkeypatch.setattr("sosagent.session.machine._READ_ONLY_SECONDS", 0.1)
     lab.machine.provisioning = 2
     async with sosagent.root_shell(lab_target, password=lab.password) as shell:
         assert (await shell.run("echo in")).output == b"in"
@@ -430,7 +430,7 @@ def test_every_parameter_is_documented(name: str, function: Any) -> None:
 
 
 def test_every_option_of_access_is_documented_and_taken() -> None:
-    from sosagent.jobs.access import AccessOptions, access_to
+    from sosagent.session.access import AccessOptions, access_to
 
     listed = re.findall(r"^    (\w+): ", (inspect.getdoc(AccessOptions) or "").partition("Fields:")[2], re.MULTILINE)
     assert listed == list(AccessOptions.__annotations__)
@@ -447,7 +447,7 @@ def test_a_users_program_is_typed(tmp_path: Path) -> None:
     (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     (site / "sosagent").symlink_to(PACKAGE)
     (site / "others.pth").write_text(sysconfig.get_paths()["purelib"])
-    text = (HERE / "user_program.py").read_text()
+    text = (HERE / "support" / "user_program.py").read_text()
     (tmp_path / "right.py").write_text(text)
     wrong = [(tmp_path / f"wrong{number}.py", line) for number, line in enumerate(re.findall(r"# WRONG: (.*)", text))]
     for path, line in wrong:

@@ -11,13 +11,13 @@ import typer
 from ..console.events import Event
 from ..errors import NotVerified
 from ..keys import PublicKey
-from ..known_hosts import address_of
-from .access import MachineOptions
-from .endpoint import checked_policy
+from ..keys.known_hosts import address_of
+from .endpoint_options import checked_policy
+from .key_sources import KeyOptions, until_of
+from .machine_options import MachineOptions
 from .options import with_options
 from .run import Reported, VersionOption
 from .show import Progress, error_json, result_json, show_result
-from .sources import KeyOptions, until_of
 
 if TYPE_CHECKING:
     from ..jobs.add_key import AddKeyResult
@@ -88,8 +88,8 @@ def addkey(
             for note in one.notes:
                 progress(Event("note", f"{one.where}: {note}"))
         access = machine.access(progress, remount=remount)
+        from ..authorized_keys.obstacles import Allow
         from ..jobs.add_key import add_keys
-        from ..jobs.allow import Allow
 
         allow = Allow(remount, allow_immutable, fix_permissions)
         return add_keys(access, keys, user=machine.user_name, allow=allow, until=until, verify=proof, dry_run=dry_run)

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..console.escape import escape_of
 from ..errors import SosError, UsageError
+from ..interactive.escape import escape_of
 from ..keys import PublicKey
 from ..printable import printable
-from .access import MachineOptions
-from .endpoint import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
+from .endpoint_options import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
+from .key_sources import Reading, find_keys
+from .machine_options import MachineOptions
 from .options import with_options
 from .run import Reported, foreseen, run_job
 from .show import Progress, show_error
-from .sources import Reading, find_keys
 
 if TYPE_CHECKING:
-    from ..jobs.by_hand import Hands
-    from ..jobs.machine import Access
+    from ..interactive.session import Hands
+    from ..session.machine import Access
 
 __all__ = ["console"]
 
@@ -69,7 +69,7 @@ def console(
         with foreseen(verbose), where.near_names():
             hands = _hands(where, login, progress, record, read_only, escape, pace)
             access = _access(where, login, progress, checked_timeout(timeout))
-            from ..jobs.by_hand import by_hand
+            from ..interactive.session import by_hand
 
             left = run_job(by_hand(access, hands), logs_out=False, hint="Nobody was logged out.")
     except SosError as error:
@@ -99,7 +99,7 @@ def _hands(
     character = escape_of(escape)
     try:
         from ..console.console import MOST_PACE
-        from ..jobs.by_hand import Hands
+        from ..interactive.session import Hands
     except ImportError:  # termios, on Windows
         raise UsageError("a console by hand needs a terminal as Unix has them; this system has none") from None
     if pace is not None and not 0 <= pace <= MOST_PACE:
@@ -128,8 +128,8 @@ def _machine(where: EndpointOptions, login: str | None) -> MachineOptions:
 
 
 def _access(where: EndpointOptions, login: str | None, progress: Progress, timeout: float) -> Access:
-    from ..console.login import Entry
-    from ..jobs.machine import Access
+    from ..login.transitions import Entry
+    from ..session.machine import Access
 
     machine = _machine(where, login)
     entry = Entry(machine.login_name, None if machine.named is None else machine.named.hostname)

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import SosError, UsageError
 from ..printable import printable
-from .access import MachineOptions
+from .machine_options import MachineOptions
 from .options import with_options
 from .run import Reported
 from .show import as_json, error_fields, show_error

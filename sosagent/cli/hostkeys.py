@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from ..errors import UsageError
-from ..known_hosts import all_sshfp, place_of, planned, write
+from ..keys.known_hosts import all_sshfp, place_of, planned, write
 from ..printable import printable
-from .access import MachineOptions
+from .machine_options import MachineOptions
 from .options import with_options
 from .show import as_json, error_fields
 
 if TYPE_CHECKING:
     from ..jobs.host_keys import HostKeys
-    from ..jobs.machine import Access
-    from ..known_hosts import Change
+    from ..keys.known_hosts import Change
+    from ..session.machine import Access
     from .show import Progress
 
     _Seen: TypeAlias = tuple[HostKeys, Change | None]

@@ -11,11 +11,11 @@ import typer
 from ..errors import SosError
 from ..keys.read import KeyFound
 from ..printable import printable
-from .endpoint import JsonOption, VerboseOption
+from .endpoint_options import JsonOption, VerboseOption
+from .key_sources import KeyOptions
 from .options import with_options
 from .run import Reported, foreseen
 from .show import show_error
-from .sources import KeyOptions
 
 __all__ = ["key_app"]
 

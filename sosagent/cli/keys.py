@@ -9,12 +9,12 @@ import typer
 from ..errors import KeyInvalid, SosError, UsageError
 from ..keys import PublicKey
 from ..printable import printable
-from .access import MachineOptions
 from .addkey import AllowImmutableOption, RemountOption
+from .key_sources import Reading, find_keys
+from .machine_options import MachineOptions
 from .options import with_options
 from .run import Reported
 from .show import as_json, error_fields
-from .sources import Reading, find_keys
 
 if TYPE_CHECKING:
     from ..jobs.keys import KeyListing, KeysRemoved, ListedKey
@@ -78,7 +78,7 @@ def remove(
         machine.check()
         keys = [key for one in which for key in _named(one)]
         access = machine.access(progress, remount=remount)
-        from ..jobs.allow import Allow
+        from ..authorized_keys.obstacles import Allow
         from ..jobs.keys import remove_keys
 
         allow = Allow(remount, allow_immutable, False)

@@ -12,13 +12,13 @@ import typer
 
 from ..errors import ConfigInvalid, SosError, UsageError
 from ..printable import printable
-from .access import LOGIN
-from .endpoint import ConfigOption, JsonOption
+from .endpoint_options import ConfigOption, JsonOption
+from .machine_options import LOGIN
 from .run import Reported, foreseen
 from .show import as_json, error_fields, show_error
 
 if TYPE_CHECKING:
-    from ..machines import Machines
+    from ..config.machines import Machines
 
 __all__ = ["machines_app"]
 
@@ -55,7 +55,7 @@ def list_command(
 @machines_app.command("check")
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Read the file of machines and name every mistake, by line. Exit status 2 where there is one."""
-    from ..config import has_machines, load_machines, machines_file, troubles
+    from ..config.file import has_machines, load_machines, machines_file, troubles
 
     file = _told(lambda: str(machines_file(config)[0]), json)
 
@@ -103,8 +103,8 @@ def import_command(
     """Make machines of what you have; they are printed as they would stand in the file."""
 
     def work() -> None:
-        from ..config import add_machines
-        from ..imports import checked_format, format_of, import_machines
+        from ..config.file import add_machines
+        from ..config.imports import checked_format, format_of, import_machines
 
         form = None if kind is None else checked_format(kind)
         text = _text(file)
@@ -127,7 +127,7 @@ def import_command(
 @machines_app.command("schema")
 def schema_command() -> None:
     """Print the JSON Schema of the file, for editors."""
-    from ..machines import schema
+    from ..config.machines import schema
 
     print(json_module.dumps(schema(), indent=2))
 
@@ -148,8 +148,8 @@ def _told(work: Callable[[], T], json: bool, fields: Callable[[SosError], dict[s
 def _rows(config: Path | None, group: str | None) -> tuple[Machines, list[dict[str, Any]]]:
     from difflib import get_close_matches
 
-    from ..config import load_machines
-    from ..machines import target_of
+    from ..config.file import load_machines
+    from ..config.machines import target_of
 
     machines = load_machines(config)
     names: Sequence[str] = list(machines.machines) if group is None else machines.of_group(group)

@@ -27,7 +27,6 @@ def main() -> None:
 def sosagent_app() -> typer.Typer:
     """`sosagent` with all its commands."""
     # `sos-addkey` needs none of them, and each costs it time to start.
-    from .breaks import send_break
     from .console import console
     from .files import download, upload
     from .hostkeys import hostkeys
@@ -37,6 +36,7 @@ def sosagent_app() -> typer.Typer:
     from .machines import machines_app
     from .replay import replay
     from .runbook import run, runbook_app
+    from .send_break import send_break
     from .state import screen, state
 
     app = typer.Typer(

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import SosError, UsageError
 from ..printable import printable
-from .endpoint import JsonOption, VerboseOption
+from .endpoint_options import JsonOption, VerboseOption
 from .parameters import ParameterOption, read_parameters
 from .run import Reported, foreseen
 from .show import as_json, error_fields, show_error

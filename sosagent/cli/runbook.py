@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..endpoint.target import parse_target
 from ..errors import ConfigInvalid, SosError, UsageError
 from ..printable import printable
-from ..target import parse_target
-from .access import LOGIN, MachineOptions
-from .endpoint import checked_timeout
+from .endpoint_options import checked_timeout
+from .machine_options import LOGIN, MachineOptions
 from .options import with_options
 from .parameters import ParameterOption, read_parameters
 from .run import Reported, answered, foreseen, run_job
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..runbook.engine import Settings
     from ..runbook.load import Loaded
     from ..runbook.record import RunRecord
-    from ..secret import Secret
+    from ..secrets.secret import Secret
 
 __all__ = ["run", "runbook_app"]
 
@@ -157,10 +157,10 @@ async def _in_lab(
     seconds: float,
 ) -> RunRecord:
     """On a simulated machine that is there for this run alone."""
-    from ..console.login import Entry
-    from ..jobs.machine import Access
     from ..lab import open_lab
+    from ..login.transitions import Entry
     from ..runbook.engine import run_loaded
+    from ..session.machine import Access
 
     async with open_lab() as lab:
         config = lab.folder / "ssh_config"

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import SosError, UsageError
 from ..printable import printable
-from .endpoint import EndpointOptions, JsonOption, PokeOption, TimeoutOption, VerboseOption, checked_timeout
+from .endpoint_options import EndpointOptions, JsonOption, PokeOption, TimeoutOption, VerboseOption, checked_timeout
 from .options import with_options
 from .run import Reported, foreseen, run_job
 from .show import Progress, show_error, state_error_json, state_json

@@ -10,24 +10,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Self
 
-from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointLost, EndpointRefused, UsageError
+from ..errors import ConsoleStateUnknown, DeadlineExceeded, EndpointLost, EndpointRefused
 from ..printable import printable
-from ..secret import Secret
+from ..secrets.secret import Secret
 from ..terminal.expect import Expecter, Match, Pattern, compile_patterns
 from ..terminal.kernel import Heard, KernelFilter, is_kernel_line
 from ..terminal.text import Text
 from ..transports import Transport
 from .endpoint import Endpoint
 from .events import Event, EventSink
-from .hush import Hush
+from .redact import Hush
 from .transcript import Transcript
 
-if TYPE_CHECKING:
-    from .login import Login
+__all__ = ["MOST_PACE", "QUIET", "Console", "Mark"]
 
-__all__ = ["MOST_PACE", "Console", "Mark"]
+#: A prompt counts when the line has been quiet for so many seconds. What is typed there has its echo compared;
+#: a password has none.
+QUIET = 0.03
 
 _TAIL_LINES = 12
 _PRIVATE = "(not recorded)"
@@ -116,7 +117,6 @@ class Console:
         self.pace = self.endpoint.dialect.pace
         self._hush = Hush()
         self._private = False
-        self._way: Login | None = None  # of `login`
         self._ahead: deque[bytes] = deque()  # was read to see whether more comes
         self._wrote = 0.0
         self._damages = 0  # of what was typed
@@ -146,7 +146,7 @@ class Console:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connection and the transcript. It does not log out: see `login.Login`."""
+        """Close the connection and the transcript. It does not log out."""
         await self.transport.aclose()
         if self._transcript is not None:
             self._transcript.output(self._hush.rest())
@@ -239,55 +239,6 @@ class Console:
         from ..terminal.screen import screen_of  # pyte takes its time to import
 
         return screen_of(bytes(self.output), columns, rows)
-
-    async def login(
-        self,
-        password: Secret | str,
-        *,
-        login: str = "root",
-        expect_host: str | None = None,
-        become: Literal["sudo", "su"] | None = None,
-        become_password: Secret | str | None = None,
-        take_over: bool = False,
-    ) -> None:
-        """Get from whatever is on the console to a shell's prompt, for `send` and `expect` as pexpect has them.
-
-        What is typed there is not checked on its way; `sosagent.root_shell` is the shell whose results are exact.
-        Where `connect` gave this console, leaving its block logs out.
-
-        Args:
-            password: of `login` on the machine; typed once, at its password prompt.
-            login: the name to log in as.
-            expect_host: the machine's name, compared with what the console shows before the password is typed.
-            become: how `login` gets root's rights.
-            become_password: what that asks for; `password` by default.
-            take_over: end or discard what somebody left on the console and stands in the way.
-
-        Raises:
-            UsageError: a login of this console is open already.
-            ConsoleError: what stands in the way; see the leaves of `sosagent.errors`.
-
-        When it fails or is cancelled, call `logout`; `connect` does.
-        """
-        from .login import Entry, Login
-
-        if self._way is not None:
-            raise UsageError("this console has a login of its own open", hint="End it by logout().")
-        second = Secret(become_password) if isinstance(become_password, str) else become_password
-        way = self._way = Login(self, Entry(login, expect_host, become, second, take_over))
-        await way.enter(Secret(password) if isinstance(password, str) else password)
-
-    async def logout(self) -> None:
-        """Leave the shell that `login` led to, and see the state that was found. Does nothing where none is open.
-
-        The shell must be at its prompt.
-
-        Raises:
-            ConsoleError: the state did not come back; its message says what is left.
-        """
-        way, self._way = self._way, None
-        if way is not None:
-            await way.leave()
 
     def set_deadline(self, seconds: float | None) -> None:
         """Let all waits end `seconds` from now; None lifts the deadline."""

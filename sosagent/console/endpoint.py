@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..dialects import PLAIN, Dialect, spelled
+from ..endpoint.dialects import PLAIN, Dialect, spelled
 from ..terminal.kernel import holds_stamp
 from ..transports import Ask
 

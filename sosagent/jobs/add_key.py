@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from ..authorized_keys.append import Appended, KeyOutcome, append_keys
+from ..authorized_keys.obstacles import Allow
+from ..authorized_keys.programs import check_user, work_for
+from ..endpoint.target import Target
 from ..errors import UsageError
 from ..keys import PublicKey, parse_public_keys
-from ..shell.session import RootShell
-from ..target import Target
+from ..session.access import AccessOptions, access_to
+from ..session.machine import Access, Done, on_machine
+from ..session.root_shell import RootShell
 from ..transports import Transport
 from ..transports.remember import remembering
-from .access import AccessOptions, access_to
-from .allow import Allow
-from .append import Appended, KeyOutcome, append_keys
-from .machine import Access, Done, on_machine
-from .work import check_user, work_for
 
 if TYPE_CHECKING:
     from .verify import Prove, Verification, Verify

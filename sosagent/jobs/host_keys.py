@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from ..errors import EditRefused
 from ..keys import PublicKey, parse_blob
 from ..printable import printable
+from ..session.machine import Access, on_machine
+from ..session.root_shell import RootShell
 from ..shell.programs import program
-from ..shell.session import RootShell
-from .machine import Access, on_machine
 
 __all__ = ["HostKeys", "host_keys", "parse_host_keys"]
 

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from ..authorized_keys import Entry, parse_line
+from ..authorized_keys.append import look_at
+from ..authorized_keys.line import Entry, parse_line
+from ..authorized_keys.obstacles import Allow
+from ..authorized_keys.programs import check_user, work_for
+from ..authorized_keys.report import obstacles
+from ..authorized_keys.rewrite import remove_keys as rewrite_without
 from ..errors import EditRefused, KeyInvalid, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..keys.options import time_of, value_of
 from ..printable import printable
-from ..shell.session import RootShell
-from .allow import Allow
-from .append import look_at
-from .look import obstacles
-from .machine import Access, on_machine
-from .rewrite import remove_keys as rewrite_without
-from .work import check_user, work_for
+from ..session.machine import Access, on_machine
+from ..session.root_shell import RootShell
 
 __all__ = ["KeyListing", "KeysRemoved", "ListedKey", "list_keys", "remove_in", "remove_keys"]
 

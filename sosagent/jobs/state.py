@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..console import Console
-from ..console.connect import connect
 from ..console.events import EventSink
-from ..console.find import find_state, listen
-from ..console.watch import Watch
+from ..endpoint.target import Target
 from ..errors import ConsoleOccupied, ConsoleSilent
-from ..target import Target
+from ..login.detect import find_state, listen
+from ..login.watch import Watch
+from ..session.connect import connect
 from ..terminal.states import SILENT, UNKNOWN, Observation
 from ..transports import Transport
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..endpoint.target import Target
+from ..session.machine import Access, Done, on_machine
+from ..session.root_shell import RootShell
 from ..shell.download import check_place, look_for
-from ..shell.session import RootShell
 from ..shell.transfer import MOST_BYTES, Transfer, remote_word
 from ..shell.upload import Source
-from ..target import Target
-from .machine import Access, Done, on_machine
 
 __all__ = ["Transferred", "download", "upload"]
 

@@ -9,22 +9,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..authorized_keys.append import look_at
+from ..authorized_keys.programs import Work
+from ..authorized_keys.report import obstacles
 from ..console.events import Event
+from ..endpoint.target import HostKeyPolicy, SshTarget
 from ..errors import UsageError
 from ..keys import PublicKey
-from ..known_hosts import address_of
+from ..keys.known_hosts import address_of
 from ..printable import printable
 from ..shell.programs import Expanded, program
 from ..shell.shell import Shell
-from ..target import HostKeyPolicy, SshTarget
 from ..transports import Ask
 from ..transports.ssh import configuration
-from .append import look_at
 from .host_keys import HostKeys, parse_host_keys
-from .look import obstacles
 from .signers import Signer, signers
 from .verify_ssh import Attempt, log_in_by_ssh
-from .work import Work
 
 __all__ = ["Prove", "Verification", "Verify", "causes", "proof", "since"]
 

@@ -14,10 +14,10 @@ from typing import Literal
 
 import asyncssh
 
+from ..endpoint.target import SshTarget
 from ..errors import SosError
 from ..keys import PublicKey
 from ..printable import printable
-from ..target import SshTarget
 from ..transports import Ask
 from ..transports.ssh import Configuration, configuration, open_jumps
 from .signers import Pair, Signer

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import asyncssh
 
-from ..secret import Secret
+from ..secrets.secret import Secret
 from .faults import Faults, Line
 from .fronts import FRONTS, Front, Manners, option_of
 from .machine import SimulatedMachine

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pexpect
 
-from ..secret import Secret
+from ..secrets.secret import Secret
 
 __all__ = ["SimulatedMachine"]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import asyncssh
 
+from ..endpoint.target import SshTarget, parse_target
 from ..errors import UsageError
 from ..loop_thread import LoopThread
 from ..printable import printable
-from ..secret import Secret
-from ..target import SshTarget, parse_target
+from ..secrets.secret import Secret
 from .endpoint import Lab, open_lab
 from .faults import Faults
 from .fronts import FRONTS

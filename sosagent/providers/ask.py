@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from ..endpoint.target import ProviderTarget, SshTarget, Target
 from ..errors import DeadlineExceeded, EndpointRefused, SosError, UsageError
 from ..printable import is_clean, printable
-from ..secret import Secret
-from ..target import ProviderTarget, SshTarget, Target
+from ..secrets.secret import Secret
 from .base import Provider, Resolved
 from .registry import owner_of, provider_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from ..endpoint.target import Target
 from ..errors import UsageError
-from ..secret import Secret
-from ..target import Target
+from ..secrets.secret import Secret
 
 __all__ = ["Provider", "Resolved"]
 

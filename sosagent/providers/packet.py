@@ -18,8 +18,8 @@ from ..errors import EndpointRefused, EndpointUnreachable, KeyInvalid, SosError,
 from ..fetch import FetchFailed, checked_base, fetch_object
 from ..keys import PublicKey, parse_public_keys
 from ..printable import clean, printable
-from ..secret import HIDDEN, Secret, hidden
-from ..secret_file import read_file
+from ..secrets.file import read_file
+from ..secrets.secret import HIDDEN, Secret, hidden
 from .base import Provider, Resolved
 from .sos import ID, console_of
 

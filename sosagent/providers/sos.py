@@ -8,10 +8,10 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..endpoint.target import SshTarget, parse_target
 from ..errors import EndpointRefused, TargetInvalid, UsageError
 from ..fetch import is_here
 from ..printable import printable
-from ..target import SshTarget, parse_target
 
 __all__ = ["ID", "console_of"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Unpack
 
-from ..jobs.access import AccessOptions, access_to
-from ..target import Target
+from ..endpoint.target import Target
+from ..session.access import AccessOptions, access_to
 from ..transports import Transport
 from .engine import Settings, run_loaded
 from .load import Loaded, load_runbook

@@ -21,8 +21,8 @@ from ..errors import (
     StepFailed,
     UsageError,
 )
-from ..jobs.machine import Access, at_console, reached
 from ..printable import printable
+from ..session.machine import Access, at_console, reached
 from ..transports import Transport
 from ..transports.remember import remembering
 from .load import Loaded

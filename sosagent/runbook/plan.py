@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from ..errors import UsageError
 from ..printable import printable
-from ..secret import Secret
+from ..secrets.secret import Secret
 from .load import Loaded
 from .model import Assert, Confirm, Expect, Include, Keys, Login, Run, Send, SendBreak, Step, WaitFor
 from .record import RunRecord, StepRecord

@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..console.login import Entry
 from ..errors import EndpointBusy, EndpointLost, EndpointReadOnly, SosError, StepFailed, UsageError
-from ..jobs.machine import Access
-from ..secret import Secret
+from ..login.transitions import Entry
+from ..secrets.secret import Secret
+from ..session.machine import Access
 from .engine import Engine, Settings
 from .load import Loaded
 from .model import Include, Run, Send, Step, WaitFor

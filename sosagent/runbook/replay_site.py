@@ -9,9 +9,9 @@ from typing import Literal, cast
 from ..console import Console
 from ..console.events import Event
 from ..errors import DeadlineExceeded
-from ..jobs.machine import Access
-from ..secret import Secret
-from ..shell.session import RootShell
+from ..secrets.secret import Secret
+from ..session.machine import Access
+from ..session.root_shell import RootShell
 from ..shell.shell import Result, Shell
 from ..terminal.expect import Match, Pattern
 from .site import Site

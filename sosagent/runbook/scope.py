@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..authorized_keys.programs import printf_form
 from ..errors import UsageError
-from ..jobs.work import printf_form
 from ..printable import printable
-from ..secret import Secret
+from ..secrets.secret import Secret
 from .load import Loaded
 from .model import Condition
 from .names import PROGRAM_NAME

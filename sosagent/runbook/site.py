@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..console import Console
-from ..console.entrance import enter_endpoint
-from ..console.watch import Watch
 from ..errors import LoginRefused, UsageError
-from ..jobs.machine import Access
+from ..login.entrance import enter_endpoint
+from ..login.watch import Watch
 from ..printable import printable
-from ..secret import Secret
-from ..shell.session import RootShell, root_shell
+from ..secrets.secret import Secret
+from ..session.machine import Access
+from ..session.root_shell import RootShell, root_shell
 from ..shell.shell import Result, Shell
 from .scope import limited
 

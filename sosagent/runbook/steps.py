@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..console.find import find_state
-from ..console.watch import Watch
+from ..authorized_keys.append import append_keys
+from ..authorized_keys.programs import check_user
 from ..errors import ConsoleSilent, ConsoleStateUnknown, DeadlineExceeded, SosError, StepFailed, UsageError
-from ..jobs.append import append_keys
 from ..jobs.keys import remove_in
-from ..jobs.work import check_user
 from ..keys import PublicKey, parse_public_keys
+from ..login.detect import find_state
+from ..login.watch import Watch
 from ..printable import clean, printable
-from ..secret import Secret, hidden
+from ..secrets.secret import Secret, hidden
 from ..shell.transfer import Transfer
 from ..terminal.expect import Match
 from .model import KEYS, Assert, Confirm, Download, Expect, Keys, Login, Run, Send, SendBreak, Upload, WaitFor

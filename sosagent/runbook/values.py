@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from ..errors import UsageError
 from ..printable import printable
-from ..secret import Secret
+from ..secrets.secret import Secret
 from .model import Parameter, Runbook, as_text, is_number
 from .words import beginning, near
 

@@ -23,10 +23,10 @@ from .programs import Expanded, Word, program, variables
 from .transfer import (
     FLOOR,
     MOST_BYTES,
+    FindTools,
     PieceSize,
     Tools,
     Transfer,
-    ask_tools,
     reading,
     refused,
     remote_word,
@@ -35,7 +35,7 @@ from .transfer import (
 )
 
 if TYPE_CHECKING:
-    from .shell import Shell
+    from .verified import VerifiedShell
 
 __all__ = ["Found", "check_place", "download", "look_for"]
 
@@ -172,7 +172,7 @@ class _Part:
                 self.path.unlink(missing_ok=True)
 
 
-async def look_for(shell: Shell, path: str, *, begin: int = 0, most: int = MOST_BYTES) -> Found:
+async def look_for(shell: VerifiedShell, path: str, *, begin: int = 0, most: int = MOST_BYTES) -> Found:
     """Ask for a file's length and checksums.
 
     Args:
@@ -210,10 +210,11 @@ _OBSTACLES = {
 
 
 async def download(
-    shell: Shell,
+    shell: VerifiedShell,
     source: str,
     target: Path | None,
     *,
+    find_tools: FindTools,
     most: int = MOST_BYTES,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Transfer:
@@ -226,6 +227,7 @@ async def download(
         shell: on the machine; the file is read with its rights.
         source: its path there: absolute, or from ``~/`` on.
         target: its place here; None gives the bytes.
+        find_tools: tells what the machine has.
         most: bytes; a longer file is refused.
         on_progress: is given how many bytes have come, and how many will have.
 
@@ -238,7 +240,7 @@ async def download(
     remote_word(source)
     part = _Part(target)
     try:
-        return await _Download(shell, source, target, part, most, on_progress).run()
+        return await _Download(shell, source, target, part, find_tools, most, on_progress).run()
     finally:
         part.close()
 
@@ -248,10 +250,11 @@ class _Download:
 
     def __init__(
         self,
-        shell: Shell,
+        shell: VerifiedShell,
         source: str,
         target: Path | None,
         part: _Part,
+        find_tools: FindTools,
         most: int,
         on_progress: Callable[[int, int], None] | None,
     ) -> None:
@@ -259,6 +262,7 @@ class _Download:
         self._path: Word = remote_word(source)
         self._name = printable(source)
         self._most = most
+        self._find_tools = find_tools
         self._on_progress = on_progress
 
     async def run(self) -> Transfer:
@@ -295,7 +299,7 @@ class _Download:
         )
 
     async def _fetch(self, size: int) -> None:
-        tools = await ask_tools(self._shell)
+        tools = await self._find_tools()
         pieces, loop = PieceSize(tools), asyncio.get_running_loop()
         short = 0
         self._tell(size)

@@ -8,7 +8,7 @@ import gzip
 import re
 import shlex
 import zlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -17,11 +17,11 @@ from ..printable import printable
 from .programs import Expanded, Word, program
 
 if TYPE_CHECKING:
-    from .shell import Result, Shell
+    from .verified import Result, VerifiedShell
 
 __all__ = [
-    "FLOOR", "MOST_BYTES", "PieceSize", "Tools", "Transfer", "ask_tools", "reading", "refused", "remote_word",
-    "said", "steady",
+    "FLOOR", "MOST_BYTES", "FindTools", "PieceSize", "Tools", "Transfer", "ask_tools", "reading", "refused",
+    "remote_word", "said", "steady",
 ]  # fmt: skip
 
 MOST_BYTES = 1 << 30  # what the machine says of a file's length is not believed beyond
@@ -136,6 +136,10 @@ class Tools:
         return data if kind in (b"r", b"z") and len(data) == size else None
 
 
+#: Tells what the machine has; see `ask_tools`.
+FindTools = Callable[[], Awaitable[Tools]]
+
+
 class PieceSize:
     """How much is sent at once: more while nothing is damaged and it does not take long, else less. No I/O.
 
@@ -207,7 +211,7 @@ def remote_word(path: str) -> Word:
     return Word(f"~/{word}" if home else word)
 
 
-async def steady(shell: Shell, text: str) -> Result:
+async def steady(shell: VerifiedShell, text: str) -> Result:
     """Run a short program. On a line with noise it is sent again as fast: slower helps against overruns alone."""
     try:
         return await shell.run(text, tries=_STEADY_TRIES, slower=False)
@@ -215,17 +219,15 @@ async def steady(shell: Shell, text: str) -> Result:
         return await shell.run(text)
 
 
-async def ask_tools(shell: Shell) -> Tools:
-    """What this machine has; each is tried, once for a shell. Most have base64, so that is asked for alone first."""
-    if shell.tools is None:
-        tools = await _asked(shell, 1)
-        if tools.decoder is None or tools.encoder is None:
-            tools = await _asked(shell, len(_DECODERS))
-        shell.tools = tools
-    return shell.tools
+async def ask_tools(shell: VerifiedShell) -> Tools:
+    """Find out which tools the machine has, by trying each. Most have base64, so that is tried alone first."""
+    tools = await _asked(shell, 1)
+    if tools.decoder is None or tools.encoder is None:
+        tools = await _asked(shell, len(_DECODERS))
+    return tools
 
 
-async def _asked(shell: Shell, count: int) -> Tools:
+async def _asked(shell: VerifiedShell, count: int) -> Tools:
     decoders, encoders = (Expanded(" ".join(map(shlex.quote, all_[:count]))) for all_ in (_DECODERS, _ENCODERS))
     told, _ = said((await steady(shell, program("tools", decoders=decoders, encoders=encoders))).lines)
     return Tools(_numbered(_DECODERS[:count], told.get("d")), _numbered(_ENCODERS[:count], told.get("e")), "z" in told)

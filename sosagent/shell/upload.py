@@ -23,10 +23,10 @@ from ..errors import ConsoleError, EditRefused, NotVerified, UsageError
 from ..printable import printable
 from .frame import cksum_appended
 from .programs import Expanded, program
-from .transfer import PieceSize, Transfer, ask_tools, refused, remote_word, said, steady
+from .transfer import FindTools, PieceSize, Transfer, refused, remote_word, said, steady
 
 if TYPE_CHECKING:
-    from .shell import Shell
+    from .verified import VerifiedShell
 
 __all__ = ["Source", "upload"]
 
@@ -106,10 +106,11 @@ class _Place:
 
 
 async def upload(
-    shell: Shell,
+    shell: VerifiedShell,
     source: Path | bytes,
     target: str,
     *,
+    find_tools: FindTools,
     mode: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Transfer:
@@ -122,6 +123,7 @@ async def upload(
         shell: on the machine; the file is written with its rights.
         source: a file here, or bytes.
         target: its path there: absolute, or from ``~/`` on.
+        find_tools: tells what the machine has.
         mode: of the file; by default that of the one it replaces, whose owner it gets too, or 0600.
         on_progress: is given how many bytes are there, and how many there will be.
 
@@ -133,7 +135,7 @@ async def upload(
     """
     path, opened = remote_word(target), Source(source)
     try:
-        return await _Upload(shell, opened, path, target, mode, on_progress).run()
+        return await _Upload(shell, opened, path, target, find_tools, mode, on_progress).run()
     finally:
         opened.close()
 
@@ -143,16 +145,18 @@ class _Upload:
 
     def __init__(
         self,
-        shell: Shell,
+        shell: VerifiedShell,
         source: Source,
         path: str,
         target: str,
+        find_tools: FindTools,
         mode: int | None,
         on_progress: Callable[[int, int], None] | None,
     ) -> None:
         self._shell, self._source, self._path = shell, source, path
         self._name = printable(target)
         self._mode = mode
+        self._find_tools = find_tools
         self._on_progress = on_progress
         self._uid = ""  # who we are there
         self._at = 0  # so much is there, at least
@@ -240,7 +244,7 @@ class _Upload:
 
     async def _send(self) -> None:
         """Piece by piece. How long the part is says what has arrived, whatever was lost of requests and replies."""
-        tools = await ask_tools(self._shell)
+        tools = await self._find_tools()
         pieces, loop = PieceSize(tools), asyncio.get_running_loop()
         self._part_stays = True
         size, sent_to = self._source.size, self._at

@@ -2,7 +2,7 @@
 
 `classify` names a state. A row's prompt is looked for on the open line, its message in the last lines;
 rows are tried in their order, all prompts before all messages, so the narrower stands above the wider. A
-prompt never proves that a shell is there; that a probe does (console/login.py). The README's chapter on
+prompt never proves that a shell is there; that a probe does (login/transitions.py). The README's chapter on
 states is made from this table (`docs/state_table.py`).
 """
 
@@ -236,7 +236,7 @@ _DRAWN = tuple(
     if state.name in ("grub", "uefi-shell", "boot-prompt", "vim-swap", "question", "pager", "repl")
 )
 _ENDPOINTS = tuple(state for state in STATES if state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT))
-#: What no text tells: it is concluded from what comes of our keys (console/find.py).
+#: What no text tells: it is concluded from what comes of our keys (login/detect.py).
 SILENT = State("silent", "nothing comes from the machine", Way.STOP)
 READING = State("reading", "something that reads lines: a command, a question or a plain shell", Way.SUSPEND)
 ECHOING = State("silent", "something that echoes what it gets and says nothing, as getty does", Way.STOP)

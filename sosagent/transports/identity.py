@@ -13,7 +13,7 @@ import asyncssh
 from ..errors import UsageError
 from ..keys.putty import PuttyFile, WrongPassphrase, is_putty
 from ..printable import printable
-from ..secret import Secret
+from ..secrets.secret import Secret
 from .base import Ask
 from .remember import opened_keys
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 
-from ..target import ExecTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, place_of
+from ..endpoint.target import ExecTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, place_of
 from .base import Ask, Transport
 
 __all__ = ["open_transport"]

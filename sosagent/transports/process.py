@@ -9,11 +9,11 @@ from contextlib import suppress
 
 import pexpect
 
-from ..dialects import dialect_of_program
+from ..endpoint.dialects import dialect_of_program
+from ..endpoint.target import ExecTarget
 from ..errors import EndpointUnreachable, UsageError
 from ..printable import printable
-from ..secret import environment_for_children
-from ..target import ExecTarget
+from ..secrets.secret import environment_for_children
 from .descriptor import DescriptorTransport
 
 __all__ = ["ProcessTransport", "open_process"]

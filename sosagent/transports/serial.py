@@ -18,9 +18,9 @@ import serial
 from serial import rfc2217
 from serial.tools import list_ports
 
+from ..endpoint.target import SerialTarget, TcpTarget
 from ..errors import EndpointBusy, EndpointLost, EndpointUnreachable, SosError, UsageError
 from ..printable import printable
-from ..target import SerialTarget, TcpTarget
 from .base import Transport
 from .descriptor import DescriptorTransport
 from .incoming import Incoming

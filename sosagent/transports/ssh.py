@@ -18,6 +18,7 @@ from typing import Any
 
 import asyncssh
 
+from ..endpoint.target import SshTarget, dialect_of
 from ..errors import (
     ConsoleError,
     EndpointBusy,
@@ -27,9 +28,8 @@ from ..errors import (
     UsageError,
 )
 from ..printable import printable
-from ..target import SshTarget, dialect_of
 from .base import Ask, Transport
-from .hostkeys import HostKeys
+from .host_keys import HostKeys
 from .identity import unlocked
 from .incoming import Incoming
 

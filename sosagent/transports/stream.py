@@ -9,9 +9,9 @@ import socket
 from pathlib import Path
 from typing import ClassVar
 
+from ..endpoint.target import TcpTarget, UnixTarget
 from ..errors import EndpointLost, EndpointRefused, EndpointUnreachable, SosError
 from ..printable import printable
-from ..target import TcpTarget, UnixTarget
 from .base import Transport
 from .telnet import BREAK, Telnet
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
-from sosagent.shell.session import root_shell
+from sosagent.session.root_shell import root_shell
 
 from .image import PASSWORD
 from .machine import Machine, wait_for
@@ -154,7 +154,7 @@ async def test_when_the_line_dies_the_switch_closes_the_shell(vm: Machine) -> No
 
 
 async def test_when_the_line_dies_before_the_switch_silence_closes_the_shell(vm: Machine) -> None:
-    from sosagent.console.login import Entry, Login
+    from sosagent.login.transitions import Entry, Login
     from sosagent.shell.shell import Shell
 
     async with sosagent.connect(vm.target, timeout=60) as console:

@@ -17,10 +17,10 @@ import pytest
 
 import sosagent
 from sosagent.console import Console
-from sosagent.console.find import find_state
-from sosagent.console.login import Entry, Login
-from sosagent.console.watch import Watch
-from sosagent.shell.session import root_shell
+from sosagent.login.detect import find_state
+from sosagent.login.transitions import Entry, Login
+from sosagent.login.watch import Watch
+from sosagent.session.root_shell import root_shell
 from sosagent.shell.shell import Shell
 from sosagent.transports import Transport
 

@@ -1,0 +1,1 @@
+"""What HOST means, and how endpoints talk before the console is there."""

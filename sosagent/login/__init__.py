@@ -1,0 +1,1 @@
+"""From any console state to a shell prompt, and back."""

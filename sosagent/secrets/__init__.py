@@ -1,0 +1,1 @@
+"""Secrets, where they come from, and the files that hold them."""

@@ -1,0 +1,1 @@
+"""From HOST to a verified shell on the machine, and back."""

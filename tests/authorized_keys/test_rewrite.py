@@ -1,0 +1,182 @@
+"""authorized_keys/rewrite.py: keys taken out and lines repaired, in real shells on real files."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+import sosagent
+from sosagent.authorized_keys.line import glued
+from sosagent.authorized_keys.obstacles import Allow
+from sosagent.authorized_keys.rewrite import Rewritten, remove_keys, repair_keys
+
+from ..conftest import installed, new_key
+from ..support.ptys import verified_shell
+from .test_append import ONE, as_root, fill, keys_file
+from .test_obstacles import attributes, disk, is_read_only
+
+__all__ = ["disk"]
+
+TWO, THREE = new_key("two"), new_key("three", "ssh-rsa")
+ALL = f"# ours\n{ONE.line}\n\n{TWO.line}\n# \\n %s 'x\n{THREE.line}\n"
+
+
+async def remove(
+    sh: Sequence[str],
+    home: Path,
+    *keys: sosagent.PublicKey,
+    allow: Allow | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Rewritten:
+    async with verified_shell(sh, home, env=env) as (shell, _):
+        try:
+            return await remove_keys(shell, keys, user="root", own=True, logged_in=True, allow=allow)
+        finally:
+            await shell.close()
+
+
+async def repair(sh: Sequence[str], home: Path) -> Rewritten:
+    async with verified_shell(sh, home) as (shell, _):
+        try:
+            return await repair_keys(shell, user="root", own=True, logged_in=True)
+        finally:
+            await shell.close()
+
+
+async def test_one_key_goes_and_all_else_stays(sh: list[str], tmp_path: Path) -> None:
+    file = keys_file(tmp_path, ALL)
+    file.chmod(0o640)
+    done = await remove(sh, tmp_path, TWO)
+    assert file.read_text() == ALL.replace(f"{TWO.line}\n", "")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert done.lines == (TWO.line,)
+    assert Path(done.backup).read_text() == ALL
+    assert Path(done.backup).parent == file.parent
+    assert sorted(path.name for path in file.parent.iterdir()) == sorted([file.name, Path(done.backup).name])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (f"{ONE.line}\n", ""),
+        (ONE.line, ""),
+        (f"{TWO.line}\n{ONE.line}", f"{TWO.line}\n"),
+        (f'from="10.0.0.1" {ONE.line}\n{TWO.line}\n{ONE.line}\r\n', f"{TWO.line}\n"),
+        (f"#{ONE.line}\n{ONE.line}\n# gr\xfc\xdfe\n", f"#{ONE.line}\n# gr\xfc\xdfe\n"),
+    ],
+    ids=["alone", "no newline", "last, no newline", "options, twice, crlf", "not in comments"],
+)
+async def test_every_line_that_sshd_would_take_goes(old: str, new: str, sh: list[str], tmp_path: Path) -> None:
+    file = keys_file(tmp_path, old.encode("latin-1"))
+    await remove(sh, tmp_path, ONE)
+    assert file.read_bytes() == new.encode("latin-1")
+
+
+async def test_several_at_once_and_none(sh: list[str], tmp_path: Path) -> None:
+    file = keys_file(tmp_path, ALL)
+    done = await remove(sh, tmp_path, THREE, ONE, new_key())
+    assert file.read_text() == ALL.replace(f"{ONE.line}\n", "").replace(f"{THREE.line}\n", "")
+    assert len(done.lines) == 2
+    inode = file.stat().st_ino
+    assert (await remove(sh, tmp_path, ONE)).backup == ""
+    assert file.stat().st_ino == inode
+
+
+async def test_a_link_stays_and_its_file_is_rewritten(sh: list[str], tmp_path: Path) -> None:
+    file = keys_file(tmp_path)
+    (tmp_path / "real").write_text(ALL)
+    file.unlink()
+    file.symlink_to("../real")
+    done = await remove(sh, tmp_path, ONE)
+    assert file.is_symlink()
+    assert done.file == str(tmp_path / "real")
+    assert (tmp_path / "real").read_text() == ALL.replace(f"{ONE.line}\n", "")
+
+
+async def test_a_link_to_an_odd_name_is_refused(sh: list[str], tmp_path: Path) -> None:
+    file = keys_file(tmp_path)
+    odd = tmp_path / "k$(touch${IFS}RUN)"
+    odd.write_text(ALL)
+    file.unlink()
+    file.symlink_to(odd)
+    with pytest.raises(sosagent.EditRefused, match="too unusual"):
+        await remove(sh, tmp_path, ONE)
+    assert odd.read_text() == ALL
+    assert not (tmp_path / "RUN").exists()
+
+
+async def test_two_in_one_second_keep_both_backups(sh: list[str], tmp_path: Path) -> None:
+    file = keys_file(tmp_path, ALL)
+    first = await remove(sh, tmp_path, ONE)
+    second = await remove(sh, tmp_path, TWO)
+    assert Path(first.backup).read_text() == ALL
+    assert Path(second.backup).read_text() == ALL.replace(f"{ONE.line}\n", "")
+    assert file.read_text() == ALL.replace(f"{ONE.line}\n", "").replace(f"{TWO.line}\n", "")
+
+
+async def test_hard_links_are_refused(sh: list[str], tmp_path: Path) -> None:
+    file = keys_file(tmp_path, ALL)
+    os.link(file, tmp_path / "other")
+    with pytest.raises(sosagent.EditRefused, match="2 names"):
+        await remove(sh, tmp_path, ONE)
+    assert file.read_text() == ALL
+
+
+@as_root
+async def test_a_full_disk_loses_nothing(sh: list[str], disk: Path) -> None:
+    file = keys_file(disk, ALL)
+    fill(disk)
+    with pytest.raises(sosagent.EditRefused):
+        await remove(sh, disk, ONE)
+    assert file.read_text() == ALL
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+@as_root
+async def test_what_stands_in_the_way_is_lifted_and_put_back(sh: list[str], disk: Path) -> None:
+    file = keys_file(disk, ALL)
+    os.chown(file, 12345, 12345)
+    subprocess.run(["chattr", "+i", str(file)], check=True)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(sosagent.EditRefused, match="read-only"):
+        await remove(sh, disk, ONE)
+    await remove(sh, disk, ONE, allow=Allow(remount=True, immutable=True))
+    assert is_read_only(disk)
+    assert file.read_text() == ALL.replace(f"{ONE.line}\n", "")
+    assert "i" in attributes(file)
+    assert file.stat().st_uid == 12345
+    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    subprocess.run(["chattr", "-i", str(file)], check=True)
+
+
+async def test_what_is_appended_in_the_last_moment_is_taken_over(tmp_path: Path) -> None:
+    installed(["bash"])
+    file = keys_file(tmp_path, ALL)
+    late = new_key("late")
+    mv = f'() {{ echo "{late.line}" >>{file}; command mv "$@"; }}'
+    with pytest.raises(sosagent.NotVerified, match="not what it must be") as caught:
+        await remove(["bash", "--posix"], tmp_path, ONE, env={"BASH_FUNC_mv%%": mv})
+    assert file.read_text() == ALL.replace(f"{ONE.line}\n", "") + f"{late.line}\n"
+    assert f"{file}.sosagent." in caught.value.hint
+
+
+async def test_a_byte_order_mark_and_glued_keys_are_repaired(sh: list[str], tmp_path: Path) -> None:
+    bare = f"{TWO.type} {TWO.base64}"
+    old = f"{ONE.line}\n{bare}{THREE.line}\n# x\n{ONE.line}{TWO.line}\nssh-foo bar\n"
+    file = keys_file(tmp_path, b"\xef\xbb\xbf" + old.encode())
+    done = await repair(sh, tmp_path)
+    assert file.read_text() == f"{ONE.line}\n{bare}\n{THREE.line}\n# x\n{ONE.line}\n{TWO.line}\nssh-foo bar\n"
+    assert len(done.lines) == 3
+    assert (await repair(sh, tmp_path)).backup == ""
+
+
+def test_two_keys_in_a_line() -> None:
+    assert glued(f"{ONE.line}{TWO.line}") == len(ONE.line)
+    assert glued(ONE.line) is None
+    assert glued(f"{ONE.line} was {TWO.line}") is None
+    assert glued(f"# {ONE.line}{TWO.line}") is None

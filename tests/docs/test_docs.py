@@ -1,0 +1,209 @@
+"""Every code block of the documentation is run, and the site is built without a warning."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs import command_line, error_table, runbook_format, runbook_schema, state_table
+from sosagent.lab import Lab, open_lab
+
+from ..conftest import new_key
+from ..support.doc_blocks import (
+    LANGUAGES,
+    NOTES,
+    ROOT,
+    Block,
+    blocks_of,
+    command_lines,
+    differences,
+    documents,
+    parse,
+    script_of,
+    shape_of,
+    turns_of,
+    write_commands,
+)
+
+#: Blocks that need a cable, a terminal, or much time.
+MOST_NOT_RUN = 8
+
+PAGES = documents()
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+MADE = (command_line, runbook_format, runbook_schema, error_table, state_table)
+
+
+def _id(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_id)
+async def test_the_blocks_of_a_page(page: Path, tmp_path: Path) -> None:
+    blocks = blocks_of(page)
+    home, work = tmp_path / "home", tmp_path / "work"
+    work.mkdir()
+    write_commands(tmp_path / "bin")
+    async with open_lab(machine="web-1") as lab:
+        _furnish(home, lab)
+        script = script_of(blocks, work)
+        environment = {
+            "HOME": str(home),
+            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "SOS_PASSWORD": lab.password.reveal(),
+            "LANG": "C.UTF-8",
+        }
+        process = await asyncio.create_subprocess_exec("bash", "-c", script, env=environment, start_new_session=True)
+        try:
+            async with asyncio.timeout(110):
+                await process.wait()
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+    wrong = [words for number, block in enumerate(blocks) for words in _wrong(block, number, work)]
+    assert not wrong, "\n\n".join(wrong)
+
+
+def _furnish(home: Path, lab: Lab) -> None:
+    """A user's home: the pages' endpoints lead to the lab, and there is a key."""
+    folder = home / ".ssh"
+    folder.mkdir(parents=True, mode=0o700)
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "you@laptop", "-f", str(folder / "id_ed25519")]
+    subprocess.run(command, check=True)
+    (folder / "config").write_text(
+        "Host sos.example.net web1-sos web2-sos\n"
+        f"    HostName 127.0.0.1\n    Port {lab.host.rpartition(':')[2]}\n"
+        f"    IdentityFile {lab.identity}\n    UserKnownHostsFile {lab.known_hosts}\n"
+    )
+    (home / "root.password").write_text(lab.password.reveal() + "\n")
+    (home / "root.password").chmod(0o600)
+    lab.authorized_keys.parent.mkdir(mode=0o700)
+    lab.authorized_keys.write_text("".join(f"{new_key(name).line}\n" for name in ("first", "second")))
+    lab.authorized_keys.chmod(0o600)
+    owner = lab.machine.home.stat()
+    for path in (lab.authorized_keys.parent, lab.authorized_keys):
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _wrong(block: Block, number: int, work: Path) -> list[str]:
+    """What a block did otherwise than the page says."""
+    found = []
+    turns = turns_of(block) if block.language == "console" else []
+    for at, status in enumerate(sorted(work.glob(f"{number}.*.status"), key=lambda one: int(one.name.split(".")[1]))):
+        printed = status.with_suffix(".out").read_text("utf-8", "replace")
+        wanted = block.notes.get("exit", "0") if not turns or at == len(turns) - 1 else "0"
+        if status.read_text().strip() != wanted:
+            found.append(f"{block.place}: exit status {status.read_text().strip()}, not {wanted}\n{printed}")
+        if "printed by" in block.notes and shape_of(json.loads(printed)) != shape_of(json.loads(block.text)):
+            found.append(f"{block.place}: it has not these keys, but those of\n{printed}")
+        missing = differences(turns[at][1], printed) if turns else []
+        if missing:
+            found.append(f"{block.place}: not printed: {missing}\nbut:\n{printed}")
+    if block.is_run and list(work.glob(f"{number}.*.sh")) and not list(work.glob(f"{number}.*.status")):
+        found.append(f"{block.place}: it was not come to")
+    return found
+
+
+@pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "json"], ids=lambda one: one.place)
+def test_json_of_the_pages(block: Block) -> None:
+    json.loads(block.text)
+
+
+def test_every_block_is_of_a_known_kind() -> None:
+    assert len(BLOCKS) > 30
+    assert [one.place for one in BLOCKS if one.language not in LANGUAGES or set(one.notes) - set(NOTES)] == []
+
+
+def test_what_the_comparison_of_a_page_sees() -> None:
+    printed = "  connected to web1-sos    0.20 s\n  added     SHA256:abc you@laptop\nsosagent: it is so\n"
+    assert differences(["✓ connected to web1-sos   7.00 s", "...", "sosagent: it is so"], printed) == []
+    assert differences(["  removed  SHA256:abc you@laptop"], printed) == ["  removed  SHA256:abc you@laptop"]
+    assert differences(["sosagent: it is so", "✓ connected to web1-sos  0.20 s"], printed) != []
+    assert shape_of({"keys": [{"type": "a"}]}) != shape_of({"keys": [{"kind": "a"}]})
+
+
+def test_a_wrong_command_line_of_a_page_is_seen(tmp_path: Path) -> None:
+    for words in (["sos-addkey", "--exspires", "2h", "web1"], ["sosagent", "keys", "list"]):
+        with pytest.raises(Exception, match=r"such option|Missing parameter"):
+            parse(words)
+    script = script_of([Block(ROOT / "README.md", 1, "sh", "false\ntrue\n", {})], tmp_path)
+    subprocess.run(["bash", "-c", script], env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]})
+    assert (tmp_path / "0.0.status").read_text() == "1\n"
+
+
+def test_what_is_not_run() -> None:
+    left_out = [one for one in BLOCKS if "not run" in one.notes]
+    for one in left_out:
+        print(f"{one.place}: not run: {one.notes['not run']}")
+        assert one.language in ("sh", "console"), one.place
+        subprocess.run(["bash", "-n"], input=one.text.replace("$ ", ""), text=True, check=True)
+    assert len(left_out) <= MOST_NOT_RUN
+
+
+@pytest.mark.parametrize(
+    "block", [one for one in BLOCKS if one.language in ("sh", "console")], ids=lambda one: one.place
+)
+def test_the_command_lines_are_understood(block: Block) -> None:
+    for words in command_lines(block):
+        if "--help" not in words:
+            parse(words)
+
+
+def test_files_of_the_pages_are_used() -> None:
+    for page in PAGES:
+        blocks = blocks_of(page)
+        for at, block in enumerate(blocks):
+            later = "".join(one.text for one in blocks[at + 1 :] if one.language in ("sh", "console"))
+            if block.language == "python" and "file" in block.notes:
+                assert block.notes["file"] in later, f"{block.place}: nothing runs it"
+
+
+def test_python_of_the_pages_is_typed(tmp_path: Path) -> None:
+    files = []
+    for block in BLOCKS:
+        if block.language == "python" and block.is_run:
+            files.append(tmp_path / re.sub(r"\W", "_", block.place + ".py").replace("_py", ".py"))
+            files[-1].write_text(block.program, "utf-8")
+    assert files
+    command = [sys.executable, "-m", "mypy", "--strict", *map(str, files)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("made", MADE, ids=lambda made: made.__name__)
+def test_pages_that_are_made_are_up_to_date(made: object) -> None:
+    text = made.PAGE.read_text("utf-8")  # type: ignore[attr-defined]
+    assert made.with_table(text) == text, f"run: python -m {made.__name__}"  # type: ignore[attr-defined]
+
+
+def test_the_site_is_built_and_needs_no_network(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    fetched = re.compile(r"""<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//[^>]*>""")
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 15
+    for page in pages:
+        text = page.read_text("utf-8")
+        assert not fetched.search(text), f"{page.name}: {fetched.findall(text)[:3]}"
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"url\([\"']?(https?:)?//|@import", sheet.read_text("utf-8")), sheet.name
+    shutil.rmtree(site)

@@ -1,0 +1,136 @@
+"""Bad lines: what the faults do, that the kernel's lines are told from others, and the job over all of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import sosagent
+from sosagent.lab import Faults, FaultyTransport
+from sosagent.terminal.kernel import KernelFilter, is_kernel_line
+from sosagent.terminal.states import nearly_login
+from sosagent.transports.memory import memory_pair
+
+from ..support.soak import CLASSES, every, one
+
+KERNEL = b"[   12.345678] usb 1-1: new device\r\n"
+CALLER = b"[   12.345678][    T1] usb 1-1: new device\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ("", Faults()),
+        ("drop=1e-3,flip=1e-4,seed=7", Faults(drop=1e-3, flip=1e-4, seed=7)),
+        ("klog=20/s, baud=9600,fifo=16", Faults(klog=20, baud=9600, fifo=16)),
+        ("longest=255", Faults(longest=255)),
+        ("fifo=5/0.2,stall=2@500,cut=4711", Faults(fifo=5, fifo_seconds=0.2, stall=2, stall_after=500, cut=4711)),
+    ],
+)
+def test_faults_are_read(text: str, faults: Faults) -> None:
+    assert Faults.parse(text) == faults
+
+
+@pytest.mark.parametrize("text", ["drop", "drop=2", "lose=1", "baud=fast", "stall=2", "fifo=0.5", "klog=-1"])
+def test_what_is_no_fault_is_told(text: str) -> None:
+    with pytest.raises(sosagent.UsageError, match="no fault of a line") as caught:
+        Faults.parse(text)
+    assert "drop=1e-3" in caught.value.hint
+
+
+async def passed(faults: Faults, data: bytes) -> bytes:
+    """What of `data` arrives at the machine."""
+    ours, theirs = memory_pair()
+    line = FaultyTransport(ours, faults)
+    await line.write(data)
+    arrived = b""
+    try:
+        async with asyncio.timeout(0.3):
+            while portion := await theirs.read():
+                arrived += portion
+    except TimeoutError:
+        pass
+    await line.aclose()
+    return arrived
+
+
+async def test_each_fault_does_what_it_says() -> None:
+    data = bytes(range(32, 127)) * 20
+    assert await passed(Faults(), data) == data
+    lost = await passed(Faults(drop=0.02), data)
+    assert 0 < len(data) - len(lost) < 100
+    assert await passed(Faults(drop=0.02), data) == lost  # by seed
+    assert await passed(Faults(drop=0.02, seed=1), data) != lost
+    assert 0 < len(await passed(Faults(double=0.02), data)) - len(data) < 100
+    flipped = await passed(Faults(flip=0.02), data)
+    bits = [(one ^ other).bit_count() for one, other in zip(data, flipped, strict=True)]
+    assert set(bits) == {0, 1}
+    assert await passed(Faults(fifo=16), data) == data[:16]
+    assert await passed(Faults(longest=5), b"123456\r1234567\r12345\r") == b"12345\r12345\r12345\r"
+    assert await passed(Faults(cut=100), data) == data[:100]
+
+
+@given(
+    st.lists(
+        st.sampled_from([KERNEL, CALLER, b"vm login: ", b"\r\n", b"root", b"[sudo] x: ", b"\x1b[1;31m", b"[", b"\r"])
+    ),
+    st.integers(1, 40),
+)
+def test_the_kernels_lines_are_taken_out_of_the_middle_of_others(parts: list[bytes], size: int) -> None:
+    data = b"".join(parts)
+    kept, kernel = b"", 0
+    talk = KernelFilter()
+    for at in range(0, len(data), size):
+        heard = talk.feed(data[at : at + size])
+        kept += heard.data
+        kernel += len(heard.kernel)
+    last = talk.feed(b"x")  # what may have been the beginning of one is none
+    kept += last.data
+    assert kernel + sum(is_kernel_line(line) for line in kept.decode().split("\r\n")[:-1]) == data.count(b"usb 1-1")
+    without = b"".join(part for part in parts if part not in (KERNEL, CALLER)) + b"x"
+    assert kept.replace(KERNEL, b"").replace(CALLER, b"") == without
+
+
+def test_a_panic_and_a_reboot_end_the_line_that_stood_there() -> None:
+    for said in (b"Kernel panic - not syncing: x\r\n", b"reboot: Restarting system\r\n"):
+        heard = KernelFilter().feed(b"vm login: [   12.345678] " + said)
+        assert heard.data.endswith(said)
+        assert heard.kernel == ()
+
+
+@pytest.mark.parametrize("prompt", ["vm loin: ", "vm loggin: ", "vm lo\ufffdin: ", "vm login ", "vm ogin: "])
+def test_a_login_prompt_with_one_character_damaged(prompt: str) -> None:
+    assert nearly_login(prompt)
+
+
+@pytest.mark.parametrize("prompt", ["Which of them? ", "vm lgn: ", "", "# ", "Password: "])
+def test_no_other_prompt_is_one(prompt: str) -> None:
+    assert not nearly_login(prompt)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", CLASSES)
+async def test_over_a_bad_line_nothing_is_lost_or_claimed(name: str) -> None:
+    """Fifty seeds of each; `make soak` runs a thousand."""
+    faults, least = CLASSES[name]
+    outcomes = await every(faults, range(50))
+    assert not [outcome for outcome in outcomes if outcome.wrong]
+    assert sum(outcome.said == "added" for outcome in outcomes) >= int(50 * least) - 2, outcomes
+
+
+@pytest.mark.parametrize("faults", ["baud=9600", "fifo=16,baud=115200", "fifo=16", "stall=1@700", "klog=5/s,drop=1e-4"])
+async def test_the_pace_is_found(faults: str) -> None:
+    outcome = await one(Faults.parse(faults))
+    assert (outcome.said, outcome.wrong) == ("added", ())
+
+
+def test_output_that_looks_like_the_kernels_is_a_reply() -> None:
+    """What dmesg prints stands behind the colon that begins a reply, whatever portions it comes in."""
+    reply = b":[    0.000000] Linux\r\n[    1.000000] usb\r\n=1 0 1 2\r\n"
+    for size in (1, 7, len(reply)):
+        talk = KernelFilter()
+        portions = [reply[at : at + size] for at in range(0, len(reply), size)]
+        assert b"".join(talk.feed(portion).data for portion in portions) == reply

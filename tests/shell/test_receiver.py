@@ -1,0 +1,168 @@
+"""remote/receiver.sh in real shells on real ptys, by way of `Shell`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+import sosagent
+from sosagent.shell.frame import CHECK, END, Ended, Reply, cksum, portions, request
+from sosagent.shell.start import MODES_FOUND, start_line
+
+from ..conftest import processes_of, until
+from ..support.ptys import bring_up, collector, on_pty, receiver, verified_shell
+
+
+async def test_output_and_status_are_exact(sh: list[str], tmp_path: Path) -> None:
+    async with verified_shell(sh, tmp_path) as (shell, _):
+        assert await shell.run("echo one;echo two >&2;exit 3") == sosagent_result(3, b"one\ntwo")
+        assert await shell.run(":") == sosagent_result(0, b"")
+        assert (await shell.run("printf '%s\\n' '=3 0 1 2' ':x' '  y'")).lines == ["=3 0 1 2", ":x", "  y"]
+        assert (await shell.run("printf 'caf\\303\\251 \\377'")).output == b"caf\xc3\xa9 \xff"
+        assert (await shell.run("printf 'a\\r\\nb\\\\c'")).output == b"a\r\nb\\c"
+        assert (await shell.run("x=1;echo $HOME")).output == str(tmp_path).encode()
+        big = (await shell.run("i=0;while [ $i -lt 3000 ];do echo line $i of many;i=$((i+1));done")).lines
+        assert big == [f"line {number} of many" for number in range(3000)]
+        assert (await shell.run("cat;echo end")).output == b"end"  # its input is empty
+        await shell.close()
+
+
+def odd_number() -> int:
+    """Seconds by which a test knows its own sleep among those of its neighbours."""
+    return random.SystemRandom().randrange(10_000, 99_999)
+
+
+def sosagent_result(status: int, output: bytes) -> object:
+    from sosagent.shell.shell import Result
+
+    return Result(status, output)
+
+
+async def test_a_long_program_of_many_lines(sh: list[str], tmp_path: Path) -> None:
+    words = " ".join(f"word{number}" for number in range(600))
+    async with verified_shell(sh, tmp_path) as (shell, _):
+        assert (await shell.run(f"echo {words}")).output.decode() == words
+        await shell.close()
+
+
+async def test_the_modes_are_put_back_and_no_process_stays(sh: list[str], tmp_path: Path) -> None:
+    seconds = odd_number()
+    start = start_line(receiver(seconds), "7f3a", replace=False, modes=MODES_FOUND)
+    async with on_pty(["dash", "-i"], tmp_path, PS1="prompt# ") as (console, transport):
+        await console.expect("prompt# $")
+        before = transport.modes
+        (tmp_path / "collector").write_text(collector(start))
+        await console.send(f"{' '.join(sh)} {tmp_path}/collector\r")
+        await console.expect(start.ready)
+        assert transport.modes != before
+        await bring_up(console, start)
+        await until(lambda: processes_of(f"sleep {seconds}"))
+        await console.send(END)
+        await console.expect("prompt# $")
+        assert transport.modes == before
+        await until(lambda: not processes_of(f"sleep {seconds}"))
+
+
+async def events_after(console: sosagent.Console, reader: object, data: bytes, kind: type) -> object:
+    await console.send(data)
+    while (received := await console.receive(10)) is not None:
+        for event in reader.feed(received):  # type: ignore[attr-defined]
+            if isinstance(event, kind):
+                return event
+    raise AssertionError(console.tail())
+
+
+@pytest.mark.damages
+async def test_a_damaged_request_is_not_run_and_a_repeated_one_only_once(sh: list[str], tmp_path: Path) -> None:
+    start = start_line(receiver(), "7f3a", replace=False, modes=MODES_FOUND)
+    done = tmp_path / "done"
+    good = request(0, f"echo x >>{done};echo ran")
+    choice = random.Random(1)
+    async with on_pty([*sh, "-c", collector(start)], tmp_path) as (console, _):
+        await console.expect(start.ready)
+        reader = await bring_up(console, start)
+        for _ in range(25):
+            bad = bytearray(good)
+            at = choice.randrange(len(bad) - 1)
+            if choice.random() < 0.4:
+                del bad[at]
+            elif choice.random() < 0.5:
+                bad.insert(at, bad[at])
+            else:
+                bad[at] ^= 1 << choice.randrange(7)
+            # A line that was cut in two or joined is ended, and an answer asked for.
+            event = await events_after(console, reader, bytes(bad) + b"\r]\r", Reply)
+            assert isinstance(event, Reply)
+            assert event.number == 0, bytes(bad)
+            assert not done.exists(), bytes(bad)
+            await console.quiet(0.05, 1)
+            reader.feed(b"\n")
+        for _ in range(3):
+            event = await events_after(console, reader, good, Reply)
+            assert event == Reply(1, 0, b"ran")
+        assert done.read_text() == "x\n"
+        assert isinstance(await events_after(console, reader, END, Ended), Ended)
+
+
+async def test_a_damaged_receiver_is_not_evaluated(sh: list[str], tmp_path: Path) -> None:
+    start = start_line(receiver(), "7f3a", replace=False, modes=MODES_FOUND)
+    good = portions(start.receiver)
+    async with on_pty([*sh, "-c", collector(start)], tmp_path) as (console, _):
+        await console.expect(start.ready)
+        for at in range(0, len(good) - 1, 41):
+            bad = good[:at] + good[at + 1 :]
+            await console.send(b"\r\r" + bad + CHECK)
+            with pytest.raises(sosagent.DeadlineExceeded):
+                await console.expect("=R", 0.03)
+        await console.send(b"\r\r")
+        await bring_up(console, start)
+
+
+async def test_the_dead_mans_switch_ends_a_silent_and_a_busy_shell(sh: list[str], tmp_path: Path) -> None:
+    sleep = f"sleep {odd_number()}"
+    for program in ("", sleep):
+        async with verified_shell(sh, tmp_path, seconds=3) as (shell, transport):
+            if program:
+                task = asyncio.create_task(shell.run(program))
+                await until(lambda: processes_of(sleep))
+                with pytest.raises(sosagent.EndpointLost):
+                    await task
+            else:
+                await shell.run(":")
+                with pytest.raises(sosagent.EndpointLost):
+                    while True:
+                        await shell.console.receive(10)
+            await until(lambda: not transport.child.isalive())
+            await until(lambda: not processes_of(sleep))
+
+
+async def test_the_watchdog_ends_a_program_that_hangs(sh: list[str], tmp_path: Path) -> None:
+    sleep = f"sleep {odd_number()}"
+    async with verified_shell(sh, tmp_path, patience=1) as (shell, _):
+        result = await shell.run(f"exec {sleep}")
+        assert result.status == 128 + 9
+        assert (await shell.run("echo alive")).output.endswith(b"alive")
+        await until(lambda: not processes_of(sleep))
+        await shell.close()
+
+
+async def test_close_ends_a_shell_whose_receiver_never_came(sh: list[str], tmp_path: Path) -> None:
+    async with verified_shell(sh, tmp_path) as (shell, transport):
+        await shell.console.send(")half a line")
+        await shell.close()
+        await until(lambda: not transport.child.isalive())
+
+
+async def test_close_after_half_a_request(sh: list[str], tmp_path: Path) -> None:
+    async with verified_shell(sh, tmp_path) as (shell, transport):
+        await shell.run(":")
+        await shell.console.send(")echo half")
+        await shell.close()
+        await until(lambda: not transport.child.isalive())
+
+
+def test_the_checksum_covers_the_number() -> None:
+    assert request(1, "x").split(b"\r")[1] != b"]1 " + cksum(b"0x").encode()

@@ -1,0 +1,90 @@
+"""The start line in real login shells: its echo compared, the program run, the shell and its tty as before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sosagent
+from sosagent.shell.shell import Shell
+
+from ..conftest import installed
+from ..support.ptys import on_pty
+from ..support.starts import INTERACTIVE, damages, harm_of, line_length
+
+
+@pytest.fixture(params=INTERACTIVE)
+def interactive(request: pytest.FixtureRequest) -> list[str]:
+    return installed(INTERACTIVE[request.param])
+
+
+@pytest.mark.parametrize("width", [80, 132])
+async def test_as_a_child_of_an_open_shell(interactive: list[str], width: int, tmp_path: Path) -> None:
+    async with on_pty(interactive, tmp_path, PS1="prompt# ") as (console, transport):
+        transport.child.setwinsize(24, width)
+        await console.quiet(0.5, 5)
+        modes = transport.modes
+        shell = Shell(console, replace=False, keep_modes=True, dead_man=60)
+        await shell.start()
+        assert (await shell.run("echo it works;echo $-")).lines[0] == "it works"
+        await shell.close()
+        await console.quiet(0.5, 5)
+        # zsh pads its mark for a missing newline to the width it knows, which may be the new one by now.
+        assert console.open_line.rstrip().endswith(("prompt#", "#"))
+        assert transport.modes == modes
+        await console.type_line("echo A\\B")
+        await console.send("\r")
+        await console.expect("AB")
+
+
+@pytest.mark.parametrize("name", ["bash", "dash", "busybox", "zsh"])
+async def test_in_place_of_a_login_shell(name: str, tmp_path: Path) -> None:
+    command = installed(INTERACTIVE[name])
+    async with on_pty(command, tmp_path, PS1="prompt# ", HISTFILE=str(tmp_path / "history")) as (console, _):
+        await console.quiet(0.5, 5)
+        shell = Shell(console, replace=True, keep_modes=False, dead_man=60)
+        await shell.start()
+        assert (await shell.run("echo $HOME")).output == str(tmp_path).encode()
+        await shell.close()
+        with pytest.raises(sosagent.EndpointLost):
+            while True:
+                await console.receive(10)
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or b"stty" not in file.read_bytes(), file
+
+
+async def test_enter_is_withheld_where_the_echo_is_wrong(tmp_path: Path) -> None:
+    """`stty` makes what is typed come back in capitals: nothing may be executed."""
+    async with on_pty(["dash", "-i"], tmp_path, PS1="prompt# ") as (console, _):
+        await console.expect("prompt# $")
+        await console.send("stty olcuc\r")
+        await console.quiet(0.3, 5)
+        mark = tmp_path / "mark"
+        with pytest.raises(sosagent.ConsoleStateUnknown, match="as it was typed"):
+            await console.type_line(f"touch {mark}")
+        await console.send("\r")
+        await console.quiet(0.3, 5)
+        assert not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["bash", "dash", "busybox", "zsh", "fish", "tcsh"])
+async def test_the_echo_compares_wherever_the_row_ends(name: str, tmp_path: Path) -> None:
+    """A line that fills its row exactly is drawn in each shell's own way, the cursor waiting in the next row."""
+    command = installed(INTERACTIVE[name])
+    async with on_pty(command, tmp_path, PS1="prompt# ") as (console, _):
+        await console.quiet(0.5, 5)
+        prompt = len(console.open_line)
+        for columns in (78, 79, 80, 81, 82, 159, 160, 161):
+            assert await console.type_line("x" * (columns - prompt)), columns
+            await console.send("\x15")
+            await console.quiet(0.2, 5)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", INTERACTIVE)
+async def test_a_start_line_with_one_byte_damaged_is_harmless(name: str, tmp_path: Path) -> None:
+    """A few of them, and all that make an Enter; `make soak` tries every one."""
+    installed(INTERACTIVE[name])
+    every = list(damages(line_length()))
+    assert await harm_of(name, every[7::97], tmp_path) == []

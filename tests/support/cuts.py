@@ -1,0 +1,95 @@
+"""The connection is cut at any byte: the file is whole, the next run succeeds, and no shell stays.
+
+`python -m tests.support.cuts` tries every one (about 4,000 bytes, most of the time is waited).
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import sosagent
+from sosagent.lab import Faults, Lab, open_lab
+
+from ..conftest import target_of, until
+from .soak import KEY, OLD, with_old_keys
+
+__all__ = ["add", "sweep", "whole_run"]
+
+_SWITCH = 3  # seconds, of the dead-man's switch
+
+
+async def add(lab: Lab, dead_man: int | None = None) -> sosagent.AddKeyResult:
+    return await sosagent.add_key(target_of(lab), KEY, password=lab.password, dead_man=dead_man)
+
+
+async def cut_at(byte: int) -> str:
+    """What is wrong after a cut behind `byte` bytes, both ways together; nothing, if all is as it must be."""
+    async with open_lab(faults=Faults(cut=byte)) as lab:
+        file = with_old_keys(lab.machine.home)
+        printed = spy_on(lab)
+        said: str
+        try:
+            said = (await add(lab, _SWITCH)).status
+        except sosagent.EndpointLost:
+            said = "lost"
+        text = file.read_text()
+        if text not in (OLD, f"{OLD}{KEY.line}\n") or (said == "added" and text == OLD):
+            return f"{byte}: said {said}, and the file is {text!r}"
+        try:
+            await until(lambda: not lab.machine.in_use, _SWITCH + 4)
+        except TimeoutError:
+            if b"=R" in printed:
+                return f"{byte}: said {said}, and a shell is open behind the mark"
+        try:
+            done = await add(lab)
+        except sosagent.EndpointLost:  # the first run was done before
+            done = await add(lab)
+        except sosagent.ConsoleError as error:
+            return f"{byte}: said {said}, then {error.code}: {error.message} {error.tail[-3:]}"
+        if not done.logged_out or lab.machine.in_use or file.read_text() != f"{OLD}{KEY.line}\n":
+            return f"{byte}: said {said}, then {done.status}, and the file is {file.read_text()!r}"
+    return ""
+
+
+def spy_on(lab: Lab) -> bytearray:
+    """What the machine prints, whoever is there to see it."""
+    printed, show = bytearray(), lab.machine._print
+
+    def spy(text: bytes) -> None:
+        printed.extend(text)
+        show(text)
+
+    lab.machine._print = spy  # type: ignore[method-assign]
+    return printed
+
+
+async def sweep(cuts: range, at_once: int = 6) -> list[str]:
+    """What was wrong after each of `cuts`."""
+    slots = asyncio.Semaphore(at_once)
+
+    async def one(byte: int) -> str:
+        async with slots:
+            return await cut_at(byte)
+
+    return [wrong for wrong in await asyncio.gather(*map(one, cuts)) if wrong]
+
+
+async def whole_run() -> int:
+    """How many bytes pass, both ways together, when nothing is cut."""
+    async with open_lab() as lab:
+        with_old_keys(lab.machine.home)
+        done = await add(lab)
+        return done.bytes_sent + done.bytes_received
+
+
+def main() -> None:
+    """Cut after every single byte; prints what was wrong."""
+    whole = asyncio.run(whole_run())
+    wrong = asyncio.run(sweep(range(1, whole + 1), 16))
+    print(f"cut after every one of {whole} bytes: {len(wrong)} wrong")
+    for line in wrong:
+        print(f"  {line}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Thousands of jobs over bad lines: `make soak`, or `python -m tests.support.soak [--runs N] [--seed N] [CLASS]...`
+
+Each run is a machine of its own with two earlier keys, a line with faults by seed, one add of a key, and a
+look at what the file and the machine are afterwards. A class's success is what it claims and what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import os
+import pwd
+import shutil
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import sosagent
+from sosagent.lab import DirectTransport, Faults, FaultyTransport, SimulatedMachine
+
+__all__ = ["CLASSES", "KEY", "OLD", "Outcome", "every", "one", "with_old_keys"]
+
+#: The lines that are tried, and the least part of runs that must succeed.
+CLASSES = {
+    "drop 1e-4": (Faults(drop=1e-4), 0.99),
+    "drop 1e-3": (Faults(drop=1e-3), 0.90),
+    "double 1e-3": (Faults(double=1e-3), 0.90),
+    "flip 1e-3": (Faults(flip=1e-3), 0.90),
+    "kernel lines 5/s": (Faults(klog=5), 0.999),
+    "kernel lines 50/s": (Faults(klog=50), 0.999),
+    "mix": (Faults(drop=3e-4, double=3e-4, flip=3e-4, klog=10), 0.90),
+}
+OLD = "# the team\n" + "".join(f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{c * 43} {c}@old\n" for c in "BC")
+KEY = sosagent.parse_public_keys(f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43} new")[0]
+_PASSWORD = sosagent.Secret("correct horse 7")
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run came to.
+
+    Fields:
+        said: ``added``, or the error's code.
+        wrong: what may never be: a success that is none, old bytes changed, a torn line, a shell left open.
+        seconds: how long it took.
+        error: what was said, where it was not added.
+    """
+
+    said: str
+    wrong: tuple[str, ...]
+    seconds: float
+    error: str = ""
+
+
+async def one(faults: Faults, timeout: float = 120.0) -> Outcome:
+    """Run the job once over a line with `faults`."""
+    folder = Path(tempfile.mkdtemp(prefix="sosagent-soak-"))
+    folder.chmod(0o711)
+    machine = SimulatedMachine("lab", folder / "root", _PASSWORD)
+    file = with_old_keys(machine.home)
+    machine.power_on()
+    transport = FaultyTransport(DirectTransport(machine), faults)
+    begun = time.monotonic()
+    left, error_said = True, ""
+    try:
+        done = await sosagent.add_key(transport, KEY, password=_PASSWORD, timeout=timeout)
+        said, left = "added" if done.status == "added" else f"said {done.status}", done.logged_out
+    except sosagent.ConsoleError as error:
+        said, left = error.code, False
+        error_said = f"{error.message} | {error.hint} | {' / '.join(error.tail[-3:])}"
+    seconds = time.monotonic() - begun
+    await transport.aclose()
+    text = file.read_text("utf-8", "replace")
+    claims = {
+        "a success that is none": said == "added" and not text.endswith(f"{KEY.line}\n"),
+        "old bytes changed": not text.startswith(OLD),
+        "a damaged line": text not in (OLD, f"{OLD}{KEY.line}\n"),
+        "a shell left open, and nothing said": left and machine.in_use,
+    }
+    machine.power_off()
+    shutil.rmtree(folder)
+    return Outcome(said, tuple(wrong for wrong, is_so in claims.items() if is_so), seconds, error_said)
+
+
+def with_old_keys(home: Path) -> Path:
+    """Give a simulated machine's root an authorized_keys; its path."""
+    file = home / ".ssh" / "authorized_keys"
+    file.parent.mkdir(mode=0o700)
+    file.write_text(OLD)
+    file.chmod(0o600)
+    if os.getuid() == 0:  # the machine's shell runs as nobody
+        for path in (file.parent, file):
+            shutil.chown(path, pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid)
+    return file
+
+
+async def every(faults: Faults, seeds: range) -> list[Outcome]:
+    """Run the job once for each of `seeds`, several at once."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(seed: int) -> Outcome:
+        async with slots:
+            return await one(replace(faults, seed=seed))
+
+    return await asyncio.gather(*map(run, seeds))
+
+
+def main() -> None:
+    """Print a row for each class."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("classes", nargs="*", default=list(CLASSES), metavar="CLASS")
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("-v", "--verbose", action="store_true", help="tell every error")
+    wanted = parser.parse_args()
+    seeds = range(wanted.seed, wanted.seed + wanted.runs)
+    print(f"seeds {seeds.start} to {seeds.stop - 1}, {os.cpu_count()} cores\n")
+    print("| line | added | false, lost, torn or left | median s | 99 % s | errors |")
+    print("|---|---|---|---|---|---|")
+    for name in wanted.classes:
+        outcomes = asyncio.run(every(CLASSES[name][0], seeds))
+        seconds = sorted(outcome.seconds for outcome in outcomes)
+        added = sum(outcome.said == "added" for outcome in outcomes)
+        wrong = [
+            f"seed {seed}: {outcome.wrong}" for seed, outcome in zip(seeds, outcomes, strict=True) if outcome.wrong
+        ]
+        errors = collections.Counter(outcome.said for outcome in outcomes if outcome.said != "added")
+        print(
+            f"| {name} | {added / len(outcomes):.1%} | {'; '.join(wrong) or 0} | {statistics.median(seconds):.1f} "
+            f"| {seconds[int(len(seconds) * 0.99) - 1]:.1f} "
+            f"| {', '.join(f'{code} {count}' for code, count in errors.most_common()) or '-'} |",
+            flush=True,
+        )
+        for seed, outcome in zip(seeds, outcomes, strict=True):
+            if wanted.verbose and outcome.error:
+                print(f"  seed {seed}: {outcome.error}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

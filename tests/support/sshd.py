@@ -1,0 +1,53 @@
+"""A real sshd on loopback, whose keys are in one file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..conftest import installed
+from ..vm.machine import free_port
+
+__all__ = ["running_sshd"]
+
+
+@contextmanager
+def running_sshd(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Its port, and its file of keys; its host key is ``host`` in `folder`."""
+    program = installed([shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "sshd"])[0]
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host"], check=True)
+    keys, port = folder / "keys", free_port()
+    keys.touch()
+    config = folder / "sshd_config"
+    config.write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nPidFile none\nStrictModes no\nUsePAM no\n"
+        f"PermitRootLogin yes\nPasswordAuthentication no\nMaxStartups 200\nAuthorizedKeysFile {keys}\n"
+    )
+    with (folder / "sshd.log").open("wb") as log:
+        server = subprocess.Popen([program, "-D", "-e", "-f", config], stdin=subprocess.DEVNULL, stderr=log)
+    try:
+        _wait_until_it_answers(port)
+        yield port, keys
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_until_it_answers(port: int) -> None:
+    end = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert time.monotonic() < end, "sshd does not answer"
+            time.sleep(0.02)
+        else:
+            return

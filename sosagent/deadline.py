@@ -1,0 +1,40 @@
+"""When a wait ends: one moment of the event loop's clock, made once and handed down."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+__all__ = ["Deadline"]
+
+
+class Deadline:
+    """A moment at which waiting ends.
+
+    Args:
+        seconds: from now, on the clock of the running event loop; None for no deadline.
+    """
+
+    __slots__ = ("_at",)
+
+    def __init__(self, seconds: float | None) -> None:
+        self._at = math.inf if seconds is None else asyncio.get_running_loop().time() + seconds
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until then, never less than 0; infinity without a deadline."""
+        return self._at if self._at == math.inf else max(self._at - asyncio.get_running_loop().time(), 0.0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the moment has come."""
+        return self.remaining == 0.0
+
+    def within(self, seconds: float) -> float:
+        """`seconds`, or what remains if that is less."""
+        return min(seconds, self.remaining)
+
+    def timeout(self, seconds: float = math.inf) -> asyncio.Timeout:
+        """A context that raises `TimeoutError` at the deadline, or after `seconds` if that is earlier."""
+        limit = self.within(seconds)
+        return asyncio.timeout(None if limit == math.inf else limit)

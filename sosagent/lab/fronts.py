@@ -1,7 +1,7 @@
 """What stands before a machine's console at some endpoints: a command line, a menu, bytes that are taken away.
 
 Each behaves by the facts: what it says, to the letter, where that is known. It knows nothing of
-`sosagent.dialects`, which is held to it by the tests.
+`sosagent.endpoint.dialects`, which is held to it by the tests.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def test_files_of_others_are_refused(write: Write, monkeypatch: pytest.MonkeyPat
 
 def test_passwords_come_through_pipes_and_no_wait_is_endless(write: Write, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from sosagent.secret import find_password as f; "
+        "import sys; from pathlib import Path; from sosagent.secrets.secret import find_password as f; "
         "print(f(file=Path(sys.argv[1])).reveal())"
     )
     shell = f"{sys.executable} -c '{code}' <(sleep 0.5; echo word) && {sys.executable} -c '{code}' <(echo two)"
@@ -246,12 +246,14 @@ def test_a_broken_file_is_in_nobodys_way_who_does_not_mean_it(write: Write, tmp_
 
 def test_without_a_file_nothing_of_it_is_loaded() -> None:
     """Models cost a tenth of a second, and most people have no such file."""
-    code = "import sys; from sosagent.cli.access import MachineOptions as M; M('h').target(); print(*sys.modules)"
+    code = (
+        "import sys; from sosagent.cli.machine_options import MachineOptions as M; M('h').target(); print(*sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": HERE, "HOME": "/none"}, stdout=subprocess.PIPE
     )
     assert b"sosagent.config.file" in done.stdout
-    assert b"sosagent.config.file.machines" not in done.stdout
+    assert b"sosagent.config.machines" not in done.stdout
 
 
 async def test_near_names(write: Write, tmp_path: Path) -> None:
@@ -329,7 +331,8 @@ def test_a_command_may_print_more_lines_and_hold_marks_in_quotes(write: Write) -
 
 
 def test_prompt_asks_whatever_the_environment_holds() -> None:
-    code = "from sosagent.secret import *; print('got', find_password(source=parse_source('prompt')).reveal().upper())"
+    found = "find_password(source=parse_source('prompt')).reveal().upper()"
+    code = f"from sosagent.secrets.secret import *; print('got', {found})"
     env = {**os.environ, "PYTHONPATH": HERE, "SOS_PASSWORD": "variable"}
     child = pexpect.spawn(sys.executable, ["-c", code], env=env, timeout=20, encoding="utf-8")
     child.expect("Password: ")

@@ -50,7 +50,8 @@ from .errors import (
     WrongMachine,
 )
 from .keys import PublicKey, parse_public_keys
-from .secrets.secret import Secret, find_password
+from .secrets.secret import Secret
+from .secrets.sources import find_password
 
 if TYPE_CHECKING:
     from .api import host_keys, list_keys, remove_key, root_shell

@@ -18,7 +18,8 @@ from sosagent import errors
 from sosagent.endpoint.target import parse_target
 from sosagent.errors import SosError
 from sosagent.printable import clean, is_clean, playable, printable
-from sosagent.secrets.secret import Secret, find_password
+from sosagent.secrets.secret import Secret
+from sosagent.secrets.sources import find_password
 from sosagent.terminal.states import STATES, State, Way, classify
 
 HOSTILE = "\x1b]52;c;aGk=\x07\x1b[31mred\x9b1m\u202eevil\u2066[/foo]\r\n\x00\ufeff"

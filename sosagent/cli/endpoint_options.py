@@ -18,7 +18,7 @@ from ..console.events import Event
 from ..endpoint.target import HostKeyPolicy, SshTarget, Target, parse_target
 from ..errors import ConsoleError, EndpointUnreachable, PasswordMissing, UsageError
 from ..printable import printable
-from ..secrets.secret import find_password, parse_source
+from ..secrets.sources import find_password, parse_source
 from .run import answered_from, ask_on_terminal, saying_where
 
 if TYPE_CHECKING:

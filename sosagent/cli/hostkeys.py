@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from ..errors import UsageError
-from ..keys.known_hosts import all_sshfp, place_of, planned, write
+from ..keys.known_hosts import all_sshfp, place_of, planned
 from ..printable import printable
+from ..replace_file import replace_file
 from .machine_options import MachineOptions
 from .options import with_options
 from .show import as_json, error_fields
@@ -86,7 +87,7 @@ async def _read(access: Access, file: Path, names: Sequence[str], *, write_them:
         return found, None
     change = _change(file, [place_of(one, found.port) for one in names], found, replace)
     if write_them and (change.added or change.removed):
-        write(file, change.text)
+        replace_file(file, change.text)
     return found, change
 
 

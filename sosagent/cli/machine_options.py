@@ -15,7 +15,8 @@ from ..console.events import Event
 from ..endpoint.target import ProviderTarget, Target
 from ..errors import PasswordMissing, SosError, UsageError, WrongMachine
 from ..printable import printable
-from ..secrets.secret import PasswordSource, Secret, find_password, parse_source
+from ..secrets.secret import Secret
+from ..secrets.sources import PasswordSource, find_password, parse_source
 from .endpoint_options import EndpointOptions, JsonOption, TimeoutOption, VerboseOption, checked_timeout
 from .run import Reported, foreseen, run_job, saying_where
 from .show import Progress, show_error

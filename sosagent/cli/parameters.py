@@ -9,7 +9,8 @@ import typer
 
 from ..errors import UsageError
 from ..printable import printable
-from ..secrets.secret import Secret, find_password, parse_source
+from ..secrets.secret import Secret
+from ..secrets.sources import find_password, parse_source
 
 if TYPE_CHECKING:
     from ..runbook.load import Loaded

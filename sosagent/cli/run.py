@@ -18,7 +18,7 @@ import typer
 from .. import __version__
 from ..errors import SosError, UsageError
 from ..printable import printable
-from ..secrets.secret import PasswordSource, find_password
+from ..secrets.sources import PasswordSource, find_password
 
 if TYPE_CHECKING:
     from ..transports.base import Ask

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigInvalid, UsageError
 from ..printable import printable
+from ..replace_file import replace_file
 from ..secrets.file import OTHERS_WRITE, read_file, trouble_with
-from ..secrets.secret import parse_source
+from ..secrets.sources import parse_source
 from .toml_text import line_in, lines_of
 
 if TYPE_CHECKING:
@@ -95,7 +96,6 @@ def add_machines(path: Path | str | None, more: dict[str, str]) -> tuple[Path, l
         ConfigInvalid: the file is wrong as it is, or would be then. It is as it was.
         UsageError: it cannot be read or written.
     """
-    from ..keys.known_hosts import write
     from .machines import parse_machines
 
     file, _ = machines_file(path)
@@ -109,7 +109,7 @@ def add_machines(path: Path | str | None, more: dict[str, str]) -> tuple[Path, l
         if len(text.encode()) > _MOST_BYTES:
             raise _too_large(file)
         parse_machines(text.removeprefix("\ufeff"), f"{file}, with what is to be added")
-        write(file, text)
+        replace_file(file, text)
     return file, added
 
 

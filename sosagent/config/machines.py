@@ -29,7 +29,7 @@ from ..endpoint.target import (
 from ..errors import ConfigInvalid, UsageError
 from ..keys.known_hosts import address_of, place_of
 from ..printable import is_clean, printable
-from ..secrets.secret import PasswordSource, parse_source
+from ..secrets.sources import PasswordSource, parse_source
 from .toml_errors import read_toml
 from .toml_text import line_in, line_of, lines_of
 

@@ -1,6 +1,6 @@
-"""known_hosts on the user's own computer (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): what it says, and lines for it.
+"""Read and plan changes of known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). No I/O.
 
-Lines are made of the user's own names and of checked keys only. No I/O but in `write`.
+New lines are built only from names that the user typed and from checked keys.
 """
 
 from __future__ import annotations
@@ -10,18 +10,15 @@ import binascii
 import fnmatch
 import hashlib
 import hmac
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import HostKeyChanged, UsageError
 from ..printable import printable
 from . import PublicKey
 
-__all__ = ["Change", "address_of", "all_sshfp", "place_of", "planned", "sshfp", "write"]
+__all__ = ["Change", "address_of", "all_sshfp", "place_of", "planned", "sshfp"]
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?")
@@ -31,13 +28,13 @@ _SSHFP_TYPES = {"ssh-rsa": 1, "ssh-dss": 2, "ecdsa": 3, "ssh-ed25519": 4}
 
 @dataclass(frozen=True)
 class Change:
-    """What has to be done to a file.
+    """A planned change of a known_hosts file.
 
     Fields:
         text: the new contents.
-        added: lines that are new.
-        present: keys that stand there already.
-        removed: lines that go, or lose one of their names, as they stood.
+        added: the new lines.
+        present: keys that the file has already.
+        removed: lines that are removed, or that lose one of their names; as they were before.
     """
 
     text: str
@@ -47,29 +44,29 @@ class Change:
 
 
 def address_of(name: str) -> tuple[str, int | None]:
-    """``host``, ``host:port`` or ``[host]:port``: the host, and the port if it says one.
+    """Split ``host``, ``host:port`` or ``[host]:port`` into the host and the port, None if there is no port.
 
     Raises:
-        UsageError: it is no name or address of one host.
+        UsageError: `name` is not the name or address of one host.
     """
     port = None
     whole = name
-    if (found := _WITH_PORT.fullmatch(name)) is not None:
-        name, port = found["in"] or found["name"], int(found["port"] or found["number"])
+    if (match := _WITH_PORT.fullmatch(name)) is not None:
+        name, port = match["in"] or match["name"], int(match["port"] or match["number"])
     if _NAME.fullmatch(name) is None or not (port is None or 0 < port < 65536):
         raise UsageError(f"{printable(whole, 80)!r} is not the name or address of a host")
     return name, port
 
 
 def place_of(name: str, port: int = 22) -> str:
-    """A name or address of the user's, as known_hosts writes it.
+    """Return a name or address in the form that known_hosts uses.
 
     Args:
         name: ``host``, ``host:port`` or ``[host]:port``.
-        port: where `name` says none.
+        port: the port if `name` has none.
 
     Raises:
-        UsageError: it is no name: a pattern, a marker, a list.
+        UsageError: `name` is a pattern, a marker, a list or otherwise not a host name.
     """
     name, named = address_of(name)
     port = named or port
@@ -77,19 +74,19 @@ def place_of(name: str, port: int = 22) -> str:
 
 
 def planned(text: str, file: str, places: Sequence[str], keys: Sequence[PublicKey], *, replace: bool) -> Change:
-    """Plan what makes the file say that `places` have just these `keys`, of their types.
+    """Plan the change after which the file has `keys`, and no other keys of their types, for `places`.
 
     Args:
-        text: of the file as it is.
+        text: the contents of the file.
         file: its name, for messages.
-        places: as `place_of` gives them.
-        keys: of the host, one of each type.
-        replace: take lines with other keys of these types out.
+        places: names of the host, each as `place_of` returns it.
+        keys: the host's keys, one of each type.
+        replace: remove lines with other keys of these types.
 
     Raises:
-        HostKeyChanged: there is another key of the same type for a place, and `replace` does not say so.
+        HostKeyChanged: the file has another key of the same type for a place, and `replace` is false.
     """
-    lines = text.split("\n")  # and at nothing else: a comment may hold what other programs take for newlines
+    lines = text.split("\n")  # not splitlines(): a comment may contain other characters that end a line there
     removed: list[str] = []
     places = tuple(dict.fromkeys(places))
     missing = {(place, key) for place in places for key in keys}
@@ -97,9 +94,10 @@ def planned(text: str, file: str, places: Sequence[str], keys: Sequence[PublicKe
         where = f"{file}, line {number + 1}"
         _refuse_revoked(line.split(), keys, where)
         for place in places:
-            if (left := _mended(lines[number], place, keys, where, missing, replace=replace)) != lines[number]:
+            line = _without_other_keys(lines[number], place, keys, where, missing, replace=replace)
+            if line != lines[number]:
                 removed.append(lines[number])
-                lines[number] = left
+                lines[number] = line
     before = text.split("\n")
     kept = "\n".join(line for line, old in zip(lines, before, strict=True) if line or not old)
     added = [f"{place} {key.type} {key.base64}" for place in places for key in keys if (place, key) in missing]
@@ -109,7 +107,7 @@ def planned(text: str, file: str, places: Sequence[str], keys: Sequence[PublicKe
     return Change(kept + "".join(f"{line}\n" for line in added), tuple(added), present, tuple(removed))
 
 
-def _mended(
+def _without_other_keys(
     line: str,
     place: str,
     keys: Sequence[PublicKey],
@@ -118,7 +116,7 @@ def _mended(
     *,
     replace: bool,
 ) -> str:
-    """The line without `place`, if it says that this has another key; what it says rightly is no longer missing."""
+    """Return `line` without `place` if it has another key for it. A key that it has is taken out of `missing`."""
     words = line.split()
     if len(words) < 3 or words[0].startswith(("#", "@")) or not _applies(words[0], place):
         return line
@@ -133,9 +131,9 @@ def _mended(
             raise HostKeyChanged(
                 f"{where}: another {key.type} key of {place} is on file: {_fingerprint(words[2])}; "
                 f"the machine has {key.fingerprint}",
-                hint="If the machine was installed anew, --replace takes the old line out."
+                hint="If the machine was reinstalled, --replace removes the old line."
                 if rest is not None
-                else "The line is a pattern for several hosts: mend it by hand.",
+                else "The line is a pattern for several hosts; edit it yourself.",
             )
         return line.replace(words[0], rest, 1) if rest else ""
     return line
@@ -146,57 +144,32 @@ def _refuse_revoked(words: Sequence[str], keys: Sequence[PublicKey], where: str)
         for key in keys:
             if words[3] == key.base64:
                 raise HostKeyChanged(
-                    f"{where}: the machine's key {key.fingerprint} is marked there as revoked",
-                    hint="Somebody else may have it. Make new host keys on the machine.",
+                    f"{where}: the machine's key {key.fingerprint} is marked as revoked",
+                    hint="The private key may be compromised. Create new host keys on the machine.",
                 )
 
 
-def write(path: Path, text: str) -> None:
-    """Put `text` in the file's place in one step, mode and links kept.
-
-    Raises:
-        UsageError: it cannot be written; it is as it was.
-    """
-    try:
-        real = path.resolve()
-        real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = real.stat().st_mode & 0o777 if real.exists() else 0o600
-        handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as opened:
-                opened.write(text)
-                opened.flush()
-                os.fsync(opened.fileno())
-            Path(name).chmod(mode)
-            Path(name).replace(real)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from None
-
-
 def sshfp(name: str, key: PublicKey) -> str | None:
-    """The DNS record of a host key (RFC 4255, 6594, 7479): algorithm, SHA-256; None for a type without a number."""
+    """Return the SSHFP record of a host key (RFC 4255, 6594, 7479); None for a type that has no number there."""
     kind = next((number for start, number in _SSHFP_TYPES.items() if key.type.startswith(start)), None)
     return None if kind is None else f"{name} IN SSHFP {kind} 2 {hashlib.sha256(key.blob).hexdigest()}"
 
 
 def _applies(patterns: str, place: str) -> bool:
-    """Whether a line's first field stands for a place (ssh's match_hostname)."""
+    """Whether a line's first field matches a place (OpenSSH's match_hostname)."""
     if patterns.startswith("|"):
         return _hashed(patterns, place)
-    hit = False
+    matched = False
     for pattern in patterns.lower().split(","):
         if fnmatch.fnmatchcase(place, _escaped(pattern.removeprefix("!"))):
             if pattern.startswith("!"):
                 return False
-            hit = True
-    return hit
+            matched = True
+    return matched
 
 
 def _escaped(pattern: str) -> str:
-    """Brackets are themselves there, and no sets."""
+    """Make brackets literal: known_hosts patterns have no character sets."""
     return pattern.replace("[", "[[]")
 
 
@@ -212,7 +185,7 @@ def _hashed(text: str, place: str) -> bool:
 
 
 def _without(patterns: str, place: str) -> str | None:
-    """The first field without `place`; empty if nothing is left, None if only a pattern stands for it."""
+    """Return the first field without `place`: empty if nothing remains, None if only a pattern matches it."""
     if patterns.startswith("|"):
         return ""
     names = patterns.split(",")
@@ -229,6 +202,6 @@ def _fingerprint(text: str) -> str:
 
 
 def all_sshfp(names: Iterable[str], keys: Sequence[PublicKey]) -> list[str]:
-    """The records of all keys for all names that are host names, and no addresses."""
+    """Return the SSHFP records of all keys, for those of `names` that are host names and not addresses."""
     hosts = [name for name in names if not re.fullmatch(r"[0-9.]+|.*:.*", name)]
     return [record for name in hosts for key in keys if (record := sshfp(name, key)) is not None]

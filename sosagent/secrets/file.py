@@ -1,4 +1,4 @@
-"""Files that hold a secret, or say which programs run: whose they are, who else may touch them, how they are read."""
+"""Read files that hold a secret or name programs to run, and refuse those that other users can read or change."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..printable import printable
 
 __all__ = ["OTHERS_TOUCH", "OTHERS_WRITE", "read_file", "trouble_with"]
 
-#: The bits of a mode that nobody else may have: on a secret, and on what others may read.
+#: Mode bits that must not be set for group and others: on a secret, and on a file that others may read.
 OTHERS_TOUCH = stat.S_IRWXG | stat.S_IRWXO
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 _PIPE_SECONDS = 60.0
-_ENOUGH = 4096
+_MAX_BYTES = 4096
 
 
 def read_file(
@@ -27,26 +27,26 @@ def read_file(
     what: str,
     *,
     others: int = OTHERS_TOUCH,
-    most: int = _ENOUGH,
+    most: int = _MAX_BYTES,
     seconds: float = _PIPE_SECONDS,
     kind: type[UsageError] = UsageError,
 ) -> bytes:
-    """Read a file, or a pipe, that is the caller's own or root's.
+    """Read a file or a pipe that belongs to the caller or to root.
 
     Args:
-        path: of it; ``<(PROGRAM)`` of a shell is a pipe.
-        what: it is, in messages.
-        others: bits of a mode; it is refused if it has one of them.
-        most: bytes; more is an error.
-        seconds: that a pipe may take.
-        kind: of error, for what is wrong with the file itself.
+        path: the file; a shell's ``<(PROGRAM)`` is a pipe.
+        what: what the file is, for messages.
+        others: mode bits; a file with any of them set is refused.
+        most: the largest accepted size in bytes.
+        seconds: how long to wait for the end of a pipe.
+        kind: the error to raise if the file itself is unsuitable.
 
     Raises:
-        UsageError: it cannot be read, is somebody else's or too large, or nothing came through the pipe.
+        UsageError: the file cannot be read, belongs to another user or is too large, or the pipe stayed silent.
     """
     shown = f"{what} {printable(str(path))}"
     try:
-        # A pipe that nobody writes to would hold up a plain open for ever.
+        # A plain open of a pipe that has no writer would block for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
             status = os.fstat(descriptor)
@@ -54,15 +54,15 @@ def read_file(
             if trouble:
                 raise kind(trouble, hint=hint)
             pipe = stat.S_ISFIFO(status.st_mode) and hasattr(select, "poll")
-            data = _all_of(descriptor, pipe, most, time.monotonic() + seconds)
+            data = _read_all(descriptor, pipe, most, time.monotonic() + seconds)
         finally:
             os.close(descriptor)
     except TimeoutError:
-        raise UsageError(f"{shown} is a pipe, and its end did not come within {seconds:.0f} s") from None
+        raise UsageError(f"{shown} is a pipe that did not end within {seconds:.0f} s") from None
     except OSError as error:
         raise UsageError(f"cannot read {shown}: {error.strerror}") from None
-    except ValueError:  # a NUL in it
-        raise UsageError(f"cannot read {shown}: that is no path") from None
+    except ValueError:  # the path contains a NUL
+        raise UsageError(f"cannot read {shown}: invalid path") from None
     if len(data) > most:
         size = f"{most >> 20} MiB" if most >> 20 else f"{most} bytes"
         raise kind(f"{shown} is larger than {size}")
@@ -70,18 +70,18 @@ def read_file(
 
 
 def trouble_with(path: Path, what: str, others: int = OTHERS_TOUCH) -> str:
-    """Why `read_file` would refuse a file, as far as one can tell without opening it; empty if nothing is wrong."""
+    """Return why `read_file` would refuse a file, without opening it; an empty string if nothing is wrong."""
     shown = f"{what} {printable(str(path))}"
     try:
         return _trouble(path.stat(), path, shown, others)[0]
     except OSError as error:
         return f"cannot read {shown}: {error.strerror}"
     except ValueError:
-        return f"cannot read {shown}: that is no path"
+        return f"cannot read {shown}: invalid path"
 
 
 def _trouble(status: os.stat_result, path: Path, shown: str, others: int) -> tuple[str, str]:
-    """What is wrong with a file, and what to do about it."""
+    """Return what is wrong with a file, and what to do about it; two empty strings if nothing is."""
     mode = status.st_mode
     if stat.S_ISDIR(mode):
         return f"{shown} is a folder", ""
@@ -89,8 +89,8 @@ def _trouble(status: os.stat_result, path: Path, shown: str, others: int) -> tup
         return f"{shown} is neither a file nor a pipe", ""
     if os.name != "posix":
         return "", ""
-    if status.st_uid not in _mine():
-        return f"{shown} belongs to another user (uid {status.st_uid}), who can change it", "Make it your own: chown."
+    if status.st_uid not in _trusted_users():
+        return f"{shown} belongs to another user (uid {status.st_uid}), who can change it", "Become its owner: chown."
     if mode & others:
         read = others & stat.S_IROTH
         change = "600" if read else "go-w"
@@ -99,13 +99,13 @@ def _trouble(status: os.stat_result, path: Path, shown: str, others: int) -> tup
     return "", ""
 
 
-def _mine() -> set[int]:
-    """Root's, the caller's, and whoever called sudo (sudo(8), SUDO_UID)."""
-    behind = os.environ.get("SUDO_UID", "") if os.getuid() == 0 else ""
-    return {0, os.getuid(), *([int(behind)] if behind.isdecimal() and len(behind) < 11 else [])}
+def _trusted_users() -> set[int]:
+    """Return the user ids of root, of the caller, and of the user who called sudo (sudo(8), SUDO_UID)."""
+    caller = os.environ.get("SUDO_UID", "") if os.getuid() == 0 else ""
+    return {0, os.getuid(), *([int(caller)] if caller.isdecimal() and len(caller) < 11 else [])}
 
 
-def _all_of(descriptor: int, pipe: bool, most: int, until: float) -> bytes:
+def _read_all(descriptor: int, pipe: bool, most: int, until: float) -> bytes:
     data = b""
     while len(data) <= most:
         if pipe:
@@ -121,7 +121,7 @@ def _all_of(descriptor: int, pipe: bool, most: int, until: float) -> bytes:
 
 
 def _wait(descriptor: int, until: float) -> None:
-    """Until there is something to read, or the writer is gone; that there was none yet does not count as that."""
+    """Wait until there is data, or the writer has closed the pipe; a pipe without a writer so far is waited for."""
     ready = select.poll()
     ready.register(descriptor, select.POLLIN)
     if not ready.poll(max(until - time.monotonic(), 0) * 1000):

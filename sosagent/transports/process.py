@@ -13,7 +13,7 @@ from ..endpoint.dialects import dialect_of_program
 from ..endpoint.target import ExecTarget
 from ..errors import EndpointUnreachable, UsageError
 from ..printable import printable
-from ..secrets.secret import environment_for_children
+from ..secrets.sources import environment_for_children
 from .descriptor import DescriptorTransport
 
 __all__ = ["ProcessTransport", "open_process"]

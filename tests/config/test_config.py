@@ -27,7 +27,7 @@ from sosagent.lab import Lab
 from sosagent.printable import is_clean
 from sosagent.providers.packet import _token_in
 from sosagent.secrets.file import read_file
-from sosagent.secrets.secret import PasswordSource, environment_for_children, find_password, parse_source
+from sosagent.secrets.sources import PasswordSource, environment_for_children, find_password, parse_source
 
 from ..cli.test_cli import COMMAND, run
 from ..conftest import new_key
@@ -125,7 +125,7 @@ def test_files_of_others_are_refused(write: Write, monkeypatch: pytest.MonkeyPat
 
 def test_passwords_come_through_pipes_and_no_wait_is_endless(write: Write, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from sosagent.secrets.secret import find_password as f; "
+        "import sys; from pathlib import Path; from sosagent.secrets.sources import find_password as f; "
         "print(f(file=Path(sys.argv[1])).reveal())"
     )
     shell = f"{sys.executable} -c '{code}' <(sleep 0.5; echo word) && {sys.executable} -c '{code}' <(echo two)"
@@ -135,7 +135,7 @@ def test_passwords_come_through_pipes_and_no_wait_is_endless(write: Write, tmp_p
     assert (done.stdout, done.returncode) == (b"word\ntwo\n", 0), done.stderr
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo, 0o600)
-    with pytest.raises(sosagent.UsageError, match=r"is a pipe, and its end did not come within 0 s"):
+    with pytest.raises(sosagent.UsageError, match=r"is a pipe that did not end within 0 s"):
         read_file(fifo, "it", seconds=0.2)
     with subprocess.Popen(["sh", "-c", f"sleep 0.3; printf late >{fifo}"]):
         assert read_file(fifo, "it", seconds=10) == b"late"
@@ -144,7 +144,7 @@ def test_passwords_come_through_pipes_and_no_wait_is_endless(write: Write, tmp_p
     for place, words in (
         (tmp_path, "a folder"),
         (Path("/dev/zero"), "neither a file nor a pipe"),
-        (Path("a\0b"), "no path"),
+        (Path("a\0b"), "invalid path"),
     ):
         with pytest.raises(sosagent.UsageError, match=words):
             find_password(file=place)
@@ -318,9 +318,9 @@ def test_each_source(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
 )  # fmt: skip
 def test_commands_that_only_a_shell_understands(words: str, mark: str) -> None:
     for read in (lambda: parse_source(f"command:{words}"), lambda: find_password(command=words)):
-        with pytest.raises((ValueError, sosagent.UsageError), match="no shell is between") as caught:
+        with pytest.raises((ValueError, sosagent.UsageError), match="runs without a shell") as caught:
             read()
-        assert f"understand {mark}; write sh -c '...'" in str(caught.value)
+        assert f"so {mark} has no special meaning; write sh -c '...'" in str(caught.value)
 
 
 def test_a_command_may_print_more_lines_and_hold_marks_in_quotes(write: Write) -> None:
@@ -332,7 +332,7 @@ def test_a_command_may_print_more_lines_and_hold_marks_in_quotes(write: Write) -
 
 def test_prompt_asks_whatever_the_environment_holds() -> None:
     found = "find_password(source=parse_source('prompt')).reveal().upper()"
-    code = f"from sosagent.secrets.secret import *; print('got', {found})"
+    code = f"from sosagent.secrets.sources import *; print('got', {found})"
     env = {**os.environ, "PYTHONPATH": HERE, "SOS_PASSWORD": "variable"}
     child = pexpect.spawn(sys.executable, ["-c", code], env=env, timeout=20, encoding="utf-8")
     child.expect("Password: ")
@@ -383,7 +383,7 @@ def test_a_keyring_that_raises_what_it_likes(kind: type[BaseException], monkeypa
     before = keyring.get_keyring()
     keyring.set_keyring(Broken())
     try:
-        with pytest.raises(sosagent.UsageError, match="the keyring does not give") as caught:
+        with pytest.raises(sosagent.UsageError, match=r"cannot read the password of .* from the keyring") as caught:
             find_password(source=parse_source("keyring:sos/root"))
     finally:
         keyring.set_keyring(before)
@@ -424,7 +424,7 @@ def test_a_keyring_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     before = keyring.get_keyring()
     keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]
     try:
-        with pytest.raises(sosagent.UsageError, match="the keyring does not give"):
+        with pytest.raises(sosagent.UsageError, match=r"cannot read the password of .* from the keyring"):
             find_password(source=parse_source("keyring:sos/root"))
     finally:
         keyring.set_keyring(before)
@@ -652,7 +652,7 @@ async def test_a_wrong_file_is_told_by_every_command(write: Write) -> None:
                 continue
             status, out, err = await command(*call, "--config", file, *extra)
             assert status == 2, call
-            assert f"{file}, line 3: password: a password itself has no place" in out + err
+            assert f"{file}, line 3: password: the file must not contain a password" in out + err
             assert PASSWORD not in out + err
 
 

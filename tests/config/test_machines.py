@@ -46,7 +46,7 @@ BAD = {
     "[machines.a]\nendpoint_password='env:A'\nconsole='socket://h:1?dialect=digi'\n": "line 2: nothing tells this",
     "[machines.a]\nconsole='packet:d1'\nendpoint_password='env:A'\n": "line 3: nothing tells this",
     "[machines.a]\n\nconsole = 'ftp://h'\n": "line 3: console: ftp: is no kind of console",
-    "[machines.a]\nconsole = 'h'\npassword = 'hunter2'\n": "line 3: password: a password itself has no place",
+    "[machines.a]\nconsole = 'h'\npassword = 'hunter2'\n": "line 3: password: the file must not contain a password",
     "[machines.a]\nconsole = 'h'\npassword = 'env:'\n": "line 3: password: env: needs the name",
     "[machines.a]\nconsole = 'h'\npassword = 'keyring:x'\n": "line 3: password: keyring: needs SERVICE/USER",
     "[machines.a]\nconsole = 'h'\nbecome = 'doas'\n": 'line 3: become: "sudo" or "su" was expected',

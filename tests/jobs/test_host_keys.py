@@ -10,7 +10,8 @@ import pytest
 
 import sosagent
 from sosagent.jobs.host_keys import parse_host_keys
-from sosagent.keys.known_hosts import all_sshfp, place_of, planned, write
+from sosagent.keys.known_hosts import all_sshfp, place_of, planned
+from sosagent.replace_file import replace_file
 from sosagent.shell.programs import program
 
 from ..conftest import installed, new_key
@@ -146,13 +147,13 @@ def test_the_file_is_written_in_one_step(tmp_path: Path) -> None:
     real.chmod(0o640)
     link = tmp_path / "known_hosts"
     link.symlink_to(real)
-    write(link, "new\n")
+    replace_file(link, "new\n")
     assert (link.is_symlink(), real.read_text(), real.stat().st_mode & 0o777) == (True, "new\n", 0o640)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["known_hosts", "real"]
-    write(tmp_path / "sub" / "known_hosts", "new\n")
+    replace_file(tmp_path / "sub" / "known_hosts", "new\n")
     assert (tmp_path / "sub" / "known_hosts").stat().st_mode & 0o777 == 0o600
     with pytest.raises(sosagent.UsageError, match="cannot write"):
-        write(real / "below", "x")
+        replace_file(real / "below", "x")
 
 
 def test_sshfp_is_what_ssh_keygen_prints(tmp_path: Path) -> None:

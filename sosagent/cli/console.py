@@ -1,4 +1,4 @@
-"""`sosagent console HOST`: a console by hand."""
+"""`sosagent console HOST`: an interactive session on a console."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import SosError, UsageError
-from ..interactive.escape import escape_of
+from ..interactive.escape import parse_escape
 from ..keys import PublicKey
 from ..printable import printable
 from .endpoint_options import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
@@ -23,7 +23,7 @@ from .run import Reported, foreseen, run_job
 from .show import Progress, show_error
 
 if TYPE_CHECKING:
-    from ..interactive.session import Hands
+    from ..interactive.options import InteractiveOptions
     from ..session.machine import Access
 
 __all__ = ["console"]
@@ -35,43 +35,43 @@ def console(
     record: Annotated[
         Path | None,
         typer.Option(
-            "--record", metavar="FILE", help="Record what is shown (asciicast v2); no keys.", show_default=False
+            "--record", metavar="FILE", help="Record the output, not the keys (asciicast v2).", show_default=False
         ),
     ] = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Look on; nothing is typed, ever.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Show the console and never type on it.")] = False,
     escape: Annotated[
-        str, typer.Option("--escape", metavar="CHAR", help="Instead of ~: a character, ^X, or none.")
+        str, typer.Option("--escape", metavar="CHAR", help="The escape character: a character, ^X, or none.")
     ] = "~",
     pace: Annotated[
         int | None,
         typer.Option(
             "--pace",
             metavar="N",
-            help="How fast pastes are sent: 0 at once, 1 to 4 ever slower; else under 9600 baud.",
+            help="How fast pastes are sent: 0 at once, 1 to 4 increasingly slower; by default below 9600 baud.",
             show_default=False,
         ),
     ] = None,
     login: Annotated[
         str | None,
         typer.Option(
-            "-l", "--login", metavar="NAME", help="Who logs in to add a key (Enter ~ k).", show_default="root"
+            "-l", "--login", metavar="NAME", help="The user that logs in to add a key (Enter ~ k).", show_default="root"
         ),
     ] = None,
     timeout: TimeoutOption = 120.0,
     verbose: VerboseOption = False,
 ) -> None:
-    """Use a console by hand, as with ssh or screen. Enter ~ ? shows its own keys, Enter ~ . leaves.
+    """Open an interactive console, like ssh or screen. Enter ~ ? lists the escape commands, Enter ~ . leaves.
 
-    The terminal is put back as it was, whatever ends it, and what is left on the console is said.
+    The terminal is always restored. At the end, sosagent reports whether a shell is still open on the console.
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
         with foreseen(verbose), where.near_names():
-            hands = _hands(where, login, progress, record, read_only, escape, pace)
+            options = _interactive_options(where, login, progress, record, read_only, escape, pace)
             access = _access(where, login, progress, checked_timeout(timeout))
-            from ..interactive.session import by_hand
+            from ..interactive.session import run_session
 
-            left = run_job(by_hand(access, hands), logs_out=False, hint="Nobody was logged out.")
+            outcome = run_job(run_session(access, options), logs_out=False, hint="Nobody was logged out.")
     except SosError as error:
         progress.stop()
         with suppress(OSError):  # the terminal may have gone
@@ -79,10 +79,10 @@ def console(
         raise Reported(error.exit_code) from None
     finally:
         progress.stop()
-    print(f"sosagent: left the console of {printable(where.host, 200)}: {left}", file=sys.stderr)
+    print(f"sosagent: left the console of {printable(where.host, 200)}: {outcome}", file=sys.stderr)
 
 
-def _hands(
+def _interactive_options(
     where: EndpointOptions,
     login: str | None,
     progress: Progress,
@@ -90,28 +90,30 @@ def _hands(
     read_only: bool,
     escape: str,
     pace: int | None,
-) -> Hands:
-    """What the user wants of it.
+) -> InteractiveOptions:
+    """Check the options and return those of the session.
 
     Raises:
-        UsageError: an option is wrong, or there is no terminal.
+        UsageError: an option is invalid, or there is no terminal.
     """
-    character = escape_of(escape)
+    character = parse_escape(escape)
     try:
-        from ..console.console import MOST_PACE
-        from ..interactive.session import Hands
-    except ImportError:  # termios, on Windows
-        raise UsageError("a console by hand needs a terminal as Unix has them; this system has none") from None
+        import termios  # noqa: F401 - Windows has none
+    except ImportError:
+        raise UsageError("an interactive console needs a Unix terminal, which this system does not have") from None
+    from ..console.console import MOST_PACE
+    from ..interactive.options import InteractiveOptions
+
     if pace is not None and not 0 <= pace <= MOST_PACE:
-        raise UsageError(f"--pace is 0 to {MOST_PACE}, not {pace}")
+        raise UsageError(f"--pace must be from 0 to {MOST_PACE}, not {pace}")
     if not sys.stdin.isatty() and not read_only:
         raise UsageError(
-            "a console by hand needs a terminal, and standard input is none",
-            hint="--read-only needs none; `sosagent state` and `screen` need none either.",
+            "standard input is not a terminal",
+            hint="An interactive console needs one. --read-only, `sosagent state` and `sosagent screen` do not.",
         )
     machine = _machine(where, login)
-    return Hands(
-        _keys_of,
+    return InteractiveOptions(
+        _read_keys,
         machine.password_at_hand,
         machine.user_name or machine.login_name,
         character,
@@ -123,8 +125,8 @@ def _hands(
 
 
 def _machine(where: EndpointOptions, login: str | None) -> MachineOptions:
-    given = {field.name: getattr(where, field.name) for field in dataclasses.fields(EndpointOptions)}
-    return MachineOptions(**given, login=login)
+    shared = {field.name: getattr(where, field.name) for field in dataclasses.fields(EndpointOptions)}
+    return MachineOptions(**shared, login=login)
 
 
 def _access(where: EndpointOptions, login: str | None, progress: Progress, timeout: float) -> Access:
@@ -137,13 +139,13 @@ def _access(where: EndpointOptions, login: str | None, progress: Progress, timeo
     return Access(where.reached(progress), None, entry, timeout, on_event=progress, ask=ask, kick=where.kick)
 
 
-def _keys_of(name: str) -> list[PublicKey]:
-    """The keys of a file that the user named while the console was open.
+def _read_keys(name: str) -> list[PublicKey]:
+    """Read the public keys of a file that the user names in the session.
 
     Raises:
-        UsageError: it is no file, or holds no key.
+        UsageError: the name is not a file's, or the file contains no key.
     """
     if name == "-" or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name):
-        raise UsageError(f"{printable(name, 80)} is not taken here, only a file", hint="sos-addkey takes it.")
-    how = Reading(False, False, False, False, False, None)
-    return [one.key for one in find_keys([str(Path(name).expanduser())], how)]
+        raise UsageError(f"only files are accepted here, not {printable(name, 80)}", hint="sos-addkey accepts it.")
+    reading = Reading(False, False, False, False, False, None)
+    return [one.key for one in find_keys([str(Path(name).expanduser())], reading)]

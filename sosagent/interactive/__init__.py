@@ -1,1 +1,1 @@
-"""The console by hand: the user's terminal connected to the machine's console."""
+"""An interactive session on a machine's console: escape commands, a filtered screen, a recording. Needs Unix."""

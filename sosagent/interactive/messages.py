@@ -1,4 +1,4 @@
-"""What is told of a console that a person works at: how it goes, and what they leave there."""
+"""Messages about a console in an interactive session: its status, and who is logged in there."""
 
 from __future__ import annotations
 
@@ -12,59 +12,68 @@ from ..printable import printable
 from ..session.machine import Access
 from ..terminal.states import SILENT, UNKNOWN, Observation, Way
 
-__all__ = ["status", "what_is_left"]
+__all__ = ["describe_login", "describe_status"]
 
-_UNTOLD = "it cannot be told whether a shell is open on the console"
-_AT = re.compile(r"[\w.-]+@(?P<host>[\w.-]+)")
-_ROOT = re.compile(r"# ?$")
-#: Ways out of states in which nobody is logged in.
-_NOBODY = (Way.LOG_IN, Way.MAINTAIN, Way.ENTER, Way.PRESS, Way.REFUSED, Way.CLOSED, Way.BUSY, Way.RECONNECT)
-#: And of those behind which a shell may be.
-_ABOVE_A_SHELL = (Way.SUSPEND, Way.LEAVE_INSERT, Way.INTERRUPT, Way.STOP)
-_BELOW_SHELLS = ("grub", "uefi-shell", "boot-prompt", "firmware", "panic", "disk-passphrase", "boot-menu")
+_UNCERTAIN = "sosagent cannot determine whether a shell is open on the console"
+_USER_AT_HOST = re.compile(r"[\w.-]+@(?P<host>[\w.-]+)")
+_ROOT_PROMPT = re.compile(r"# ?$")
+#: Actions of the states in which no user is logged in.
+_LOGGED_OUT = (Way.LOG_IN, Way.MAINTAIN, Way.ENTER, Way.PRESS, Way.REFUSED, Way.CLOSED, Way.BUSY, Way.RECONNECT)
+#: Actions of the states of a program that may have been started from a shell.
+_IN_A_PROGRAM = (Way.SUSPEND, Way.LEAVE_INSERT, Way.INTERRUPT, Way.STOP)
+#: States with such an action that occur before the operating system runs, so no shell exists.
+_BEFORE_THE_SYSTEM = ("grub", "uefi-shell", "boot-prompt", "firmware", "panic", "disk-passphrase", "boot-menu")
 _TRANSPORTS: tuple[tuple[type, str], ...] = (
     (SshTarget, "SSH"),
     (SerialTarget, "a serial device"),
-    (UnixTarget, "a socket of this computer"),
+    (UnixTarget, "a Unix socket"),
     (ExecTarget, "a program on a pty"),
 )
 
 
-def _seen(console: Console) -> Observation:
+def _observed(console: Console) -> Observation:
     return Watch(console).observe(console.entered)
 
 
-def what_is_left(console: Console) -> str:
-    """Whether a shell is open on the console, as far as what stands there tells."""
-    seen, line = _seen(console), console.open_line.strip()
-    state = seen.state
+def describe_login(console: Console) -> str:
+    """Describe in one sentence whether a shell is open on the console, as far as its last output shows."""
+    observation, line = _observed(console), console.open_line.strip()
+    state = observation.state
     if state is SILENT or state is UNKNOWN:
-        return _UNTOLD
+        return _UNCERTAIN
     if state.way is Way.LOG_IN:
         return "the console is at the login prompt; nobody is logged in"
     if state.way is Way.PROBE:
-        found = _AT.search(line)
-        where = f" at {printable(found['host'], 60)}" if found else ""
-        whose = "root's shell" if _ROOT.search(line) else "a shell"
-        return f"{whose}{where} is still logged in: {printable(line, 80)}"
-    if state.way in _ABOVE_A_SHELL and state.name not in _BELOW_SHELLS:
-        return f"on the console is {state.title}; a shell may be open beneath"
-    if state.way in _NOBODY or state.name in _BELOW_SHELLS:
-        return f"on the console is {state.title}; no shell is open"
-    return f"on the console is {state.title}; {_UNTOLD}"
+        match = _USER_AT_HOST.search(line)
+        host = f" at {printable(match['host'], 60)}" if match else ""
+        shell = "root's shell" if _ROOT_PROMPT.search(line) else "a shell"
+        return f"{shell}{host} is still logged in: {printable(line, 80)}"
+    if state.way in _IN_A_PROGRAM and state.name not in _BEFORE_THE_SYSTEM:
+        return f"the console shows {state.title}; a shell may be open behind it"
+    if state.way in _LOGGED_OUT or state.name in _BEFORE_THE_SYSTEM:
+        return f"the console shows {state.title}; no shell is open"
+    return f"the console shows {state.title}; {_UNCERTAIN}"
 
 
-def status(console: Console, access: Access, *, seconds: float, recording: Path | None, pace: int) -> str:
-    """One line: what it is connected to, what the console shows, what went over the line."""
+def describe_status(console: Console, access: Access, *, seconds: float, recording: Path | None, pace: int) -> str:
+    """Describe the connection, the console's state and the traffic in one line.
+
+    Args:
+        console: the console of the session.
+        access: how it was reached.
+        seconds: since the session started.
+        recording: the file of the recording, if one is running.
+        pace: of pastes.
+    """
     target = access.target
-    kind = next((words for one, words in _TRANSPORTS if isinstance(target, one)), "a connection")
+    kind = next((words for cls, words in _TRANSPORTS if isinstance(target, cls)), "a connection")
     if isinstance(target, TcpTarget):
         kind = target.protocol
     speed = "" if console.transport.baud is None else f" at {console.transport.baud} baud"
     parts = [
         f"{console.transport.name}, {console.endpoint.dialect.title}, over {kind}{speed}",
-        f"on it: {_seen(console).state.title}",
-        f"{console.bytes_received} bytes in, {console.bytes_sent} out, {seconds:.0f} s",
+        f"the console shows {_observed(console).state.title}",
+        f"{console.bytes_received} bytes received, {console.bytes_sent} sent, {seconds:.0f} s",
         "no recording" if recording is None else f"recording to {recording}",
         f"pastes at pace {pace}",
     ]

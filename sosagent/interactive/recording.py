@@ -1,8 +1,8 @@
-"""A recording of a console that a person works at: what it showed, and nothing that was typed.
+"""A recording of an interactive session: the console's output, and nothing that the user typed.
 
-A key that is typed is in it where the machine echoed it. At a password prompt nothing is echoed;
-where a slow machine does so all the same, what comes until the next newline is left out. (Of a job
-that is run meanwhile, the console itself records what was typed, as in any job, without secrets.)
+A typed character appears in it only where the machine echoed it. Machines do not echo at a password
+prompt. In case a slow one does, everything up to the next newline is left out there. While a job runs
+in the session, the console itself records what the job types, without secrets, as in any job.
 """
 
 from __future__ import annotations
@@ -11,55 +11,64 @@ from pathlib import Path
 
 from ..console.redact import Hush
 from ..console.transcript import Transcript
+from ..secrets.secret import Secret
 
-__all__ = ["HandRecording"]
+__all__ = ["ScreenRecording"]
 
 
-class HandRecording:
-    """The recording, if one runs.
+class ScreenRecording:
+    """The recording of a session; the user starts and stops it.
 
     Attributes:
-        path: where it is written; None while nothing is recorded.
-        hush: secrets that were given to a job, and are shown nowhere.
-        transcript: the file.
+        path: the file that is written; None while nothing is recorded.
+        transcript: the same file as an open transcript.
     """
 
     def __init__(self) -> None:
         self.path: Path | None = None
-        self.hush = Hush()
         self.transcript: Transcript | None = None
+        self._redactor = Hush()
         self._hidden = False
 
     def start(self, path: Path, title: str, size: tuple[int, int]) -> None:
-        """Begin one.
+        """Start a recording.
+
+        Args:
+            path: the file to write.
+            title: shown by players.
+            size: columns and rows of the user's terminal.
 
         Raises:
-            UsageError: the file cannot be made.
+            UsageError: the file cannot be created.
         """
         self.transcript = Transcript(path, title, size)
         self.path = path
 
     def stop(self) -> None:
-        """End it, if one runs."""
+        """Finish the recording, if there is one."""
         if self.transcript is not None:
-            self.transcript.output(self.hush.rest())
+            self.transcript.output(self._redactor.rest())
             self.transcript.close()
         self.path = self.transcript = None
 
-    def hide(self) -> None:
-        """Something is typed that must not be seen: nothing is recorded until the next newline."""
+    def redact(self, secret: Secret) -> None:
+        """Leave `secret` out of everything that is recorded from now on."""
+        self._redactor.add(secret)
+
+    def hide_line(self) -> None:
+        """Record nothing until the next newline: the user is typing a secret."""
         self._hidden = True
 
-    def came(self, data: bytes) -> None:
-        """Record what the console showed."""
+    def output(self, data: bytes) -> None:
+        """Record `data`, which the console printed."""
         if self._hidden:
             _, newline, data = data.partition(b"\n")
             self._hidden = not newline
             data = b"\r\n" + data if newline else b""
         if self.transcript is not None and data:
-            self.transcript.output(self.hush.stream(data))
+            self.transcript.output(self._redactor.stream(data))
 
     def resize(self, columns: int, rows: int) -> None:
-        """Record that the terminal has another size."""
+        """Record a new size of the user's terminal."""
         if self.transcript is not None:
             self.transcript.resize(columns, rows)

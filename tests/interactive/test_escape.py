@@ -6,16 +6,16 @@ import pytest
 
 from sosagent.errors import UsageError
 from sosagent.interactive.escape import (
-    CLOSES,
-    OPENS,
+    PASTE_END,
+    PASTE_START,
     Command,
-    Edge,
     Escape,
     Input,
     Pasted,
+    PasteEdge,
     Typed,
-    escape_of,
-    only_answers,
+    is_reply,
+    parse_escape,
 )
 from sosagent.terminal.live import Live
 
@@ -52,10 +52,13 @@ CASES: dict[str, tuple[bytes, list[Input]]] = {
     "Esc alone": (b"\x1b", [Typed(b"\x1b")]),
     "a key like a bracket": (b"\x1b[2~~.", [Typed(b"\x1b[2~~.")]),
     "a paste": (
-        b"\r" + OPENS + b"a\r~.\r" + CLOSES + b"~.",
-        [Typed(b"\r"), Edge(True), Pasted(b"a\r~.\r"), Edge(False), Command(".")],
+        b"\r" + PASTE_START + b"a\r~.\r" + PASTE_END + b"~.",
+        [Typed(b"\r"), PasteEdge(True), Pasted(b"a\r~.\r"), PasteEdge(False), Command(".")],
     ),
-    "brackets in the wrong order": (CLOSES + OPENS + OPENS, [Typed(CLOSES), Edge(True), Pasted(OPENS)]),
+    "brackets in the wrong order": (
+        PASTE_END + PASTE_START + PASTE_START,
+        [Typed(PASTE_END), PasteEdge(True), Pasted(PASTE_START)],
+    ),
     "where the cursor is, which the shell has asked": (b"\r\x1b[12;7R~.", [Typed(b"\r\x1b[12;7R"), Command(".")]),
     "an answer between": (b"\r~\x1b[?1;2c.", [Typed(b"\r\x1b[?1;2c"), Command(".")]),
     "the mouse": (b"\r\x1b[<0;3;4M~.", [Typed(b"\r\x1b[<0;3;4M"), Command(".")]),
@@ -84,23 +87,27 @@ def test_other_escapes(size: int) -> None:
 
 
 def test_a_paste_ends_wherever_its_bracket_is_cut() -> None:
-    for cut in range(1, len(CLOSES)):
+    for cut in range(1, len(PASTE_END)):
         escape = Escape()
-        found = [*escape.feed(OPENS + b"text" + CLOSES[:cut]), *escape.flush(), *escape.feed(CLOSES[cut:] + b"\r~.")]
-        assert found == [Edge(True), Pasted(b"text"), Edge(False), Typed(b"\r"), Command(".")]
+        found = [
+            *escape.feed(PASTE_START + b"text" + PASTE_END[:cut]),
+            *escape.flush(),
+            *escape.feed(PASTE_END[cut:] + b"\r~."),
+        ]
+        assert found == [PasteEdge(True), Pasted(b"text"), PasteEdge(False), Typed(b"\r"), Command(".")]
 
 
 def test_what_only_the_terminal_said() -> None:
-    assert only_answers(b"\x1b[1;1R\x1b[?1;2c")
-    assert not only_answers(b"\x1b[1;1Rx")
-    assert not only_answers(b"\x1b[A")
+    assert is_reply(b"\x1b[1;1R\x1b[?1;2c")
+    assert not is_reply(b"\x1b[1;1Rx")
+    assert not is_reply(b"\x1b[A")
 
 
 def test_which_escapes_there_are() -> None:
-    assert [escape_of(text) for text in ("~", "^]", "^a", "%", "none")] == [b"~", b"\x1d", b"\x01", b"%", None]
+    assert [parse_escape(text) for text in ("~", "^]", "^a", "%", "none")] == [b"~", b"\x1d", b"\x01", b"%", None]
     for text in ("", "ab", "k", "?", ".", "^M", "^J", "é", " ", "\x1b"):
         with pytest.raises(UsageError):
-            escape_of(text)
+            parse_escape(text)
 
 
 def shown(data: bytes, size: int) -> bytes:

@@ -5,23 +5,13 @@
     async with sosagent.root_shell("user@sos.example.net", password=...) as shell:
         print((await shell.run("uname -r")).lines)
 
-What stands in ``__all__`` is the public interface; `sosagent.blocking` has the same without asyncio.
+``__all__`` lists the public interface; `sosagent.blocking` offers the same without asyncio.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .endpoint.target import (
-    ExecTarget,
-    ProviderTarget,
-    SerialTarget,
-    SshTarget,
-    Target,
-    TcpTarget,
-    UnixTarget,
-    parse_target,
-)
 from .errors import (
     ConfigInvalid,
     ConsoleError,
@@ -49,9 +39,6 @@ from .errors import (
     UsageError,
     WrongMachine,
 )
-from .keys import PublicKey, parse_public_keys
-from .secrets.secret import Secret
-from .secrets.sources import find_password
 
 if TYPE_CHECKING:
     from .api import host_keys, list_keys, remove_key, root_shell
@@ -59,14 +46,27 @@ if TYPE_CHECKING:
     from .config.file import load_machines
     from .config.machines import Machine, Machines
     from .console import Console, Event
+    from .endpoint.target import (
+        ExecTarget,
+        ProviderTarget,
+        SerialTarget,
+        SshTarget,
+        Target,
+        TcpTarget,
+        UnixTarget,
+        parse_target,
+    )
     from .jobs.add_key import AddKeyResult, add_key
     from .jobs.host_keys import HostKeys
     from .jobs.keys import KeyListing, KeysRemoved, ListedKey
     from .jobs.state import ConsoleState, console_state
     from .jobs.verify import Verification, Verify
+    from .keys import PublicKey, parse_public_keys
     from .runbook.api import run_runbook
     from .runbook.load import load_runbook
     from .runbook.record import RunRecord, StepRecord
+    from .secrets.secret import Secret
+    from .secrets.sources import find_password
     from .session.access import AccessOptions
     from .session.connect import connect
     from .session.console import ConnectedConsole
@@ -149,7 +149,8 @@ __all__ = [
     "run_runbook",
 ]
 
-#: Where the heavier names live; they are imported when they are first used (PEP 562).
+#: Public name -> the module that defines it. Each is imported when it is first used (PEP 562): a program that only
+#: prints its help needs none of them.
 _LAZY = {
     "AccessOptions": "session.access",
     "AddKeyResult": "jobs.add_key",
@@ -158,6 +159,7 @@ _LAZY = {
     "ConsoleState": "jobs.state",
     "EOF": "terminal.expect",
     "Event": "console",
+    "ExecTarget": "endpoint.target",
     "HostKeys": "jobs.host_keys",
     "KeyListing": "jobs.keys",
     "KeyOutcome": "authorized_keys.append",
@@ -166,21 +168,32 @@ _LAZY = {
     "Machine": "config.machines",
     "Machines": "config.machines",
     "Match": "terminal.expect",
+    "ProviderTarget": "endpoint.target",
+    "PublicKey": "keys",
     "Result": "shell.shell",
     "RunRecord": "runbook.record",
+    "Secret": "secrets.secret",
+    "SerialTarget": "endpoint.target",
     "Shell": "shell.shell",
+    "SshTarget": "endpoint.target",
     "StepRecord": "runbook.record",
     "TIMEOUT": "terminal.expect",
+    "Target": "endpoint.target",
+    "TcpTarget": "endpoint.target",
     "Transfer": "shell.transfer",
+    "UnixTarget": "endpoint.target",
     "Verification": "jobs.verify",
     "Verify": "jobs.verify",
     "add_key": "jobs.add_key",
     "connect": "session.connect",
     "console_state": "jobs.state",
+    "find_password": "secrets.sources",
     "host_keys": "api",
     "list_keys": "api",
     "load_machines": "config.file",
     "load_runbook": "runbook.load",
+    "parse_public_keys": "keys",
+    "parse_target": "endpoint.target",
     "remove_key": "api",
     "root_shell": "api",
     "run_runbook": "runbook.api",

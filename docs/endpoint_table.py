@@ -1,57 +1,48 @@
-"""Write the table of dialects in docs/endpoints.md from `sosagent/endpoint/dialects.py`.
+"""Generate the table of dialects in docs/endpoints.md from `sosagent/endpoint/dialects.py`.
 
-python -m docs.endpoint_table
+Run:  python -m docs.endpoint_table
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from docs.state_table import between
+from docs.generated import DOCS, GeneratedPart, table_row
 from sosagent.endpoint.dialects import DIALECTS, PLAIN, Dialect, spelled
 
-PAGE = Path(__file__).parent / "endpoints.md"
-BEGIN, END = "<!-- dialects: made by docs/endpoint_table.py -->", "<!-- end of dialects -->"
+_TITLES = ("dialect", "endpoint", "recognised by", "entered with", "left with", "how to free it", "never sent")
 
 
 def table() -> str:
-    """The table as Markdown."""
-    rows = [
-        "| dialect | endpoint | known by | entered by | left by | what frees it | never sent |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    return "\n".join([*rows, *(_row(row) for row in DIALECTS.values() if row is not PLAIN)])
+    """Return the table as Markdown."""
+    rows = [_row(dialect) for dialect in DIALECTS.values() if dialect is not PLAIN]
+    return "\n".join([table_row(*_TITLES), "|---" * len(_TITLES) + "|", *rows])
 
 
-def _row(row: Dialect) -> str:
-    cells = (
-        f"`{row.name}`",
-        row.title,
-        _known_by(row),
-        " or ".join(", then ".join(f"`{line}`" for line in way) for way in row.enter),
-        _keys(row.leave),
-        f"{row.free}{'; `--kick`' if row.can_kick else ''}",
-        ", ".join(map(_keys, row.forbidden)),
+def _row(dialect: Dialect) -> str:
+    return table_row(
+        f"`{dialect.name}`",
+        dialect.title,
+        _recognised_by(dialect),
+        " or ".join(", then ".join(f"`{line}`" for line in lines) for lines in dialect.enter),
+        _keys(dialect.leave),
+        f"{dialect.free}{'; `--kick`' if dialect.can_kick else ''}",
+        ", ".join(map(_keys, dialect.forbidden)),
     )
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _known_by(row: Dialect) -> str:
-    if row.programs:
-        return "its program: " + ", ".join(f"`{name}`" for name in row.programs)
-    if row.hosts:
-        return "its host's name"
-    return "its prompt" if (row.enter and "->" in row.prompt) or ">>" in row.prompt else "`?dialect=`"
+def _recognised_by(dialect: Dialect) -> str:
+    if dialect.programs:
+        return "its program: " + ", ".join(f"`{name}`" for name in dialect.programs)
+    if dialect.hosts:
+        return "its host name"
+    shows_prompt = (dialect.enter and "->" in dialect.prompt) or ">>" in dialect.prompt
+    return "its prompt" if shows_prompt else "`?dialect=`"
 
 
 def _keys(data: bytes) -> str:
     return f"`{spelled(data)}`" if data else ""
 
 
-def with_table(text: str) -> str:
-    """Give the page's `text` with the table as it is now."""
-    return between(text, BEGIN, END, table())
-
+ENDPOINT_TABLE = GeneratedPart(DOCS / "endpoints.md", "dialects", "docs/endpoint_table.py", table)
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
+    ENDPOINT_TABLE.write()

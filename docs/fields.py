@@ -1,4 +1,4 @@
-"""For mkdocstrings: our docstrings in the form that it knows."""
+"""An extension for mkdocstrings that rewrites our docstrings into the Google style it understands."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any
 
 import griffe
 
-_TOGETHER = re.compile(r"^( +)(\w+(?:, \w+)+):", re.MULTILINE)
+_SHARED = re.compile(r"^( +)(\w+(?:, \w+)+):", re.MULTILINE)
 
 
 class FieldsAreAttributes(griffe.Extension):
-    """Calls `Fields:` attributes, and gives names that share an explanation a line each."""
+    """Rename the section `Fields:` to `Attributes:`, and give names that share one description a line each."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """See `griffe.Extension`."""
+        """Rewrite the docstring of `obj`; see `griffe.Extension`."""
         if obj.docstring is not None:
             text = obj.docstring.value.replace("\nFields:\n", "\nAttributes:\n")
-            obj.docstring.value = _TOGETHER.sub(_apart, text)
+            obj.docstring.value = _SHARED.sub(_one_line_each, text)
 
 
-def _apart(found: re.Match[str]) -> str:
-    *first, last = found[2].split(", ")
-    return "\n".join([*(f"{found[1]}{name}: see `{last}`." for name in first), f"{found[1]}{last}:"])
+def _one_line_each(match: re.Match[str]) -> str:
+    indent, names = match[1], match[2]
+    *first, last = names.split(", ")
+    return "\n".join([*(f"{indent}{name}: see `{last}`." for name in first), f"{indent}{last}:"])

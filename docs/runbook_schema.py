@@ -1,22 +1,22 @@
-"""The JSON Schema of runbooks as a file of the site, for editors that take an address.
+"""Generate docs/reference/runbook.schema.json, the JSON Schema of runbooks, for editors that load it from the site.
 
-python -m docs.runbook_schema
+Run:  python -m docs.runbook_schema
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
+from docs.generated import DOCS
 from sosagent.runbook.schema import runbook_schema
 
-PAGE = Path(__file__).parent / "reference" / "runbook.schema.json"
+FILE = DOCS / "reference" / "runbook.schema.json"
 
 
-def with_table(_text: str) -> str:
-    """The file as it is now."""
+def schema_text() -> str:
+    """Return the contents of the file."""
     return json.dumps(runbook_schema(), indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(""), "utf-8")
+    FILE.write_text(schema_text(), "utf-8")

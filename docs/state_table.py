@@ -1,45 +1,29 @@
-"""Write the tables of console states, in the README and docs/reference/states.md, from `sosagent/terminal/states.py`.
+"""Generate the table of console states in docs/reference/states.md from `sosagent/terminal/states.py`.
 
-python docs/state_table.py
+Run:  python -m docs.state_table
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from docs.generated import DOCS, GeneratedPart, table_row
 from sosagent.terminal.states import READING, RUNNING, SILENT, STATES, UNKNOWN, State
-
-README = Path(__file__).parent.parent / "README.md"
-PAGE = Path(__file__).parent / "reference" / "states.md"
-BEGIN, END = "<!-- states: made by docs/state_table.py -->", "<!-- end of states -->"
 
 
 def table() -> str:
-    """The table as Markdown."""
-    rows = ["| state | what it is | how it looks | what a job does |", "|---|---|---|---|"]
+    """Return the table as Markdown."""
+    rows = [table_row("state", "what it is", "example", "what a job does"), "|---|---|---|---|"]
     rows += [_row(state) for state in (*STATES, READING, RUNNING, SILENT, UNKNOWN)]
     return "\n".join(rows)
 
 
 def _row(state: State) -> str:
-    example = state.example.strip().replace("\n", " ⏎ ").replace("|", "\\|")
-    look = f"`{example}`" if example.isascii() and example else example.replace("\ufffd", "?")
-    does = state.way.value + (" (`--take-over` discards it)" if state.force else "")
-    return f"| `{state.name}` | {state.title} | {look} | {does} |"
+    example = state.example.strip().replace("\n", " ⏎ ")
+    shown = f"`{example}`" if example.isascii() and example else example.replace("\ufffd", "?")
+    action = state.way.value + (" (`--take-over` discards it)" if state.force else "")
+    return table_row(f"`{state.name}`", state.title, shown, action)
 
 
-def between(text: str, begin: str, end: str, new: str) -> str:
-    """`text` with what stands between two marks replaced."""
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    return f"{before}{begin}\n{new}\n{end}{after}"
-
-
-def with_table(text: str) -> str:
-    """Give a page's `text` with the table as it is now."""
-    return between(text, BEGIN, END, table())
-
+STATE_TABLE = GeneratedPart(DOCS / "reference" / "states.md", "states", "docs/state_table.py", table)
 
 if __name__ == "__main__":
-    for path in (README, PAGE):
-        path.write_text(with_table(path.read_text("utf-8")), "utf-8")
+    STATE_TABLE.write()

@@ -1,4 +1,4 @@
-"""cli/picture.py: what a terminal would show; and the README's table of states."""
+"""cli/picture.py: what a terminal would show."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from docs import endpoint_table
-from docs.state_table import README, with_table
 from sosagent.cli.picture import Picture
 from sosagent.printable import is_clean
 
@@ -52,13 +50,3 @@ def test_whatever_a_console_prints_has_a_picture(parts: list[bytes]) -> None:
     picture = Picture(b"".join(parts), 20, 5, "t")
     assert all(is_clean(line) for line in picture.text().splitlines())
     assert picture.svg()
-
-
-def test_the_readme_holds_the_table_as_it_is() -> None:
-    text = README.read_text("utf-8")
-    assert with_table(text) == text, "run: python docs/state_table.py"
-
-
-def test_the_page_of_endpoints_holds_the_table_as_it_is() -> None:
-    text = endpoint_table.PAGE.read_text("utf-8")
-    assert endpoint_table.with_table(text) == text, "run: python -m docs.endpoint_table"

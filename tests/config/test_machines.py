@@ -261,7 +261,7 @@ def test_the_schema_has_no_null_and_says_what_fields_are() -> None:
     assert '"null"' not in json.dumps(schema())
 
 
-def test_the_example_in_the_readme() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    example = readme.partition("### File of machines")[2].partition("```toml\n")[2].partition("```")[0]
-    assert list(parse_machines(example, "README.md").machines) == ["web1", "db"]
+def test_the_example_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs/howto/machines.md").read_text(encoding="utf-8")
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    assert list(parse_machines(example, "machines.md").machines) == ["web1", "db"]

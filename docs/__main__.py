@@ -1,0 +1,26 @@
+"""Bring every generated page up to date.
+
+Run:  python -m docs
+"""
+
+from __future__ import annotations
+
+from docs.command_line import COMMAND_LINE
+from docs.endpoint_table import ENDPOINT_TABLE
+from docs.error_table import ERROR_TABLE
+from docs.runbook_format import RUNBOOK_FORMAT
+from docs.runbook_schema import FILE, schema_text
+from docs.state_table import STATE_TABLE
+
+PARTS = (COMMAND_LINE, ENDPOINT_TABLE, ERROR_TABLE, RUNBOOK_FORMAT, STATE_TABLE)
+
+
+def main() -> None:
+    """Write all generated parts, and the JSON Schema."""
+    for part in PARTS:
+        part.write()
+    FILE.write_text(schema_text(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

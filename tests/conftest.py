@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from sosagent.console import Console
 from sosagent.endpoint.dialects import DIALECTS
 from sosagent.lab import Lab, open_lab
 from sosagent.transports import Transport
+
+from .support.virtual_time import loop_factory
 
 #: Real shells, each as a /bin/sh that has the programs of remote/ to run. mksh, the /bin/sh of Android, is not
 #: among them: its `wait` misses the end of a job now and then, and then the watchdog's time passes.
@@ -39,6 +41,13 @@ def installed(command: list[str]) -> list[str]:
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
     return command
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run a test marked `virtual_time` on a loop in virtual time."""
+    return loop_factory(item.get_closest_marker("virtual_time") is not None)
 
 
 @pytest.fixture(params=SHELLS)

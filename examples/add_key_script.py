@@ -1,4 +1,4 @@
-"""Add a key from a plain script, without asyncio.
+"""Add a key from a script, without asyncio.
 
 Run:  SOS_PASSWORD_FILE=root.password python add_key_script.py web1-sos ~/.ssh/id_ed25519.pub
 """

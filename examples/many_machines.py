@@ -1,4 +1,4 @@
-"""Add a key to many machines, a few at a time, and print a table. One that fails does not stop the others.
+"""Add a key to many machines, a few at a time, and print a table. A failure does not stop the other machines.
 
 Run:  SOS_PASSWORD_FILE=root.password python many_machines.py ~/.ssh/id_ed25519.pub web1-sos web2-sos web3-sos
 
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import sosagent
 
-AT_ONCE = 8  # what the endpoint, and the machine that this runs on, can bear
+AT_ONCE = 8  # a load that the endpoint and this computer can handle
 SECONDS = 180.0  # for each machine
 
 
-async def add(host: str, key: str, password: sosagent.Secret, turn: asyncio.Semaphore) -> tuple[str, str, str]:
-    """A row of the table: the machine, what came of it, and what to do next."""
-    async with turn:
+async def add(host: str, key: str, password: sosagent.Secret, slots: asyncio.Semaphore) -> tuple[str, str, str]:
+    """Return a row of the table: the machine, the outcome, and the details or what to do next."""
+    async with slots:
         try:
             result = await sosagent.add_key(host, key, password=password, timeout=SECONDS)
         except sosagent.SosError as error:
@@ -29,14 +29,14 @@ async def add(host: str, key: str, password: sosagent.Secret, turn: asyncio.Sema
 
 
 async def main(keyfile: str, hosts: list[str]) -> int:
-    """Add the key everywhere; the number of machines that failed."""
+    """Add the key to all machines, and return the number of failures."""
     key = Path(keyfile).read_text()
     password = sosagent.find_password(file=Path(os.environ["SOS_PASSWORD_FILE"]))
-    turn = asyncio.Semaphore(AT_ONCE)
-    rows = await asyncio.gather(*(add(host, key, password, turn) for host in hosts))
+    slots = asyncio.Semaphore(AT_ONCE)
+    rows = await asyncio.gather(*(add(host, key, password, slots) for host in hosts))
     width = max(len(host) for host in hosts)
-    for host, status, more in rows:
-        print(f"{host:{width}}  {status:8}  {more}")
+    for host, status, details in rows:
+        print(f"{host:{width}}  {status:8}  {details}")
     return sum(status == "FAILED" for _, status, _ in rows)
 
 

@@ -1,9 +1,9 @@
-"""A task for Nornir: add a key to each host of an inventory, through its console. Nornir brings the threads.
+"""A Nornir task that adds a key to each host of an inventory through its console. Nornir provides the threads.
 
 Run:  pip install sosagent nornir
       SOS_PASSWORD_FILE=root.password python nornir_task.py ~/.ssh/id_ed25519.pub web1-sos web2-sos
 
-Here the inventory is made of the hosts that are named; in yours, a host's `console` says where its console is.
+This example builds the inventory from its arguments. In your inventory, set `console` in the data of each host.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 def add_key(task: Task, key: str, password: sosagent.Secret) -> Result:
-    """Add `key` on this host; changed if it was not there."""
+    """Add `key` to this host. The result is `changed` if the key was not there before."""
     from nornir.core.task import Result
 
     try:
-        done = sosagent.blocking.add_key(task.host["console"], key, password=password)
-    except sosagent.SosError as error:  # else Nornir logs a traceback
+        added = sosagent.blocking.add_key(task.host["console"], key, password=password)
+    except sosagent.SosError as error:  # an exception would make Nornir log a traceback
         return Result(task.host, result=f"{error} {error.hint}", failed=True)
-    return Result(task.host, result=f"{done.status} {done.file}", changed=done.status == "added")
+    return Result(task.host, result=f"{added.status} {added.file}", changed=added.status == "added")
 
 
 def inventory(hosts: list[str]) -> Nornir:
-    """A Nornir of these consoles, eight at a time."""
+    """Return a Nornir that works on these consoles, eight at a time."""
     from nornir.core import Nornir
     from nornir.core.inventory import Defaults, Groups, Host, Hosts, Inventory
     from nornir.plugins.runners import ThreadedRunner
@@ -43,7 +43,7 @@ def inventory(hosts: list[str]) -> Nornir:
 
 
 def main(keyfile: str, hosts: list[str]) -> int:
-    """Run the task; 1 if a host failed."""
+    """Run the task, and return 1 if a host failed."""
     password = sosagent.find_password(file=Path(os.environ["SOS_PASSWORD_FILE"]))
     done = inventory(hosts).run(task=add_key, key=Path(keyfile).read_text(), password=password)
     for name, results in done.items():

@@ -1,6 +1,6 @@
-"""Test a program of your own that uses sosagent: the fixture `sos_lab` is a console with a machine behind it.
+"""Test your own program that uses sosagent. The fixture `sos_lab` is a console with a simulated machine.
 
-Run:  pytest test_with_lab.py   (the fixture comes with sosagent)
+Run:  pytest test_with_lab.py   (installing sosagent makes the fixture available)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh
 
 
 def give_access(target: str | sosagent.Target, password: sosagent.Secret) -> str:
-    """The program that is tested: yours."""
+    """Stand in for your program."""
     try:
         return sosagent.blocking.add_key(target, KEY, password=password).status
     except sosagent.EndpointBusy:
@@ -35,5 +35,5 @@ def test_on_a_bad_line(sos_lab: ThreadedLab) -> None:
 
 
 @pytest.mark.sos_lab(busy=True)
-def test_somebody_else_has_the_console(sos_lab: ThreadedLab) -> None:
+def test_the_console_is_in_use(sos_lab: ThreadedLab) -> None:
     assert give_access(sos_lab.target, sos_lab.password) == "later"

@@ -1,4 +1,4 @@
-"""Every code block of the documentation is run, and the site is built without a warning."""
+"""Tests that every code block of the documentation works, and that the site builds without a warning."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ..support.doc_blocks import (
     write_commands,
 )
 
-#: Blocks that need a cable, a terminal, or much time.
+#: The most blocks that may need what the tests do not have, such as a cable or a terminal.
 MOST_NOT_RUN = 8
 
 PAGES = documents()
@@ -48,13 +48,13 @@ def _id(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_id)
-async def test_the_blocks_of_a_page(page: Path, tmp_path: Path) -> None:
+async def test_the_blocks_of_a_page_work(page: Path, tmp_path: Path) -> None:
     blocks = blocks_of(page)
     home, work = tmp_path / "home", tmp_path / "work"
     work.mkdir()
     write_commands(tmp_path / "bin")
     async with open_lab(machine="web-1") as lab:
-        _furnish(home, lab)
+        _set_up(home, lab)
         script = script_of(blocks, work)
         environment = {
             "HOME": str(home),
@@ -71,12 +71,12 @@ async def test_the_blocks_of_a_page(page: Path, tmp_path: Path) -> None:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-    wrong = [words for number, block in enumerate(blocks) for words in _wrong(block, number, work)]
-    assert not wrong, "\n\n".join(wrong)
+    problems = [problem for number, block in enumerate(blocks) for problem in _problems(block, number, work)]
+    assert not problems, "\n\n".join(problems)
 
 
-def _furnish(home: Path, lab: Lab) -> None:
-    """A user's home: the pages' endpoints lead to the lab, and there is a key."""
+def _set_up(home: Path, lab: Lab) -> None:
+    """Create a home folder with a key, and with an ssh_config that maps the endpoints of the pages to the lab."""
     folder = home / ".ssh"
     folder.mkdir(parents=True, mode=0o700)
     command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "you@laptop", "-f", str(folder / "id_ed25519")]
@@ -96,44 +96,44 @@ def _furnish(home: Path, lab: Lab) -> None:
         os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def _wrong(block: Block, number: int, work: Path) -> list[str]:
-    """What a block did otherwise than the page says."""
-    found = []
+def _problems(block: Block, number: int, work: Path) -> list[str]:
+    """Return how the result of a block differs from the page."""
+    problems = []
     turns = turns_of(block) if block.language == "console" else []
     for at, status in enumerate(sorted(work.glob(f"{number}.*.status"), key=lambda one: int(one.name.split(".")[1]))):
         printed = status.with_suffix(".out").read_text("utf-8", "replace")
         wanted = block.notes.get("exit", "0") if not turns or at == len(turns) - 1 else "0"
         if status.read_text().strip() != wanted:
-            found.append(f"{block.place}: exit status {status.read_text().strip()}, not {wanted}\n{printed}")
+            problems.append(f"{block.place}: exit status {status.read_text().strip()}, not {wanted}\n{printed}")
         if "printed by" in block.notes and shape_of(json.loads(printed)) != shape_of(json.loads(block.text)):
-            found.append(f"{block.place}: it has not these keys, but those of\n{printed}")
+            problems.append(f"{block.place}: the JSON fields differ from those of\n{printed}")
         missing = differences(turns[at][1], printed) if turns else []
         if missing:
-            found.append(f"{block.place}: not printed: {missing}\nbut:\n{printed}")
+            problems.append(f"{block.place}: these lines are missing: {missing}\nfrom the output:\n{printed}")
     if block.is_run and list(work.glob(f"{number}.*.sh")) and not list(work.glob(f"{number}.*.status")):
-        found.append(f"{block.place}: it was not come to")
-    return found
+        problems.append(f"{block.place}: the block did not run")
+    return problems
 
 
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "json"], ids=lambda one: one.place)
-def test_json_of_the_pages(block: Block) -> None:
+def test_the_json_of_the_pages_is_valid(block: Block) -> None:
     json.loads(block.text)
 
 
-def test_every_block_is_of_a_known_kind() -> None:
+def test_every_block_has_a_known_language_and_known_notes() -> None:
     assert len(BLOCKS) > 30
     assert [one.place for one in BLOCKS if one.language not in LANGUAGES or set(one.notes) - set(NOTES)] == []
 
 
-def test_what_the_comparison_of_a_page_sees() -> None:
-    printed = "  connected to web1-sos    0.20 s\n  added     SHA256:abc you@laptop\nsosagent: it is so\n"
-    assert differences(["✓ connected to web1-sos   7.00 s", "...", "sosagent: it is so"], printed) == []
+def test_the_comparison_with_a_page() -> None:
+    printed = "  connected to web1-sos    0.20 s\n  added     SHA256:abc you@laptop\nsosagent: ready\n"
+    assert differences(["✓ connected to web1-sos   7.00 s", "...", "sosagent: ready"], printed) == []
     assert differences(["  removed  SHA256:abc you@laptop"], printed) == ["  removed  SHA256:abc you@laptop"]
-    assert differences(["sosagent: it is so", "✓ connected to web1-sos  0.20 s"], printed) != []
+    assert differences(["sosagent: ready", "✓ connected to web1-sos  0.20 s"], printed) != []
     assert shape_of({"keys": [{"type": "a"}]}) != shape_of({"keys": [{"kind": "a"}]})
 
 
-def test_a_wrong_command_line_of_a_page_is_seen(tmp_path: Path) -> None:
+def test_a_wrong_command_line_in_a_page_is_detected(tmp_path: Path) -> None:
     for words in (["sos-addkey", "--exspires", "2h", "web1"], ["sosagent", "keys", "list"]):
         with pytest.raises(Exception, match=r"such option|Missing parameter"):
             parse(words)
@@ -142,34 +142,34 @@ def test_a_wrong_command_line_of_a_page_is_seen(tmp_path: Path) -> None:
     assert (tmp_path / "0.0.status").read_text() == "1\n"
 
 
-def test_what_is_not_run() -> None:
-    left_out = [one for one in BLOCKS if "not run" in one.notes]
-    for one in left_out:
+def test_few_blocks_do_not_run() -> None:
+    not_run = [one for one in BLOCKS if "not run" in one.notes]
+    for one in not_run:
         print(f"{one.place}: not run: {one.notes['not run']}")
         assert one.language in ("sh", "console"), one.place
         subprocess.run(["bash", "-n"], input=one.text.replace("$ ", ""), text=True, check=True)
-    assert len(left_out) <= MOST_NOT_RUN
+    assert len(not_run) <= MOST_NOT_RUN
 
 
 @pytest.mark.parametrize(
     "block", [one for one in BLOCKS if one.language in ("sh", "console")], ids=lambda one: one.place
 )
-def test_the_command_lines_are_understood(block: Block) -> None:
+def test_the_command_lines_are_valid(block: Block) -> None:
     for words in command_lines(block):
         if "--help" not in words:
             parse(words)
 
 
-def test_files_of_the_pages_are_used() -> None:
+def test_python_files_of_the_pages_are_run() -> None:
     for page in PAGES:
         blocks = blocks_of(page)
         for at, block in enumerate(blocks):
             later = "".join(one.text for one in blocks[at + 1 :] if one.language in ("sh", "console"))
             if block.language == "python" and "file" in block.notes:
-                assert block.notes["file"] in later, f"{block.place}: nothing runs it"
+                assert block.notes["file"] in later, f"{block.place}: no later block runs this file"
 
 
-def test_python_of_the_pages_is_typed(tmp_path: Path) -> None:
+def test_the_python_of_the_pages_passes_mypy(tmp_path: Path) -> None:
     files = []
     for block in BLOCKS:
         if block.language == "python" and block.is_run:
@@ -202,7 +202,7 @@ def test_the_links_of_the_readme_lead_to_files() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-def test_the_site_is_built_and_needs_no_network(tmp_path: Path) -> None:
+def test_the_site_builds_and_works_offline(tmp_path: Path) -> None:
     site = tmp_path / "site"
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
     done = subprocess.run(

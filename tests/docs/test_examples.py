@@ -1,4 +1,4 @@
-"""Every file of examples/ against the lab, as a user runs it; and none without a test."""
+"""Runs every file of examples/ against the lab, as a user would."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..conftest import installed, new_key
 from ..test_library import as_users
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-#: File -> the test that runs it; demo and provider have tests of their own kind elsewhere, too.
+#: Maps each file to the test that runs it. Other tests use demo.py and the provider too.
 TESTED = {
     "add_key_script.py": "test_the_script",
     "demo.py": "test_the_demo",
@@ -32,20 +32,20 @@ TESTED = {
     "port_of_pexpect.py": "test_the_port_of_pexpect",
     "provider": "test_the_provider_is_a_package",
     "sosagent-recover.service": "test_the_service",
-    "sosagent-recover.timer": "test_the_units_are_right",
-    "test_with_lab.py": "test_the_tests_of_a_program",
+    "sosagent-recover.timer": "test_systemd_accepts_the_units",
+    "test_with_lab.py": "test_the_tests_with_the_fixture",
 }
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A user with a machine to recover.
+    """A user who wants to add a key to a machine.
 
     Fields:
-        lab: the machine; ssh_config calls its console "web1-sos".
-        environment: the user's.
-        keyfile: what is to be added.
-        key: the same.
+        lab: the machine; the Host "web1-sos" of the user's ssh_config is its console.
+        environment: the user's environment variables.
+        keyfile: the file with the key.
+        key: the key.
     """
 
     lab: ThreadedLab
@@ -54,7 +54,7 @@ class Scene:
     key: sosagent.PublicKey
 
     def run(self, *command: str, status: int = 0) -> str:
-        """Run an example; its output, with its errors where it fails."""
+        """Run an example and return its output; if it is expected to fail, its error output too."""
         done = subprocess.run(
             [sys.executable, *command], env=self.environment, capture_output=True, text=True, cwd=EXAMPLES, check=False
         )
@@ -75,48 +75,48 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def test_every_example_has_a_test() -> None:
-    there = {path.name for path in EXAMPLES.iterdir() if not path.name.startswith((".", "__"))}
-    assert there == set(TESTED)
+    files = {path.name for path in EXAMPLES.iterdir() if not path.name.startswith((".", "__"))}
+    assert files == set(TESTED)
     assert all(name in globals() for name in TESTED.values())
 
 
 @pytest.mark.parametrize("name", sorted(name for name in TESTED if name != "provider"))
-def test_it_says_how_to_run_it(name: str) -> None:
+def test_every_example_says_how_to_run_it(name: str) -> None:
     head = "\n".join((EXAMPLES / name).read_text().splitlines()[:10])
     assert re.search(r"Run: |Install: |`make demo`|see there", head)
 
 
 def test_the_script(scene: Scene) -> None:
-    said = scene.run("add_key_script.py", "web1-sos", str(scene.keyfile))
-    assert said == f"added {scene.lab.authorized_keys_file} on {os.uname().nodename}\n"
+    output = scene.run("add_key_script.py", "web1-sos", str(scene.keyfile))
+    assert output == f"added {scene.lab.authorized_keys_file} on {os.uname().nodename}\n"
     assert scene.lab.authorized_keys == f"{scene.key.line}\n"
     scene.lab.password_file.write_text("wrong\n")
     assert "Check the password" in scene.run("add_key_script.py", "web1-sos", str(scene.keyfile), status=1)
 
 
 def test_many_machines(scene: Scene) -> None:
-    said = scene.run("many_machines.py", str(scene.keyfile), "web1-sos", "x@127.0.0.1:1", status=1).splitlines()
-    assert re.fullmatch(rf"web1-sos +added +{scene.lab.authorized_keys_file} on \S+, \d+\.\d s", said[0])
-    assert re.match(r"x@127\.0\.0\.1:1 +FAILED +.*Check the endpoint's name", said[1])
+    output = scene.run("many_machines.py", str(scene.keyfile), "web1-sos", "x@127.0.0.1:1", status=1).splitlines()
+    assert re.fullmatch(rf"web1-sos +added +{scene.lab.authorized_keys_file} on \S+, \d+\.\d s", output[0])
+    assert re.match(r"x@127\.0\.0\.1:1 +FAILED +.*Check the endpoint's name", output[1])
     assert scene.lab.authorized_keys == f"{scene.key.line}\n"
 
 
-def test_the_tests_of_a_program(scene: Scene) -> None:
-    said = scene.run("-m", "pytest", "-p", "sosagent.pytest_plugin", "-p", "no:cacheprovider", "test_with_lab.py")
-    assert "3 passed" in said
+def test_the_tests_with_the_fixture(scene: Scene) -> None:
+    output = scene.run("-m", "pytest", "-p", "sosagent.pytest_plugin", "-p", "no:cacheprovider", "test_with_lab.py")
+    assert "3 passed" in output
 
 
-@pytest.mark.parametrize("way", ["pexpect", "console", "sosagent"])
-def test_the_port_of_pexpect(way: str, scene: Scene) -> None:
+@pytest.mark.parametrize("method", ["pexpect", "console", "sosagent"])
+def test_the_port_of_pexpect(method: str, scene: Scene) -> None:
     installed(["ssh"])
-    if way == "pexpect":  # ssh looks for its files in the home of the passwd file
+    if method == "pexpect":  # ssh ignores HOME and uses the home folder of the passwd file
         home = Path(scene.environment["HOME"]) / ".ssh"
         program = Path(scene.environment["HOME"]) / "ssh"
         options = f"-F {home}/config -o UserKnownHostsFile={home}/known_hosts"
         program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {options} "$@"\n')
         program.chmod(0o755)
         scene.environment["PATH"] = f"{program.parent}:{scene.environment['PATH']}"
-    scene.run("port_of_pexpect.py", way, "web1-sos", str(scene.keyfile))
+    scene.run("port_of_pexpect.py", method, "web1-sos", str(scene.keyfile))
     assert scene.lab.authorized_keys == f"{scene.key.line}\n"
     assert not scene.lab.in_use
 
@@ -124,8 +124,8 @@ def test_the_port_of_pexpect(way: str, scene: Scene) -> None:
 def test_the_nornir_task(scene: Scene) -> None:
     if importlib.util.find_spec("nornir") is None:
         pytest.skip("nornir is not installed")
-    said = scene.run("nornir_task.py", str(scene.keyfile), "web1-sos")
-    assert said == f"web1-sos  ok  added {scene.lab.authorized_keys_file}\n"
+    output = scene.run("nornir_task.py", str(scene.keyfile), "web1-sos")
+    assert output == f"web1-sos  ok  added {scene.lab.authorized_keys_file}\n"
     assert scene.lab.authorized_keys == f"{scene.key.line}\n"
     assert "FAILED" in scene.run("nornir_task.py", str(scene.keyfile), "x@127.0.0.1:1", status=1)
 
@@ -134,40 +134,40 @@ def test_the_demo(scene: Scene) -> None:
     program = Path(sys.executable).with_name("sos-addkey")
     if not program.exists():
         pytest.skip("sosagent is not installed")
-    said = scene.run("demo.py")
-    assert "added" in said
-    assert "present" in said
+    output = scene.run("demo.py")
+    assert "added" in output
+    assert "present" in output
 
 
 def test_the_provider_is_a_package(scene: Scene) -> None:
-    """It is used in test_providers.py; here, that its entry point leads to what it says."""
+    """Check that the entry point names a class; test_providers.py uses the provider."""
     import tomllib
 
     project = tomllib.loads((EXAMPLES / "provider/pyproject.toml").read_text())["project"]
     (place,) = project["entry-points"]["sosagent.endpoints"].values()
     module, _, name = place.partition(":")
-    said = scene.run("-c", f"import sys; sys.path.insert(0, 'provider'); from {module} import {name}; print({name})")
-    assert name in said or module in said
+    output = scene.run("-c", f"import sys; sys.path.insert(0, 'provider'); from {module} import {name}; print({name})")
+    assert name in output or module in output
 
 
 def test_the_service(scene: Scene, tmp_path: Path) -> None:
-    """Its command with systemd's words and the lab's files put in; and its condition, in a shell."""
+    """Run the service's command with the lab's files, and its condition in a shell."""
     unit = (EXAMPLES / "sosagent-recover.service").read_text()
     (start,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     shutil.copy2(scene.lab.password_file, credentials / "password")
-    for theirs, ours in {
+    for original, replacement in {
         "%d": str(credentials),
         "/etc/sosagent/ssh_config": scene.environment["HOME"] + "/.ssh/config",
         "/etc/sosagent/recovery.pub": str(scene.keyfile),
     }.items():
-        assert theirs in start
-        start = start.replace(theirs, ours)
+        assert original in start
+        start = start.replace(original, replacement)
     program, *arguments = shlex.split(start)
     assert program == "/usr/local/bin/sos-addkey"
-    said = json.loads(scene.run("-m", "sosagent", "addkey", *arguments))
-    assert (said["status"], said["logged_out"]) == ("added", True)
+    result = json.loads(scene.run("-m", "sosagent", "addkey", *arguments))
+    assert (result["status"], result["logged_out"]) == ("added", True)
     (condition,) = re.findall(r"^ExecCondition=(.*)$", unit, re.MULTILINE)
     for works in (True, False):
         fake = tmp_path / "ssh"
@@ -178,7 +178,7 @@ def test_the_service(scene: Scene, tmp_path: Path) -> None:
         assert (done.returncode == 0) is not works
 
 
-def test_the_units_are_right(tmp_path: Path) -> None:
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     installed(["systemd-analyze"])
     for path in EXAMPLES.glob("sosagent-recover.*"):
         text = path.read_text().replace("/usr/local/bin/sos-addkey", "/bin/true")

@@ -1,13 +1,13 @@
-"""The code blocks of the documentation: what they are, and how a page of them is run.
+"""Finds the code blocks of the documentation, and runs them page by page.
 
-A comment above a block says what is to be known of it:
+A comment above a block describes how to test it:
 
-    <!-- exit: 5 -->           the block ends with this status, not with 0
-    <!-- file: NAME -->        the block is a file of that name, which other blocks of the page use
-    <!-- run with: OPTIONS --> what `sosagent run` needs for this runbook, besides --against lab --yes
-    <!-- only checked: WHY --> the runbook cannot run on the lab
-    <!-- printed by: COMMAND --> what prints such JSON: with these keys
-    <!-- not run: WHY -->      the block needs what no test has; its command lines are parsed all the same
+    <!-- exit: 5 -->           the block exits with this status instead of 0
+    <!-- file: NAME -->        the block is saved as a file, which other blocks of the page use
+    <!-- run with: OPTIONS --> options of `sosagent run` for this runbook, in addition to --against lab --yes
+    <!-- only checked: WHY --> the runbook cannot run on the lab; it is only checked
+    <!-- printed by: COMMAND --> this command prints JSON with the same fields
+    <!-- not run: WHY -->      the block needs something that the tests do not have; only its syntax is checked
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<text>.*?)^(?P=
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block.
+    """A fenced code block.
 
     Fields:
-        page, line: where it stands.
-        language: the word behind the fence.
-        text: what is in it.
-        notes: what the comments above it say.
+        page, line: the file, and the line of the opening fence.
+        language: the word after the fence.
+        text: the contents.
+        notes: the comments above the block, by name.
     """
 
     page: Path
@@ -54,22 +54,22 @@ class Block:
 
     @property
     def place(self) -> str:
-        """Where it stands, for messages and as a name of files."""
+        """The page and the line, for messages and file names."""
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
     @property
     def is_run(self) -> bool:
-        """Whether it is run at all."""
+        """Whether the tests run the block."""
         return "not run" not in self.notes
 
     @property
     def file(self) -> str:
-        """What it is called on the disk."""
+        """The name of the block as a file."""
         return self.notes.get("file", f"block{self.line}.{'py' if self.language == 'python' else self.language}")
 
     @property
     def program(self) -> str:
-        """A block of Python as a whole program: `await` at its top goes into a coroutine."""
+        """The Python block as a complete program. Code with `await` at the top level is wrapped in a coroutine."""
         tree = compile(self.text, self.place, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         assert isinstance(tree, ast.Module)
         outer = [one for one in tree.body if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
@@ -83,19 +83,19 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """All pages that have blocks."""
-    found = [
+    """Return all pages that have code blocks."""
+    pages = [
         ROOT / "README.md",
         *sorted((ROOT / "docs").rglob("*.md")),
         *sorted((ROOT / "examples").rglob("README.md")),
     ]
-    return [path for path in found if "```" in path.read_text("utf-8")]
+    return [path for path in pages if "```" in path.read_text("utf-8")]
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """The fenced blocks of a page, in order."""
+    """Return the fenced blocks of a page, in order."""
     text = page.read_text("utf-8")
-    found = []
+    blocks = []
     for fence in _FENCE.finditer(text):
         above: list[str] = []
         for line in reversed(text[: fence.start()].rstrip("\n").splitlines()):
@@ -104,12 +104,12 @@ def blocks_of(page: Path) -> list[Block]:
             above.append(line)
         notes = {one[1]: one[2] for one in _NOTE.finditer("\n".join(above))}
         inside = textwrap.dedent(fence["text"])
-        found.append(Block(page, text.count("\n", 0, fence.start()) + 1, fence["language"].strip(), inside, notes))
-    return found
+        blocks.append(Block(page, text.count("\n", 0, fence.start()) + 1, fence["language"].strip(), inside, notes))
+    return blocks
 
 
 def turns_of(block: Block) -> list[tuple[str, list[str]]]:
-    """A console block's commands, each with the lines that it is said to print."""
+    """Return the commands of a console block, each with the output that the page shows."""
     turns: list[tuple[str, list[str]]] = []
     for line in block.text.splitlines():
         if line.startswith("$ "):
@@ -117,20 +117,20 @@ def turns_of(block: Block) -> list[tuple[str, list[str]]]:
         elif line.startswith("> ") and turns and not turns[-1][1]:
             turns[-1] = (f"{turns[-1][0]}\n{line[2:]}", [])
         else:
-            assert turns, f"{block.place}: a console block begins with a command"
+            assert turns, f"{block.place}: a console block starts with a command"
             turns[-1][1].append(line)
     return turns
 
 
 def command_lines(block: Block) -> list[list[str]]:
-    """The words of the lines of a block that call one of our commands."""
+    """Return the command lines of a block that call sosagent or sos-addkey, each as a list of words."""
     lines = [turn for turn, _ in turns_of(block)] if block.language == "console" else block.text.splitlines()
     joined = "\n".join(lines).replace("\\\n", " ").splitlines()
     return [words for line in joined for words in [_words(line)] if words[:1] in OURS]
 
 
 def _words(line: str) -> list[str]:
-    """The words of a line's first command, without variables before it and redirections behind it."""
+    """Return the words of the first command of a line, without assignments before it and redirections after it."""
     reader = shlex.shlex(line, posix=True, punctuation_chars=True)
     reader.whitespace_split = True
     words = list(itertools.takewhile(lambda word: not set(word) <= set("();<>|&"), reader))
@@ -138,7 +138,7 @@ def _words(line: str) -> list[str]:
 
 
 def parse(words: list[str]) -> None:
-    """Let the command line's own parser read `words`; it raises what is wrong with them."""
+    """Parse `words` with the parser of the command, which raises an exception if they are invalid."""
     words = ["sosagent", "addkey", *words[1:]] if words[0] == "sos-addkey" else words
     name, command = max(
         ((name, command) for name, command in commands() if words[: len(name.split())] == name.split()),
@@ -147,13 +147,13 @@ def parse(words: list[str]) -> None:
     command.make_context(name, words[len(name.split()) :])
 
 
-def differences(said: list[str], printed: str) -> list[str]:
-    """The lines of a page that a command did not print, in the page's order. Figures and paths are not compared."""
-    # The lab's machine has no name of its own, but this computer's.
+def differences(shown: list[str], printed: str) -> list[str]:
+    """Return the lines of the page that a command did not print in this order. Figures and paths are ignored."""
+    # The lab's machine has no host name, so it reports this computer's.
     printed = re.sub(rf"\b{re.escape(os.uname().nodename)}\b", "web-1", printed)
     rest = [_plain(line) for line in printed.splitlines()]
     missing = []
-    for line in said:
+    for line in shown:
         pattern = _pattern(line)
         if pattern is None:
             continue
@@ -171,7 +171,7 @@ def _plain(line: str) -> str:
 
 def _pattern(line: str) -> re.Pattern[str] | None:
     words = _plain(line).split()
-    # The password comes from SOS_PASSWORD here, so nobody is asked; and dots stand for what is left out.
+    # The tests set SOS_PASSWORD, so there is no password prompt. An ellipsis stands for omitted lines.
     if not words or words == ["..."] or line.rstrip().endswith("password on the machine:"):
         return None
     varies = re.compile(r"[\d/]|^(SHA256|MD5):|…")
@@ -179,14 +179,14 @@ def _pattern(line: str) -> re.Pattern[str] | None:
 
 
 def shape_of(value: Any) -> Any:
-    """What keys JSON has, all the way down; of a list, its first value's."""
+    """Return the keys of a JSON value, recursively; of a list, those of its first element."""
     if isinstance(value, dict):
         return {key: shape_of(one) for key, one in value.items()}
     return [shape_of(one) for one in value[:1]] if isinstance(value, list) else None
 
 
 def script_of(blocks: list[Block], folder: Path) -> str:
-    """One program of bash for a whole page, so that a variable of one block is there in the next."""
+    """Return a bash program for a whole page, so that later blocks see the variables of earlier ones."""
     lines = [
         "set -E; cd",
         "turn() { failed=0; trap 's=$?; ((failed)) || failed=$s' ERR",
@@ -202,7 +202,7 @@ def script_of(blocks: list[Block], folder: Path) -> str:
 
 
 def _turns(block: Block) -> list[str]:
-    """What bash has to do for a block."""
+    """Return the bash commands that run a block, one for each turn."""
     name = shlex.quote(block.file)
     if block.is_run and "printed by" in block.notes:
         return [f"{block.notes['printed by']} 2>/dev/null"]
@@ -225,7 +225,7 @@ def _turns(block: Block) -> list[str]:
 
 
 def write_commands(folder: Path) -> None:
-    """Commands of this tree, as they would be installed."""
+    """Write the commands of this source tree into `folder`, as if they were installed."""
     folder.mkdir()
     names = {"sosagent": "-m sosagent", "sos-addkey": "-m sosagent addkey", "python": "", "pytest": "-m pytest"}
     for name, words in names.items():

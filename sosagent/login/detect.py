@@ -173,7 +173,7 @@ async def refuse_other_run(watch: Watch) -> None:
     seconds = _SHARED_RUN_SECONDS if console.endpoint.dialect.shared else _OTHER_RUN_SECONDS
     mark, end = console.mark(), loop.time() + seconds
     while not any(map(_OURS.match, console.since(mark)[0])):
-        if loop.time() > end:
+        if loop.time() >= end:
             return
         await console.receive(max(end - loop.time(), 0))
     raise watch.failed(

@@ -1,163 +1,198 @@
-"""Logging in: at the login prompt, in maintenance, and on to root by sudo or su."""
+"""Authenticate: at the login prompt, at the maintenance prompt, and by sudo or su."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 
-from ..console.console import Mark
+from ..console.console import Console, Mark
 from ..console.events import Event
+from ..deadline import Deadline
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.states import READING, SILENT, UNKNOWN, Observation, Way
-from .detect import decided
-from .dialogue import PASSWORD_PROMPTS, answer, drew_anew, outcome, probe, refused
+from .attempt import Attempt, Stage, Undo
+from .failures import console_error, state_error
 from .initramfs import in_initramfs, open_root
-from .visit import Layer, Stage, Visit
-from .watch import LOGIN_SECONDS, WAKE_SECONDS
+from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, press, settle
+from .password import PASSWORD_PROMPTS, password_outcome, refusal_error, type_password
+from .probe import probe
+from .redraw import line_editor_redrew
 
-__all__ = ["become", "log_in", "maintain", "press_enter"]
+__all__ = ["become_root", "log_in", "log_in_for_maintenance", "press_enter_for_maintenance"]
 
 _NAME_TRIES = 5
 
 
-async def log_in(visit: Visit, seen: Observation, password: Secret) -> Observation | None:
-    """At a login prompt: our name, the password where it asks for one, and on to root if that is wanted."""
-    visit.check_host(seen.hostname)
-    console, watch = visit.console, visit.watch
-    console.tell(Event("start", f"log in as {printable(visit.entry.login)}"))
-    # getty throws away what was typed before it was ready, so the name's echo is compared.
-    # The name is short, so it is the prompt's damage rather than the pace that makes it fail; Enter brings another.
-    await console.type_line(visit.entry.login, tries=_NAME_TRIES, fresh="\r")
+async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> None:
+    """At a login prompt: enter the name, type the password if it is asked for, and become root if requested.
+
+    Raises:
+        WrongMachine: the machine is not the expected one; nothing was typed.
+        LoginRefused: the machine refused the login.
+        ConsoleStateUnknown: unknown text follows the password.
+        ConsoleOccupied: another state follows the name or the password.
+    """
+    attempt.check_host(observed.hostname)
+    console, name = attempt.console, printable(attempt.entry.login)
+    console.tell(Event("start", f"log in as {name}"))
+    await _type_name(attempt)
+    mark = console.mark()
+    attempt.name_entered()
+    observed = await _press_enter_after_name(console, mark)
+    if observed.state.name == "password":
+        attempt.password_sent()
+        sent = await type_password(console, password, mark)
+        if sent is None:
+            attempt.name_entered()
+            observed = observe(console, console.mark_of_lines())
+        else:
+            observed = await password_outcome(console, mark := sent)
+    if observed.state.way is Way.LOG_IN:
+        raise refusal_error(console, mark)
+    _check_shell(attempt, await _quit_pager(attempt, observed), mark)
+    # A probe is not needed: the start line is answered by shells only.
+    attempt.shell_opened()
+    console.tell(Event("done", f"logged in as {name}"))
+    if attempt.entry.become is not None:
+        await become_root(attempt, password)
+
+
+async def _type_name(attempt: Attempt) -> None:
+    """Type the name and compare its echo, since getty discards input from before it was ready."""
+    console = attempt.console
+    # The name is short: a failure is due to a damaged prompt rather than the pace. Enter brings a new prompt.
+    await console.type_line(attempt.entry.login, tries=_NAME_TRIES, fresh="\r")
     if b"\x0c" in console.output.rpartition(b"\n")[2]:
-        # A ^L of ours came when getty had just begun to read: it stands at the begin of the name.
+        # Our ^L reached getty just as it began to read, so it is the first character of the name.
         await console.send("\x15")
         await console.quiet(0.2, 2.0)
-        await console.type_line(visit.entry.login, tries=_NAME_TRIES, fresh="\r")
-    mark = console.mark()
-    visit.stage = Stage.NAMED
+        await console.type_line(attempt.entry.login, tries=_NAME_TRIES, fresh="\r")
+
+
+async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
     await console.send("\r")
-    seen = await watch.settle(WAKE_SECONDS, mark=mark)
-    if seen.state is SILENT:
+    observed = await settle(console, WAKE_SECONDS, mark=mark)
+    if observed.state is SILENT:
         if not console.spoken(mark):
-            await console.send("\r")  # it was lost
-        seen = await watch.settle(LOGIN_SECONDS, mark=mark)
-    if seen.state.name == "password":
-        visit.stage = Stage.TRIED
-        visit.record.remember(is_open=False)
-        sent = await answer(visit, password, mark)
-        if sent is None:
-            visit.stage = Stage.NAMED
-            seen = watch.observe(console.mark_of_lines())
-        else:
-            seen = await outcome(visit, mark := sent)
-    if seen.state.way is Way.LOG_IN:
-        raise refused(visit, mark)
-    while visit.stage is Stage.TRIED and seen.state.name == "pager":
-        # The message of the day, in a pager: ours to quit.
-        seen = await watch.press("q", WAKE_SECONDS)
-    odd = seen.state in (UNKNOWN, READING) and visit.stage is Stage.TRIED
-    if odd and not drew_anew(console):
-        # No shell's line editor answered ^L. Nothing that we know how to leave.
-        visit.stage = Stage.OUTSIDE
-        raise visit.failed(
+            await console.send("\r")  # the first one was lost
+        observed = await settle(console, LOGIN_SECONDS, mark=mark)
+    return observed
+
+
+async def _quit_pager(attempt: Attempt, observed: Observation) -> Observation:
+    """Quit the pager that shows the message of the day."""
+    while attempt.stage is Stage.PASSWORD_SENT and observed.state.name == "pager":
+        observed = await press(attempt.console, "q", WAKE_SECONDS)
+    return observed
+
+
+def _check_shell(attempt: Attempt, observed: Observation, mark: Mark) -> None:
+    """Raise unless our login led to a shell; `mark` is from before the password."""
+    console = attempt.console
+    if observed.state.name in ("password", "password-expired"):
+        raise refusal_error(console, mark)
+    if observed.state.way is Way.PROBE:
+        return
+    if observed.state not in (UNKNOWN, READING) or attempt.stage is not Stage.PASSWORD_SENT:
+        raise state_error(console, observed)
+    # An unusual prompt is a shell's if a line editor redrew it.
+    if not line_editor_redrew(console):
+        attempt.gave_up()
+        raise console_error(
+            console,
             ConsoleStateUnknown,
-            "what came after the password is no prompt that sosagent knows; nothing was typed into it",
-            hint="Look at the console: a session of ours may be open there.",
+            "unknown text follows the password; nothing was typed there",
+            hint="Check the console: our session may be open there.",
         )
-    if seen.state.way is Way.PROBE or odd:
-        # That it is a shell is proved by the start line's answer, which no other program gives.
-        visit.stage = Stage.INSIDE
-        visit.record.remember(is_open=True)
-        console.tell(Event("done", f"logged in as {printable(visit.entry.login)}"))
-    elif seen.state.name in ("password", "password-expired"):
-        raise refused(visit, mark)
-    else:
-        raise watch.stopped(seen)
-    if visit.entry.become is not None:
-        await become(visit, password)
-    return None
 
 
-async def maintain(visit: Visit, _seen: Observation, password: Secret) -> Observation | None:
-    """The maintenance prompt asks for root's password, whatever the login would have been."""
-    if visit.entry.login != "root":
-        raise visit.failed(
+async def log_in_for_maintenance(attempt: Attempt, _observed: Observation, password: Secret) -> Observation | None:
+    """At a maintenance prompt: type root's password.
+
+    Raises:
+        ConsoleOccupied: the login is another user's.
+        LoginRefused: the machine refused the password.
+    """
+    console = attempt.console
+    if attempt.entry.login != "root":
+        raise console_error(
+            console,
             ConsoleOccupied,
             "the machine is in emergency mode, where only root can log in",
             hint="Run again without --login, with root's password.",
         )
-    visit.check_host(None)
-    visit.console.tell(Event("start", "log in for maintenance"))
-    # From here on its shell may be open, and is never ended: that would continue the boot.
-    visit.layers.append(Layer.MAINTENANCE)
-    mark = await answer(visit, password, visit.console.mark_of_lines())
+    attempt.check_host(None)
+    console.tell(Event("start", "log in for maintenance"))
+    attempt.will_undo(Undo.MAINTENANCE)
+    mark = await type_password(console, password, console.mark_of_lines())
     if mark is None:
-        visit.layers.clear()
-        return await visit.watch.settle(WAKE_SECONDS)
-    seen = await outcome(visit, mark)
-    if seen.state.way is not Way.PROBE:
-        visit.layers.clear()
-        raise refused(visit, mark)
-    return await _in_maintenance(visit)
-
-
-async def press_enter(visit: Visit, _seen: Observation, _password: Secret) -> Observation | None:
-    """Emergency mode that asks for no password."""
-    visit.check_host(None)
-    mark = visit.console.mark()
-    visit.layers.append(Layer.MAINTENANCE)
-    await visit.console.send("\r")
-    seen = await visit.watch.settle(LOGIN_SECONDS, mark=mark)
-    if seen.state.way is not Way.PROBE:
-        visit.layers.clear()
-    return await _in_maintenance(visit) if seen.state.way is Way.PROBE else seen
-
-
-async def _in_maintenance(visit: Visit) -> Observation | None:
-    visit.root = True
-    visit.prompt = visit.console.open_line
-    visit.console.tell(Event("done", "logged in for maintenance"))
-    if await in_initramfs(visit):
-        await open_root(visit)
+        attempt.forget_undo()
+        return await settle(console, WAKE_SECONDS)
+    observed = await password_outcome(console, mark)
+    if observed.state.way is not Way.PROBE:
+        attempt.forget_undo()
+        raise refusal_error(console, mark)
+    await _use_maintenance_shell(attempt)
     return None
 
 
-async def become(visit: Visit, password: Secret) -> None:
-    """At a user's prompt: get root's shell by sudo or su, over it, or instead of it where it is ours."""
-    console, watch = visit.console, visit.watch
-    console.tell(Event("start", f"become root by {visit.entry.become}"))
-    asks = f"SOS{secrets.token_hex(2)}: "
-    command = f"sudo -H -p '{asks}' /bin/sh" if visit.entry.become == "sudo" else "su"
-    await console.type_line(f" {'exec ' if visit.ours else ''}{command}")
+async def press_enter_for_maintenance(
+    attempt: Attempt, _observed: Observation, _password: Secret
+) -> Observation | None:
+    """In emergency mode of a root without a password: press Enter."""
+    attempt.check_host(None)
+    console = attempt.console
     mark = console.mark()
-    visit.becoming = True
+    attempt.will_undo(Undo.MAINTENANCE)
     await console.send("\r")
-    seen = await _settle_asked(visit, asks, mark)
-    if console.open_line == asks or seen.state.name in PASSWORD_PROMPTS:
-        answered = await answer(visit, visit.entry.become_password or password, mark, asks)
-        if answered is None:
-            raise watch.stopped(watch.observe(console.mark_of_lines()))
-        mark = answered
-        seen = await _settle_asked(visit, asks, mark)
-    if seen.state.way is not Way.PROBE:
-        raise refused(visit, mark, f"{visit.entry.become} did not make {printable(visit.entry.login)} root")
-    if (await probe(visit)).uid != 0:
-        raise refused(visit, mark, f"{visit.entry.become} did not make {printable(visit.entry.login)} root")
-    visit.becoming = False
-    if not visit.ours:
-        visit.layers.append(Layer.BECOME)
-    visit.root = True
-    console.tell(Event("done", f"became root by {visit.entry.become}"))
+    observed = await settle(console, LOGIN_SECONDS, mark=mark)
+    if observed.state.way is not Way.PROBE:
+        attempt.forget_undo()
+        return observed
+    await _use_maintenance_shell(attempt)
+    return None
 
 
-async def _settle_asked(visit: Visit, asks: str, mark: Mark) -> Observation:
-    """Wait for what sudo or su do: ask, let us in, or refuse."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + LOGIN_SECONDS
+async def _use_maintenance_shell(attempt: Attempt) -> None:
+    attempt.root_confirmed()
+    attempt.prompt_seen()
+    attempt.console.tell(Event("done", "logged in for maintenance"))
+    if await in_initramfs(attempt):
+        await open_root(attempt)
+
+
+async def become_root(attempt: Attempt, password: Secret) -> None:
+    """At a user's prompt: run sudo or su, instead of our own shell or on top of an existing one.
+
+    Raises:
+        LoginRefused: the user did not become root.
+    """
+    console, entry = attempt.console, attempt.entry
+    console.tell(Event("start", f"become root by {entry.become}"))
+    own_prompt = f"SOS{secrets.token_hex(2)}: "
+    command = f"sudo -H -p '{own_prompt}' /bin/sh" if entry.become == "sudo" else "su"
+    await console.type_line(f" {'exec ' if attempt.logged_in else ''}{command}")
+    mark = console.mark()
+    attempt.becoming_root()
+    await console.send("\r")
+    observed = await _settle_or_asked(console, own_prompt, mark)
+    if console.open_line == own_prompt or observed.state.name in PASSWORD_PROMPTS:
+        sent = await type_password(console, entry.become_password or password, mark, own_prompt)
+        if sent is None:
+            raise state_error(console, observe(console, console.mark_of_lines()))
+        observed = await _settle_or_asked(console, own_prompt, mark := sent)
+    if observed.state.way is not Way.PROBE or (await probe(attempt)).uid != 0:
+        raise refusal_error(console, mark, f"{entry.become} did not make {printable(entry.login)} root")
+    attempt.became_root()
+    console.tell(Event("done", f"became root by {entry.become}"))
+
+
+async def _settle_or_asked(console: Console, own_prompt: str, mark: Mark) -> Observation:
+    """Wait until sudo or su asks for a password, starts a shell or refuses."""
+    deadline = Deadline(LOGIN_SECONDS)
     while True:
-        seen = await visit.watch.settle(WAKE_SECONDS, mark=mark)
-        asked = visit.console.open_line == asks and bool(visit.console.since(mark)[1])
-        if asked or decided(seen) or loop.time() > end:
-            return seen
+        observed = await settle(console, WAKE_SECONDS, mark=mark)
+        asked = console.open_line == own_prompt and bool(console.since(mark)[1])
+        if asked or is_decided(observed) or deadline.passed:
+            return observed

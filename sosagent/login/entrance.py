@@ -1,7 +1,7 @@
-"""The way through an endpoint's own words to the machine's console, and out again (dialects.py).
+"""Get through the endpoint's dialogue to the machine's console, and leave it again (endpoint/dialects.py).
 
-Nothing of the machine's is typed there: before the console is ready, what asks for a name or a
-password is the endpoint, and its question goes to the user under its own name.
+The machine's credentials are never typed here: before the console is ready, any question for a name or a password is
+the endpoint's own, and the user answers it under the endpoint's name.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from collections.abc import Sequence
 
 from ..console.console import Console, Mark
 from ..console.events import Event
+from ..deadline import Deadline
 from ..endpoint.dialects import PLAIN, Dialect
 from ..errors import ConsoleError, ConsoleStateUnknown, EndpointLost, EndpointRefused, UsageError
 from ..printable import printable
 from ..secrets.secret import Secret
-from .watch import Watch
+from .failures import busy_error, console_error
 
 __all__ = ["enter_endpoint", "leave_endpoint"]
 
 _QUIET = 0.1
-_PROMPT_SECONDS = 10.0  # controllers take their time to show a prompt
-_READY_SECONDS = 20.0  # and programs to set up their session
-_WORDS_SECONDS = 1.5  # and those that only speak when the console is taken do that at once
-_AFTER_SECONDS = 3.0  # of quiet behind words that nobody knows: it is the console, then
+_PROMPT_SECONDS = 10.0  # a controller may take this long to show a prompt
+_READY_SECONDS = 20.0  # and a program to set up its session
+_GREETING_SECONDS = 1.5  # an endpoint that only speaks if the console is taken does so within this time
+_AFTER_SECONDS = 3.0  # quiet after unknown text for this long: the text is the console's
 _LEAVE_SECONDS = 3.0
 _MOST_STEPS = 12
 _MOST_QUESTIONS = 6
@@ -34,8 +35,8 @@ _ASKS_NAME = re.compile(r"(?i)(?:login|user(?: ?name)?)\b[^:]*: ?$")
 _ASKS_PASSWORD = re.compile(r"(?i)(?:password|passphrase|passcode)\b[^:]*: ?$")
 
 
-class _Said(enum.Enum):
-    """What an endpoint has said."""
+class _Reply(enum.Enum):
+    """The meaning of an endpoint's reply."""
 
     READY = enum.auto()
     BUSY = enum.auto()
@@ -47,18 +48,18 @@ class _Said(enum.Enum):
     NOTHING = enum.auto()
 
 
-_IN = (_Said.READY, _Said.OTHER, _Said.NOTHING)
+#: Replies after which we are at the machine's console.
+_AT_CONSOLE = (_Reply.READY, _Reply.OTHER, _Reply.NOTHING)
 
 
-async def enter_endpoint(watch: Watch) -> None:
-    """Get from where the endpoint lets us in to the machine's console. Does nothing where there is nothing to do.
+async def enter_endpoint(console: Console) -> None:
+    """Get from the endpoint's greeting to the machine's console. Do nothing if we are there.
 
     Raises:
-        EndpointBusy: somebody else has the console; how to free it.
-        EndpointRefused: it asks for something that nobody answers.
-        ConsoleStateUnknown: it stays at its own prompt.
+        EndpointBusy: another session has the console; the hint says how to free it.
+        EndpointRefused: the endpoint asks a question that no user answers.
+        ConsoleStateUnknown: the endpoint stays at its own prompt.
     """
-    console = watch.console
     if console.endpoint.inside:
         return
     if not console.endpoint.dialect.has_entry:
@@ -67,115 +68,116 @@ async def enter_endpoint(watch: Watch) -> None:
         return
     console.tell(Event("start", f"enter {console.endpoint.dialect.title}"))
     try:
-        await _Entrance(watch).run()
+        await _Entrance(console).run()
     except EndpointLost as lost:
         lines, open_line = console.since(Mark(0))
         if console.endpoint.dialect.is_busy([*lines, open_line]):
-            raise watch.busy() from None
+            raise busy_error(console) from None
         raise lost
 
 
 class _Entrance:
-    """One way in.
+    """One dialogue with an endpoint.
 
     Args:
-        watch: of a console whose endpoint was just connected to.
+        console: a console whose endpoint was just connected to.
     """
 
-    def __init__(self, watch: Watch) -> None:
-        self.watch = watch
-        self.console: Console = watch.console
-        self.dialect: Dialect = watch.console.endpoint.dialect
-        self.ways = list(self.dialect.enter)
-        self.kicked = False
-        self.typed = False  # a command of ours: what asks from now on may be the machine
-        self.asked = 0
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._dialect: Dialect = console.endpoint.dialect
+        self._commands = list(self._dialect.enter)  # lists of lines to try in turn
+        self._kicked = False
+        self._typed = False  # a command of ours was typed: a later question may be the machine's
+        self._questions = 0
 
     async def run(self) -> None:
-        seconds = _PROMPT_SECONDS if self.ways else _READY_SECONDS if self.dialect.ready else _WORDS_SECONDS
-        said = await self._hear(Mark(0), seconds)
-        if said is _Said.NOTHING and self.ways:
-            said = await self._say("\x15")  # what may be typed there is not run
+        """Answer the endpoint until we are at the console."""
+        first = _READY_SECONDS if self._dialect.ready else _GREETING_SECONDS
+        reply = await self._hear(Mark(0), _PROMPT_SECONDS if self._commands else first)
+        if reply is _Reply.NOTHING and self._commands:
+            reply = await self._type("\x15")  # erases text that may be typed there already
         for _ in range(_MOST_STEPS):
-            if said in _IN:
-                return await self._is_in(said)
-            said = await self._step(said)
-        raise self._stays()
+            if reply in _AT_CONSOLE:
+                return await self._enter_console(reply)
+            reply = await self._step(reply)
+        raise self._stuck()
 
-    async def _is_in(self, said: _Said) -> None:
-        console = self.console
-        console.transport.holds = said is _Said.READY
-        if said is _Said.READY or not self.dialect.enter:
+    async def _enter_console(self, reply: _Reply) -> None:
+        console = self._console
+        console.transport.holds = reply is _Reply.READY
+        if reply is _Reply.READY or not self._dialect.enter:
             console.endpoint.went_in = True
-        since = console.mark_of_lines() if said is _Said.READY or self.typed else Mark(0)
-        if said is _Said.READY and not self.dialect.prompt:
-            # Programs say that they are connected, and then that somebody else is.
+        since = console.mark_of_lines() if reply is _Reply.READY or self._typed else Mark(0)
+        if reply is _Reply.READY and not self._dialect.prompt:
+            # Some programs report that they are connected, and then that another session has the console.
             await console.quiet(_QUIET, 1.0)
-            if self.dialect.is_busy(console.since(Mark(0))[0]):
-                raise self.watch.busy()
+            if self._dialect.is_busy(console.since(Mark(0))[0]):
+                raise busy_error(console)
         console.enter(since)
 
-    async def _step(self, said: _Said) -> _Said:
-        endpoint = self.console.endpoint
-        may_kick = endpoint.kick and bool(self.dialect.kick) and not self.kicked
-        match said:
-            case _Said.PROMPT if self.ways:
-                return await self._say_all(self.ways.pop(0))
-            case _Said.BUSY if may_kick:
+    async def _step(self, reply: _Reply) -> _Reply:
+        may_kick = self._console.endpoint.kick and bool(self._dialect.kick) and not self._kicked
+        match reply:
+            case _Reply.PROMPT if self._commands:
+                return await self._type_all(self._commands.pop(0))
+            case _Reply.BUSY if may_kick:
                 return await self._kick()
-            case _Said.PROMPT if may_kick and not self.dialect.busy:
+            case _Reply.PROMPT if may_kick and not self._dialect.busy:
                 return await self._kick()
-            case _Said.BUSY:
-                raise self.watch.busy()
-            case _Said.PROMPT:
-                raise self._stays()
-            case _Said.CONFIRM:
-                return await self._say("y")
+            case _Reply.BUSY:
+                raise busy_error(self._console)
+            case _Reply.PROMPT:
+                raise self._stuck()
+            case _Reply.CONFIRM:
+                return await self._type("y")
             case _:
-                return await self._answer(hidden=said is _Said.PASSWORD)
+                return await self._ask_user(hidden=reply is _Reply.PASSWORD)
 
-    async def _kick(self) -> _Said:
-        """At its prompt, which stands there."""
-        self.kicked = True
-        self.console.tell(Event("note", f"somebody's session at {self.dialect.title} is ended"))
-        said = await self._say_all(self.dialect.kick)
-        self.ways = list(self.dialect.enter)
-        return said
+    async def _kick(self) -> _Reply:
+        """At the endpoint's prompt: end the other session, and then try to enter again."""
+        self._kicked = True
+        self._console.tell(Event("note", f"ending the other session at {self._dialect.title}"))
+        reply = await self._type_all(self._dialect.kick)
+        self._commands = list(self._dialect.enter)
+        return reply
 
-    async def _say_all(self, lines: Sequence[str]) -> _Said:
-        self.typed = self.console.endpoint.went_in = True
-        said = _Said.PROMPT
+    async def _type_all(self, lines: Sequence[str]) -> _Reply:
+        self._typed = self._console.endpoint.went_in = True
+        reply = _Reply.PROMPT
         for line in lines:
-            said = await self._say(line)
-            if said not in (_Said.PROMPT, _Said.BUSY) or (said is _Said.BUSY and not self.kicked):
+            reply = await self._type(line)
+            if reply not in (_Reply.PROMPT, _Reply.BUSY) or (reply is _Reply.BUSY and not self._kicked):
                 break
-        return said
+        return reply
 
-    async def _say(self, line: str) -> _Said:
+    async def _type(self, line: str) -> _Reply:
+        console = self._console
         if "{console}" in line:
-            if self.console.endpoint.named is None:
+            if console.endpoint.named is None:
                 raise UsageError(
-                    f"{self.dialect.title} has several consoles, and HOST names none",
-                    hint="Write it behind HOST: ssh://...?console=NAME.",
+                    f"{self._dialect.title} has several consoles, and HOST does not select one",
+                    hint="Add its name to HOST: ssh://...?console=NAME.",
                 )
-            line = line.replace("{console}", self.console.endpoint.named)
-        mark = self.console.mark()
-        await self.console.send(f"{line}\r")
+            line = line.replace("{console}", console.endpoint.named)
+        mark = console.mark()
+        await console.send(f"{line}\r")
         return await self._hear(mark, _PROMPT_SECONDS)
 
-    async def _answer(self, *, hidden: bool) -> _Said:
-        """Hand the endpoint's own question on to the user."""
-        console = self.console
+    async def _ask_user(self, *, hidden: bool) -> _Reply:
+        """Pass the endpoint's question to the user, and type the answer."""
+        console = self._console
         prompt = printable(console.open_line.strip(), 200)
         name = printable(console.transport.name)
         ask = console.endpoint.ask
-        self.asked += 1
-        answer = None if ask is None or self.asked > _MOST_QUESTIONS else await ask(name, prompt, not hidden)
+        self._questions += 1
+        answer = None if ask is None or self._questions > _MOST_QUESTIONS else await ask(name, prompt, not hidden)
         if answer is None:
-            raise self.watch.failed(
+            raise console_error(
+                console,
                 EndpointRefused,
-                f"{name} asks for a login of its own ({prompt}), and nobody answers",
-                hint="Run it on a terminal, or let the machine's endpoint_password say where it comes from. "
+                f"{name} asks for its own login ({prompt}), and no answer is available",
+                hint="Run on a terminal, or set the machine's endpoint_password to where it comes from. "
                 "The machine's own password is never typed there.",
             )
         mark = console.mark()
@@ -185,55 +187,56 @@ class _Entrance:
             await console.send(f"{answer}{console.transport.newline}")
         return await self._hear(mark, _READY_SECONDS)
 
-    async def _hear(self, mark: Mark, seconds: float) -> _Said:
-        """What it says since `mark`, at most for so long; OTHER for words that nobody knows."""
-        loop = asyncio.get_running_loop()
-        end, spoke = loop.time() + seconds, loop.time()
-        came = False
-        while loop.time() < end:
-            quiet = await self.console.hear(_QUIET) is None
-            spoke = spoke if quiet else loop.time()
-            lines, open_line = self.console.since(mark)
-            said = self._meaning(lines, open_line, quiet)
-            if said is not None:
-                return said
+    async def _hear(self, mark: Mark, seconds: float) -> _Reply:
+        """Wait for a reply since `mark`, for `seconds` at most; OTHER for unknown text."""
+        deadline, quiet_limit, came = Deadline(seconds), Deadline(_AFTER_SECONDS), False
+        while not deadline.passed:
+            quiet = await self._console.hear(_QUIET) is None
+            if not quiet:
+                quiet_limit = Deadline(_AFTER_SECONDS)
+            lines, open_line = self._console.since(mark)
+            reply = self._meaning(lines, open_line, quiet)
+            if reply is not None:
+                return reply
             came = came or bool(lines or open_line.strip())
-            if came and loop.time() - spoke > _AFTER_SECONDS:
-                return _Said.OTHER
-        return _Said.OTHER if came else _Said.NOTHING
+            if came and quiet_limit.passed:
+                return _Reply.OTHER
+        return _Reply.OTHER if came else _Reply.NOTHING
 
-    def _meaning(self, lines: list[str], open_line: str, quiet: bool) -> _Said | None:
-        dialect = self.dialect
-        said = [*lines, open_line]
-        if not dialect.prompt and dialect.is_busy(said):
-            return _Said.BUSY
-        if dialect.is_ready(said):
-            return _Said.READY
+    def _meaning(self, lines: list[str], open_line: str, quiet: bool) -> _Reply | None:
+        dialect, endpoint = self._dialect, self._console.endpoint
+        text = [*lines, open_line]
+        if not dialect.prompt and dialect.is_busy(text):
+            return _Reply.BUSY
+        if dialect.is_ready(text):
+            return _Reply.READY
         if not quiet:
             return None
         if dialect.is_prompt(open_line):
-            # The machine may print anything: only where the endpoint has its prompt again, it was the endpoint.
-            self.console.endpoint.prompt = open_line.strip()
-            return _Said.BUSY if dialect.is_busy(lines) else _Said.PROMPT
-        if self.typed:
-            return _Said.CONFIRM if dialect.confirm and re.search(dialect.confirm, open_line) else None
-        if self.console.transport.logged_in or not dialect.tells_its_login:
+            # A machine may print anything. Only text in front of the endpoint's own prompt is the endpoint's.
+            endpoint.prompt = open_line.strip()
+            return _Reply.BUSY if dialect.is_busy(lines) else _Reply.PROMPT
+        if self._typed:
+            return _Reply.CONFIRM if dialect.confirm and re.search(dialect.confirm, open_line) else None
+        if self._console.transport.logged_in or not dialect.tells_its_login:
             return None
         if _ASKS_PASSWORD.search(open_line):
-            return _Said.PASSWORD
-        return _Said.NAME if _ASKS_NAME.search(open_line) else None
+            return _Reply.PASSWORD
+        return _Reply.NAME if _ASKS_NAME.search(open_line) else None
 
-    def _stays(self) -> ConsoleError:
-        kick = " --kick ends another session first." if self.dialect.kick and not self.console.endpoint.kick else ""
-        return self.watch.failed(
+    def _stuck(self) -> ConsoleError:
+        can_kick = self._dialect.kick and not self._console.endpoint.kick
+        kick = " --kick ends another session first." if can_kick else ""
+        return console_error(
+            self._console,
             ConsoleStateUnknown,
-            f"{self.dialect.title} stays at its own command line",
-            hint=f"Its words above may say why.{kick}",
+            f"{self._dialect.title} stays at its own command line",
+            hint=f"Its messages above may say why.{kick}",
         )
 
 
 async def leave_endpoint(console: Console) -> None:
-    """Leave the console as its endpoint wants it left; the connection is closed next, whatever comes of it."""
+    """Leave the console as its endpoint requires. Failures are ignored: the connection is closed next."""
     endpoint, transport = console.endpoint, console.transport
     dialect = endpoint.dialect
     if dialect is PLAIN or not endpoint.went_in or endpoint.fell_back:
@@ -252,4 +255,4 @@ async def leave_endpoint(console: Console) -> None:
                 while await transport.read():
                     pass
     except (TimeoutError, EndpointLost):
-        return  # closing the connection ends it, too
+        return  # closing the connection ends the session, too

@@ -1,4 +1,4 @@
-"""What stands on the console already: shells, programs, somebody's password prompt, what a run of ours left."""
+"""Deal with what is on the console already: shells, programs, password prompts, and a receiver of an earlier run."""
 
 from __future__ import annotations
 
@@ -10,143 +10,196 @@ from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.expect import TIMEOUT
 from ..terminal.states import READING, RUNNING, SILENT, STATES, Observation, Way, classify
-from .authenticate import become
-from .detect import decided, erase, find_state, refuse_other_run, wake
-from .dialogue import probe
+from .attempt import Attempt, Undo
+from .authenticate import become_root
+from .detect import find_state
+from .failures import console_error, state_error
 from .initramfs import in_initramfs, open_root
+from .listen import refuse_other_run
+from .observe import (
+    LOGIN_SECONDS,
+    LOGOUT_SECONDS,
+    PROBE_SECONDS,
+    SUSPEND_SECONDS,
+    WAKE_SECONDS,
+    is_decided,
+    press,
+    settle,
+)
+from .probe import probe
+from .redraw import erase
 from .unwind import log_out
-from .visit import Layer, Visit
-from .watch import LOGIN_SECONDS, LOGOUT_SECONDS, PROBE_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS
+from .wake import wake
 
-__all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_found_shell"]
+__all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_existing_shell"]
 
 _PATIENCE_SECONDS = 20.0
 
-#: What shells say of a job that was suspended: bash, dash, ash, mksh; zsh, tcsh; fish.
+#: A shell's message about a job that was suspended: bash, dash, ash, mksh; zsh, tcsh; fish.
 _STOPPED = re.compile(
     r"^\[\d+\] *[+-]? *(?:Stopped|Suspended)|^(?:zsh: )?suspended\b|^Suspended$|^fish: Job .* stopped"
 )
 _SHELL, _MULTIPLEXER = (next(state for state in STATES if state.name == name) for name in ("shell", "multiplexer"))
 
 
-async def end_password_prompt(visit: Visit, _seen: Observation, _password: Secret) -> Observation:
-    """Somebody typed a name and went: an empty password ends their attempt, ours never goes there."""
-    seen = await visit.watch.press("\r", LOGIN_SECONDS, (Way.LOG_IN, Way.PROBE, Way.MAINTAIN, Way.SUSPEND))
-    if seen.state is SILENT or seen.state.name == "password":
-        raise visit.watch.stopped(seen)
-    return seen
+async def use_existing_shell(attempt: Attempt, observed: Observation, password: Secret) -> Observation | None:
+    """Ask an existing shell for its user. Use root's; become root in a user's, or log it out if allowed.
+
+    Raises:
+        WrongMachine: the machine is not the expected one.
+        ConsoleOccupied: the shell is another user's.
+    """
+    console, entry = attempt.console, attempt.entry
+    await erase(console)
+    attempt.prompt_seen()
+    shell = await probe(attempt)
+    if entry.expect_host is not None:
+        attempt.check_host(shell.hostname)
+    # An initramfs may have no `id`, and its only user is root.
+    initramfs = observed.state.name == "initramfs" or (shell.uid in (0, None) and await in_initramfs(attempt))
+    if shell.uid == 0 or initramfs:
+        attempt.root_confirmed()
+        if initramfs:
+            await open_root(attempt)
+        return None
+    if entry.become is not None and shell.name == entry.login:
+        await become_root(attempt, password)
+        return None
+    if entry.take_over:
+        console.tell(Event("note", f"logging out the existing shell of {printable(shell.name or 'an unknown user')}"))
+        attempt.forget_undo()
+        return await log_out(attempt)
+    raise console_error(
+        console,
+        ConsoleOccupied,
+        f"the console shows a shell of {printable(shell.name or 'an unknown user')}, who is not root; "
+        "it stays as it is",
+        hint="Log it out by hand, or with --take-over.",
+    )
 
 
-async def interrupt(visit: Visit, _seen: Observation, _password: Secret) -> Observation:
-    """^C, which drops a shell's unfinished command; a program only where it may be discarded."""
-    seen = await visit.watch.press("\x03", WAKE_SECONDS)
-    if seen.state.way is Way.INTERRUPT:
-        # There are prompts that look like PS2.
+async def interrupt(attempt: Attempt, _observed: Observation, _password: Secret) -> Observation:
+    """Press ^C: it discards a shell's unfinished command. At a program, only if that may be discarded."""
+    observed = await press(attempt.console, "\x03", WAKE_SECONDS)
+    if observed.state.way is Way.INTERRUPT:
+        # It is a prompt that looks like that of an unfinished command.
         return Observation(_SHELL)
-    return seen
+    return observed
 
 
-async def suspend(visit: Visit, seen: Observation, _password: Secret) -> Observation:
-    """Send a program to the background; what comes back to the front at the end."""
-    console = visit.console
-    if seen.state.way is Way.LEAVE_INSERT:
+async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> Observation:
+    """Press ^Z to suspend a program, which is resumed at the end.
+
+    Raises:
+        ConsoleOccupied: it cannot be suspended.
+    """
+    console = attempt.console
+    if observed.state.way is Way.LEAVE_INSERT:
         await console.send("\x1b")
         await console.quiet(0.3, 2.0)
-        visit.layers.append(Layer.INSERT)
-    mark = console.mark()
-    visit.layers.append(Layer.RESUME)
-    await console.send("\x1a")
-    after = await visit.watch.settle(SUSPEND_SECONDS, mark=mark, until=(Way.PROBE, Way.INTERRUPT))
-    if after.state.way not in (Way.PROBE, Way.INTERRUPT) and not any(map(_STOPPED.search, console.since(mark)[0])):
-        visit.layers.remove(Layer.RESUME)
-    if after.state.way in (Way.PROBE, Way.INTERRUPT):
-        visit.found = Observation(RUNNING) if seen.state is READING else visit.found
-        console.tell(Event("detail", f"suspended {seen.state.title}"))
+        attempt.will_undo(Undo.INSERT_MODE)
+    if await _shell_after_suspending(attempt):
+        if observed.state is READING:
+            attempt.started_in(Observation(RUNNING))
+        console.tell(Event("detail", f"suspended {observed.state.title}"))
         return Observation(_SHELL)
-    if seen.state is READING:
-        # A plain shell has no use for ^Z, and has thrown away what was typed half.
-        await erase(visit.watch)
-        visit.found = await wake(visit.watch)
-        if visit.found.state is not RUNNING:
-            return visit.found
-        seen = visit.found
-    if seen.state is RUNNING:
-        # A machine that boots in silence echoes as well, before anything runs there.
-        later = await visit.watch.settle(_PATIENCE_SECONDS, mark=console.mark())
-        if later.state.way is Way.WAIT or (decided(later) and later.state is not seen.state):
-            visit.found = later if decided(later) else await wake(visit.watch)
-            return visit.found
-    console.state = seen.state.name
+    if observed.state is READING:
+        # A plain shell ignores ^Z, and has discarded its unfinished input.
+        await erase(console)
+        observed = await wake(console)
+        attempt.started_in(observed)
+        if observed.state is not RUNNING:
+            return observed
+    if observed.state is RUNNING:
+        # A machine that boots without messages echoes, too, before anything runs there.
+        later = await settle(console, _PATIENCE_SECONDS, mark=console.mark())
+        if later.state.way is Way.WAIT or (is_decided(later) and later.state is not observed.state):
+            later = later if is_decided(later) else await wake(console)
+            attempt.started_in(later)
+            return later
+    return await _cannot_suspend(attempt, observed, password)
+
+
+async def _shell_after_suspending(attempt: Attempt) -> bool:
+    """Press ^Z, and return whether a shell's prompt follows."""
+    console, prompts = attempt.console, (Way.PROBE, Way.INTERRUPT)
+    mark = console.mark()
+    attempt.will_undo(Undo.SUSPENSION)
+    observed = await press(console, "\x1a", SUSPEND_SECONDS, prompts)
+    if observed.state.way in prompts:
+        return True
+    if not any(map(_STOPPED.search, console.since(mark)[0])):
+        attempt.need_not_undo(Undo.SUSPENSION)
+    return False
+
+
+async def _cannot_suspend(attempt: Attempt, observed: Observation, password: Secret) -> Observation:
+    console = attempt.console
+    console.state = observed.state.name
     if classify([], console.open_line).state.way is Way.PROBE:
-        # A shell's prompt on a screen that something else draws, and ^Z went to that shell.
-        visit.found = Observation(_MULTIPLEXER)
-        return visit.found
-    if visit.entry.take_over:
-        console.tell(Event("note", f"{seen.state.title} does not let itself be suspended, and is ended"))
-        return await interrupt(visit, seen, _password)
-    raise visit.failed(
+        # A shell's prompt on a screen that another program draws: ^Z went to that shell.
+        attempt.started_in(Observation(_MULTIPLEXER))
+        return Observation(_MULTIPLEXER)
+    if attempt.entry.take_over:
+        console.tell(Event("note", f"interrupting {observed.state.title}, which cannot be suspended"))
+        return await interrupt(attempt, observed, password)
+    raise console_error(
+        console,
         ConsoleOccupied,
-        f"on the console is {seen.state.title}, and it does not let itself be suspended",
+        f"the console shows {observed.state.title}, which cannot be suspended",
         hint="End it by hand, or with --take-over (which interrupts it).",
     )
 
 
-async def end_receiver(visit: Visit, _seen: Observation, _password: Secret) -> Observation:
-    """Let our own shell, which lost its run, put everything back and end (remote/receiver.sh)."""
-    console = visit.console
-    await refuse_other_run(visit.watch)
-    console.tell(Event("note", "a shell of ours that a run which was cut had left is ended"))
+async def end_password_prompt(attempt: Attempt, _observed: Observation, _password: Secret) -> Observation:
+    """Another user entered a name and left: an empty password ends that login. Our password is not typed.
+
+    Raises:
+        ConsoleOccupied: the prompt stays.
+    """
+    until = (Way.LOG_IN, Way.PROBE, Way.MAINTAIN, Way.SUSPEND)
+    observed = await press(attempt.console, "\r", LOGIN_SECONDS, until)
+    if observed.state is SILENT or observed.state.name == "password":
+        raise state_error(attempt.console, observed)
+    return observed
+
+
+async def end_receiver(attempt: Attempt, _observed: Observation, _password: Secret) -> Observation:
+    """Tell the receiver of an interrupted run to restore the terminal and end (shell/remote/receiver.sh).
+
+    Raises:
+        EndpointBusy: its run is still at work.
+        ConsoleOccupied: it does not end.
+    """
+    console = attempt.console
+    await refuse_other_run(console)
+    console.tell(Event("note", "ending the shell of an interrupted run of sosagent"))
     console.skip()
     await console.send("]Z\r")
     ended = await console.expect([r"=Z\n", TIMEOUT], PROBE_SECONDS)
     if ended.index:
-        raise visit.failed(
+        raise console_error(
+            console,
             ConsoleOccupied,
-            "a shell of ours that a run which was cut had left does not end",
-            hint="Its dead-man's switch ends it, at the time limit of that run and 30 s. Run again then.",
+            "the shell of an interrupted run of sosagent does not end",
+            hint="Its dead-man's switch ends it 30 s after that run's time limit. Run again then.",
         )
-    seen = await visit.watch.settle(LOGOUT_SECONDS, mark=console.mark())
-    return seen if decided(seen) else await find_state(visit.watch)
+    observed = await settle(console, LOGOUT_SECONDS, mark=console.mark())
+    return observed if is_decided(observed) else await find_state(console)
 
 
-async def discard(visit: Visit, seen: Observation, _password: Secret) -> Observation:
-    """What stands in the way is taken out of it, if we are told to."""
-    if not visit.entry.take_over or not seen.state.force:
-        raise visit.watch.stopped(seen)
-    console = visit.console
-    console.tell(Event("note", f"{seen.state.title} is discarded"))
-    for keys in seen.state.force:
-        after = await visit.watch.press(keys, SUSPEND_SECONDS)
+async def discard(attempt: Attempt, observed: Observation, _password: Secret) -> Observation:
+    """Discard a program or prompt by its keys, if that is allowed.
+
+    Raises:
+        ConsoleError: it is not allowed, or no keys discard this state.
+    """
+    console = attempt.console
+    if not attempt.entry.take_over or not observed.state.force:
+        raise state_error(console, observed)
+    console.tell(Event("note", f"discarding {observed.state.title}"))
+    for keys in observed.state.force:
+        after = await press(console, keys, SUSPEND_SECONDS)
         if after.state.way in (Way.PROBE, Way.LOG_IN):
             return after
-    return await find_state(visit.watch, take_over=True)
-
-
-async def use_found_shell(visit: Visit, seen: Observation, password: Secret) -> Observation | None:
-    """Whose shell is it? Root's is used and stays; a user's is left, becomes root's, or is logged out."""
-    console = visit.console
-    await erase(visit.watch)
-    visit.prompt = console.open_line
-    probed = await probe(visit)
-    if visit.entry.expect_host is not None:
-        visit.check_host(probed.hostname)
-    # An initramfs may have no `id`; there is nobody but root.
-    initramfs = seen.state.name == "initramfs" or (probed.uid in (0, None) and await in_initramfs(visit))
-    if probed.uid == 0 or initramfs:
-        visit.root = True
-        if initramfs:
-            await open_root(visit)
-        return None
-    if visit.entry.become is not None and probed.name == visit.entry.login:
-        await become(visit, password)
-        return None
-    if visit.entry.take_over:
-        console.tell(Event("note", "somebody's shell is logged out"))
-        visit.layers.clear()
-        return await log_out(visit)
-    raise visit.failed(
-        ConsoleOccupied,
-        f"a shell of {printable(probed.name or 'somebody')}, who is not root, was left open on the console; "
-        "it stays as it is",
-        hint="Log it out by hand, or with --take-over.",
-    )
+    return await find_state(console, take_over=True)

@@ -1,56 +1,63 @@
-"""In an initramfs: the machine's own root file system is mounted beside, and the job belongs there."""
+"""In an initramfs, the machine's own root file system is mounted in a folder, and the job belongs there."""
 
 from __future__ import annotations
 
 from ..console.events import Event
 from ..errors import EditRefused
-from .dialogue import ask
-from .visit import Layer, Visit
+from .attempt import Attempt
+from .failures import console_error
+from .probe import ask
 
 __all__ = ["in_initramfs", "open_root"]
 
-_ROOTS = ("/root", "/sysroot")  # where initramfs-tools and dracut mount it
+#: Where initramfs-tools and dracut mount the root file system.
+_ROOTS = ("/root", "/sysroot")
+#: Files that only an initramfs has: of dracut and systemd (os-release(5)), and of initramfs-tools.
+_INITRAMFS_FILES = ("/etc/initrd-release", "/conf/conf.d")
 
 
-#: What only an initramfs has: dracut's and systemd's (os-release(5)), and that of initramfs-tools.
-_ONLY_THERE = ("/etc/initrd-release", "/conf/conf.d")
+async def in_initramfs(attempt: Attempt) -> bool:
+    """Whether the shell at whose prompt we are is an initramfs's: a key that is added there would be lost."""
+    lines = await ask(attempt, f"ls -1d {' '.join(_INITRAMFS_FILES)}")
+    return any(file in lines for file in _INITRAMFS_FILES)
 
 
-async def in_initramfs(visit: Visit) -> bool:
-    """Whether the shell at whose prompt we are is that of an initramfs: a key that is put there would be gone."""
-    lines = await ask(visit, f"ls -1d {' '.join(_ONLY_THERE)}")
-    return any(file in lines for file in _ONLY_THERE)
+async def open_root(attempt: Attempt) -> None:
+    """In an initramfs: find the machine's root file system, and prepare it for a shell in a chroot.
 
-
-async def open_root(visit: Visit) -> None:
-    """In an initramfs: find the machine's own root, and make it ready for a shell in it."""
+    Raises:
+        EditRefused: it is not mounted, or cannot be made writable.
+    """
+    console = attempt.console
     files = [f"{root}/{name}" for root in _ROOTS for name in ("etc/passwd", "dev/null")]
-    lines = await ask(visit, f"ls -1d {' '.join(files)};grep -E ' ({'|'.join(_ROOTS)}) ' /proc/mounts")
+    lines = await ask(attempt, f"ls -1d {' '.join(files)};grep -E ' ({'|'.join(_ROOTS)}) ' /proc/mounts")
     root = next((root for root in _ROOTS if f"{root}/etc/passwd" in lines), None)
     if root is None:
-        raise visit.failed(
+        raise console_error(
+            console,
             EditRefused,
             "the machine is in its initramfs, and its root file system is not mounted",
-            hint="Mount it by hand (such as: mount /dev/vda1 /root), then run again. What kept it from being "
-            "mounted stands above that prompt.",
+            hint="Mount it by hand (such as: mount /dev/vda1 /root), then run again. The messages above that prompt "
+            "say why it was not mounted.",
         )
-    visit.chroot = root
-    visit.layers.append(Layer.INITRAMFS)
-    if _read_only(lines, root) and visit.entry.remount:
-        visit.put_back.append(f"mount -o remount,ro {root}")
-        if _read_only(await ask(visit, f"mount -o remount,rw {root};grep ' {root} ' /proc/mounts"), root):
-            raise visit.failed(
+    attempt.use_chroot(root)
+    if _is_read_only(lines, root) and attempt.entry.remount:
+        attempt.will_undo_mount(f"mount -o remount,ro {root}")
+        lines_after = await ask(attempt, f"mount -o remount,rw {root};grep ' {root} ' /proc/mounts")
+        if _is_read_only(lines_after, root):
+            raise console_error(
+                console,
                 EditRefused,
                 "the root file system cannot be remounted read-write",
-                hint="The last lines of dmesg may say why; a disk with errors stays read-only until fsck has run.",
+                hint="The last lines of dmesg may say why. A disk with errors stays read-only until fsck has run.",
             )
-        visit.console.tell(Event("note", "the root file system is writable for the job, and put back after it"))
+        console.tell(Event("note", "the root file system is writable during the job, and read-only again after it"))
     if f"{root}/dev/null" not in lines:
-        visit.put_back.append(f"umount {root}/dev")
-        await ask(visit, f"mount -o bind /dev {root}/dev")
+        attempt.will_undo_mount(f"umount {root}/dev")
+        await ask(attempt, f"mount -o bind /dev {root}/dev")
 
 
-def _read_only(lines: list[str], root: str) -> bool:
-    """Whether a line of /proc/mounts among `lines` says so of `root`."""
+def _is_read_only(lines: list[str], root: str) -> bool:
+    """Whether a line of /proc/mounts in `lines` mounts `root` read-only."""
     mounts = [line.split() for line in lines]
     return any(len(words) > 3 and words[1] == root and "ro" in words[3].split(",") for words in mounts)

@@ -1,7 +1,7 @@
-"""What this user's runs may have left open: one small file for each endpoint, while a login of ours is open.
+"""A record of logins that may still be open: one small file for each endpoint, while a login of ours is open.
 
-A run that is cut between its password and the dead-man's switch, and cannot connect again, leaves a
-root shell. The next run knows by the file, and by the shell's age, that it is ours to log out.
+A run whose connection is lost between its password and the dead-man's switch, and which cannot connect again, leaves
+a root shell open. By the record and the shell's age, the next run recognises the shell as ours, and logs it out.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ import platformdirs
 
 __all__ = ["OpenLogin"]
 
-_SECONDS_OFF = 10.0  # clocks of machines go wrong while they are busy
-_LAST_SECOND = 1e12
-_LOGIN_SECONDS = 60.0  # and a login may take so long
+_CLOCK_SECONDS = 10.0  # how wrong the clock of a busy machine may be
+_LATEST = 1e12
+_LOGIN_SECONDS = 60.0  # how long a login may take after its password
 
 
 @dataclass
 class OpenLogin:
-    """The record of one endpoint. A folder that cannot be written to only makes it forgetful.
+    """The record of one endpoint. If its folder cannot be written to, nothing is recorded.
 
     Args:
-        endpoint: its name, as the transport tells.
+        endpoint: the endpoint's name, from its transport.
     """
 
     endpoint: str
 
     @property
     def path(self) -> Path:
-        """Where it is kept."""
+        """The record's file."""
         name = hashlib.sha256(self.endpoint.encode()).hexdigest()[:16]
         return platformdirs.user_state_path("sosagent") / "open" / f"{name}.json"
 
     def remember(self, *, is_open: bool) -> None:
-        """A login of ours has opened just now, or is about to (its password is being sent)."""
+        """Record that a login of ours opened now, or may open since its password is being sent."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.write_text(json.dumps({"endpoint": self.endpoint, "since": time.time(), "open": is_open}))
@@ -46,29 +46,29 @@ class OpenLogin:
             return
 
     def forget(self) -> None:
-        """It is closed, or what is there is not ours."""
+        """Remove the record: the login is closed, or the shell on the console is not ours."""
         try:
             self.path.unlink(missing_ok=True)
         except OSError:
             return
 
     def seconds(self) -> float | None:
-        """How long ago it opened, or its password was sent; None if nothing was left, as far as is known."""
+        """Return how long ago the login opened, or its password was sent; None without a record."""
         since, _ = self._read()
         return None if since is None else time.time() - since
 
     def is_it(self, age: float) -> bool:
-        """Whether a shell that is `age` seconds old is the one that we opened."""
+        """Return whether a shell that is `age` seconds old is the one that we opened."""
         since, is_open = self._read()
         if since is None:
             return False
-        younger = time.time() - since - age  # by so much than the record
-        return -_SECONDS_OFF <= younger <= _SECONDS_OFF + (0.0 if is_open else _LOGIN_SECONDS)
+        younger = time.time() - since - age  # than the record, in seconds
+        return -_CLOCK_SECONDS <= younger <= _CLOCK_SECONDS + (0.0 if is_open else _LOGIN_SECONDS)
 
     def _read(self) -> tuple[float | None, bool]:
         try:
-            found = json.loads(self.path.read_text()[:4096])
-            since, is_open = float(found["since"]), bool(found.get("open"))
+            record = json.loads(self.path.read_text()[:4096])
+            since, is_open = float(record["since"]), bool(record.get("open"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return None, False
-        return (since, is_open) if 0 < since < _LAST_SECOND else (None, False)
+        return (since, is_open) if 0 < since < _LATEST else (None, False)

@@ -1,10 +1,15 @@
-"""From any state of the console to a shell, and back.
+"""The transitions of a login: from any console state to a shell's prompt, and back to the initial state.
 
-The rules (design, section 5): listen first; ^U before Enter; the echo of the name is compared
-before Enter; a password is typed once, at a password prompt that answers our own name (or the
-maintenance prompt, or our own sudo or su), when the line is quiet; a prompt is taken for a shell
-only when a probe was answered. A step leads from one state to the next (log_in.py, found.py); what
-it changes leaves a `Layer`, and `leave` takes them off again (back.py).
+`STEPS` is the table. `Login.enter` detects the state, and takes the step of the state's action; the step leads to
+the next state, until one leads to a shell's prompt or raises. A step that changes what is on the console notes an
+`Undo` first; `Login.leave` ends our own login, and then undoes those changes in reverse order by `UNDO_STEPS`.
+
+Rules that all steps keep (docs/design.md):
+
+- Listen before typing. Press ^U before Enter. Compare the echo of a name or a command before Enter.
+- Type the password once, and only at a password prompt that answers our own name, at a maintenance prompt, or at our
+  own sudo or su; and only when the line is quiet.
+- Use a prompt as a shell's only after a probe was answered there.
 """
 
 from __future__ import annotations
@@ -16,150 +21,219 @@ from ..console.events import Event
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..secrets.secret import Secret
 from ..terminal.states import READING, Observation, Way
-from .authenticate import log_in, maintain, press_enter
+from .attempt import Attempt, Stage, Undo
+from .authenticate import log_in, log_in_for_maintenance, press_enter_for_maintenance
 from .detect import find_state
-from .existing import discard, end_password_prompt, end_receiver, interrupt, suspend, use_found_shell
-from .record import OpenLogin
-from .unwind import leave_login, stop_becoming, undo, wait_for_prompt
-from .visit import Entry, Layer, Stage, Visit
-from .watch import Watch
+from .entry import Entry
+from .existing import discard, end_password_prompt, end_receiver, interrupt, suspend, use_existing_shell
+from .failures import console_error, state_error
+from .unwind import (
+    close_root_shell,
+    end_becoming,
+    end_login,
+    leave_maintenance,
+    restore_insert_mode,
+    restore_mounts,
+    resume_program,
+    wait_for_prompt,
+)
 
-__all__ = ["Entry", "Login"]
+__all__ = ["STEPS", "UNDO_STEPS", "Entry", "Login"]
 
 _MOST_STEPS = 8
-_OURS_SECONDS = 60.0  # a collector of ours that is silent ends before
+_RECEIVER_SECONDS = 60.0  # a silent receiver of an earlier run ends within this time
 
-_Step = Callable[[Visit, Observation, Secret], Awaitable[Observation | None]]
-#: What is done about a state; it gives the state that this led to, or None at a shell's prompt.
-_STEPS: dict[Way, _Step] = {
-    Way.LOG_IN: log_in,
-    Way.MAINTAIN: maintain,
-    Way.ENTER: end_password_prompt,
-    Way.PRESS: press_enter,
-    Way.PROBE: use_found_shell,
-    Way.INTERRUPT: interrupt,
-    Way.SUSPEND: suspend,
-    Way.LEAVE_INSERT: suspend,
-    Way.END_OURS: end_receiver,
-    Way.STOP: discard,
+
+async def stop(attempt: Attempt, observed: Observation, _password: Secret) -> None:
+    """Raise the error for a state that no transition leads out of."""
+    raise state_error(attempt.console, observed)
+
+
+#: Takes the attempt, the observed state and the password. Returns the next state; None at a shell's prompt.
+Step = Callable[[Attempt, Observation, Secret], Awaitable[Observation | None]]
+
+#: For each action of a console state (terminal/states.py), the step that takes it.
+STEPS: dict[Way, Step] = {
+    # -- leads to a shell's prompt
+    Way.LOG_IN: log_in,  # at a login prompt
+    Way.MAINTAIN: log_in_for_maintenance,  # at a maintenance prompt that asks for root's password
+    Way.PRESS: press_enter_for_maintenance,  # at a maintenance prompt that asks for Enter
+    Way.PROBE: use_existing_shell,  # at a shell's prompt
+    # -- leads to another state
+    Way.ENTER: end_password_prompt,  # at a password prompt for another user's name
+    Way.INTERRUPT: interrupt,  # in a shell, behind an unfinished command
+    Way.SUSPEND: suspend,  # in a program
+    Way.LEAVE_INSERT: suspend,  # in an editor in insert mode
+    Way.END_OURS: end_receiver,  # at the receiver of an interrupted run
+    Way.STOP: discard,  # at anything else: with --take-over only
+    # -- ends the login with an error
+    Way.START: stop,  # at the prompt of an endpoint
+    Way.WAIT: stop,  # the machine still boots
+    Way.RECONNECT: stop,  # the endpoint is read-only
+    Way.REFUSED: stop,  # nobody can log in
+    Way.BUSY: stop,  # another session has the endpoint
+    Way.CLOSED: stop,  # the endpoint gives no console
+}
+
+#: Takes the attempt, and whether our shell has ended already.
+UndoStep = Callable[[Attempt, bool], Awaitable[None]]
+
+#: For each change that a step made, the step that undoes it.
+UNDO_STEPS: dict[Undo, UndoStep] = {
+    Undo.SUSPENSION: resume_program,
+    Undo.INSERT_MODE: restore_insert_mode,
+    Undo.MAINTENANCE: leave_maintenance,
+    Undo.INITRAMFS: restore_mounts,
+    Undo.BECOME: close_root_shell,
 }
 
 
 class Login:
-    """The way into one console's shell, and back to what was found.
+    """A login on one console: to a shell's prompt, and back to the initial state.
 
     Args:
-        console: its only user until `leave` has ended.
-        entry: how to get in.
-
-    Attributes:
-        visit: what is known of it.
+        console: the console; the login is its only user until `leave` has ended.
+        entry: how to log in.
     """
 
     def __init__(self, console: Console, entry: Entry) -> None:
-        self.visit = Visit(
-            console,
-            entry,
-            Watch(console),
-            OpenLogin(console.transport.place or console.transport.name),
-            root=entry.login == "root",
-        )
+        self._attempt = Attempt(console, entry)
+
+    @property
+    def initial_state(self) -> str:
+        """The name of the state that is to be seen again at the end; empty until it is detected."""
+        return "" if self._attempt.initial is None else self._attempt.initial.state.name
 
     @property
     def ours(self) -> bool:
         """Whether the shell beneath is one that we logged in to."""
-        return self.visit.ours
+        return self._attempt.logged_in
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the shell is root's, by a probe or by the login's name."""
+        return self._attempt.is_root
+
+    @property
+    def chroot(self) -> str:
+        """Where an initramfs mounted the machine's root file system; empty elsewhere."""
+        return self._attempt.chroot
 
     @property
     def replaceable(self) -> bool:
-        """Whether the shell at whose prompt we are is ours to replace."""
-        return self.ours or Layer.BECOME in self.visit.layers
+        """Whether we opened the shell at whose prompt we are, so that it may be replaced."""
+        return self.ours or Undo.BECOME in self._attempt.undo
 
     @property
-    def may_be_inside(self) -> bool:
-        """Whether a shell that we logged in to may be open, or be about to open."""
-        return self.visit.stage is not Stage.OUTSIDE
+    def may_be_open(self) -> bool:
+        """Whether a shell that we logged in to is open, or may open at any time."""
+        return self._attempt.stage is not Stage.OUTSIDE
 
     @property
-    def may_be_left(self) -> str:
-        """What may stay on the console if the line is gone now, and cannot be closed from here; or nothing."""
-        if self.visit.becoming or Layer.BECOME in self.visit.layers:
-            return f"a root shell, opened by {self.visit.entry.become}, may be open on the console"
-        if Layer.MAINTENANCE in self.visit.layers:
+    def remains(self) -> str:
+        """What may remain on the console if the connection is lost now; empty if nothing."""
+        attempt = self._attempt
+        if attempt.becoming or Undo.BECOME in attempt.undo:
+            return f"a root shell, opened by {attempt.entry.become}, may be open on the console"
+        if Undo.MAINTENANCE in attempt.undo:
             return "the maintenance shell may be open on the console"
-        if Layer.RESUME in self.visit.layers:
-            return "the program that was found is suspended; `fg` on the console brings it back"
+        if Undo.SUSPENSION in attempt.undo:
+            return "the program on the console is suspended; `fg` there brings it back"
         return ""
 
     async def enter(self, password: Secret) -> None:
-        """Get to a shell's prompt: one that we logged in to, or root's that was found and answered a probe.
+        """Get to a shell's prompt: one that we log in to, or root's existing shell once it has answered a probe.
+
+        Call `leave` afterwards, also after an error or a cancellation.
 
         Raises:
-            ConsoleError: what stands in the way; see the leaves of `errors`. On it, and when
-                cancelled, call `leave`.
+            ConsoleError: no shell; see the classes in `sosagent.errors`.
         """
-        visit = self.visit
-        seen: Observation | None = await find_state(
-            visit.watch,
-            take_over=visit.entry.take_over,
-            ours_left=(visit.record.seconds() or _OURS_SECONDS) < _OURS_SECONDS,
+        attempt = self._attempt
+        seconds = attempt.record.seconds()
+        receiver_open = (seconds or _RECEIVER_SECONDS) < _RECEIVER_SECONDS
+        observed: Observation | None = await find_state(
+            attempt.console, take_over=attempt.entry.take_over, receiver_open=receiver_open
         )
-        assert seen is not None
-        if seen.state.way in (Way.LOG_IN, Way.END_OURS):
-            visit.record.forget()
-        visit.found = seen
-        visit.console.tell(Event("done", f"state found: {seen.state.title}"))
+        assert observed is not None
+        if observed.state.way in (Way.LOG_IN, Way.END_OURS):
+            attempt.record.forget()
+        attempt.started_in(observed)
+        attempt.console.tell(Event("done", f"console state: {observed.state.title}"))
         for _ in range(_MOST_STEPS):
-            step = _STEPS.get(seen.state.way)
-            if step is None:
-                raise visit.watch.stopped(seen)
-            seen = await step(visit, seen, password)
-            if seen is None:
+            observed = await STEPS[observed.state.way](attempt, observed, password)
+            if observed is None:
                 return
-        raise visit.failed(ConsoleStateUnknown, "the console does not come to a shell, whatever is done")
+        raise console_error(attempt.console, ConsoleStateUnknown, f"no shell prompt after {_MOST_STEPS} steps")
 
     async def leave(self, *, ended: bool = False) -> None:
-        """Go back to the state that was found, and see it.
+        """Get back to the initial state, and see it.
 
         Args:
-            ended: our shell has ended already, and was the one that `replaceable` told of; else the
-                console is at the prompt that `enter` led to, or somewhere on the way there.
+            ended: our shell was `replaceable` and has ended already. Otherwise the console is at the prompt that
+                `enter` led to, or at any state on the path there.
 
         Raises:
-            ConsoleError: the state did not come back; its message says what is left.
+            ConsoleError: the state did not come back; the message names what remains.
         """
-        visit = self.visit
-        if visit.becoming and not visit.ours:
-            await stop_becoming(visit)
-        if visit.stage is not Stage.OUTSIDE:
-            await leave_login(visit, ended)
-        for layer in reversed(visit.layers):
-            await undo(visit, layer, ended)
-        visit.layers.clear()
+        attempt = self._attempt
+        if attempt.becoming and not attempt.logged_in:
+            await end_becoming(attempt)
+        if attempt.stage is not Stage.OUTSIDE:
+            await end_login(attempt, ended)
+        for change in reversed(attempt.undo):
+            await UNDO_STEPS[change](attempt, ended)
+        attempt.forget_undo()
 
-    async def close_left_shell(self) -> None:
-        """On a new connection: log out of the shell that an earlier one of ours had to leave open.
+    async def wait_for_prompt(self) -> None:
+        """Wait until the existing shell shows its prompt again."""
+        await wait_for_prompt(self._attempt)
+
+    def keep_boot_stopped(self) -> None:
+        """Leave a maintenance shell open, whatever `Entry.continue_boot` says."""
+        self._attempt.keep_boot_stopped()
+
+    # -- logins of earlier runs ---------------------------------------------------------------
+
+    async def close_open_shell(self) -> None:
+        """On a new connection: log out of the shell that an earlier connection left open.
 
         Raises:
             ConsoleError: the login prompt did not come back.
         """
-        seen = await find_state(self.visit.watch, ours_left=True)
-        if seen.state.way is Way.END_OURS:
-            seen = await end_receiver(self.visit, seen, Secret(""))
-        if seen.state is READING:
-            seen = await suspend(self.visit, seen, Secret(""))
-        if Layer.RESUME in self.visit.layers:
+        attempt, no_password = self._attempt, Secret("")
+        observed = await find_state(attempt.console, receiver_open=True)
+        if observed.state.way is Way.END_OURS:
+            observed = await end_receiver(attempt, observed, no_password)
+        if observed.state is READING:
+            observed = await suspend(attempt, observed, no_password)
+        if Undo.SUSPENSION in attempt.undo:
             await self.leave()
-            raise self.visit.failed(ConsoleOccupied, "somebody's program is on the console")
-        if seen.state.way is Way.PROBE:
-            self.adopt()
+            raise console_error(attempt.console, ConsoleOccupied, "another user's program is on the console")
+        if observed.state.way is Way.PROBE:
+            attempt.shell_adopted()
             await self.leave()
 
-    def adopt(self) -> None:
-        """The shell that was found is one that we logged in to earlier: it is ours to log out."""
-        self.visit.stage = Stage.INSIDE
-        self.visit.layers.clear()
+    @property
+    def has_record(self) -> bool:
+        """Whether an earlier run may have left a login of ours open on this endpoint."""
+        return self._attempt.record.seconds() is not None
 
-    async def wait_for_prompt(self) -> None:
-        """Wait until the shell that was found open shows its prompt again."""
-        await wait_for_prompt(self.visit)
+    def adopt_if_ours(self, age: float) -> bool:
+        """Take over the existing shell if it is the one that an earlier run of ours opened.
+
+        Args:
+            age: seconds since the shell started.
+
+        Returns:
+            Whether it is; if not, the earlier run's record is forgotten.
+        """
+        if self._attempt.record.is_it(age):
+            self._attempt.shell_adopted()
+            return True
+        self._attempt.record.forget()
+        return False
+
+    def forget_record(self) -> None:
+        """Forget that a login of ours is open: the machine has restarted, or the shell is not ours."""
+        self._attempt.record.forget()

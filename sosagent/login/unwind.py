@@ -1,4 +1,4 @@
-"""The way back: what the way in has put on the console is taken off again, the last one first."""
+"""Get back to the initial state: end our login, and undo the changes that led to it."""
 
 from __future__ import annotations
 
@@ -6,143 +6,173 @@ from ..console.console import QUIET
 from ..console.events import Event
 from ..errors import ConsoleStateUnknown
 from ..terminal.states import UNKNOWN, Observation, Way
-from .detect import erase
-from .dialogue import ask
-from .visit import Layer, Stage, Visit
-from .watch import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS
+from .attempt import Attempt, Stage, Undo
+from .failures import console_error
+from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, observe, press, settle, submit
+from .probe import ask
+from .redraw import erase
 
-__all__ = ["leave_login", "log_out", "stop_becoming", "undo", "wait_for_prompt"]
+__all__ = [
+    "close_root_shell",
+    "end_becoming",
+    "end_login",
+    "leave_maintenance",
+    "log_out",
+    "restore_insert_mode",
+    "restore_mounts",
+    "resume_program",
+    "wait_for_prompt",
+]
 
 
-async def leave_login(visit: Visit, ended: bool) -> None:
-    """From wherever our own login stands, back to the login prompt.
+async def end_login(attempt: Attempt, ended: bool) -> None:
+    """Get from any stage of our own login back to the login prompt.
 
     Args:
-        visit: with a login of ours.
+        attempt: a login whose stage is not OUTSIDE.
         ended: its shell has ended already.
 
     Raises:
         ConsoleStateUnknown: the login prompt did not come back.
     """
-    console = visit.console
-    if visit.stage is Stage.TRIED:
-        seen = await visit.watch.settle(LOGIN_SECONDS, until=(Way.LOG_IN, Way.PROBE, Way.ENTER, Way.STOP))
-        visit.stage = Stage.INSIDE if seen.state.way is Way.PROBE else Stage.NAMED
-    if visit.becoming:
-        seen = await stop_becoming(visit)
-    elif visit.stage is Stage.INSIDE:
-        seen = await (_see_login(visit) if ended else log_out(visit))
+    console = attempt.console
+    if attempt.stage is Stage.PASSWORD_SENT:
+        observed = await settle(console, LOGIN_SECONDS, until=(Way.LOG_IN, Way.PROBE, Way.ENTER, Way.STOP))
+        attempt.password_resolved(inside=observed.state.way is Way.PROBE)
+    if attempt.becoming:
+        observed = await end_becoming(attempt)
+    elif attempt.logged_in:
+        observed = await (_login_prompt(attempt) if ended else log_out(attempt))
     else:
-        seen = await _back_to_login(visit)
-        if seen.state.way is Way.PROBE:  # it asked for no password
-            seen = await log_out(visit)
-    if seen.state.way is not Way.LOG_IN:
-        # Some consoles show a prompt only when they are asked.
+        observed = await _end_dialogue(attempt)
+        if observed.state.way is Way.PROBE:  # it asked for no password
+            observed = await log_out(attempt)
+    if observed.state.way is not Way.LOG_IN:
+        # Some consoles show a prompt only after Enter.
         await console.send("\r")
-        seen = await _see_login(visit)
-    if seen.state.way is not Way.LOG_IN:
-        raise visit.failed(
+        observed = await _login_prompt(attempt)
+    if observed.state.way is not Way.LOG_IN:
+        raise console_error(
+            console,
             ConsoleStateUnknown,
             "the login prompt did not come back",
-            hint="Look whether a shell is left open there.",
+            hint="Check the console: a shell may be open there.",
         )
-    visit.stage = Stage.OUTSIDE
-    visit.record.forget()
+    attempt.shell_closed()
 
 
-async def _see_login(visit: Visit) -> Observation:
-    return await visit.watch.settle(LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
+async def _login_prompt(attempt: Attempt) -> Observation:
+    return await settle(attempt.console, LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
 
 
-async def log_out(visit: Visit) -> Observation:
-    """`exit`, and again where jobs are left; what comes then."""
-    await erase(visit.watch)
-    seen = Observation(UNKNOWN)
+async def log_out(attempt: Attempt) -> Observation:
+    """Type `exit`, again where a shell has jobs; return the state that it leads to."""
+    await erase(attempt.console)
+    observed = Observation(UNKNOWN)
     for _ in range(3):
-        seen = await visit.watch.submit("exit", LOGOUT_SECONDS, (Way.LOG_IN, Way.PROBE))
-        if seen.state.way is Way.LOG_IN:
+        observed = await submit(attempt.console, "exit", LOGOUT_SECONDS, (Way.LOG_IN, Way.PROBE))
+        if observed.state.way is Way.LOG_IN:
             break
-    return seen
+    return observed
 
 
-async def _back_to_login(visit: Visit) -> Observation:
-    """From a prompt of the login dialogue: an empty answer ends it, at most three are needed."""
-    seen = await visit.watch.settle(WAKE_SECONDS)
+async def _end_dialogue(attempt: Attempt) -> Observation:
+    """At a prompt of the login's dialogue: an empty answer ends it; at most three are needed."""
+    observed = await settle(attempt.console, WAKE_SECONDS)
     for _ in range(3):
-        if seen.state.way in (Way.LOG_IN, Way.PROBE):
+        if observed.state.way in (Way.LOG_IN, Way.PROBE):
             break
-        seen = await visit.watch.press("\r", LOGIN_SECONDS / 3)
-    return seen
+        observed = await press(attempt.console, "\r", LOGIN_SECONDS / 3)
+    return observed
 
 
-async def stop_becoming(visit: Visit) -> Observation:
-    """sudo or su were entered, and what came of it is not known: ^C ends their question, `exit` a shell."""
-    console = visit.console
-    ways = (Way.LOG_IN, Way.PROBE, Way.MAINTAIN)
-    seen = await visit.watch.settle(SUSPEND_SECONDS, until=ways)
+async def end_becoming(attempt: Attempt) -> Observation:
+    """After sudo or su, whose outcome is not known: end its question by ^C, or its shell by `exit`.
+
+    Raises:
+        ConsoleStateUnknown: the existing shell's prompt did not come back.
+    """
+    console = attempt.console
+    until = (Way.LOG_IN, Way.PROBE, Way.MAINTAIN)
+    observed = await settle(console, SUSPEND_SECONDS, until=until)
     for keys in ("\x03", "\r", "\r"):
-        if seen.state.way in ways:
+        if observed.state.way in until:
             break
-        seen = await visit.watch.press(keys, LOGOUT_SECONDS, ways)
-    visit.becoming = False
-    if seen.state.way is not Way.PROBE:
-        return seen
-    if visit.ours:
-        return await log_out(visit)
-    if console.open_line != visit.prompt:
-        seen = await visit.watch.submit("exit", LOGOUT_SECONDS, (Way.PROBE,))
-    if console.open_line != visit.prompt:
-        raise visit.failed(
+        observed = await press(console, keys, LOGOUT_SECONDS, until)
+    attempt.stopped_becoming()
+    if observed.state.way is not Way.PROBE:
+        return observed
+    if attempt.logged_in:
+        return await log_out(attempt)
+    if console.open_line != attempt.prompt:
+        observed = await submit(console, "exit", LOGOUT_SECONDS, (Way.PROBE,))
+    if console.open_line != attempt.prompt:
+        raise console_error(
+            console,
             ConsoleStateUnknown,
-            "the shell that was found did not come back",
-            hint=f"Look at the console: a root shell, opened by {visit.entry.become}, may be open over it.",
+            "the prompt of the existing shell did not come back",
+            hint=f"Check the console: a root shell, opened by {attempt.entry.become}, may be open there.",
         )
-    return seen
+    return observed
 
 
-async def undo(visit: Visit, layer: Layer, ended: bool) -> None:
-    """Take off one layer; `ended` if the shell above it has ended already."""
-    console = visit.console
-    if layer is Layer.BECOME and not ended:
-        await stop_becoming(visit)
-    elif layer is Layer.INITRAMFS:
-        for command in reversed(visit.put_back):
-            await ask(visit, command)
-        if visit.entry.continue_boot and Layer.MAINTENANCE not in visit.layers:
-            await _continue_boot(visit)
-    elif layer is Layer.MAINTENANCE:
-        if visit.entry.continue_boot:
-            await _continue_boot(visit)
-        else:
-            console.tell(Event("note", "the maintenance shell stays open: its end would continue the boot"))
-    elif layer is Layer.RESUME:
-        await _resume(visit)
-    elif layer is Layer.INSERT and visit.watch.observe(console.mark_of_lines()).state.way is not Way.PROBE:
+async def close_root_shell(attempt: Attempt, ended: bool) -> None:
+    """End root's shell on top of a user's existing shell, unless it has `ended` already."""
+    if not ended:
+        await end_becoming(attempt)
+
+
+async def restore_mounts(attempt: Attempt, _ended: bool) -> None:
+    """In an initramfs: restore the mounts, and continue the boot if requested."""
+    for command in reversed(attempt.mount_undo):
+        await ask(attempt, command)
+    if attempt.entry.continue_boot and Undo.MAINTENANCE not in attempt.undo:
+        await _continue_boot(attempt)
+
+
+async def leave_maintenance(attempt: Attempt, _ended: bool) -> None:
+    """Leave the maintenance shell open at its prompt, or end it if the boot is to continue."""
+    if attempt.entry.continue_boot:
+        await _continue_boot(attempt)
+    else:
+        message = "the maintenance shell stays open, since ending it would continue the boot"
+        attempt.console.tell(Event("note", message))
+
+
+async def _continue_boot(attempt: Attempt) -> None:
+    await attempt.console.send("exit\r")
+    await attempt.console.quiet(QUIET, 1.0)
+    attempt.console.tell(Event("note", "ended that shell; the boot continues"))
+
+
+async def resume_program(attempt: Attempt, _ended: bool) -> None:
+    """Bring the suspended program back to the foreground by `fg`.
+
+    Raises:
+        ConsoleStateUnknown: the shell showed its prompt instead.
+    """
+    console = attempt.console
+    observed = await settle(console, SUSPEND_SECONDS, mark=console.mark_of_lines(), until=(Way.PROBE,))
+    if observed.state.way is not Way.PROBE:
+        return  # it was not suspended, and is still in the foreground
+    observed = await submit(console, " fg", 1.0, (Way.PROBE,))
+    if observed.state.way is Way.PROBE and console.open_line == attempt.prompt:
+        raise console_error(
+            console,
+            ConsoleStateUnknown,
+            "the suspended program did not come back to the foreground",
+            hint="Check the console: `fg` there brings it back.",
+        )
+
+
+async def restore_insert_mode(attempt: Attempt, _ended: bool) -> None:
+    """Return to an editor's insert mode, where it was left."""
+    console = attempt.console
+    if observe(console, console.mark_of_lines()).state.way is not Way.PROBE:
         await console.send("gi")
         await console.quiet(0.2, 2.0)
 
 
-async def _continue_boot(visit: Visit) -> None:
-    await visit.console.send("exit\r")
-    await visit.console.quiet(QUIET, 1.0)
-    visit.console.tell(Event("note", "that shell is ended, and the boot goes on"))
-
-
-async def _resume(visit: Visit) -> None:
-    """Bring the program back to the front, if it was suspended, and see that the shell let it."""
-    console = visit.console
-    seen = await visit.watch.settle(SUSPEND_SECONDS, mark=console.mark_of_lines(), until=(Way.PROBE,))
-    if seen.state.way is not Way.PROBE:
-        return  # it did not let itself be suspended, and is there
-    seen = await visit.watch.submit(" fg", 1.0, (Way.PROBE,))
-    if seen.state.way is Way.PROBE and console.open_line == visit.prompt:
-        raise visit.failed(
-            ConsoleStateUnknown,
-            "the program that was suspended did not come back to the front",
-            hint="Look at the console: `fg` there brings it back.",
-        )
-
-
-async def wait_for_prompt(visit: Visit) -> None:
-    """Wait until the shell that was found open shows its prompt again."""
-    await visit.watch.settle(WAKE_SECONDS, until=(Way.PROBE, Way.INTERRUPT))
+async def wait_for_prompt(attempt: Attempt) -> None:
+    """Wait until the existing shell shows its prompt again."""
+    await settle(attempt.console, WAKE_SECONDS, until=(Way.PROBE, Way.INTERRUPT))

@@ -1,4 +1,4 @@
-"""A console that `connect` gave: it can log in, for `send` and `expect` as pexpect has them."""
+"""The console that `connect` returns: it can log in, to use a plain shell by `send` and `expect` as with pexpect."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import Literal
 
 from ..console.console import Console
 from ..errors import UsageError
-from ..login.transitions import Entry, Login
+from ..login.entry import Entry
+from ..login.transitions import Login
 from ..secrets.secret import Secret
 
 __all__ = ["ConnectedConsole"]
 
 
 class ConnectedConsole(Console):
-    """A `Console` with a login of its own; leaving the block of `connect` ends that."""
+    """A `Console` with a login of its own, which ends with the block of `connect`."""
 
     _login: Login | None = None
 
@@ -27,38 +28,38 @@ class ConnectedConsole(Console):
         become_password: Secret | str | None = None,
         take_over: bool = False,
     ) -> None:
-        """Get from whatever is on the console to a shell's prompt, for `send` and `expect` as pexpect has them.
+        """Get from any console state to a shell's prompt, for `send` and `expect` as with pexpect.
 
-        What is typed there is not checked on its way; `sosagent.root_shell` is the shell whose results are exact.
-        Where `connect` gave this console, leaving its block logs out.
+        Commands typed there are not verified; `sosagent.root_shell` is the shell whose results are exact. The block
+        of `connect` logs out at its end.
 
         Args:
-            password: of `login` on the machine; typed once, at its password prompt.
-            login: the name to log in as.
-            expect_host: the machine's name, compared with what the console shows before the password is typed.
-            become: how `login` gets root's rights.
-            become_password: what that asks for; `password` by default.
-            take_over: end or discard what somebody left on the console and stands in the way.
+            password: the password of `login` on the machine; typed once, at its password prompt.
+            login: the user to log in as.
+            expect_host: the machine's host name; compared with the console's before the password is typed.
+            become: the command by which `login` becomes root.
+            become_password: the password for `become`; `password` by default.
+            take_over: end or discard what another user left on the console, if it is an obstacle.
 
         Raises:
-            UsageError: a login of this console is open already.
-            ConsoleError: what stands in the way; see the leaves of `sosagent.errors`.
+            UsageError: this console is logged in already.
+            ConsoleError: no shell; see the classes in `sosagent.errors`.
 
-        When it fails or is cancelled, call `logout`; `connect` does.
+        After an error or a cancellation, call `logout`; `connect` does.
         """
         if self._login is not None:
-            raise UsageError("this console has a login of its own open", hint="End it by logout().")
+            raise UsageError("this console is logged in already", hint="Call logout() first.")
         second = Secret(become_password) if isinstance(become_password, str) else become_password
         self._login = Login(self, Entry(login, expect_host, become, second, take_over))
         await self._login.enter(Secret(password) if isinstance(password, str) else password)
 
     async def logout(self) -> None:
-        """Leave the shell that `login` led to, and see the state that was found. Does nothing where none is open.
+        """Leave the shell that `login` led to, and wait for the initial state. Do nothing if not logged in.
 
         The shell must be at its prompt.
 
         Raises:
-            ConsoleError: the state did not come back; its message says what is left.
+            ConsoleError: the state did not come back; the message names what remains.
         """
         login, self._login = self._login, None
         if login is not None:

@@ -1,4 +1,4 @@
-"""Work that is done to its end though whoever waits for it is cancelled: the way back out of a machine."""
+"""Finish a piece of work even if the task that waits for it is cancelled: logging out must not be interrupted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ __all__ = ["finish"]
 
 
 async def finish(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work` to its end, even when cancelled meanwhile; then let the cancellation go on."""
+    """Await `work` to its end.
+
+    On cancellation, wait for the end of `work` first, and then raise `CancelledError`.
+    """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

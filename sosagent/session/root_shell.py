@@ -1,15 +1,16 @@
-"""From a console to a verified shell and back, whatever happens in between."""
+"""From a console to a verified shell, and back to the initial state whatever happens in between."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..console.console import Console
 from ..console.events import Event
 from ..errors import ConsoleError, DeadlineExceeded, EndpointBusy, EndpointLost, MachineRestarted
-from ..login.transitions import Entry, Login
+from ..login.entry import Entry
+from ..login.transitions import Login
 from ..secrets.secret import Secret
 from ..shell.programs import program
 from ..shell.shell import Shell
@@ -18,21 +19,22 @@ from .finish import finish
 __all__ = ["RootShell", "root_shell"]
 
 _MARGIN_SECONDS = 30
-_LOOK = "Look at the console whether a shell of ours is open there."
+_DEFAULT_SECONDS = 600.0  # the dead-man's switch of a job without a deadline
+_CHECK = "Check the console: our shell may be open there."
 _LEAVE_SECONDS = 30.0
 
 
 @dataclass
 class RootShell:
-    """A verified shell on the machine, and what is known of the way to it.
+    """A verified shell on the machine, and how it was reached.
 
     Fields:
         shell: runs programs.
         state_found: the console's state at the start.
-        ours: whether we logged in; else the shell beneath is somebody else's.
+        ours: whether we logged in; otherwise the shell beneath existed before.
         root: whether it is root's.
-        left: set after leaving: whether the state found was seen to be back.
-        trouble: set after leaving, if it was not: what is known of the console.
+        left: after leaving: whether the initial state came back.
+        trouble: after leaving, if it did not: what is known of the console.
     """
 
     shell: Shell
@@ -41,6 +43,10 @@ class RootShell:
     root: bool
     left: bool = False
     trouble: str = ""
+
+    def record_leaving(self, trouble: str = "") -> None:
+        """Set `left` and `trouble` after leaving; an empty `trouble` means success."""
+        self.left, self.trouble = not trouble, trouble
 
 
 @asynccontextmanager
@@ -54,110 +60,126 @@ async def root_shell(
 ) -> AsyncIterator[RootShell]:
     """Get from the console's state to a verified shell, and back at the end.
 
-    On every way out, an error or a cancellation too, our shell is closed and the state found at
-    the start is waited for; a second cancellation does not stop that. If the way back fails, that is
-    no error of what was done: it is in `RootShell.trouble`, or added to the error as a note.
+    However the block ends, by an error or a cancellation too, our shell is closed and the initial state awaited. A
+    second cancellation does not interrupt that. A failure to leave does not replace the block's result: it is
+    reported in `RootShell.trouble`, or added as a note to the block's error.
 
     Args:
         console: connected; the job's deadline is set on it.
-        password: of `login`; typed once, at its password prompt.
-        entry: how to get in; as root by default.
-        dead_man: seconds after which the machine closes the shell by itself; the deadline and a
-            margin by default.
+        password: the password of `Entry.login`; typed once, at its password prompt.
+        entry: how to log in; as root by default.
+        dead_man: seconds after which the machine closes the shell by itself; by default, 30 s after the deadline.
         patience: seconds that one program may run there.
 
     Raises:
         ConsoleError: no shell, and why.
     """
-    replaced = False
-    way = Login(console, entry or Entry())
-    shell: Shell | None = None
-    session: RootShell | None = None
+    visit = _Visit(console, Login(console, entry or Entry()))
     failure: BaseException | None = None
     try:
-        await way.enter(password)
-        if dead_man is None:
-            dead_man = int(console.time_left() or 600.0) + _MARGIN_SECONDS
-        replaced = way.replaceable
-        shell = Shell(
-            console,
-            replace=replaced,
-            keep_modes=not way.ours,
-            dead_man=dead_man,
-            patience=patience,
-            root=way.visit.chroot,
-        )
-        await shell.start()
-        console.tell(Event("done", "shell ready"))
-        if not way.ours:
-            await _adopt_ours(way, shell)
-        session = RootShell(shell, way.visit.found.state.name if way.visit.found else "", way.ours, way.visit.root)
-        yield session
+        yield await visit.enter(password, dead_man, patience)
     except BaseException as error:
         failure = error
         raise
     finally:
-        await finish(_leave(console, way, shell, session, failure, replaced))
+        await finish(visit.leave(failure))
 
 
-async def _adopt_ours(way: Login, shell: Shell) -> None:
-    """Tell a shell that a cut run of ours left from somebody else's, by its age."""
-    if way.visit.record.seconds() is None:
-        return
-    words = (await shell.run(program("age"))).output.split()
-    if (
-        len(words) == 2
-        and all(word.isdigit() and len(word) < 12 for word in words)
-        and way.visit.record.is_it(int(words[0]) - int(words[1]))
-    ):
-        way.adopt()
-        shell.console.tell(Event("note", "this shell was left open by a run that was cut; it will be logged out"))
-    else:
-        way.visit.record.forget()
+class _Visit:
+    """One login and the verified shell on top of it, from the initial state and back.
 
+    Args:
+        console: connected.
+        login: a login on that console.
+    """
 
-async def _leave(
-    console: Console,
-    way: Login,
-    shell: Shell | None,
-    session: RootShell | None,
-    failure: BaseException | None,
-    replaced: bool,
-) -> None:
-    """Undo what was done, within a time of its own."""
-    if isinstance(failure, MachineRestarted):
-        way.visit.record.forget()
-        return
-    if isinstance(failure, EndpointBusy) and shell is not None:
-        return  # what we type goes nowhere
-    if isinstance(failure, EndpointLost):
-        # Enter behind the start line may have been lost with the connection.
-        ends_itself = shell is not None and shell.collecting
-        failure.shell_open = way.may_be_inside and not ends_itself
-        if way.may_be_left and not ends_itself and not failure.shell_open:
-            failure.add_note(way.may_be_left)
-        return
-    if failure is not None:
-        # The operator will want to go on by hand.
-        way.visit.entry = replace(way.visit.entry, continue_boot=False)
-    console.set_deadline(_LEAVE_SECONDS)
-    try:
-        ended = replaced and shell is not None and shell.started
-        if shell is not None:
-            console.tell(Event("start", "log out" if way.ours else "leave the shell"))
-            await shell.close()
-            if not replaced:
-                await way.wait_for_prompt()
-        await way.leave(ended=ended)
-    except ConsoleError as error:
-        hint = _LOOK if isinstance(error, DeadlineExceeded) else error.hint
-        trouble = f"on the way back: {error.message}. {hint}"
+    def __init__(self, console: Console, login: Login) -> None:
+        self._console = console
+        self._login = login
+        self._shell: Shell | None = None
+        self._session: RootShell | None = None
+        self._replaced = False  # our verified shell takes the place of the login shell, so its end is a logout
+
+    async def enter(self, password: Secret, dead_man: int | None, patience: int) -> RootShell:
+        """Log in and start the verified shell; see `root_shell`."""
+        console, login = self._console, self._login
+        await login.enter(password)
+        if dead_man is None:
+            dead_man = int(console.time_left() or _DEFAULT_SECONDS) + _MARGIN_SECONDS
+        self._replaced = login.replaceable
+        self._shell = shell = Shell(
+            console,
+            replace=self._replaced,
+            keep_modes=not login.ours,
+            dead_man=dead_man,
+            patience=patience,
+            root=login.chroot,
+        )
+        await shell.start()
+        console.tell(Event("done", "shell ready"))
+        if not login.ours and login.has_record:
+            await self._adopt_own_shell(shell)
+        self._session = RootShell(shell, login.initial_state, login.ours, login.is_root)
+        return self._session
+
+    async def _adopt_own_shell(self, shell: Shell) -> None:
+        """Find out by the existing shell's age whether an interrupted run of ours opened it: then we log it out."""
+        words = (await shell.run(program("age"))).output.split()
+        if len(words) != 2 or not all(word.isdigit() and len(word) < 12 for word in words):
+            self._login.forget_record()
+        elif self._login.adopt_if_ours(int(words[0]) - int(words[1])):
+            self._console.tell(Event("note", "an interrupted run of sosagent left this shell open; logging it out"))
+
+    async def leave(self, failure: BaseException | None) -> None:
+        """Get back to the initial state, within a time limit of its own.
+
+        Args:
+            failure: the error that ended the block, if any; it gets a note of what remains on the console.
+        """
+        if isinstance(failure, MachineRestarted):
+            self._login.forget_record()
+        elif isinstance(failure, EndpointBusy) and self._shell is not None:
+            return  # no key that we type arrives
+        elif isinstance(failure, EndpointLost):
+            self._note_remains(failure)
+        else:
+            await self._leave_console(failure)
+
+    def _note_remains(self, lost: EndpointLost) -> None:
+        """The line is dead: note what remains open on the machine."""
+        # Before the start line is answered, its Enter may be lost with the connection.
+        if self._shell is not None and self._shell.collecting:
+            return  # the shell ends by itself
+        lost.shell_open = self._login.may_be_open
+        if self._login.remains and not lost.shell_open:
+            lost.add_note(self._login.remains)
+
+    async def _leave_console(self, failure: BaseException | None) -> None:
         if failure is not None:
-            failure.add_note(trouble)
-        elif session is not None:
-            session.trouble = trouble
-            console.tell(Event("note", trouble))
-    else:
-        if session is not None:
-            session.left = True
-            console.tell(Event("done", "logged out" if session.ours else "left the shell as it was found"))
+            self._login.keep_boot_stopped()  # the operator will want to use the maintenance shell
+        self._console.set_deadline(_LEAVE_SECONDS)
+        ended = self._replaced and self._shell is not None and self._shell.started
+        try:
+            await self._close_shell()
+            await self._login.leave(ended=ended)
+        except ConsoleError as error:
+            hint = _CHECK if isinstance(error, DeadlineExceeded) else error.hint
+            trouble = f"while leaving: {error.message}. {hint}"
+            if failure is not None:
+                failure.add_note(trouble)
+            elif self._session is not None:
+                self._session.record_leaving(trouble)
+                self._console.tell(Event("note", trouble))
+            return
+        if self._session is not None:
+            self._session.record_leaving()
+            done = "logged out" if self._session.ours else "left the existing shell as it was"
+            self._console.tell(Event("done", done))
+
+    async def _close_shell(self) -> None:
+        if self._shell is None:
+            return
+        self._console.tell(Event("start", "log out" if self._login.ours else "leave the shell"))
+        await self._shell.close()
+        if not self._replaced:
+            await self._login.wait_for_prompt()

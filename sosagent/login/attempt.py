@@ -1,0 +1,186 @@
+"""One login while it lasts: how far it got, and what has to be undone."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import replace
+
+from ..console.console import Console
+from ..errors import WrongMachine
+from ..printable import printable
+from ..terminal.states import Observation
+from .entry import Entry
+from .failures import console_error
+from .record import OpenLogin
+
+__all__ = ["Attempt", "Stage", "Undo"]
+
+
+class Stage(enum.IntEnum):
+    """How far our own login is."""
+
+    OUTSIDE = 0
+    NAME_ENTERED = 1
+    PASSWORD_SENT = 2  # the machine's answer is not known yet
+    INSIDE = 3  # at the prompt of a shell that we logged in to
+
+
+class Undo(enum.Enum):
+    """A change between the initial state and our shell, which logging out undoes (`transitions.UNDO_STEPS`)."""
+
+    SUSPENSION = "a program was suspended"
+    INSERT_MODE = "an editor's insert mode was left"
+    MAINTENANCE = "a maintenance shell was opened"
+    INITRAMFS = "mounts in an initramfs were changed"
+    BECOME = "a root shell was opened on top of a user's existing shell"
+
+
+class Attempt:
+    """One login: shared by its steps, in and out.
+
+    Args:
+        console: the console; the login is its only user.
+        entry: how to log in.
+
+    Attributes:
+        console, entry: as above.
+        record: the file by which the next run recognises a login of ours that stayed open.
+        initial: the state that is to be seen again at the end; None until it is detected.
+        stage: how far our own login is.
+        undo: changes to undo, in the order in which they were made.
+        becoming: whether sudo or su was entered and its outcome is not known.
+        is_root: whether the shell is root's, by a probe or by the login's name.
+        chroot: where an initramfs mounted the machine's root file system; empty elsewhere.
+        mount_undo: commands that undo the changed mounts of an initramfs, in the order of the changes.
+        prompt: the prompt of the existing shell, to recognise it at the end.
+    """
+
+    def __init__(self, console: Console, entry: Entry) -> None:
+        self.console = console
+        self.entry = entry
+        self.record = OpenLogin(console.transport.place or console.transport.name)
+        self.initial: Observation | None = None
+        self.stage = Stage.OUTSIDE
+        self.undo: tuple[Undo, ...] = ()
+        self.becoming = False
+        self.is_root = entry.login == "root"
+        self.chroot = ""
+        self.mount_undo: tuple[str, ...] = ()
+        self.prompt = ""
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether the shell beneath is one that we logged in to."""
+        return self.stage is Stage.INSIDE
+
+    def check_host(self, hostname: str | None) -> None:
+        """Compare the machine's host name with the expected one, before a password is typed.
+
+        Raises:
+            WrongMachine: they differ, or the console shows no host name.
+        """
+        expected = self.entry.expect_host
+        if expected is None:
+            return
+        if hostname is None:
+            raise console_error(
+                self.console,
+                WrongMachine,
+                f"the console shows no host name to compare with {printable(expected)}",
+                hint="Leave out --expect-host if you are sure of the endpoint.",
+            )
+        if hostname.split(".")[0].lower() != expected.split(".")[0].lower():
+            message = f"the machine is {printable(hostname)}, not {printable(expected)}"
+            raise console_error(self.console, WrongMachine, message)
+
+    # -- the initial state --------------------------------------------------------------------
+
+    def started_in(self, observed: Observation) -> None:
+        """`observed` is the state that is to be seen again at the end."""
+        self.initial = observed
+
+    def prompt_seen(self) -> None:
+        """The open line is the existing shell's prompt."""
+        self.prompt = self.console.open_line
+
+    def keep_boot_stopped(self) -> None:
+        """Leave a maintenance shell open, whatever `Entry.continue_boot` says."""
+        self.entry = replace(self.entry, continue_boot=False)
+
+    # -- our own login ------------------------------------------------------------------------
+
+    def name_entered(self) -> None:
+        """Enter is pressed behind our name, or the password was not sent after all."""
+        self.stage = Stage.NAME_ENTERED
+
+    def password_sent(self) -> None:
+        """The password is being sent: a login of ours may open at any time."""
+        self.stage = Stage.PASSWORD_SENT
+        self.record.remember(is_open=False)
+
+    def password_resolved(self, *, inside: bool) -> None:
+        """The password led to a shell, or back to a prompt of the login."""
+        self.stage = Stage.INSIDE if inside else Stage.NAME_ENTERED
+
+    def shell_opened(self) -> None:
+        """We are logged in."""
+        self.stage = Stage.INSIDE
+        self.record.remember(is_open=True)
+
+    def shell_closed(self) -> None:
+        """We are logged out."""
+        self.stage = Stage.OUTSIDE
+        self.record.forget()
+
+    def shell_adopted(self) -> None:
+        """The existing shell is one that we logged in to earlier, so it is ours to log out."""
+        self.stage = Stage.INSIDE
+        self.undo = ()
+
+    def gave_up(self) -> None:
+        """Our login cannot be ended from here. Its record stays for the next run."""
+        self.stage = Stage.OUTSIDE
+
+    # -- root ---------------------------------------------------------------------------------
+
+    def root_confirmed(self) -> None:
+        """The shell is root's."""
+        self.is_root = True
+
+    def becoming_root(self) -> None:
+        """Enter is pressed behind sudo or su."""
+        self.becoming = True
+
+    def became_root(self) -> None:
+        """A probe showed that sudo or su led to a root shell."""
+        self.becoming = False
+        self.is_root = True
+        if not self.logged_in:
+            self.will_undo(Undo.BECOME)
+
+    def stopped_becoming(self) -> None:
+        """Neither sudo or su nor a shell of theirs runs any more."""
+        self.becoming = False
+
+    # -- changes to undo ----------------------------------------------------------------------
+
+    def will_undo(self, change: Undo) -> None:
+        """A change is about to be made."""
+        self.undo = (*self.undo, change)
+
+    def need_not_undo(self, change: Undo) -> None:
+        """A change was not made after all."""
+        self.undo = tuple(one for one in self.undo if one is not change)
+
+    def forget_undo(self) -> None:
+        """There is nothing to undo any more."""
+        self.undo = ()
+
+    def use_chroot(self, root: str) -> None:
+        """We are in an initramfs that mounted the machine's root file system at `root`."""
+        self.chroot = root
+        self.will_undo(Undo.INITRAMFS)
+
+    def will_undo_mount(self, command: str) -> None:
+        """A mount is about to be changed; `command` undoes that."""
+        self.mount_undo = (*self.mount_undo, command)

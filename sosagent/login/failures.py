@@ -1,0 +1,94 @@
+"""Errors that report the console state in which a login stops, and what to do about it."""
+
+from __future__ import annotations
+
+from ..console.console import Console
+from ..errors import (
+    ConsoleError,
+    ConsoleOccupied,
+    ConsoleSilent,
+    ConsoleStateUnknown,
+    EndpointBusy,
+    EndpointReadOnly,
+    EndpointRefused,
+    LoginRefused,
+)
+from ..terminal.states import GARBLED, SILENT, UNKNOWN, Observation, Way, looks_garbled
+from .observe import conclude
+
+__all__ = ["busy_error", "console_error", "silent_error", "state_error"]
+
+_BUSY = "endpoint-busy"
+_TO_LOGIN = "Bring the console to a login prompt by hand, then run again."
+_ONE_AT_A_TIME = (
+    "QEMU and others accept one connection at a time. `ss -xp` shows which process has it: end that process first."
+)
+_SPEEDS = (115200, 9600, 57600, 38400, 19200)
+#: The error for an action that ends the login; `ConsoleOccupied` for any other.
+_ERRORS: dict[Way, type[ConsoleError]] = {
+    Way.CLOSED: EndpointRefused,
+    Way.RECONNECT: EndpointReadOnly,
+    Way.REFUSED: LoginRefused,
+}
+
+
+def console_error(
+    console: Console, kind: type[ConsoleError], message: str, hint: str | None = None
+) -> ConsoleError:
+    """An error of `kind` with the console's state and last lines."""
+    return kind(message, state=console.state, tail=console.tail(), hint=hint)
+
+
+def state_error(console: Console, observed: Observation) -> ConsoleError:
+    """The error for a state that no transition leads out of."""
+    state = observed.state
+    if state.way is Way.BUSY:
+        return busy_error(console)
+    conclude(console, state)
+    if state is GARBLED:
+        return console_error(console, ConsoleOccupied, f"the console shows {state.title}", _other_speed(console))
+    if state is UNKNOWN:
+        return console_error(
+            console,
+            ConsoleStateUnknown,
+            "the console shows text that sosagent does not recognise; no command was typed there",
+            None if console.transport.baud is None else f"If the text is not readable: {_other_speed(console)}",
+        )
+    if state is SILENT:
+        return silent_error(console, "the console went silent")
+    kind = _ERRORS.get(state.way, ConsoleOccupied)
+    return console_error(console, kind, f"the console shows {state.title}", state.hint or _TO_LOGIN)
+
+
+def busy_error(console: Console) -> ConsoleError:
+    """The error for a console that another session holds; its hint says how to free it."""
+    dialect = console.endpoint.dialect
+    console.state = _BUSY
+    hint = "Wait until the other session ends, or end it at the endpoint."
+    if dialect.free:
+        hint = f"What frees it: {dialect.free}."
+        if dialect.can_kick and not console.endpoint.kick:
+            hint += " --kick does that."
+    return console_error(console, EndpointBusy, f"another session has the console of {console.transport.name}", hint)
+
+
+def silent_error(console: Console, message: str) -> ConsoleError:
+    """The error for a console that does not answer: the cause may be its speed, or another connection."""
+    if looks_garbled(bytes(console.output)):
+        return state_error(console, Observation(GARBLED))
+    others = console.transport.others()
+    if others and not console.bytes_received:
+        message = f"{console.transport.name} sends nothing, and {others}"
+        return console_error(console, EndpointBusy, message, _ONE_AT_A_TIME)
+    return console_error(console, ConsoleSilent, message)
+
+
+def _other_speed(console: Console) -> str:
+    baud = console.transport.baud
+    if baud is None:
+        return GARBLED.hint
+    others = ", ".join(str(speed) for speed in _SPEEDS if speed != baud)
+    return (
+        f"This end of the line runs at {baud} baud, and the machine's end at another speed. "
+        f"Set it by ?baud= after HOST; try {others}."
+    )

@@ -1,0 +1,111 @@
+"""Listen to a console without typing: what it shows by itself, and whether another user or run is typing there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from ..console.console import Console
+from ..deadline import Deadline
+from ..errors import ConsoleError, ConsoleOccupied, EndpointBusy, EndpointLost
+from ..terminal.states import Observation, Way
+from .failures import console_error, state_error
+from .observe import observe
+
+__all__ = ["closing_error", "listen", "listen_until_quiet", "receiver_spoke", "refuse_other_run", "refuse_typing"]
+
+LISTEN_SECONDS = 0.05
+LISTEN_AT_MOST = 2.0
+_OTHER_RUN_SECONDS = 3.0  # a run at work gets a reply within this time
+_SHARED_RUN_SECONDS = 15.0  # on a shared console several runs may be at work, with many keys on a slow line
+_TYPING_SECONDS = 1.5
+_KEY_SECONDS = 0.06  # shorter pauses between characters are not a person's
+#: Replies of our own shell (shell/remote/receiver.sh).
+_REPLY = re.compile(r"=(?:R|\d{1,9} \d{0,3} \d{1,10} \d{1,10})$")
+_KEYS = re.compile(rb"[ -~]{1,3}")
+#: For an endpoint that sends nothing and closes at the first key, as a TLS server does.
+_OTHER_PROTOCOL = (
+    "It closed the connection at the first key and sent nothing: it may expect another protocol, such as TLS "
+    "(exec:openssl s_client -quiet -connect HOST:PORT)."
+)
+
+
+async def listen(console: Console, seconds: float = LISTEN_SECONDS) -> Observation:
+    """Return the state that the console shows by itself once it is quiet for `seconds`. No key is typed.
+
+    Raises:
+        ConsoleError: the endpoint closed the connection; the error names the reason if the endpoint did.
+    """
+    observed, _ = await listen_until_quiet(console, seconds)
+    return observed
+
+
+async def listen_until_quiet(console: Console, seconds: float) -> tuple[Observation, bool]:
+    """Like `listen`; also return whether the line became quiet at all."""
+    try:
+        quiet = await console.quiet(seconds, LISTEN_AT_MOST)
+    except EndpointLost as lost:
+        raise closing_error(console, lost) from None
+    return observe(console, console.entered, connecting=True), quiet
+
+
+def closing_error(console: Console, lost: EndpointLost) -> ConsoleError:
+    """The error for a lost connection, by the reason that the endpoint sent just before it closed."""
+    observed = observe(console, console.entered, connecting=True)
+    if observed.state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT):
+        return state_error(console, observed)
+    if not console.bytes_received and console.bytes_sent:
+        return EndpointLost(lost.message, hint=_OTHER_PROTOCOL, state=lost.state, tail=lost.tail)
+    return lost
+
+
+def receiver_spoke(console: Console) -> bool:
+    """Whether a shell of ours, from another run, has sent a reply."""
+    return any(map(_REPLY.match, console.since(console.entered)[0]))
+
+
+async def refuse_other_run(console: Console) -> None:
+    """Raise if a shell of ours sends a reply by itself: the run that asked for it is at work on the same console.
+
+    Raises:
+        EndpointBusy: another run is at work.
+    """
+    deadline = Deadline(_SHARED_RUN_SECONDS if console.endpoint.dialect.shared else _OTHER_RUN_SECONDS)
+    mark = console.mark()
+    while not any(map(_REPLY.match, console.since(mark)[0])):
+        if deadline.passed:
+            return
+        await console.receive(deadline.remaining)
+    raise console_error(
+        console,
+        EndpointBusy,
+        "another run of sosagent is at work on this console; nothing was typed",
+        hint="Wait until it ends, at the latest at its time limit.",
+    )
+
+
+async def refuse_typing(console: Console) -> None:
+    """Raise if another user types: unrequested characters arrive one by one, at a person's pace.
+
+    Raises:
+        ConsoleOccupied: another user types.
+    """
+    loop = asyncio.get_running_loop()
+    deadline, last, keys = Deadline(_TYPING_SECONDS), loop.time(), 0
+    while not deadline.passed:
+        before = console.open_line
+        data = await console.receive(deadline.remaining)
+        pause, last = loop.time() - last, loop.time()
+        if data is None:
+            continue
+        if not _KEYS.fullmatch(data) or console.open_line != before + data.decode("ascii"):
+            return
+        # A machine's output may come in small pieces too, but faster.
+        keys += pause > _KEY_SECONDS
+    if keys >= 2:
+        raise console_error(
+            console,
+            ConsoleOccupied,
+            "another user is typing on the console; nothing was typed",
+            hint="Find out who works there. --take-over continues anyway.",
+        )

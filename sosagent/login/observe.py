@@ -1,0 +1,106 @@
+"""Observe a console: name the state that it shows, and wait until it settles in one."""
+
+from __future__ import annotations
+
+from ..console.console import QUIET, Console, Mark
+from ..deadline import Deadline
+from ..terminal.states import NOTHING, SILENT, UNKNOWN, Observation, State, Way, classify
+
+__all__ = [
+    "LOGIN_SECONDS",
+    "LOGOUT_SECONDS",
+    "PROBE_SECONDS",
+    "SUSPEND_SECONDS",
+    "WAKE_SECONDS",
+    "conclude",
+    "is_decided",
+    "observe",
+    "press",
+    "settle",
+    "submit",
+]
+
+#: Time limits: for a prompt after Enter; for a login, where PAM may wait and names are looked up; for a logout; for a
+#: program that is suspended or resumed; for a shell's answer to a command.
+WAKE_SECONDS = 5.0
+LOGIN_SECONDS = 60.0
+LOGOUT_SECONDS = 15.0
+SUSPEND_SECONDS = 3.0
+PROBE_SECONDS = 10.0
+_UNKNOWN_SECONDS = 1.0  # unknown text may become a known prompt within this time
+
+
+def observe(console: Console, mark: Mark, *, connecting: bool = False) -> Observation:
+    """Name the state that the console shows now.
+
+    Args:
+        console: the console to observe.
+        mark: text from before this mark is ignored.
+        connecting: no key was typed yet; see `classify`.
+    """
+    lines, open_line = console.since(mark)
+    drawn = console.drawn_since(mark)
+    observed = classify(lines, open_line, screen=drawn and console.drawing, connecting=connecting)
+    if drawn and observed.state in (UNKNOWN, SILENT):
+        # A program drew the screen and then wrote text. If it had ended, a prompt would be on the open line.
+        observed = classify(lines, open_line, screen=True)
+    return conclude(console, observed.state, observed.hostname)
+
+
+def conclude(console: Console, state: State, hostname: str | None = None) -> Observation:
+    """Record `state` as the console's, and return it as an observation."""
+    console.state = state.name
+    return Observation(state, hostname)
+
+
+def is_decided(observed: Observation) -> bool:
+    """Whether the observation leads to a transition or an error: it is neither silence, unknown text nor a boot."""
+    return observed.state not in (*NOTHING, UNKNOWN) and observed.state.way is not Way.WAIT
+
+
+async def settle(
+    console: Console, seconds: float, *, mark: Mark | None = None, until: tuple[Way, ...] = (), at_once: bool = False
+) -> Observation:
+    """Wait until the console shows a known state and the line is quiet.
+
+    Args:
+        console: the console to observe.
+        seconds: time limit.
+        mark: text from before this mark is ignored; by default, finished lines from before the call.
+        until: actions whose states end the wait; by default, any action except waiting.
+        at_once: do not wait for quiet. Only where no key follows.
+
+    Returns:
+        The state, or the last observation at the time limit, or unknown text that lasts for a second.
+    """
+    mark = mark or console.mark_of_lines()
+    deadline = Deadline(seconds)
+    unknown: Deadline | None = None
+    while True:
+        data = await console.hear(QUIET)
+        if data is None or at_once:
+            observed = observe(console, mark)
+            known = observed.state not in (UNKNOWN, SILENT) and observed.state.way is not Way.WAIT
+            if known and (not until or observed.state.way in until):
+                return observed
+            if observed.state is UNKNOWN and not until:
+                unknown = unknown or Deadline(_UNKNOWN_SECONDS)
+                if unknown.passed:
+                    return observed
+        else:
+            unknown = None
+        if deadline.passed:
+            return observe(console, mark)
+
+
+async def press(console: Console, keys: str, seconds: float, until: tuple[Way, ...] = ()) -> Observation:
+    """Send `keys`, and wait for the state that they lead to; see `settle`."""
+    mark = console.mark()
+    await console.send(keys)
+    return await settle(console, seconds, mark=mark, until=until)
+
+
+async def submit(console: Console, line: str, seconds: float, until: tuple[Way, ...] = ()) -> Observation:
+    """Type `line` at a shell's prompt, compare its echo, press Enter, and wait for the next state; see `settle`."""
+    await console.type_line(line)
+    return await press(console, "\r", seconds, until)

@@ -1,0 +1,134 @@
+"""Answer a password prompt, and find out the outcome."""
+
+from __future__ import annotations
+
+import re
+
+from ..console.console import QUIET, Console, Mark
+from ..deadline import Deadline
+from ..errors import ConsoleError, ConsoleStateUnknown, LoginRefused
+from ..printable import printable
+from ..secrets.secret import Secret
+from ..terminal.states import NOTHING, READING, SILENT, UNKNOWN, Observation, Way
+from .failures import console_error
+from .observe import LOGIN_SECONDS, WAKE_SECONDS, settle
+from .redraw import erase, line_editor_redrew, redraw
+
+__all__ = ["PASSWORD_PROMPTS", "password_outcome", "refusal_error", "type_password"]
+
+PASSWORD_PROMPTS = ("password", "sudo-password")
+
+#: A password has no echo to compare. Typed at once, it was echoed by BusyBox sulogin 4 times in 6.
+_QUIET_SECONDS = 0.1
+_REFUSAL_SECONDS = 1.5
+_KERNEL_LINE_SECONDS = 5.0
+_PROFILE_SECONDS = 15.0
+
+#: The machine's words for a refusal, and their meaning.
+_REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired"),
+    (re.compile(r"(?i)account (?:has )?expired"), "the account has expired"),
+    (re.compile(r"(?i)account.* locked|locked due to"), "the account is locked"),
+    (re.compile(r"(?i)maximum number of tries"), "the machine allows no more attempts"),
+    (re.compile(r"(?i)not currently available|currently not available|nologin"), "this account may not log in"),
+    (re.compile(r"(?i)timed out"), "the login timed out"),
+    (re.compile(r"(?i)not in the sudoers|may not run|not allowed to"), "this user may not become root"),
+    (re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the password"),
+)  # fmt: skip
+
+
+async def type_password(console: Console, password: Secret, mark: Mark, own_prompt: str | None = None) -> Mark | None:
+    """Type the password once the line is quiet and its prompt is still there.
+
+    Args:
+        console: a console that shows a password prompt.
+        password: the answer.
+        mark: from before that prompt.
+        own_prompt: a prompt that we told sudo to show.
+
+    Returns:
+        A mark from before the answer. None if the prompt went away; nothing was typed then.
+
+    Raises:
+        ConsoleStateUnknown: text follows the prompt.
+    """
+    # If the prompt timed out meanwhile, the next prompt would get the password as a name.
+    while await console.hear(_QUIET_SECONDS - QUIET) is not None:
+        observed = await settle(console, LOGIN_SECONDS, mark=mark)
+        asked = observed.state.way is Way.MAINTAIN or observed.state.name in PASSWORD_PROMPTS
+        if not asked and (own_prompt is None or console.open_line != own_prompt):
+            return None
+    if console.unfinished():
+        # The text that follows the prompt may be the start of a kernel line.
+        if await _kernel_line_ends(console):
+            return await type_password(console, password, mark, own_prompt)
+        message = "text follows the password prompt; nothing was typed there"
+        raise console_error(console, ConsoleStateUnknown, message)
+    sent = console.mark()
+    await console.send_secret(password)
+    return sent
+
+
+async def _kernel_line_ends(console: Console) -> bool:
+    """Wait for the end of what may be a kernel line; return whether it came."""
+    deadline = Deadline(_KERNEL_LINE_SECONDS)
+    while console.unfinished() and not deadline.passed:
+        await console.receive(QUIET)
+    return not console.unfinished()
+
+
+async def password_outcome(console: Console, mark: Mark) -> Observation:
+    """Wait for the state that a password leads to, a slow login included.
+
+    Args:
+        console: a console on which the password was typed.
+        mark: from before the password.
+    """
+    observed = await settle(console, WAKE_SECONDS, mark=mark)
+    if observed.state is SILENT and not console.spoken(mark):
+        await console.send("\r")  # the password's Enter may be lost
+    if observed.state is SILENT or observed.state.way is Way.WAIT:
+        observed = await settle(console, LOGIN_SECONDS, mark=mark)
+    while observed.state.way in (Way.LOG_IN, Way.ENTER):
+        # A refusal; or the message of the day, part of which looks like a prompt for a moment.
+        before = console.open_line
+        if await console.hear(_REFUSAL_SECONDS) is None and console.open_line == before:
+            break
+        observed = await settle(console, LOGIN_SECONDS, mark=mark)
+    if observed.state is UNKNOWN:
+        # It may be a pager, which shows a file's name first.
+        redrawn = await redraw(console)
+        observed = observed if redrawn.state in NOTHING else redrawn
+        if observed.state in (UNKNOWN, READING) and not line_editor_redrew(console):
+            # No line editor reads yet: the login's own programs run. Our ^L must not stay on the line.
+            await erase(console)
+            until = (Way.PROBE, Way.LOG_IN, Way.MAINTAIN)
+            observed = await settle(console, _PROFILE_SECONDS, mark=mark, until=until)
+    return observed
+
+
+def refusal_error(console: Console, mark: Mark, otherwise: str = "") -> ConsoleError:
+    """The error for a refused password.
+
+    Args:
+        console: the console.
+        mark: from before the password.
+        otherwise: the message if the machine gave no reason since `mark`.
+    """
+    message = (
+        _reason(console, mark) or otherwise or "the machine refused the login and is back at its login prompt"
+    )
+    # The line may have damaged the password, whose echo cannot be compared.
+    damage = console.damage()
+    hint = f"{LoginRefused.default_hint} The line may have damaged it, too. {damage}" if damage else None
+    return console_error(console, LoginRefused, message, hint)
+
+
+def _reason(console: Console, mark: Mark) -> str:
+    """The machine's reason for a refusal, from the lines since `mark`; empty if it gave none."""
+    lines, _ = console.since(mark)
+    for pattern, reason in _REFUSALS:
+        for line in reversed(lines):
+            if pattern.search(line):
+                return f"{reason}: {printable(line.strip())}"
+    return ""

@@ -1,0 +1,81 @@
+"""Ask a shell by short commands: only a shell answers them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+
+from ..console.console import QUIET, Console
+from ..deadline import Deadline
+from ..errors import ConsoleStateUnknown, DeadlineExceeded
+from ..terminal.kernel import is_kernel_line
+from .attempt import Attempt
+from .failures import console_error
+from .observe import PROBE_SECONDS
+
+__all__ = ["Probe", "ask", "probe"]
+
+_SAME_PROMPT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A shell's answers about itself.
+
+    Fields:
+        uid: its user's number; None if the shell cannot say (an initramfs without `id`).
+        name: its user's name.
+        hostname: the machine's host name, if it was asked for.
+    """
+
+    uid: int | None
+    name: str | None
+    hostname: str | None
+
+
+async def probe(attempt: Attempt) -> Probe:
+    """Ask the shell at whose prompt we are for its user, and for the host name if one is expected.
+
+    Raises:
+        ConsoleStateUnknown: no shell answers.
+    """
+    # The command is short, since not every shell shows a line that wraps so that it can be compared.
+    with_hostname = attempt.entry.expect_host is not None
+    answers = await ask(attempt, "id -u;id -un" + (";uname -n" if with_hostname else ""))
+    hostname = answers.pop() if with_hostname and answers else None
+    name = answers.pop() if answers else None
+    uid = answers.pop() if answers else ""
+    return Probe(int(uid) if re.fullmatch(r"\d{1,10}", uid) else None, name, hostname)
+
+
+async def ask(attempt: Attempt, command: str) -> list[str]:
+    """Run a short command at a shell's prompt, and return the lines that it prints.
+
+    The end of its output is a mark that differs from the mark in the command's echo.
+
+    Raises:
+        ConsoleStateUnknown: no shell answers.
+    """
+    console = attempt.console
+    prompt = console.open_line
+    nonce = secrets.token_hex(2)
+    await console.type_line(f" {command};echo S\\OS{nonce}")
+    console.skip()
+    await console.send("\r")
+    try:
+        match = await console.expect(f"SOS{nonce}", PROBE_SECONDS)
+    except DeadlineExceeded:
+        remaining = console.time_left()
+        if remaining is not None and remaining <= 0:
+            raise
+        message = "the prompt did not answer as a shell would"
+        raise console_error(console, ConsoleStateUnknown, message) from None
+    await _wait_for_prompt(console, prompt)
+    return [line.strip() for line in match.before.split("\n")[:-1] if not is_kernel_line(line)]
+
+
+async def _wait_for_prompt(console: Console, prompt: str) -> None:
+    deadline = Deadline(_SAME_PROMPT_SECONDS)
+    while console.open_line != prompt and not deadline.passed:
+        await console.receive(QUIET)

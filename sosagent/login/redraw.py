@@ -1,0 +1,130 @@
+"""Find out what reads a silent line by ^L, which makes shells, pagers and editors redraw and changes nothing.
+
+A blind ^U or Enter would delete text in an editor, move a pager, or answer a question.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..console.console import QUIET, Console, Mark
+from ..console.events import Event
+from ..errors import ConsoleStateUnknown
+from ..terminal.kernel import without_kernel_lines
+from ..terminal.states import ECHOING, READING, SILENT, STATES, Observation
+from .failures import console_error
+from .listen import LISTEN_AT_MOST
+from .observe import conclude, settle
+
+__all__ = ["erase", "line_editor_redrew", "redraw"]
+
+_REDRAW_SECONDS = 1.0  # a distant endpoint may take this long to answer
+_ECHO_PAUSES = (0.05, 0.05, 0.1, 0.2, 0.4, 0.8)
+_KEY_SECONDS = 0.06
+_COLLECT_LIMIT = 64 * 1024
+_REDRAWN_BYTES = 300
+
+_EDITOR_INSERT, _BOOTING = (
+    next(state for state in STATES if state.name == name) for name in ("editor-insert", "booting")
+)
+#: The echo of ^L by a tty; once for each ^L typed.
+_ECHOED = re.compile(r"(?:\^L)+")
+_TTY_ECHO = re.compile(rb"(?:\^L)+")
+#: Nothing but echoes: a tty's, or the character itself, as getty echoes it.
+_ONLY_ECHO = re.compile(rb"(?:\^L|\x0c)*")
+#: A boot loader's answer to a key during its countdown, and what to type to do what the countdown would have done.
+#: GRUB clears the line of the countdown; U-Boot ends the countdown with a 0 and shows its prompt.
+_COUNTDOWNS = (
+    (re.compile(rb"(?:\x1b\[\d+;\d+H {40,})+\x1b\[\d+;\d+H"), "\r"),
+    (re.compile(rb"\x08+ 0 \r*\n\S*[>#] "), "boot\r"),
+)
+#: readline turns bracketed paste on when it starts to read: an echo before that came from the tty.
+_READLINE_STARTS = b"\x1b[?2004h"
+#: How a line editor starts to redraw its prompt.
+_CLEARED = re.compile(rb"\x1b\[H(?:\x1b\[[0-2]?J)+")
+
+
+async def redraw(console: Console) -> Observation:
+    """Type ^L, and conclude from the answer what reads the line.
+
+    ``^L`` is the echo of a tty whose reader takes whole lines. It may also be the echo of the endpoint's own pty,
+    whose program has not set raw mode yet: such a pty would act on our ^U itself and pass on only the Enter. So an
+    echo is believed only after 1.6 s of retries. No key that erases is typed meanwhile, since an editor might get it.
+
+    Returns:
+        SILENT if nothing answers, ECHOING if the character itself comes back, READING if a tty echoes it; else the
+        state that the redrawn screen shows.
+    """
+    before = console.mark()
+    raw, mark = await _answer(console)
+    for pause in _ECHO_PAUSES:
+        if not _TTY_ECHO.fullmatch(raw):
+            break
+        # A pty's program may read late what was typed before it set raw mode.
+        late = without_kernel_lines(await console.hear(pause) or b"")
+        if not _ONLY_ECHO.fullmatch(late):
+            raw = late + await _collect(console, QUIET)
+            break
+        if b"\x0c" in late:
+            raw = late
+            break
+        raw, mark = await _answer(console)
+    echoed = console.open_line.removeprefix(before.open_line)
+    if (_ONLY_ECHO.fullmatch(raw) and not console.spoken(before)) or _ECHOED.fullmatch(echoed):
+        console.restore(before)  # without the echoes, which would stay on the open line behind kernel lines too
+    if _TTY_ECHO.fullmatch(raw):
+        return conclude(console, READING)
+    if _ONLY_ECHO.fullmatch(raw):
+        return Observation(ECHOING if b"\x0c" in raw else SILENT)
+    for stopped, resume in _COUNTDOWNS:
+        if stopped.fullmatch(raw):
+            console.tell(Event("note", "a key of ours stopped a boot loader's countdown; resuming the boot"))
+            await console.send(resume)
+            await console.quiet(_KEY_SECONDS, LISTEN_AT_MOST)  # its echo follows a prompt
+            return Observation(_BOOTING)
+    if b"^L" in raw and b"\x1b" in raw and _READLINE_STARTS not in raw:
+        # An editor in insert mode took ^L as text: delete it again.
+        await console.send("\x7f" * raw.count(b"^L"))
+        await console.quiet(QUIET, LISTEN_AT_MOST)
+        return conclude(console, _EDITOR_INSERT)
+    return await settle(console, _REDRAW_SECONDS, mark=mark)
+
+
+async def _answer(console: Console) -> tuple[bytes, Mark]:
+    """Type ^L; return the answer without kernel lines, and a mark from before it."""
+    mark = console.mark()
+    await console.send("\x0c")
+    raw = without_kernel_lines(await console.hear(_REDRAW_SECONDS) or b"")
+    if raw not in (b"", b"^L", b"\x0c"):
+        raw += await _collect(console, QUIET)
+    return raw, mark
+
+
+async def _collect(console: Console, seconds: float) -> bytes:
+    """Return what arrives until the line is quiet for `seconds`, without kernel lines."""
+    raw = b""
+    while (data := await console.hear(seconds)) is not None and len(raw) < _COLLECT_LIMIT:
+        raw += data
+    return without_kernel_lines(raw)
+
+
+def line_editor_redrew(console: Console) -> bool:
+    """Whether a shell's line editor just answered ^L: it clears the screen, whatever its prompt looks like."""
+    return _CLEARED.search(console.output[-_REDRAWN_BYTES:]) is not None
+
+
+async def erase(console: Console) -> None:
+    """Type ^U, so that no unfinished command is run by the next Enter.
+
+    Raises:
+        ConsoleStateUnknown: the terminal only echoes it, so Enter would run the text in front of it.
+    """
+    await console.send("\x15")
+    await console.quiet(QUIET, LISTEN_AT_MOST)
+    if console.open_line.endswith("^U"):
+        raise console_error(
+            console,
+            ConsoleStateUnknown,
+            "the terminal does not erase a line at ^U, so Enter could run text that is typed there already",
+            hint="If nothing is typed there, press Enter by hand and run `stty sane`; then run again.",
+        )

@@ -1,0 +1,104 @@
+"""Ask a silent line for a prompt by ^U and Enter; wait for a boot to end first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from ..console.console import Console, Mark
+from ..console.events import Event
+from ..deadline import Deadline
+from ..terminal.states import ECHOING, READING, RUNNING, SILENT, UNKNOWN, Observation, Way, nearly_login
+from .failures import silent_error
+from .observe import WAKE_SECONDS, conclude, is_decided, observe, settle
+from .redraw import erase, redraw
+
+__all__ = ["wake"]
+
+_TRIES = 3
+_TRIES_IN_BOOT = 12
+_BOOT_QUIET_SECONDS = 2.0
+_RECEIVER_SECONDS = 27.0  # our collector on the machine ends after 25.5 s of silence (shell/start.py)
+_KERNEL_LINE = re.compile(r"\[ *\d+\.\d+\] (?!Linux version)")
+_KERNEL_SECONDS = 10.0
+_STUCK_SECONDS = 10.0
+
+
+async def wake(console: Console, observed: Observation | None = None, receiver_open: bool = False) -> Observation:
+    """Press ^U and Enter until the console shows something.
+
+    ^U comes first, so that an unfinished command that is not visible is erased and not run.
+
+    Args:
+        console: the console.
+        observed: the state so far; by default, it is observed now. During a boot, its end is awaited.
+        receiver_open: an earlier run of ours was interrupted: its receiver may be silent for a while, and then ends.
+
+    Raises:
+        ConsoleSilent: nothing answers.
+    """
+    most, tries = _TRIES, 0
+    observed = observed or observe(console, console.entered)
+    while tries < most:
+        if observed.state.way is Way.WAIT:
+            most = _TRIES_IN_BOOT
+            observed = await _boot_ends(console, observed)
+            if is_decided(observed) or observed.state is UNKNOWN:
+                return observed
+        mark = console.mark()
+        await console.send("\x15\r")
+        observed = await settle(console, WAKE_SECONDS, mark=mark)
+        damaged = observed.state is UNKNOWN and nearly_login(console.open_line)
+        if is_decided(observed) or (observed.state is UNKNOWN and not damaged):
+            return observed
+        tries += damaged
+        if observed.state is SILENT:
+            tries += 1
+            if console.spoken(mark) and most == _TRIES:
+                return await _enter_was_echoed(console, mark)
+            if receiver_open:
+                observed = await settle(console, _RECEIVER_SECONDS, mark=mark)
+                receiver_open = False
+                if observed.state is not SILENT:
+                    return observed
+    if console.line_count == 0 and not console.open_line:
+        raise silent_error(console, "the console is connected, but nothing answers on it")
+    raise silent_error(console, "no prompt appeared after Enter")
+
+
+async def _enter_was_echoed(console: Console, mark: Mark) -> Observation:
+    """Enter was echoed and no prompt came: a program runs there, or a login takes its time to refuse."""
+    observed = await settle(console, WAKE_SECONDS / 2, mark=mark)
+    return observed if observed.state is not SILENT else conclude(console, RUNNING)
+
+
+async def _boot_ends(console: Console, observed: Observation) -> Observation:
+    """Wait until a boot is quiet for a while or shows a state to act on; report its last line meanwhile."""
+    stuck_on = ""
+    kernel, stuck = Deadline(_KERNEL_SECONDS), Deadline(_STUCK_SECONDS)
+    if _only_kernel_lines(console):
+        # Either the machine boots or it has been running for long. During a boot nothing answers ^L.
+        answer = await redraw(console)
+        if answer.state is ECHOING or (is_decided(answer) and answer.state is not READING):
+            return answer
+        await erase(console)  # so that our ^L is not part of the answer to a later question
+    while True:
+        console.tell(Event("start", f"{observed.state.title}: {(console.tail(1) or ('',))[0]}"))
+        mark = replace(console.mark(), open_line="")
+        again = await settle(console, _BOOT_QUIET_SECONDS, mark=mark)
+        if again.state is SILENT and console.line_count == mark.lines and observed.state.name != "boot-menu":
+            return observed
+        if is_decided(again):
+            return again
+        if again.state is not UNKNOWN or console.open_line != stuck_on:
+            stuck_on, stuck = console.open_line, Deadline(_STUCK_SECONDS)
+        elif stuck.passed:
+            return again
+        if kernel.passed and _only_kernel_lines(console):
+            return observed
+        observed = again if again.state.way is Way.WAIT else observed
+
+
+def _only_kernel_lines(console: Console) -> bool:
+    """Whether the console shows only kernel lines, and not those of the kernel's start."""
+    return all(map(_KERNEL_LINE.match, console.tail()))

@@ -161,7 +161,7 @@ async def test_host_keys_by_host(lab: Lab, lab_target: sosagent.SshTarget) -> No
 
 # -- cancellation ---------------------------------------------------------------------------------
 
-MOMENTS = ["state found", "logged in as root", "shell ready"]
+MOMENTS = ["console state", "logged in as root", "shell ready"]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -177,7 +177,7 @@ async def test_an_add_that_is_cancelled_logs_out(moment: str, lab: Lab, lab_targ
                     limit.reschedule(loop.time())
 
             await sosagent.add_key(lab_target, new_key(), password=lab.password, on_event=tell)
-    assert said[-1] == {"state found": "log in as root", "logged in as root": "log out"}.get(moment, "logged out")
+    assert said[-1] == {"console state": "log in as root", "logged in as root": "log out"}.get(moment, "logged out")
     await at_login(lab)
 
 
@@ -476,7 +476,7 @@ async def test_a_login_as_pexpect_has_them(lab: Lab, lab_target: sosagent.SshTar
         assert in_use()
         await console.send("echo $((40 + 2))\r")
         assert (await console.expect(r"\n(42)\n")).groups == ("42",)
-        with pytest.raises(sosagent.UsageError, match="login of its own open"):
+        with pytest.raises(sosagent.UsageError, match="logged in already"):
             await console.login(lab.password)
         await console.expect(r"# $")
         await console.logout()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..authorized_keys.append import Appended, append_keys
 from ..errors import UsageError
 from ..keys import PublicKey
-from ..login.watch import Watch
+from ..login.observe import observe
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..session.root_shell import RootShell, root_shell
@@ -30,7 +30,7 @@ async def add_key_in_session(session: SessionContext, keys: Sequence[PublicKey])
     # Earlier output is not an answer to what the job types.
     console.skip()
     console.enter(console.mark_of_lines())
-    shell_is_open = Watch(console).observe(console.entered).state.way is Way.PROBE
+    shell_is_open = observe(console, console.entered).state.way is Way.PROBE
     password = Secret("") if shell_is_open else await _password(session)
     if password is None:
         session.notice("no key was added", start=b"")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..console.console import Console
 from ..endpoint.target import ExecTarget, SerialTarget, SshTarget, TcpTarget, UnixTarget
-from ..login.watch import Watch
+from ..login.observe import observe
 from ..printable import printable
 from ..session.machine import Access
 from ..terminal.states import SILENT, UNKNOWN, Observation, Way
@@ -32,7 +32,7 @@ _TRANSPORTS: tuple[tuple[type, str], ...] = (
 
 
 def _observed(console: Console) -> Observation:
-    return Watch(console).observe(console.entered)
+    return observe(console, console.entered)
 
 
 def describe_login(console: Console) -> str:

@@ -13,7 +13,6 @@ from ..endpoint.dialects import spelled
 from ..endpoint.target import place_of
 from ..errors import EndpointLost, UsageError
 from ..login.entrance import enter_endpoint
-from ..login.watch import Watch
 from ..printable import printable
 from ..session.connect import connect
 from ..session.lock import alone
@@ -137,7 +136,7 @@ class InteractiveSession:
         self.console.as_it_comes = dialogue.extend
         self.console.record_to(self.recording.transcript)
         if not self.options.read_only:
-            await enter_endpoint(Watch(self.console))
+            await enter_endpoint(self.console)
         self.options.stop_spinner()
         self.console.set_deadline(None)
         self.console.record_to(None)

@@ -9,7 +9,6 @@ from ..console import Console
 from ..console.events import EventSink
 from ..endpoint.target import Target
 from ..login.entrance import enter_endpoint
-from ..login.watch import Watch
 from ..printable import printable
 from ..session.connect import connect
 from ..transports import Ask, Transport
@@ -46,7 +45,7 @@ async def send_break(
         ConsoleError: no connection, or the time was up.
     """
     async with connect(target, timeout=timeout, on_event=on_event, ask=ask, kick=kick) as console:
-        await enter_endpoint(Watch(console))
+        await enter_endpoint(console)
         await _listen(console)
         console.output.clear()  # what was there before is no answer
         await console.send_break()

@@ -10,8 +10,8 @@ from ..console import Console
 from ..console.events import EventSink
 from ..endpoint.target import Target
 from ..errors import ConsoleOccupied, ConsoleSilent
-from ..login.detect import find_state, listen
-from ..login.watch import Watch
+from ..login.detect import find_state
+from ..login.listen import listen
 from ..session.connect import connect
 from ..terminal.states import SILENT, UNKNOWN, Observation
 from ..transports import Transport
@@ -85,10 +85,9 @@ async def console_state(
 
 
 async def _seen(console: Console, host: str, poke: bool, seconds: float) -> ConsoleState:
-    watch = Watch(console)
     hint = ""
     try:
-        seen = await find_state(watch) if poke else await listen(watch, seconds)
+        seen = await find_state(console) if poke else await listen(console, seconds)
     except ConsoleSilent as error:
         seen, hint = Observation(SILENT), error.hint
     except ConsoleOccupied as error:

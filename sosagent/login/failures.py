@@ -32,9 +32,7 @@ _ERRORS: dict[Way, type[ConsoleError]] = {
 }
 
 
-def console_error(
-    console: Console, kind: type[ConsoleError], message: str, hint: str | None = None
-) -> ConsoleError:
+def console_error(console: Console, kind: type[ConsoleError], message: str, hint: str | None = None) -> ConsoleError:
     """An error of `kind` with the console's state and last lines."""
     return kind(message, state=console.state, tail=console.tail(), hint=hint)
 

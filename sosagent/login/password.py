@@ -115,9 +115,7 @@ def refusal_error(console: Console, mark: Mark, otherwise: str = "") -> ConsoleE
         mark: from before the password.
         otherwise: the message if the machine gave no reason since `mark`.
     """
-    message = (
-        _reason(console, mark) or otherwise or "the machine refused the login and is back at its login prompt"
-    )
+    message = _reason(console, mark) or otherwise or "the machine refused the login and is back at its login prompt"
     # The line may have damaged the password, whose echo cannot be compared.
     damage = console.damage()
     hint = f"{LoginRefused.default_hint} The line may have damaged it, too. {damage}" if damage else None

@@ -12,7 +12,6 @@ from typing import Literal
 from ..console import Console
 from ..errors import LoginRefused, UsageError
 from ..login.entrance import enter_endpoint
-from ..login.watch import Watch
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..session.machine import Access
@@ -67,7 +66,7 @@ class Site:
     async def raw(self) -> Console:
         """The console without a shell of ours, behind whatever the endpoint asks first."""
         await self.log_out()
-        await enter_endpoint(Watch(self.console))
+        await enter_endpoint(self.console)
         return self.console
 
     async def session(self) -> RootShell:

@@ -14,7 +14,7 @@ from ..errors import ConsoleSilent, ConsoleStateUnknown, DeadlineExceeded, SosEr
 from ..jobs.keys import remove_in
 from ..keys import PublicKey, parse_public_keys
 from ..login.detect import find_state
-from ..login.watch import Watch
+from ..login.observe import observe, settle
 from ..printable import clean, printable
 from ..secrets.secret import Secret, hidden
 from ..shell.transfer import Transfer
@@ -223,12 +223,11 @@ async def _wait_for(site: Site, scope: Scope, does: WaitFor, ask: Ask | None) ->
     console = await site.raw()
     if does.text is not None:
         return _matched(site, await console.expect([scope.fill(does.text, pattern=True)], _left(site)))
-    watch = Watch(console)
     try:
         # What stands there, or does not show until somebody asks for it.
-        seen = await find_state(watch) if not console.open_line else watch.observe(console.mark_of_lines())
+        seen = await find_state(console) if not console.open_line else observe(console, console.mark_of_lines())
     except (ConsoleSilent, ConsoleStateUnknown):
-        seen = watch.observe(console.mark_of_lines())
+        seen = observe(console, console.mark_of_lines())
     while seen.state.name != does.state:
         if _left(site) <= _SETTLE:
             raise DeadlineExceeded(
@@ -237,7 +236,7 @@ async def _wait_for(site: Site, scope: Scope, does: WaitFor, ask: Ask | None) ->
                 tail=console.tail(),
             )
         await console.receive(_SETTLE)
-        seen = await watch.settle(_SETTLE)
+        seen = await settle(console, _SETTLE)
     return Outcome(f"on the console is {seen.state.title}", value={"output": seen.hostname or ""})
 
 

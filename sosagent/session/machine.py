@@ -241,7 +241,7 @@ async def _log_out_again(target: Target, access: Access) -> str:
     """The line died while a shell of ours was open, before a switch could close it: connect again and do it."""
     try:
         async with connect(target, timeout=_LOG_OUT_SECONDS, on_event=access.on_event, ask=access.ask) as console:
-            await Login(console, access.entry).close_left_shell()
+            await Login(console, access.entry).close_open_shell()
     except SosError as error:
         return f"a shell that we logged in to may be open on the console still: {error.message}"
     return "the console was connected to again, and no shell of ours is open on it"

@@ -125,7 +125,7 @@ async def test_the_password_is_on_no_command_line(arguments: list[str], keyfile:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("step", ["connected", "state found", "logged in", "shell ready", "added"])
+@pytest.mark.parametrize("step", ["connected", "console state", "logged in", "shell ready", "added"])
 async def test_a_signal_logs_out_first(
     step: str, number: signal.Signals, arguments: list[str], keyfile: Path, lab: Lab
 ) -> None:

@@ -155,7 +155,7 @@ async def test_a_line_that_comes_back_otherwise_gets_no_enter(damage: Callable[[
 
 async def test_a_prompt_that_times_out_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     """`Password:` is followed by a login prompt before the line was quiet long enough."""
-    monkeypatch.setattr("sosagent.login.dialogue._QUIET_BEFORE_PASSWORD", 2.0)
+    monkeypatch.setattr("sosagent.login.password._QUIET_SECONDS", 2.0)
     script = Script(lambda typed: b"")
 
     async def machine() -> None:
@@ -246,7 +246,7 @@ async def test_while_somebody_types_nothing_is_typed() -> None:
             await script.far.write(bytes([letter]))
 
     task = asyncio.ensure_future(type_on())
-    with pytest.raises(sosagent.ConsoleOccupied, match="somebody is typing"):
+    with pytest.raises(sosagent.ConsoleOccupied, match="another user is typing"):
         await script.add()
     assert script.typed == b""
     await task

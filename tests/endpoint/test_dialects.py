@@ -18,7 +18,6 @@ from sosagent.endpoint.target import TcpTarget, dialect_of, parse_target, place_
 from sosagent.lab import Faults, Lab, open_lab
 from sosagent.lab.fronts import FRONTS, dialect_of_front
 from sosagent.login.detect import find_state
-from sosagent.login.watch import Watch
 from sosagent.transports.memory import memory_pair
 
 from ..conftest import new_key, target_of, until
@@ -101,7 +100,7 @@ async def test_kick_ends_nothing_where_nobody_is(front: str) -> None:
     notes: list[str] = []
     async with open_lab(front=front) as lab:
         assert await add(lab, front, lambda event: notes.append(event.text), kick=True) == "added"
-    assert not any("is ended" in note for note in notes)
+    assert not any("ending" in note for note in notes)
 
 
 async def test_a_controller_that_stays_at_its_prompt_is_not_kicked_unasked() -> None:
@@ -115,7 +114,7 @@ async def test_a_controller_that_stays_at_its_prompt_is_not_kicked_unasked() -> 
         assert lab.occupy(None)
 
 
-MOMENTS = ("state found", "log in as", "logged in", "shell ready")
+MOMENTS = ("console state", "log in as", "logged in", "shell ready")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +178,7 @@ async def script(
     console.set_deadline(6)
     with pytest.raises(sosagent.SosError):
         async with console:
-            await find_state(Watch(console))
+            await find_state(console)
             raise sosagent.UsageError("found")
     await task
     return typed

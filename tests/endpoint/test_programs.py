@@ -222,6 +222,6 @@ async def test_free_ipmi_is_told_not_to_steal(tmp_path: Path) -> None:
 async def test_its_own_password_is_not_the_machines(tmp_path: Path) -> None:
     """Nobody is there to ask: it is refused, and the machine's password is not tried."""
     async with stand_in(tmp_path, "ipmitool") as one:
-        with pytest.raises(sosagent.EndpointRefused, match=r"asks for a login of its own \(Password:\)"):
+        with pytest.raises(sosagent.EndpointRefused, match=r"asks for its own login \(Password:\)"):
             await sosagent.add_key(one.target, new_key(), password=PASSWORD, timeout=30)
         assert not one.machine.in_use

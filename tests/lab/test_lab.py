@@ -44,7 +44,7 @@ async def test_added_then_present(lab: Lab, lab_target: sosagent.SshTarget, key:
     assert (done.keys_before, done.keys_after) == (0, 1)
     assert [step for step in steps if step.startswith("done")] == [
         f"done connected to {lab_target}",
-        "done state found: a login prompt",
+        "done console state: a login prompt",
         "done logged in as root",
         "done shell ready",
         f"done 0 keys before, in {lab.authorized_keys}",
@@ -115,14 +115,14 @@ async def test_a_form_feed_that_getty_took_for_the_begin_of_a_name(lab: Lab, lab
     """Our ^L may come when getty has just begun to read, after a logout or a boot."""
 
     def late(event: sosagent.Event) -> None:
-        if event.text.startswith("state found"):
+        if event.text.startswith("console state"):
             lab.machine.type(b"\x0c")
 
     assert (await add(lab, lab_target, on_event=late)).status == "added"
 
 
 async def test_another_host_than_expected_gets_no_password(lab: Lab, lab_target: sosagent.SshTarget) -> None:
-    with pytest.raises(sosagent.WrongMachine, match="this is lab, not web-7"):
+    with pytest.raises(sosagent.WrongMachine, match="the machine is lab, not web-7"):
         await add(lab, lab_target, expect_host="web-7")
     assert lab.machine._user is None
     done = await add(lab, lab_target, expect_host="LAB.example.net")

@@ -14,7 +14,6 @@ import sosagent
 from sosagent.console import Console
 from sosagent.login.detect import find_state
 from sosagent.login.transitions import Entry, Login
-from sosagent.login.watch import Watch
 from sosagent.session.root_shell import root_shell
 
 from ..conftest import installed, until
@@ -91,7 +90,7 @@ async def test_a_look_leaves_nothing_in_an_editor(tmp_path: Path) -> None:
     installed(["vim"])
     file = tmp_path / "f"
     async with left_open(["bash"], tmp_path, f"vim -u NONE -N -i NONE {file}\r", "iprecious") as (console, _):
-        assert (await find_state(Watch(console))).state.name == "editor-insert"
+        assert (await find_state(console)).state.name == "editor-insert"
         await saved(console, file, "\x1b")
     assert file.read_text() == "precious\n"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sosagent.jobs.state import console_state
-from sosagent.login.detect import find_state, listen
-from sosagent.login.watch import Watch
+from sosagent.login.detect import find_state
+from sosagent.login.listen import listen
 from sosagent.shell.shell import Shell
 
 from ..conftest import installed
@@ -76,7 +76,7 @@ async def test_a_row_and_the_program_that_shows_it(name: str, tmp_path: Path) ->
             await console.send(key)
         await console.quiet(0.4, 5)
         typed = console.bytes_sent
-        assert (await listen(Watch(console), 0.2)).state.name in shown.state.split("|"), console.tail()
+        assert (await listen(console, 0.2)).state.name in shown.state.split("|"), console.tail()
         assert console.bytes_sent == typed
         assert transport.child.isalive()
 
@@ -92,7 +92,7 @@ async def test_vims_question_about_a_swap_file(tmp_path: Path) -> None:
     async with on_pty(command, tmp_path, **ENV) as (console, transport):
         await console.quiet(0.5, 5)
         # vim.tiny only says so and waits for Enter.
-        assert (await listen(Watch(console), 0.2)).state.name in ("vim-swap", "pager"), console.tail()
+        assert (await listen(console, 0.2)).state.name in ("vim-swap", "pager"), console.tail()
         assert transport.child.isalive()
 
 
@@ -107,7 +107,7 @@ async def test_a_prompt_at_the_right(shell: str, tmp_path: Path) -> None:
         await console.quiet(0.5, 5)
         await console.send(setting)
         await console.quiet(0.5, 5)
-        seen = await find_state(Watch(console))
+        seen = await find_state(console)
         assert seen.state.name == "shell"
         shell_there = Shell(console, replace=False, keep_modes=True, dead_man=60)
         await shell_there.start()

@@ -23,13 +23,16 @@ from sosagent.errors import (
     LoginRefused,
     WrongMachine,
 )
-from sosagent.login.transitions import Entry, Login
+from sosagent.login.attempt import Undo
+from sosagent.login.entry import Entry
+from sosagent.login.transitions import STEPS, UNDO_STEPS, Login
 from sosagent.secrets.secret import Secret
 from sosagent.terminal.states import STATES, State, Way
 from sosagent.transports.memory import memory_pair
 
 from ..support.dialogue import Exchange, FarEnd, command, typed
-from ..support.virtual_time import VirtualLoop
+
+pytestmark = pytest.mark.virtual_time
 
 PASSWORD = "s3cret"
 ROOT, ALICE = "root@web-1:~# ", "alice@web-1:~$ "
@@ -88,6 +91,7 @@ SECRET = key(f"{PASSWORD}\r", "\r\nLast login: today\r\n" + ROOT)
 NAME = typed("root", "Password: ")
 LOGGED_OUT = key(CLEAR) + typed("exit", LOGIN)
 ROOT_SHELL = key(REDRAW, DREW + ROOT) + whose(0, "root", ROOT) + initramfs(prompt=ROOT)
+EXEC_SUDO = " exec sudo -H -p 'SOS{nonce}: ' /bin/sh"
 LOGGED_IN = NAME + SECRET
 SECRET_AS_ALICE = key(f"{PASSWORD}\r", "\r\n" + ALICE)
 OTHER = Secret("0ther")
@@ -147,7 +151,7 @@ CASES = {
     ),
     "text behind the password that is not a prompt": Case(
         (LOGIN,), NAME + key(f"{PASSWORD}\r", "\r\nready! ") + key(REDRAW, REDRAW) + key(CLEAR), state="login",
-        error=ConsoleStateUnknown, message="what came after the password",
+        error=ConsoleStateUnknown, message="unknown text follows the password",
     ),
     "the password prompt goes away before the password": Case(
         (LOGIN,), typed("root", "Password: ", 0.05, "\r\nLogin timed out after 60 seconds\r\n" + LOGIN), state="login",
@@ -159,7 +163,7 @@ CASES = {
     ),
     "wrong password, without a word": Case(
         (LOGIN,), NAME + key(f"{PASSWORD}\r", "\r\n" + LOGIN),
-        state="login", error=LoginRefused, message="the machine did not log us in",
+        state="login", error=LoginRefused, message="the machine refused the login",
     ),
     "expired password": Case(
         (LOGIN,), NAME + key(f"{PASSWORD}\r", "\r\nYour password has expired.\r\nCurrent password: "),
@@ -168,7 +172,7 @@ CASES = {
     ),
     "two passwords": Case(
         (LOGIN,), NAME + key(f"{PASSWORD}\r", "\r\nPassword: "), key("\r", "\r\n" + LOGIN),
-        state="login", error=LoginRefused, message="the machine did not log us in",
+        state="login", error=LoginRefused, message="the machine refused the login",
     ),
     "nologin": Case(
         (LOGIN,), NAME + key(f"{PASSWORD}\r", "\r\nThis account is currently not available.\r\n" + LOGIN),
@@ -185,7 +189,8 @@ CASES = {
     ),
     "expected host": Case((LOGIN,), LOGGED_IN, LOGGED_OUT, Entry(expect_host="WEB-1.example.org"), state="login"),
     "another host": Case(
-        (LOGIN,), entry=Entry(expect_host="db-1"), state="login", error=WrongMachine, message="this is web-1, not db-1"
+        (LOGIN,), entry=Entry(expect_host="db-1"), state="login", error=WrongMachine,
+        message="the machine is web-1, not db-1",
     ),
     "no host name to compare": Case(
         ("login: ",), entry=Entry(expect_host="db-1"), state="login", error=WrongMachine, message="no host name"
@@ -200,20 +205,19 @@ CASES = {
     "sudo": Case(
         (LOGIN,),
         typed("alice", "Password: ") + SECRET_AS_ALICE
-        + (Exchange(" exec sudo -H -p 'SOS{nonce}: ' /bin/sh", (" exec sudo -H -p 'SOS{nonce}: ' /bin/sh",)),
-           Exchange("\r", ("\r\nSOS{nonce}: ",)))
+        + typed(EXEC_SUDO, "SOS{nonce}: ")
         + key("0ther\r", "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
         key(CLEAR) + typed("exit", LOGIN), SUDO, state="login",
     ),
     "sudo without a password": Case(
         (LOGIN,),
-        typed("alice", "Password: ") + SECRET_AS_ALICE + typed(" exec sudo -H -p 'SOS{nonce}: ' /bin/sh", "# ")
+        typed("alice", "Password: ") + SECRET_AS_ALICE + typed(EXEC_SUDO, "# ")
         + command("id -u;id -un", "0", "root", prompt="# "),
         key(CLEAR) + typed("exit", LOGIN), SUDO, state="login",
     ),
     "sudo refuses": Case(
         (LOGIN,),
-        typed("alice", "Password: ") + SECRET_AS_ALICE + typed(" exec sudo -H -p 'SOS{nonce}: ' /bin/sh", "SOS{nonce}: ")
+        typed("alice", "Password: ") + SECRET_AS_ALICE + typed(EXEC_SUDO, "SOS{nonce}: ")
         + key("0ther\r", "\r\nalice is not in the sudoers file.\r\n" + LOGIN),
         entry=SUDO, state="login", error=LoginRefused, message="this user may not become root: alice is not in",
     ),
@@ -253,7 +257,7 @@ CASES = {
     ),
     "root's shell on another host": Case(
         (ROOT,), whose(0, "root", ROOT, "web-1"), entry=Entry(expect_host="db-1"), state="shell", error=WrongMachine,
-        message="this is web-1, not db-1",
+        message="the machine is web-1, not db-1",
     ),
     "root's shell on the expected host": Case(
         (ROOT,), whose(0, "root", ROOT, "web-1") + initramfs(prompt=ROOT), entry=Entry(expect_host="web-1"),
@@ -266,8 +270,8 @@ CASES = {
         (ALICE,), whose(1000, "alice", ALICE) + LOGGED_OUT + LOGGED_IN, LOGGED_OUT, TAKE_OVER, state="shell"
     ),
     "no shell answers at its prompt": Case(
-        (ROOT,), key(CLEAR) + (Exchange(" id -u;id -un;echo S\\OS{nonce}", (" id -u;id -un;echo S\\OS{nonce}",)),)
-        + key("\r", "\r\n> "), state="shell", error=ConsoleStateUnknown, message="did not answer",
+        (ROOT,), key(CLEAR) + typed(" id -u;id -un;echo S\\OS{nonce}", "> "),
+        state="shell", error=ConsoleStateUnknown, message="did not answer",
     ),
     "^U does not erase": Case(
         (ROOT,), key(CLEAR, "^U"), state="shell", error=ConsoleStateUnknown, message="does not erase a line at ^U"
@@ -278,7 +282,7 @@ CASES = {
     ),
     "text that ^U does not erase": Case(
         (), key(REDRAW, DREW + "hello world") + key(CLEAR),
-        state="unknown", error=ConsoleStateUnknown, message="that sosagent does not know",
+        state="unknown", error=ConsoleStateUnknown, message="does not recognise",
     ),
     "an unfinished quote": Case(
         ("> ",), key("\x03", "^C\r\n" + ROOT) + whose(0, "root", ROOT) + initramfs(prompt=ROOT), state="continuation"
@@ -291,7 +295,7 @@ CASES = {
     "silent top": Case((), key(REDRAW, TOP) + SUSPENDED, FG, state="full-screen"),
     "top does not come back": Case(
         (TOP,), key(REDRAW, TOP) + SUSPENDED, typed(" fg", "fg: no current job\r\n" + ROOT), state="full-screen",
-        logout_error="did not come back to the front",
+        logout_error="did not come back to the foreground",
     ),
     "top cannot be suspended": Case(
         (TOP,), key(REDRAW, TOP) + key(SUSPEND), state="full-screen", error=ConsoleOccupied,
@@ -302,8 +306,8 @@ CASES = {
         + initramfs(prompt=ROOT), entry=TAKE_OVER, state="full-screen",
     ),
     "a shell in tmux": Case(
-        (TOP,), key(REDRAW, TOP) + key(SUSPEND, "\x1b[2;1H" + ROOT + "\x1b[2;15H"), state="multiplexer", error=ConsoleOccupied,
-        message="",
+        (TOP,), key(REDRAW, TOP) + key(SUSPEND, "\x1b[2;1H" + ROOT + "\x1b[2;15H"),
+        state="multiplexer", error=ConsoleOccupied, message="tmux or screen",
     ),
     "vim in insert mode": Case(
         (), key(REDRAW, "^L\x1b[5;9H") + key("\x7f", "\x1b[5;7H") + key("\x1b") + SUSPENDED,
@@ -328,7 +332,7 @@ CASES = {
         typed(" fg", "line\r\n"), state="running",
     ),
     "somebody types": Case(
-        (LOGIN + "x", 0.3, "y", 0.3, "z", 0.3, "z", 0.3, "y"), error=ConsoleOccupied, message="somebody is typing"
+        (LOGIN + "x", 0.3, "y", 0.3, "z", 0.3, "z", 0.3, "y"), error=ConsoleOccupied, message="another user is typing"
     ),
     # -- prompts of others
     "password prompt": Case(
@@ -428,7 +432,7 @@ CASES = {
     "nothing": Case((), key(REDRAW) + key(WAKE) * 3, error=ConsoleSilent, message="nothing answers on it"),
     "no answer to Enter": Case(
         ("Debian GNU/Linux\r\n",), key(REDRAW) + key(WAKE) * 3, error=ConsoleSilent,
-        message="does not answer Enter",
+        message="no prompt appeared after Enter",
     ),
     "garbled": Case(("\x00\x00\x00\x00" * 4,), key(REDRAW) + key(WAKE) * 3, error=ConsoleOccupied, message="no sense"),
     "a damaged login prompt": Case(
@@ -444,7 +448,7 @@ CASES = {
         ("Virtual Serial Port is currently in use by another session.\r\n",), state="endpoint-busy", error=EndpointBusy
     ),
     "closed endpoint": Case(("Info: SOL payload disabled\r\n",), state="endpoint-closed", error=EndpointRefused),
-    "an endpoint's own prompt": Case(("racadm>>",), state="", error=ConsoleOccupied, message="the endpoint's own prompt"),
+    "an endpoint's own prompt": Case(("racadm>>",), error=ConsoleOccupied, message="the endpoint's own prompt"),
     # -- taken over
     "python is suspended": Case(
         (">>> ",), key(SUSPEND, STOPPED) + whose(0, "root", ROOT) + initramfs(prompt=ROOT), typed(" fg", ">>> "),
@@ -461,7 +465,7 @@ CASES = {
     "a question that nothing ends": Case(
         ("Do you want to continue? [Y/n] ",),
         (key("n\r", "n\r\nContinue? [Y/n] ") + key("\x03", "^C\r\nContinue? [Y/n] ")) * 8,
-        entry=TAKE_OVER, state="question", error=ConsoleStateUnknown, message="the console does not come to a shell",
+        entry=TAKE_OVER, state="question", error=ConsoleStateUnknown, message="no shell prompt after 8 steps",
     ),
     # -- cancelled
     "cancelled after the name": Case(
@@ -514,7 +518,7 @@ async def play(case: Case) -> None:
         else:
             assert type(error) is case.error, error
             assert case.message in error.message
-        assert (login.visit.found.state.name if login.visit.found else "") == case.state
+        assert login.initial_state == case.state
         machine.then(case.logout)
         message = ""
         try:
@@ -528,9 +532,8 @@ async def play(case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_state_leads_to_a_shell_and_back(name: str) -> None:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(play(CASES[name]))
+async def test_a_state_leads_to_a_shell_and_back(name: str) -> None:
+    await play(CASES[name])
 
 
 def shown(state: State) -> str:
@@ -566,13 +569,16 @@ DISCARDED = {
 }
 
 
+def test_every_action_and_every_change_has_a_step() -> None:
+    assert set(STEPS) == set(Way)
+    assert set(UNDO_STEPS) == set(Undo)
+
+
 @pytest.mark.parametrize("name", DISCARDED)
-def test_take_over_discards_a_state(name: str) -> None:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(play(DISCARDED[name]))
+async def test_take_over_discards_a_state(name: str) -> None:
+    await play(DISCARDED[name])
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_a_state_that_nothing_leads_out_of(name: str) -> None:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        runner.run(play(ENDS[name]))
+async def test_a_state_that_nothing_leads_out_of(name: str) -> None:
+    await play(ENDS[name])

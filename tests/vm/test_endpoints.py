@@ -168,7 +168,7 @@ def test_a_session_that_somebody_has_is_left_to_them(vm: Machine, identity: Path
         try:
             theirs.expect("SOL Session operational")
             done = add(f"exec:{call} sol activate", f"{identity}.pub")
-            assert (done.returncode, "somebody else has the console" in done.stderr) == (3, True), done
+            assert (done.returncode, "another session has the console" in done.stderr) == (3, True), done
             assert "--kick does that" in done.stderr
             theirs.send("\r")
             theirs.expect("login: ")  # it is theirs still

@@ -19,7 +19,6 @@ import sosagent
 from sosagent.console import Console
 from sosagent.login.detect import find_state
 from sosagent.login.transitions import Entry, Login
-from sosagent.login.watch import Watch
 from sosagent.session.root_shell import root_shell
 from sosagent.shell.shell import Shell
 from sosagent.transports import Transport
@@ -351,7 +350,7 @@ async def test_a_receiver_that_a_cut_run_left_is_ended(vm: Machine) -> None:
     notes: list[str] = []
     done = await add(vm, on_event=lambda event: notes.append(event.text))
     assert (done.status, done.state_found, done.logged_out) == ("added", "receiver", True)
-    assert any("was cut" in note for note in notes)
+    assert any("interrupted run" in note for note in notes)
     assert vm.do("pgrep -c sleep || true").strip() == "0"
 
 
@@ -362,7 +361,7 @@ async def test_a_shell_that_a_cut_run_left_is_closed(vm: Machine) -> None:
     notes: list[str] = []
     done = await add(vm, password="not needed", on_event=lambda event: notes.append(event.text))
     assert (done.status, done.state_found, done.logged_out) == ("added", "shell", True)
-    assert any("was cut" in note for note in notes)
+    assert any("interrupted run" in note for note in notes)
     wait_for(lambda: "agetty" in tty_processes(vm), 10, "a new getty")
     # Somebody else's is left open.
     await leave_there(vm, "root", "mark=kept\r")
@@ -517,7 +516,7 @@ async def test_a_countdown_that_our_key_stops_goes_on(loader: str, tmp_path: Pat
             late = Console(console.transport, on_event=lambda event: notes.append(event.text))
             late.set_deadline(5)
             with contextlib.suppress(sosagent.DeadlineExceeded):
-                await find_state(Watch(late))
+                await find_state(late)
             assert starts in late.output, late.tail()
     assert any("countdown" in note for note in notes), notes
 

@@ -405,7 +405,7 @@ async def test_nothing_is_typed_into_what_comes_after_the_password_and_is_unknow
         return b"\r\nvm login: " if typed.endswith(b"\r") else b"root"
 
     script = Script(answer)
-    with pytest.raises(sosagent.ConsoleStateUnknown, match="after the password"):
+    with pytest.raises(sosagent.ConsoleStateUnknown, match="unknown text follows the password"):
         await script.add()
     assert script.typed.partition(PASSWORD.encode() + b"\r")[2].strip(b"\x0c\x15") == b""
 

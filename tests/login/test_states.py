@@ -1,4 +1,4 @@
-"""Rows of the table against the real programs that show them, on real ptys; nothing is typed while looking."""
+"""The table of console states against the real programs that show them, on ptys. Detection types no key here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ ENV = {"TERM": "vt220", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 
 @dataclass(frozen=True)
 class Shown:
-    """A program, what is typed into it first, and the state that its screen is."""
+    """A program and the console state that it shows.
+
+    Fields:
+        command: the program and its arguments.
+        state: the state's name; several are separated by `|`.
+        typed: keys to type into it first.
+        root: whether it needs root.
+    """
 
     command: tuple[str, ...]
     state: str
@@ -38,8 +45,8 @@ SHOWN = {
     "fish": Shown(("fish", "-N"), "shell"),
     "tcsh": Shown(("tcsh", "-f"), "shell"),
     "BusyBox ash": Shown(("busybox", "ash"), "shell"),
-    "bash, a quote left open": Shown(("bash", "--norc"), "continuation", "echo 'a\r"),
-    "zsh, a quote left open": Shown(("zsh", "-f"), "continuation", "echo 'a\r"),
+    "bash, an open quote": Shown(("bash", "--norc"), "continuation", "echo 'a\r"),
+    "zsh, an open quote": Shown(("zsh", "-f"), "continuation", "echo 'a\r"),
     "zsh, a heredoc": Shown(("zsh", "-f"), "continuation", "cat << X\r"),
     "zsh, a loop": Shown(("zsh", "-f"), "continuation", "for i in 1\r"),
     "tcsh, a loop": Shown(("tcsh", "-f"), "continuation", "foreach i (1)\r"),
@@ -57,14 +64,14 @@ SHOWN = {
     "su": Shown(("setpriv", "--reuid=65534", "--clear-groups", "su"), "password", root=True),
     "login": Shown(("login",), "login", root=True),
     "login, a name entered": Shown(("login",), "password", "nobody\r", root=True),
-    # Where root has no password, it asks for Enter.
+    # Without a password of root, it asks for Enter.
     "sulogin": Shown(("sulogin", "-e"), "maintenance|maintenance-enter", root=True),
     "BusyBox sulogin": Shown(("busybox", "sulogin"), "maintenance", root=True),
 }
 
 
 @pytest.mark.parametrize("name", SHOWN)
-async def test_a_row_and_the_program_that_shows_it(name: str, tmp_path: Path) -> None:
+async def test_a_program_shows_its_state(name: str, tmp_path: Path) -> None:
     shown = SHOWN[name]
     if shown.root and os.getuid() != 0:
         pytest.skip("needs root")
@@ -81,7 +88,7 @@ async def test_a_row_and_the_program_that_shows_it(name: str, tmp_path: Path) ->
         assert transport.child.isalive()
 
 
-async def test_vims_question_about_a_swap_file(tmp_path: Path) -> None:
+async def test_the_question_of_vim_about_a_swap_file(tmp_path: Path) -> None:
     command = installed(["vim", "-u", "NONE", str(tmp_path / "f")])
     async with on_pty(command, tmp_path, **ENV) as (console, transport):
         await console.quiet(0.5, 5)
@@ -91,14 +98,14 @@ async def test_vims_question_about_a_swap_file(tmp_path: Path) -> None:
     assert list(tmp_path.glob(".f.sw*"))
     async with on_pty(command, tmp_path, **ENV) as (console, transport):
         await console.quiet(0.5, 5)
-        # vim.tiny only says so and waits for Enter.
+        # vim.tiny only reports it and waits for Enter.
         assert (await listen(console, 0.2)).state.name in ("vim-swap", "pager"), console.tail()
         assert transport.child.isalive()
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-async def test_a_prompt_at_the_right(shell: str, tmp_path: Path) -> None:
-    """What stands at a distance behind the cursor is no half-typed command."""
+async def test_a_prompt_at_the_right_margin(shell: str, tmp_path: Path) -> None:
+    """Text at the right margin is not an unfinished command."""
     command, setting = {
         "zsh": (["zsh", "-f"], "RPROMPT='[at the right]'\r"),
         "fish": (["fish", "-N"], "function fish_right_prompt; echo '[at the right]'; end\r"),
@@ -107,15 +114,15 @@ async def test_a_prompt_at_the_right(shell: str, tmp_path: Path) -> None:
         await console.quiet(0.5, 5)
         await console.send(setting)
         await console.quiet(0.5, 5)
-        seen = await find_state(console)
-        assert seen.state.name == "shell"
-        shell_there = Shell(console, replace=False, keep_modes=True, dead_man=60)
-        await shell_there.start()
-        assert (await shell_there.run("echo in")).output == b"in"
-        await shell_there.close()
+        observed = await find_state(console)
+        assert observed.state.name == "shell"
+        verified = Shell(console, replace=False, keep_modes=True, dead_man=60)
+        await verified.start()
+        assert (await verified.run("echo in")).output == b"in"
+        await verified.close()
 
 
-async def test_the_state_of_a_program_without_typing(tmp_path: Path) -> None:
+async def test_console_state_of_a_program_types_no_key(tmp_path: Path) -> None:
     transport = PtyTransport(["bash", "-c", "printf 'web-1 login: '; read x"], {**ENV, "HOME": str(tmp_path)})
-    seen = await console_state(transport, seconds=0.3)
-    assert (seen.name, seen.hostname, seen.tail) == ("login", "web-1", ("web-1 login: ",))
+    observed = await console_state(transport, seconds=0.3)
+    assert (observed.name, observed.hostname, observed.tail) == ("login", "web-1", ("web-1 login: ",))

@@ -1,0 +1,115 @@
+"""A login against a scripted machine: the keys that it types, in order, and its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from sosagent.console import Console
+from sosagent.errors import ConsoleError
+from sosagent.login.entry import Entry
+from sosagent.login.transitions import Login
+from sosagent.secrets.secret import Secret
+from sosagent.transports.memory import memory_pair
+
+from ..support.dialogue import Exchange, FarEnd, command, typed
+
+PASSWORD = "s3cret"
+LOGIN, ROOT, ALICE = "web-1 login: ", "root@web-1:~# ", "alice@web-1:~$ "
+CLEAR, REDRAW, WAKE, SUSPEND = "\x15", "\x0c", "\x15\r", "\x1a"
+TAKE_OVER = Entry(take_over=True)
+
+
+def key(keys: str, *reply: str | float) -> tuple[Exchange, ...]:
+    """One exchange."""
+    return (Exchange(keys, reply),)
+
+
+def identify(uid: int, name: str, prompt: str, *hostname: str) -> tuple[Exchange, ...]:
+    """At a shell's prompt: ^U, and the question for its user."""
+    line = "id -u;id -un" + (";uname -n" if hostname else "")
+    return key(CLEAR) + command(line, str(uid), name, *hostname, prompt=prompt)
+
+
+def no_initramfs(prompt: str) -> tuple[Exchange, ...]:
+    """At root's prompt: the question whether this is an initramfs."""
+    return command("ls -1d /etc/initrd-release /conf/conf.d", prompt=prompt)
+
+
+TYPE_NAME = typed("root", "Password: ")
+TYPE_PASSWORD = key(f"{PASSWORD}\r", "\r\nLast login: today\r\n" + ROOT)
+LOG_IN = TYPE_NAME + TYPE_PASSWORD
+LOG_OUT = key(CLEAR) + typed("exit", LOGIN)
+
+#: The start of a shell's answer to ^L.
+REDRAWN = "\x1b[H\x1b[2J"
+ROOT_SHELL = key(REDRAW, REDRAWN + ROOT) + identify(0, "root", ROOT) + no_initramfs(ROOT)
+
+TOP = "\x1b[2J\x1b[3;1Htop - 12:00:00 up 3 days\x1b[5;1H  PID USER\x1b[4;1H"
+STOPPED = "\r\n[1]+  Stopped                 top\r\n" + ROOT
+#: A program is suspended, and root's shell answers.
+SUSPEND_TO_ROOT = key(SUSPEND, STOPPED) + identify(0, "root", ROOT) + no_initramfs(ROOT)
+RESUME = typed(" fg", TOP)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A console, and the keys that a login types there.
+
+    Fields:
+        shows: what the machine sends before any key arrives; numbers are pauses in seconds.
+        login: the keys that `Login.enter` types, in order, and the machine's replies.
+        logout: the same for `Login.leave`, which follows success, failure and cancellation.
+        entry: how to log in.
+        state: the name of the initial state; empty if the login fails before it is detected.
+        error: the class of the login's error; None for success.
+        message: a part of the error's message.
+        logout_error: a part of the message of leaving; empty for success.
+        ended: our shell has ended already when we leave.
+        cancelled: the login is cancelled after the last of its exchanges.
+    """
+
+    shows: tuple[str | float, ...]
+    login: tuple[Exchange, ...] = ()
+    logout: tuple[Exchange, ...] = ()
+    entry: Entry = field(default_factory=Entry)
+    state: str = ""
+    error: type[ConsoleError] | None = None
+    message: str = ""
+    logout_error: str = ""
+    ended: bool = False
+    cancelled: bool = False
+
+
+async def play(case: Case) -> None:
+    """Log in and out, and compare the keys and the outcome."""
+    near, far = memory_pair()
+    machine = FarEnd(far, case.shows, case.login)
+    playing = asyncio.ensure_future(machine.run())
+    async with Console(near) as console:
+        console.set_deadline(300)
+        login = Login(console, case.entry)
+        entering = asyncio.ensure_future(login.enter(Secret(PASSWORD)))
+        if case.cancelled:
+            while machine.remaining:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
+            entering.cancel()
+        (error,) = await asyncio.gather(entering, return_exceptions=True)
+        assert (machine.remaining, machine.unexpected) == ([], ""), (machine.typed, error)
+        if case.cancelled:
+            assert isinstance(error, asyncio.CancelledError)
+        else:
+            assert type(error) is (case.error or type(None)), error
+            assert case.message in getattr(error, "message", "")
+        assert login.initial_state == case.state
+        machine.then(case.logout)
+        trouble = ""
+        try:
+            await login.leave(ended=case.ended)
+        except ConsoleError as failure:
+            trouble = failure.message
+        assert (machine.remaining, machine.unexpected) == ([], ""), trouble
+        assert case.logout_error in trouble
+        assert bool(case.logout_error) == bool(trouble)
+    await playing

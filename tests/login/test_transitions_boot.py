@@ -1,0 +1,70 @@
+"""The transitions of a login from a booting machine, a silent line, and an endpoint that gives no console."""
+
+from __future__ import annotations
+
+import pytest
+
+from sosagent.errors import (
+    ConsoleOccupied,
+    ConsoleSilent,
+    ConsoleStateUnknown,
+    EndpointBusy,
+    EndpointReadOnly,
+    EndpointRefused,
+)
+
+from .conversation import CLEAR, LOG_IN, LOG_OUT, LOGIN, REDRAW, WAKE, Case, key, play
+
+pytestmark = pytest.mark.virtual_time
+
+GRUB_COUNTDOWN = "\x1b[21;1H" + " " * 60 + "\x1b[21;1H"
+
+CASES = {
+    # -- a boot
+    "boot menu": Case(
+        ("The highlighted entry will be executed automatically in 5s.\r\n", 5.0,
+         "[    0.000000] Linux version 6.1.0\r\n", 1.5, "Starting cron ...\r\n", 1.0, LOGIN),
+        LOG_IN, LOG_OUT, state="login",
+    ),
+    "booting in silence": Case(
+        ("Starting cron ...\r\n",), key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login"
+    ),
+    "kernel messages of a machine that runs": Case(
+        ("[ 1234.567890] usb 1-1: new device\r\n",), key(REDRAW, REDRAW) + key(WAKE, "\r\n" + LOGIN) + LOG_IN,
+        LOG_OUT, state="login",
+    ),
+    "GRUB counts down in silence": Case(
+        (), key(REDRAW, GRUB_COUNTDOWN) + key("\r", "\r\nBooting `Debian'\r\n", 1.0, LOGIN) + LOG_IN,
+        LOG_OUT, state="login",
+    ),
+    "U-Boot counts down in silence": Case(
+        (), key(REDRAW, "\b\b\b 0 \r\n=> ") + key("boot\r", "boot\r\nStarting kernel ...\r\n", 1.0, LOGIN) + LOG_IN,
+        LOG_OUT, state="login",
+    ),
+    # -- silence
+    "nothing": Case((), key(REDRAW) + key(WAKE) * 3, error=ConsoleSilent, message="nothing answers on it"),
+    "no answer to Enter": Case(
+        ("Debian GNU/Linux\r\n",), key(REDRAW) + key(WAKE) * 3, error=ConsoleSilent,
+        message="no prompt appeared after Enter",
+    ),
+    "garbled": Case(("\x00\x00\x00\x00" * 4,), key(REDRAW) + key(WAKE) * 3, error=ConsoleOccupied, message="no sense"),
+    "a damaged login prompt": Case(
+        (), key(REDRAW) + key(WAKE, "\r\nweb-1 lgin: ") + key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT,
+        state="login",
+    ),
+    "text without meaning": Case(("Hello. ",), key(CLEAR), state="unknown", error=ConsoleStateUnknown),
+    # -- messages of the endpoint
+    "read-only endpoint": Case(
+        ("[Read-only SOS Session. Use ~? for help.]\r\n",), state="endpoint-read-only", error=EndpointReadOnly
+    ),
+    "busy endpoint": Case(
+        ("Virtual Serial Port is currently in use by another session.\r\n",), state="endpoint-busy", error=EndpointBusy
+    ),
+    "closed endpoint": Case(("Info: SOL payload disabled\r\n",), state="endpoint-closed", error=EndpointRefused),
+    "an endpoint's own prompt": Case(("racadm>>",), error=ConsoleOccupied, message="the endpoint's own prompt"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_from_a_boot_or_silence(name: str) -> None:
+    await play(CASES[name])

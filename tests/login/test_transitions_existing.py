@@ -1,0 +1,211 @@
+"""The transitions of a login from existing shells and programs."""
+
+from __future__ import annotations
+
+import pytest
+
+from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, EndpointBusy, LoginRefused, WrongMachine
+from sosagent.login.entry import Entry
+from sosagent.terminal.states import STATES, State, Way
+
+from ..support.dialogue import Exchange, typed
+from .conversation import (
+    ALICE,
+    CLEAR,
+    LOG_IN,
+    LOG_OUT,
+    LOGIN,
+    REDRAW,
+    REDRAWN,
+    RESUME,
+    ROOT,
+    ROOT_SHELL,
+    STOPPED,
+    SUSPEND,
+    SUSPEND_TO_ROOT,
+    TAKE_OVER,
+    TOP,
+    WAKE,
+    Case,
+    identify,
+    key,
+    no_initramfs,
+    play,
+)
+
+pytestmark = pytest.mark.virtual_time
+
+CASES = {
+    # -- an existing shell
+    "root's shell": Case((), ROOT_SHELL, state="shell"),
+    "root's shell, whose prompt is shown": Case(
+        (ROOT,), identify(0, "root", ROOT) + no_initramfs(ROOT), state="shell"
+    ),
+    "root's shell without line editor": Case(
+        (), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z") + key(CLEAR) + key(WAKE, "\r\n# ")
+        + identify(0, "root", "# ") + no_initramfs("# "), state="shell",
+    ),
+    "root's shell on another host": Case(
+        (ROOT,), identify(0, "root", ROOT, "web-1"), entry=Entry(expect_host="db-1"), state="shell", error=WrongMachine,
+        message="the machine is web-1, not db-1",
+    ),
+    "root's shell on the expected host": Case(
+        (ROOT,), identify(0, "root", ROOT, "web-1") + no_initramfs(ROOT), entry=Entry(expect_host="web-1"),
+        state="shell",
+    ),
+    "a user's shell": Case(
+        (ALICE,), identify(1000, "alice", ALICE), state="shell", error=ConsoleOccupied, message="a shell of alice"
+    ),
+    "a user's shell is logged out": Case(
+        (ALICE,), identify(1000, "alice", ALICE) + LOG_OUT + LOG_IN, LOG_OUT, TAKE_OVER, state="shell"
+    ),
+    "no shell answers at its prompt": Case(
+        (ROOT,), key(CLEAR) + typed(" id -u;id -un;echo S\\OS{nonce}", "> "),
+        state="shell", error=ConsoleStateUnknown, message="did not answer",
+    ),
+    "^U does not erase": Case(
+        (ROOT,), key(CLEAR, "^U"), state="shell", error=ConsoleStateUnknown, message="does not erase a line at ^U"
+    ),
+    "an unfinished command is erased": Case(
+        (), key(REDRAW, REDRAWN + ROOT + "rm -rf /tmp/x y") + key(CLEAR, "\b" * 15 + "\x1b[K")
+        + identify(0, "root", ROOT) + no_initramfs(ROOT), state="shell",
+    ),
+    "text that ^U does not erase": Case(
+        (), key(REDRAW, REDRAWN + "hello world") + key(CLEAR),
+        state="unknown", error=ConsoleStateUnknown, message="does not recognise",
+    ),
+    "an unfinished quote": Case(
+        ("> ",), key("\x03", "^C\r\n" + ROOT) + identify(0, "root", ROOT) + no_initramfs(ROOT),
+        state="continuation",
+    ),
+    "a prompt like that of an unfinished command": Case(
+        ("> ",), key("\x03", "^C\r\n> ") + identify(0, "root", "> ") + no_initramfs("> "), state="continuation"
+    ),
+    # -- an existing program
+    "top": Case((TOP,), key(REDRAW, TOP) + SUSPEND_TO_ROOT, RESUME, state="full-screen"),
+    "silent top": Case((), key(REDRAW, TOP) + SUSPEND_TO_ROOT, RESUME, state="full-screen"),
+    "top does not come back": Case(
+        (TOP,), key(REDRAW, TOP) + SUSPEND_TO_ROOT, typed(" fg", "fg: no current job\r\n" + ROOT), state="full-screen",
+        logout_error="did not come back to the foreground",
+    ),
+    "top cannot be suspended": Case(
+        (TOP,), key(REDRAW, TOP) + key(SUSPEND), state="full-screen", error=ConsoleOccupied,
+        message="a program that fills the screen",
+    ),
+    "top cannot be suspended, and is ended": Case(
+        (TOP,), key(REDRAW, TOP) + key(SUSPEND) + key("\x03", "\r\n" + ROOT) + identify(0, "root", ROOT)
+        + no_initramfs(ROOT), entry=TAKE_OVER, state="full-screen",
+    ),
+    "a shell in tmux": Case(
+        (TOP,), key(REDRAW, TOP) + key(SUSPEND, "\x1b[2;1H" + ROOT + "\x1b[2;15H"),
+        state="multiplexer", error=ConsoleOccupied, message="tmux or screen",
+    ),
+    "vim in insert mode": Case(
+        (), key(REDRAW, "^L\x1b[5;9H") + key("\x7f", "\x1b[5;7H") + key("\x1b") + SUSPEND_TO_ROOT,
+        typed(" fg", TOP) + key("gi"), state="editor-insert",
+    ),
+    "less": Case(
+        ("(END)",), key(SUSPEND, STOPPED) + identify(0, "root", ROOT) + no_initramfs(ROOT),
+        typed(" fg", "\r\n(END)"), state="pager",
+    ),
+    "cat": Case((), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z" + STOPPED) + identify(0, "root", ROOT)
+        + no_initramfs(ROOT), typed(" fg", "cat\r\n"), state="running"),
+    "a program that only echoes": Case(
+        (), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z") + key(CLEAR, "") + key(WAKE, "\r\n") , state="running",
+        error=ConsoleOccupied, message="a program that runs",
+    ),
+    "a silent boot": Case(
+        (), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z") + key(CLEAR, "") + key(WAKE, "\r\n", 15.0, LOGIN)
+        + LOG_IN, LOG_OUT, state="login",
+    ),
+    "a program that prints": Case(
+        ("line\r\n", 0.02) * 1500, key(SUSPEND, STOPPED) + identify(0, "root", ROOT) + no_initramfs(ROOT),
+        typed(" fg", "line\r\n"), state="running",
+    ),
+    "another user types": Case(
+        (LOGIN + "x", 0.3, "y", 0.3, "z", 0.3, "z", 0.3, "y"), error=ConsoleOccupied, message="another user is typing"
+    ),
+    # -- another user's password prompt
+    "password prompt": Case(
+        ("Password: ",), key("\r", "\r\nLogin incorrect\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="password"
+    ),
+    "password prompt that stays": Case(
+        ("Password: ",), key("\r", "\r\nPassword: "), state="password", error=ConsoleOccupied, message="password prompt"
+    ),
+    # -- the receiver of an interrupted run
+    "receiver": Case(
+        ("=R\r\n",), key("]Z\r", "=Z\r\n", LOGIN) + LOG_IN, LOG_OUT, state="receiver"
+    ),
+    "receiver that does not end": Case(
+        ("=R\r\n",), key("]Z\r"), state="receiver", error=ConsoleOccupied, message="does not end"
+    ),
+    "receiver at work": Case(
+        ("=R\r\n", 1.0, "=1 0 12 34\r\n"), error=EndpointBusy, message="another run of sosagent"
+    ),
+    # -- discarded with --take-over
+    "python is suspended": Case(
+        (">>> ",), key(SUSPEND, STOPPED) + identify(0, "root", ROOT) + no_initramfs(ROOT), typed(" fg", ">>> "),
+        state="repl",
+    ),
+    "a question is answered with no": Case(
+        ("Do you want to continue? [Y/n] ",), key("n\r", "n\r\nAbort.\r\n" + ROOT) + identify(0, "root", ROOT)
+        + no_initramfs(ROOT), entry=TAKE_OVER, state="question",
+    ),
+    "nano is ended": Case(
+        ("\x1b[1;2HGNU nano 7.2\x1b[3;1H",), key("\x18", "\x1b[24;1HSave modified buffer?") + key("n", "\r\n" + ROOT)
+        + identify(0, "root", ROOT) + no_initramfs(ROOT), entry=TAKE_OVER, state="nano",
+    ),
+    "a question that nothing ends": Case(
+        ("Do you want to continue? [Y/n] ",),
+        (key("n\r", "n\r\nContinue? [Y/n] ") + key("\x03", "^C\r\nContinue? [Y/n] ")) * 8,
+        entry=TAKE_OVER, state="question", error=ConsoleStateUnknown, message="no shell prompt after 8 steps",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_from_a_shell_or_program(name: str) -> None:
+    await play(CASES[name])
+
+
+def shown(state: State) -> str:
+    """The state's example, drawn at a row of the screen where only that counts."""
+    text = state.example.replace("\n", "\r\n")
+    return f"\x1b[2;1H{text}\x1b[4;1H" if state.screen else text
+
+
+#: States that end the login with an error, unless --take-over discards them. No key is typed.
+ENDS = {
+    state.name: Case(
+        (shown(state),),
+        state=state.name,
+        error=LoginRefused if state.way is Way.REFUSED else ConsoleOccupied,
+        message=state.title,
+    )
+    for state in STATES
+    if state.way in (Way.STOP, Way.REFUSED)
+}
+#: States that --take-over discards by keys: the last of them brings a shell's prompt.
+DISCARDED = {
+    state.name: Case(
+        (shown(state),),
+        tuple(Exchange(keys) for keys in state.force[:-1])
+        + key(state.force[-1], "\r\n" + ROOT)
+        + identify(0, "root", ROOT)
+        + no_initramfs(ROOT),
+        state=state.name,
+        entry=TAKE_OVER,
+    )
+    for state in STATES
+    if state.force and state.way is Way.STOP
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_a_state_ends_the_login(name: str) -> None:
+    await play(ENDS[name])
+
+
+@pytest.mark.parametrize("name", DISCARDED)
+async def test_take_over_discards_a_state(name: str) -> None:
+    await play(DISCARDED[name])

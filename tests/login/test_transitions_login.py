@@ -1,0 +1,125 @@
+"""The transitions of a login at login prompts: for each case, the keys typed in and out, and the outcome."""
+
+from __future__ import annotations
+
+import pytest
+
+from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, LoginRefused, WrongMachine
+from sosagent.login.entry import Entry
+
+from ..support.dialogue import typed
+from .conversation import (
+    CLEAR,
+    LOG_IN,
+    LOG_OUT,
+    LOGIN,
+    PASSWORD,
+    REDRAW,
+    REDRAWN,
+    ROOT,
+    TYPE_NAME,
+    TYPE_PASSWORD,
+    WAKE,
+    Case,
+    key,
+    play,
+)
+
+pytestmark = pytest.mark.virtual_time
+
+CASES = {
+    # -- a login prompt
+    "login": Case((LOGIN,), LOG_IN, LOG_OUT, state="login"),
+    "silent login": Case((), key(REDRAW) + key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login"),
+    "silent login whose getty echoes ^L": Case(
+        (), key(REDRAW, REDRAW) + key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login"
+    ),
+    "login without a password": Case((LOGIN,), typed("root", ROOT), LOG_OUT, state="login"),
+    "exit is asked for twice": Case(
+        (LOGIN,),
+        LOG_IN,
+        key(CLEAR) + typed("exit", "There are jobs.\r\n" + ROOT) + typed("exit", LOGIN),
+        state="login",
+    ),
+    "the shell has ended, and the login prompt needs Enter": Case(
+        (LOGIN,), LOG_IN, key("\r", "\r\n" + LOGIN), state="login", ended=True
+    ),
+    "the shell has ended, and no login prompt comes": Case(
+        (LOGIN,), LOG_IN, key("\r"), state="login", ended=True, logout_error="the login prompt did not come back"
+    ),
+    "the name's echo is damaged": Case(
+        (LOGIN,), key("root", "rxot") + key(CLEAR, "\b\b\b\b    \b\b\b\b") + LOG_IN, LOG_OUT, state="login"
+    ),
+    "a ^L comes before the name": Case(
+        (), key(REDRAW) + key(WAKE, "\r\n" + LOGIN + "\x0c") + key("root", "root")
+        + key(CLEAR, "\b\b\b\b\b     \b\b\b\b\b") + LOG_IN, LOG_OUT, state="login",
+    ),
+    "Enter is lost after the name": Case(
+        (LOGIN,), key("root", "root") + key("\r") + key("\r", "\r\nPassword: ") + TYPE_PASSWORD, LOG_OUT, state="login"
+    ),
+    "Enter is lost after the password": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r") + key("\r", "\r\n" + ROOT), LOG_OUT, state="login"
+    ),
+    "the login takes 40 s": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\n", 40.0, ROOT), LOG_OUT, state="login"
+    ),
+    "a pager shows the message of the day": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\n--More--(50%)") + key("q", "\r\n" + ROOT),
+        LOG_OUT, state="login",
+    ),
+    "an unusual prompt whose shell redraws": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nready! ") + key(REDRAW, REDRAWN + "ready! "),
+        key(CLEAR) + typed("exit", LOGIN), state="login",
+    ),
+    "text behind the password that is not a prompt": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nready! ") + key(REDRAW, REDRAW) + key(CLEAR), state="login",
+        error=ConsoleStateUnknown, message="unknown text follows the password",
+    ),
+    "the password prompt goes away before the password": Case(
+        (LOGIN,), typed("root", "Password: ", 0.05, "\r\nLogin timed out after 60 seconds\r\n" + LOGIN), state="login",
+        logout=(), error=LoginRefused, message="the login timed out: Login timed out",
+    ),
+    "wrong password": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", 2.0, "\r\nLogin incorrect\r\n" + LOGIN),
+        state="login", error=LoginRefused, message="the machine refused the password: Login incorrect",
+    ),
+    "wrong password, without a word": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\n" + LOGIN),
+        state="login", error=LoginRefused, message="the machine refused the login",
+    ),
+    "expired password": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nYour password has expired.\r\nCurrent password: "),
+        key("\r", "\r\n" + LOGIN),
+        state="login", error=LoginRefused, message="the password has expired: Your password has expired.",
+    ),
+    "two passwords": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nPassword: "), key("\r", "\r\n" + LOGIN),
+        state="login", error=LoginRefused, message="the machine refused the login",
+    ),
+    "nologin": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nThis account is currently not available.\r\n" + LOGIN),
+        state="login", error=LoginRefused, message="this account may not log in",
+    ),
+    "locked after the name": Case(
+        (LOGIN,), typed("root", "Account locked due to 3 failed logins\r\n" + LOGIN),
+        state="login", error=LoginRefused, message="the account is locked",
+    ),
+    "reboot after the password": Case(
+        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nKernel panic - not syncing: dead\r\n"), key("\r") * 4,
+        state="login", error=ConsoleOccupied, message="a kernel panic",
+        logout_error="the login prompt did not come back",
+    ),
+    "expected host": Case((LOGIN,), LOG_IN, LOG_OUT, Entry(expect_host="WEB-1.example.org"), state="login"),
+    "another host": Case(
+        (LOGIN,), entry=Entry(expect_host="db-1"), state="login", error=WrongMachine,
+        message="the machine is web-1, not db-1",
+    ),
+    "no host name to compare": Case(
+        ("login: ",), entry=Entry(expect_host="db-1"), state="login", error=WrongMachine, message="no host name"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_at_a_login_prompt(name: str) -> None:
+    await play(CASES[name])

@@ -30,7 +30,7 @@ def by_pexpect(host: str, password: str, key: str) -> None:
     child.expect("assword: $")
     child.sendline(password)  # to any program that asks for it
     child.expect(PROMPT)  # a wrong password ends in a timeout
-    child.sendline(f"mkdir -p ~/.ssh; echo {shlex.quote(key)} >> ~/.ssh/authorized_keys")  # twice, or damaged?
+    child.sendline(f"mkdir -p ~/.ssh; echo {shlex.quote(key)} >> ~/.ssh/authorized_keys")  # may run twice
     child.expect(PROMPT)  # does not show whether it worked
     child.sendline("exit")  # is skipped if anything above fails
     child.expect("login: $")

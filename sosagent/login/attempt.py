@@ -17,11 +17,11 @@ __all__ = ["Attempt", "Stage", "Undo"]
 
 
 class Stage(enum.IntEnum):
-    """How far our own login is."""
+    """How far our login has got."""
 
     OUTSIDE = 0
     NAME_ENTERED = 1
-    PASSWORD_SENT = 2  # the machine's answer is not known yet
+    PASSWORD_SENT = 2  # the outcome is unknown
     INSIDE = 3  # at the prompt of a shell that we logged in to
 
 
@@ -29,14 +29,14 @@ class Undo(enum.Enum):
     """A change between the initial state and our shell, which logging out undoes (`transitions.UNDO_STEPS`)."""
 
     SUSPENSION = "a program was suspended"
-    INSERT_MODE = "an editor's insert mode was left"
+    INSERT_MODE = "an editor left its insert mode"
     MAINTENANCE = "a maintenance shell was opened"
     INITRAMFS = "mounts in an initramfs were changed"
     BECOME = "a root shell was opened on top of a user's existing shell"
 
 
 class Attempt:
-    """One login: shared by its steps, in and out.
+    """The state of one login, which its steps share.
 
     Args:
         console: the console; the login is its only user.
@@ -44,11 +44,11 @@ class Attempt:
 
     Attributes:
         console, entry: as above.
-        record: the file by which the next run recognises a login of ours that stayed open.
-        initial: the state that is to be seen again at the end; None until it is detected.
-        stage: how far our own login is.
+        record: the file by which the next run recognises our login if it stays open.
+        initial: the state to return to at the end; None until it is detected.
+        stage: how far our login has got.
         undo: changes to undo, in the order in which they were made.
-        becoming: whether sudo or su was entered and its outcome is not known.
+        becoming: whether sudo or su was entered and its outcome is unknown.
         is_root: whether the shell is root's, by a probe or by the login's name.
         chroot: where an initramfs mounted the machine's root file system; empty elsewhere.
         mount_undo: commands that undo the changed mounts of an initramfs, in the order of the changes.
@@ -70,7 +70,7 @@ class Attempt:
 
     @property
     def logged_in(self) -> bool:
-        """Whether the shell beneath is one that we logged in to."""
+        """Whether we logged in to the current shell."""
         return self.stage is Stage.INSIDE
 
     def check_host(self, hostname: str | None) -> None:
@@ -96,7 +96,7 @@ class Attempt:
     # -- the initial state --------------------------------------------------------------------
 
     def started_in(self, observed: Observation) -> None:
-        """`observed` is the state that is to be seen again at the end."""
+        """`observed` is the state to return to at the end."""
         self.initial = observed
 
     def prompt_seen(self) -> None:
@@ -110,11 +110,11 @@ class Attempt:
     # -- our own login ------------------------------------------------------------------------
 
     def name_entered(self) -> None:
-        """Enter is pressed behind our name, or the password was not sent after all."""
+        """Our name is entered and no password was sent."""
         self.stage = Stage.NAME_ENTERED
 
     def password_sent(self) -> None:
-        """The password is being sent: a login of ours may open at any time."""
+        """The password is being sent, so our shell may open at any time."""
         self.stage = Stage.PASSWORD_SENT
         self.record.remember(is_open=False)
 
@@ -133,7 +133,7 @@ class Attempt:
         self.record.forget()
 
     def shell_adopted(self) -> None:
-        """The existing shell is one that we logged in to earlier, so it is ours to log out."""
+        """An earlier run of sosagent opened the existing shell, so we log it out."""
         self.stage = Stage.INSIDE
         self.undo = ()
 
@@ -148,7 +148,7 @@ class Attempt:
         self.is_root = True
 
     def becoming_root(self) -> None:
-        """Enter is pressed behind sudo or su."""
+        """sudo or su is entered."""
         self.becoming = True
 
     def became_root(self) -> None:
@@ -159,7 +159,7 @@ class Attempt:
             self.will_undo(Undo.BECOME)
 
     def stopped_becoming(self) -> None:
-        """Neither sudo or su nor a shell of theirs runs any more."""
+        """Neither sudo nor su runs any more."""
         self.becoming = False
 
     # -- changes to undo ----------------------------------------------------------------------

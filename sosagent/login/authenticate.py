@@ -88,7 +88,7 @@ async def _quit_pager(attempt: Attempt, observed: Observation) -> Observation:
 
 
 def _check_shell(attempt: Attempt, observed: Observation, mark: Mark) -> None:
-    """Raise unless our login led to a shell; `mark` is from before the password."""
+    """Raise an error unless our login led to a shell; `mark` is from before the password."""
     console = attempt.console
     if observed.state.name in ("password", "password-expired"):
         raise refusal_error(console, mark)
@@ -140,7 +140,7 @@ async def log_in_for_maintenance(attempt: Attempt, _observed: Observation, passw
 async def press_enter_for_maintenance(
     attempt: Attempt, _observed: Observation, _password: Secret
 ) -> Observation | None:
-    """In emergency mode of a root without a password: press Enter."""
+    """Press Enter in emergency mode, where root has no password."""
     attempt.check_host(None)
     console = attempt.console
     mark = console.mark()
@@ -163,7 +163,7 @@ async def _use_maintenance_shell(attempt: Attempt) -> None:
 
 
 async def become_root(attempt: Attempt, password: Secret) -> None:
-    """At a user's prompt: run sudo or su, instead of our own shell or on top of an existing one.
+    """Run sudo or su at a user's prompt. It replaces our own shell, or runs on top of an existing one.
 
     Raises:
         LoginRefused: the user did not become root.

@@ -40,12 +40,12 @@ async def find_state(console: Console, *, take_over: bool = False, receiver_open
     Args:
         console: a console that was just connected.
         take_over: continue even if another user seems to be typing.
-        receiver_open: an earlier run of ours was interrupted: its receiver may be silent for a while, and then ends.
+        receiver_open: an earlier run was interrupted; its receiver may be silent for a while before it ends.
 
     Raises:
         ConsoleSilent: nothing answers.
         ConsoleOccupied: another user types.
-        ConsoleError: the endpoint gives no console.
+        ConsoleError: the endpoint provides no console.
     """
     await enter_endpoint(console)
     observed = await _detect(console, take_over, receiver_open)

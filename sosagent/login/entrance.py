@@ -88,7 +88,7 @@ class _Entrance:
         self._dialect: Dialect = console.endpoint.dialect
         self._commands = list(self._dialect.enter)  # lists of lines to try in turn
         self._kicked = False
-        self._typed = False  # a command of ours was typed: a later question may be the machine's
+        self._typed = False  # we typed a command, so a later question may be the machine's
         self._questions = 0
 
     async def run(self) -> None:
@@ -177,7 +177,7 @@ class _Entrance:
                 console,
                 EndpointRefused,
                 f"{name} asks for its own login ({prompt}), and no answer is available",
-                hint="Run on a terminal, or set the machine's endpoint_password to where it comes from. "
+                hint="Run on a terminal, or set endpoint_password in the machines file. "
                 "The machine's own password is never typed there.",
             )
         mark = console.mark()

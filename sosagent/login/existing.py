@@ -43,7 +43,7 @@ _SHELL, _MULTIPLEXER = (next(state for state in STATES if state.name == name) fo
 
 
 async def use_existing_shell(attempt: Attempt, observed: Observation, password: Secret) -> Observation | None:
-    """Ask an existing shell for its user. Use root's; become root in a user's, or log it out if allowed.
+    """Ask an existing shell for its user. Use it if it is root's; otherwise become root or log it out, if allowed.
 
     Raises:
         WrongMachine: the machine is not the expected one.
@@ -79,7 +79,7 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, password: 
 
 
 async def interrupt(attempt: Attempt, _observed: Observation, _password: Secret) -> Observation:
-    """Press ^C: it discards a shell's unfinished command. At a program, only if that may be discarded."""
+    """Press ^C, which discards a shell's unfinished command; in a program, only if `Entry.take_over` allows it."""
     observed = await press(attempt.console, "\x03", WAKE_SECONDS)
     if observed.state.way is Way.INTERRUPT:
         # It is a prompt that looks like that of an unfinished command.

@@ -17,7 +17,7 @@ _INITRAMFS_FILES = ("/etc/initrd-release", "/conf/conf.d")
 
 
 async def in_initramfs(attempt: Attempt) -> bool:
-    """Whether the shell at whose prompt we are is an initramfs's: a key that is added there would be lost."""
+    """Return whether the current shell is in an initramfs, where an added key would be lost."""
     lines = await ask(attempt, f"ls -1d {' '.join(_INITRAMFS_FILES)}")
     return any(file in lines for file in _INITRAMFS_FILES)
 

@@ -41,7 +41,7 @@ async def listen(console: Console, seconds: float = LISTEN_SECONDS) -> Observati
 
 
 async def listen_until_quiet(console: Console, seconds: float) -> tuple[Observation, bool]:
-    """Like `listen`; also return whether the line became quiet at all."""
+    """Like `listen`; also return whether the line became quiet."""
     try:
         quiet = await console.quiet(seconds, LISTEN_AT_MOST)
     except EndpointLost as lost:
@@ -60,12 +60,12 @@ def closing_error(console: Console, lost: EndpointLost) -> ConsoleError:
 
 
 def receiver_spoke(console: Console) -> bool:
-    """Whether a shell of ours, from another run, has sent a reply."""
+    """Return whether the receiver of another run has sent a reply."""
     return any(map(_REPLY.match, console.since(console.entered)[0]))
 
 
 async def refuse_other_run(console: Console) -> None:
-    """Raise if a shell of ours sends a reply by itself: the run that asked for it is at work on the same console.
+    """Raise an error if a receiver replies to a request of another run, which is using the same console.
 
     Raises:
         EndpointBusy: another run is at work.
@@ -85,7 +85,7 @@ async def refuse_other_run(console: Console) -> None:
 
 
 async def refuse_typing(console: Console) -> None:
-    """Raise if another user types: unrequested characters arrive one by one, at a person's pace.
+    """Raise an error if another user types: characters arrive one by one, at a person's pace.
 
     Raises:
         ConsoleOccupied: another user types.

@@ -24,7 +24,7 @@ _REFUSAL_SECONDS = 1.5
 _KERNEL_LINE_SECONDS = 5.0
 _PROFILE_SECONDS = 15.0
 
-#: The machine's words for a refusal, and their meaning.
+#: Messages by which machines refuse a login, and what they mean.
 _REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired"),
     (re.compile(r"(?i)account (?:has )?expired"), "the account has expired"),
@@ -44,7 +44,7 @@ async def type_password(console: Console, password: Secret, mark: Mark, own_prom
         console: a console that shows a password prompt.
         password: the answer.
         mark: from before that prompt.
-        own_prompt: a prompt that we told sudo to show.
+        own_prompt: the prompt that our sudo command sets.
 
     Returns:
         A mark from before the answer. None if the prompt went away; nothing was typed then.

@@ -35,7 +35,7 @@ class Probe:
 
 
 async def probe(attempt: Attempt) -> Probe:
-    """Ask the shell at whose prompt we are for its user, and for the host name if one is expected.
+    """Ask the current shell for its user, and for the host name if one is expected.
 
     Raises:
         ConsoleStateUnknown: no shell answers.

@@ -1,4 +1,4 @@
-"""A record of logins that may still be open: one small file for each endpoint, while a login of ours is open.
+"""A record of logins that may still be open: one small file for each endpoint, from our login to our logout.
 
 A run whose connection is lost between its password and the dead-man's switch, and which cannot connect again, leaves
 a root shell open. By the record and the shell's age, the next run recognises the shell as ours, and logs it out.
@@ -38,7 +38,7 @@ class OpenLogin:
         return platformdirs.user_state_path("sosagent") / "open" / f"{name}.json"
 
     def remember(self, *, is_open: bool) -> None:
-        """Record that a login of ours opened now, or may open since its password is being sent."""
+        """Record that our login opened now, or that its password is being sent."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.write_text(json.dumps({"endpoint": self.endpoint, "since": time.time(), "open": is_open}))

@@ -1,4 +1,4 @@
-"""Find out what reads a silent line by ^L, which makes shells, pagers and editors redraw and changes nothing.
+"""Find out what reads a silent line, by ^L: shells, pagers and editors redraw, and nothing changes.
 
 A blind ^U or Enter would delete text in an editor, move a pager, or answer a question.
 """
@@ -32,7 +32,7 @@ _ECHOED = re.compile(r"(?:\^L)+")
 _TTY_ECHO = re.compile(rb"(?:\^L)+")
 #: Nothing but echoes: a tty's, or the character itself, as getty echoes it.
 _ONLY_ECHO = re.compile(rb"(?:\^L|\x0c)*")
-#: A boot loader's answer to a key during its countdown, and what to type to do what the countdown would have done.
+#: A boot loader's answer to a key during its countdown, and the keys that start what the countdown would have started.
 #: GRUB clears the line of the countdown; U-Boot ends the countdown with a 0 and shows its prompt.
 _COUNTDOWNS = (
     (re.compile(rb"(?:\x1b\[\d+;\d+H {40,})+\x1b\[\d+;\d+H"), "\r"),
@@ -78,7 +78,7 @@ async def redraw(console: Console) -> Observation:
         return Observation(ECHOING if b"\x0c" in raw else SILENT)
     for stopped, resume in _COUNTDOWNS:
         if stopped.fullmatch(raw):
-            console.tell(Event("note", "a key of ours stopped a boot loader's countdown; resuming the boot"))
+            console.tell(Event("note", "our key stopped a boot loader's countdown; resuming the boot"))
             await console.send(resume)
             await console.quiet(_KEY_SECONDS, LISTEN_AT_MOST)  # its echo follows a prompt
             return Observation(_BOOTING)

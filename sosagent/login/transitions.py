@@ -6,10 +6,10 @@ the next state, until one leads to a shell's prompt or raises. A step that chang
 
 Rules that all steps keep (docs/design.md):
 
-- Listen before typing. Press ^U before Enter. Compare the echo of a name or a command before Enter.
+- Listen before typing. Type ^U before Enter. Compare the echo of a name or a command before Enter.
 - Type the password once, and only at a password prompt that answers our own name, at a maintenance prompt, or at our
   own sudo or su; and only when the line is quiet.
-- Use a prompt as a shell's only after a probe was answered there.
+- Treat a prompt as a shell's only after it has answered a probe.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ STEPS: dict[Way, Step] = {
     Way.PROBE: use_existing_shell,  # at a shell's prompt
     # -- leads to another state
     Way.ENTER: end_password_prompt,  # at a password prompt for another user's name
-    Way.INTERRUPT: interrupt,  # in a shell, behind an unfinished command
+    Way.INTERRUPT: interrupt,  # in the middle of a command in a shell
     Way.SUSPEND: suspend,  # in a program
     Way.LEAVE_INSERT: suspend,  # in an editor in insert mode
     Way.END_OURS: end_receiver,  # at the receiver of an interrupted run
@@ -72,7 +72,7 @@ STEPS: dict[Way, Step] = {
     Way.RECONNECT: stop,  # the endpoint is read-only
     Way.REFUSED: stop,  # nobody can log in
     Way.BUSY: stop,  # another session has the endpoint
-    Way.CLOSED: stop,  # the endpoint gives no console
+    Way.CLOSED: stop,  # the endpoint provides no console
 }
 
 #: Takes the attempt, and whether our shell has ended already.
@@ -101,12 +101,12 @@ class Login:
 
     @property
     def initial_state(self) -> str:
-        """The name of the state that is to be seen again at the end; empty until it is detected."""
+        """The name of the state to return to at the end; empty until it is detected."""
         return "" if self._attempt.initial is None else self._attempt.initial.state.name
 
     @property
     def ours(self) -> bool:
-        """Whether the shell beneath is one that we logged in to."""
+        """Whether we logged in to the current shell."""
         return self._attempt.logged_in
 
     @property
@@ -121,12 +121,12 @@ class Login:
 
     @property
     def replaceable(self) -> bool:
-        """Whether we opened the shell at whose prompt we are, so that it may be replaced."""
+        """Whether we opened the current shell, so that the verified shell may replace it."""
         return self.ours or Undo.BECOME in self._attempt.undo
 
     @property
     def may_be_open(self) -> bool:
-        """Whether a shell that we logged in to is open, or may open at any time."""
+        """Whether a shell of our login is open, or may open at any time."""
         return self._attempt.stage is not Stage.OUTSIDE
 
     @property
@@ -142,7 +142,7 @@ class Login:
         return ""
 
     async def enter(self, password: Secret) -> None:
-        """Get to a shell's prompt: one that we log in to, or root's existing shell once it has answered a probe.
+        """Get to a shell's prompt: our own after logging in, or an existing root shell after it has answered a probe.
 
         Call `leave` afterwards, also after an error or a cancellation.
 
@@ -167,7 +167,7 @@ class Login:
         raise console_error(attempt.console, ConsoleStateUnknown, f"no shell prompt after {_MOST_STEPS} steps")
 
     async def leave(self, *, ended: bool = False) -> None:
-        """Get back to the initial state, and see it.
+        """Return to the initial state, and check that it is back.
 
         Args:
             ended: our shell was `replaceable` and has ended already. Otherwise the console is at the prompt that
@@ -216,11 +216,11 @@ class Login:
 
     @property
     def has_record(self) -> bool:
-        """Whether an earlier run may have left a login of ours open on this endpoint."""
+        """Whether an earlier run may have left its login open on this endpoint."""
         return self._attempt.record.seconds() is not None
 
     def adopt_if_ours(self, age: float) -> bool:
-        """Take over the existing shell if it is the one that an earlier run of ours opened.
+        """Adopt the existing shell if an earlier run of sosagent opened it.
 
         Args:
             age: seconds since the shell started.
@@ -235,5 +235,5 @@ class Login:
         return False
 
     def forget_record(self) -> None:
-        """Forget that a login of ours is open: the machine has restarted, or the shell is not ours."""
+        """Forget that our login is open: the machine has restarted, or the shell is not ours."""
         self._attempt.record.forget()

@@ -87,7 +87,7 @@ async def _end_dialogue(attempt: Attempt) -> Observation:
 
 
 async def end_becoming(attempt: Attempt) -> Observation:
-    """After sudo or su, whose outcome is not known: end its question by ^C, or its shell by `exit`.
+    """Interrupt the password prompt of sudo or su with ^C, or end its shell with `exit`.
 
     Raises:
         ConsoleStateUnknown: the existing shell's prompt did not come back.
@@ -166,7 +166,7 @@ async def resume_program(attempt: Attempt, _ended: bool) -> None:
 
 
 async def restore_insert_mode(attempt: Attempt, _ended: bool) -> None:
-    """Return to an editor's insert mode, where it was left."""
+    """Return an editor to insert mode, at the same position."""
     console = attempt.console
     if observe(console, console.mark_of_lines()).state.way is not Way.PROBE:
         await console.send("gi")

@@ -32,7 +32,7 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
     Args:
         console: the console.
         observed: the state so far; by default, it is observed now. During a boot, its end is awaited.
-        receiver_open: an earlier run of ours was interrupted: its receiver may be silent for a while, and then ends.
+        receiver_open: an earlier run was interrupted; its receiver may be silent for a while before it ends.
 
     Raises:
         ConsoleSilent: nothing answers.

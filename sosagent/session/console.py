@@ -14,7 +14,7 @@ __all__ = ["ConnectedConsole"]
 
 
 class ConnectedConsole(Console):
-    """A `Console` with a login of its own, which ends with the block of `connect`."""
+    """A `Console` that can log in. Leaving the block of `connect` logs out."""
 
     _login: Login | None = None
 

@@ -34,7 +34,7 @@ class RootShell:
         ours: whether we logged in; otherwise the shell beneath existed before.
         root: whether it is root's.
         left: after leaving: whether the initial state came back.
-        trouble: after leaving, if it did not: what is known of the console.
+        trouble: after leaving, if it did not: the error, and what to check on the console.
     """
 
     shell: Shell
@@ -74,18 +74,18 @@ async def root_shell(
     Raises:
         ConsoleError: no shell, and why.
     """
-    visit = _Visit(console, Login(console, entry or Entry()))
+    lifecycle = _Lifecycle(console, Login(console, entry or Entry()))
     failure: BaseException | None = None
     try:
-        yield await visit.enter(password, dead_man, patience)
+        yield await lifecycle.enter(password, dead_man, patience)
     except BaseException as error:
         failure = error
         raise
     finally:
-        await finish(visit.leave(failure))
+        await finish(lifecycle.leave(failure))
 
 
-class _Visit:
+class _Lifecycle:
     """One login and the verified shell on top of it, from the initial state and back.
 
     Args:
@@ -123,7 +123,7 @@ class _Visit:
         return self._session
 
     async def _adopt_own_shell(self, shell: Shell) -> None:
-        """Find out by the existing shell's age whether an interrupted run of ours opened it: then we log it out."""
+        """Adopt the existing shell if, by its age, an interrupted run of sosagent opened it; `leave` then logs it out."""
         words = (await shell.run(program("age"))).output.split()
         if len(words) != 2 or not all(word.isdigit() and len(word) < 12 for word in words):
             self._login.forget_record()
@@ -146,10 +146,10 @@ class _Visit:
             await self._leave_console(failure)
 
     def _note_remains(self, lost: EndpointLost) -> None:
-        """The line is dead: note what remains open on the machine."""
+        """The connection is lost: add a note of what remains open on the machine."""
         # Before the start line is answered, its Enter may be lost with the connection.
         if self._shell is not None and self._shell.collecting:
-            return  # the shell ends by itself
+            return  # the shell will end by itself
         lost.shell_open = self._login.may_be_open
         if self._login.remains and not lost.shell_open:
             lost.add_note(self._login.remains)

@@ -123,7 +123,7 @@ class _Lifecycle:
         return self._session
 
     async def _adopt_own_shell(self, shell: Shell) -> None:
-        """Adopt the existing shell if, by its age, an interrupted run of sosagent opened it; `leave` then logs it out."""
+        """Adopt the existing shell if an interrupted run of sosagent opened it, as its age shows."""
         words = (await shell.run(program("age"))).output.split()
         if len(words) != 2 or not all(word.isdigit() and len(word) < 12 for word in words):
             self._login.forget_record()

@@ -1,4 +1,4 @@
-"""`python -m sosagent`: the command without its script, where the folder of scripts is not on the path."""
+"""`python -m sosagent`: run the command when the folder of scripts is not on the path."""
 
 from __future__ import annotations
 

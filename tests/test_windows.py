@@ -12,7 +12,7 @@ for name in {_MISSING}:
     sys.modules[name] = None  # its import fails
 import sosagent, sosagent.blocking, sosagent.cli.main, sosagent.transports.ssh
 import sosagent.jobs.add_key, sosagent.jobs.keys, sosagent.jobs.host_keys, sosagent.jobs.state
-import sosagent.cli.key_sources, sosagent.cli.hostkeys
+import sosagent.cli.remote_keys, sosagent.cli.hostkeys
 print("imported")
 """
 

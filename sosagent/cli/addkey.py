@@ -3,72 +3,107 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..console.events import Event
 from ..errors import NotVerified
-from ..keys import PublicKey
-from ..keys.known_hosts import address_of
-from .endpoint_options import checked_policy
-from .key_sources import KeyOptions, until_of
+from .exits import Reported, VersionOption
+from .key_options import KeyOptions
 from .machine_options import MachineOptions
 from .options import with_options
-from .run import Reported, VersionOption
 from .show import Progress, error_json, result_json, show_result
 
 if TYPE_CHECKING:
     from ..jobs.add_key import AddKeyResult
     from ..jobs.verify import Verify
+    from ..keys import PublicKey
 
 __all__ = ["AllowImmutableOption", "RemountOption", "addkey"]
 
 RemountOption = Annotated[
-    bool, typer.Option("--remount", help="Make a read-only file system writable for the write, and put it back.")
+    bool, typer.Option("--remount", help="Make a read-only file system writable for the write; undone afterwards.")
 ]
 AllowImmutableOption = Annotated[
-    bool, typer.Option("--allow-immutable", help="Take chattr +i off the file for the write, and put it back.")
+    bool,
+    typer.Option("--allow-immutable", help="Clear the file's immutable attribute for the write; undone afterwards."),
 ]
 
 
-@with_options(MachineOptions, KeyOptions)
-def addkey(
-    machine: MachineOptions,
-    wanted: KeyOptions,
+@dataclass(frozen=True)
+class AddOptions:
+    """How the keys are added, and how success is proved."""
+
     expires: Annotated[
         str | None,
         typer.Option(
             "--expires",
             metavar="TIME",
-            help="90m, 2h, 3d or 2026-12-01T00:00Z: sshd refuses it from then on.",
+            help="90m, 2h, 3d or 2026-12-01T00:00Z: sshd refuses the keys from then on.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     verify: Annotated[
-        bool, typer.Option("--verify", help="Log in over SSH afterwards, and tell why if that fails.")
-    ] = False,
+        bool, typer.Option("--verify", help="Log in over SSH afterwards, and report why if that fails.")
+    ] = False
     verify_as: Annotated[
         str | None,
         typer.Option(
             "--verify-as",
             metavar="ADDRESS[:PORT]",
-            help="The same, to this address; else to the machine's of machines.toml, or what it calls itself.",
+            help="Like --verify, with this address. By default the address in the machines file, or the machine's own "
+            "host name.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     dry_run: Annotated[
-        bool, typer.Option("-n", "--dry-run", help="Say what would be appended and where; change nothing.")
-    ] = False,
-    remount: RemountOption = False,
-    allow_immutable: AllowImmutableOption = False,
+        bool, typer.Option("-n", "--dry-run", help="Show what would be added and where; change nothing.")
+    ] = False
+    remount: RemountOption = False
+    allow_immutable: AllowImmutableOption = False
     fix_permissions: Annotated[
         bool,
-        typer.Option("--fix-permissions", help="Mend owners and write permissions that sshd refuses; they stay so."),
-    ] = False,
-    version: VersionOption = False,
-) -> None:
+        typer.Option("--fix-permissions", help="Correct owners and write permissions that sshd refuses; not undone."),
+    ] = False
+    version: VersionOption = False
+
+    def proof(self, keyfiles: list[str], machine: MachineOptions, progress: Progress) -> Verify | None:
+        """Return how to log in afterwards; None if no login is wanted.
+
+        Private keys are searched for beside the public ones and in ~/.ssh.
+
+        Raises:
+            UsageError: the address is invalid.
+        """
+        if not self.verify and self.verify_as is None:
+            return None
+        if self.dry_run:
+            progress.note("--dry-run: no key is added, so no login is tried")
+        from ..jobs.verify import Verify
+        from ..keys.known_hosts import address_of
+        from .endpoint_options import checked_policy
+
+        address = self.verify_as
+        if address is None and machine.named is not None:
+            address = machine.named.address
+        host, port = ("", None) if address is None else address_of(address)
+        beside = [Path(place) for name in keyfiles for place in (name, name.removesuffix(".pub"))]
+        putty = [Path(f"{name.removesuffix('.pub')}.ppk") for name in keyfiles]
+        own = sorted((Path.home() / ".ssh").glob("id_*"))
+        return Verify(
+            host,
+            port,
+            tuple(dict.fromkeys(path for path in (*beside, *putty, *own) if path.is_file())),
+            ssh_config=machine.ssh_config,
+            known_hosts=machine.known_hosts,
+            host_key=checked_policy(machine.host_key),
+        )
+
+
+@with_options(MachineOptions, KeyOptions, AddOptions)
+def addkey(machine: MachineOptions, wanted: KeyOptions, how: AddOptions) -> None:
     """Add SSH public keys to a machine through its serial console.
 
     Logs in at the console with the machine's password (from --password-file, --password-command, the
@@ -79,20 +114,23 @@ def addkey(
 
     def job(progress: Progress) -> Coroutine[Any, Any, AddKeyResult]:
         target, _ = machine.check()
-        proof = _proof(verify_as, wanted.keyfile or [], machine) if verify or verify_as is not None else None
-        if proof is not None and dry_run:
-            progress(Event("note", "--dry-run: nothing is added, so no login is tried"))
-        until = None if expires is None else until_of(expires)
+        proof = how.proof(wanted.keyfile or [], machine, progress)
+        # Help needs neither of these.
+        from ..authorized_keys.obstacles import Allow
+        from .key_lines import parse_expiry
+
+        until = None if how.expires is None else parse_expiry(how.expires)
         for one in wanted.find(target):
             keys.append(one.key)
             for note in one.notes:
-                progress(Event("note", f"{one.where}: {note}"))
-        access = machine.access(progress, remount=remount)
-        from ..authorized_keys.obstacles import Allow
+                progress.note(f"{one.where}: {note}")
+        access = machine.access(progress, remount=how.remount)
         from ..jobs.add_key import add_keys
 
-        allow = Allow(remount, allow_immutable, fix_permissions)
-        return add_keys(access, keys, user=machine.user_name, allow=allow, until=until, verify=proof, dry_run=dry_run)
+        allow = Allow(how.remount, how.allow_immutable, how.fix_permissions)
+        return add_keys(
+            access, keys, user=machine.user_name, allow=allow, until=until, verify=proof, dry_run=how.dry_run
+        )
 
     result = machine.run(job, lambda error: error_json(error, host=machine.host, user=machine.whose(), keys=keys))
     if machine.json:
@@ -101,24 +139,3 @@ def addkey(
         show_result(result)
     if result.verification is not None and result.verification.outcome != "works":
         raise Reported(NotVerified.exit_code)
-
-
-def _proof(where: str | None, names: list[str], machine: MachineOptions) -> Verify:
-    """Where to log in, and where the private halves may be: beside the public ones, and the user's own."""
-    from ..jobs.verify import Verify
-
-    if where is None and machine.named is not None:
-        where = machine.named.address
-    address, port = ("", None) if where is None else address_of(where)
-    beside = [Path(place) for name in names for place in (name, name.removesuffix(".pub"))]
-    putty = [Path(f"{name.removesuffix('.pub')}.ppk") for name in names]
-    mine = sorted((Path.home() / ".ssh").glob("id_*"))
-    files = [path for path in (*beside, *putty, *mine) if path.is_file()]
-    return Verify(
-        address,
-        port,
-        tuple(dict.fromkeys(files)),
-        ssh_config=machine.ssh_config,
-        known_hosts=machine.known_hosts,
-        host_key=checked_policy(machine.host_key),
-    )

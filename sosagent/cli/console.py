@@ -16,10 +16,12 @@ from ..interactive.escape import parse_escape
 from ..keys import PublicKey
 from ..printable import printable
 from .endpoint_options import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
-from .key_sources import Reading, find_keys
+from .exits import Reported, expected_errors_only
+from .key_reading import ReadOptions
+from .key_sources import find_keys
 from .machine_options import MachineOptions
 from .options import with_options
-from .run import Reported, foreseen, run_job
+from .run import run_job
 from .show import Progress, show_error
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def console(
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with foreseen(verbose), where.near_names():
+        with expected_errors_only(verbose), where.near_names():
             options = _interactive_options(where, login, progress, record, read_only, escape, pace)
             access = _access(where, login, progress, checked_timeout(timeout))
             from ..interactive.session import run_session
@@ -147,5 +149,4 @@ def _read_keys(name: str) -> list[PublicKey]:
     """
     if name == "-" or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name):
         raise UsageError(f"only files are accepted here, not {printable(name, 80)}", hint="sos-addkey accepts it.")
-    reading = Reading(False, False, False, False, False, None)
-    return [one.key for one in find_keys([str(Path(name).expanduser())], reading)]
+    return [one.key for one in find_keys([str(Path(name).expanduser())], ReadOptions())]

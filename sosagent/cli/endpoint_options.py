@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from ..console.events import Event
 from ..endpoint.target import HostKeyPolicy, SshTarget, Target, parse_target
 from ..errors import ConsoleError, EndpointUnreachable, PasswordMissing, UsageError
 from ..printable import printable
 from ..secrets.sources import find_password, parse_source
-from .run import answered_from, ask_on_terminal, saying_where
+from .ask import answer_from, ask_on_terminal
+from .exits import prefix_errors
 
 if TYPE_CHECKING:
     from ..config.machines import Machine, Machines
@@ -131,17 +131,17 @@ class EndpointOptions:
             return target
         user = target.user if isinstance(target, SshTarget) else None
         if user is None or named.endpoint_password is None:
-            progress(Event("note", "Redfish is not asked: it takes the console's user@, and endpoint_password"))
+            progress.note("Redfish is not asked: it takes the console's user@, and endpoint_password")
             return target
         from ..endpoint.redfish import serial_console, told_by
 
-        with saying_where(self.where("endpoint_password")):
+        with prefix_errors(self.where("endpoint_password")):
             password = find_password(source=parse_source(named.endpoint_password))
         ca = None if named.redfish_ca is None else Path(named.redfish_ca)
         try:
             return told_by(asyncio.run(serial_console(named.redfish, user, password, ca=ca)), target)
         except ConsoleError as error:
-            progress(Event("note", f"{error.message}; going on without"))
+            progress.note(f"{error.message}; going on without")
             return target
 
     @cached_property
@@ -176,7 +176,7 @@ class EndpointOptions:
         if self.named is None or self.named.endpoint_password is None:
             return ask
         source = parse_source(self.named.endpoint_password)
-        return answered_from(source, str(self.target()), ask, self.where("endpoint_password"))
+        return answer_from(source, str(self.target()), ask, self.where("endpoint_password"))
 
     def where(self, field: str) -> str:
         """What a field of the machine is called in messages."""

@@ -1,4 +1,4 @@
-"""`sosagent upload` and `sosagent download`: files to and from a machine, over its console."""
+"""`sosagent upload` and `sosagent download`: copy files to and from a machine over its console."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import typer
 
 from ..errors import SosError, UsageError
 from ..printable import printable
+from .exits import Reported
 from .machine_options import MachineOptions
 from .options import with_options
-from .run import Reported
 from .show import as_json, error_fields, show_error
 
 if TYPE_CHECKING:
@@ -26,33 +26,37 @@ _STANDARD = Path("-")  # standard output
 
 RemoteArgument = Annotated[
     str,
-    typer.Argument(metavar="REMOTE", help="The file on the machine: /path, or ~/path.", show_default=False),
+    typer.Argument(metavar="REMOTE", help="The file on the machine: /path or ~/path.", show_default=False),
 ]
 
 
 @with_options(MachineOptions)
 def upload(
     machine: MachineOptions,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file here.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The local file.", show_default=False)],
     remote: RemoteArgument,
     mode: Annotated[
         str | None,
         typer.Option(
             "--mode",
             metavar="MODE",
-            help="Of the file there, such as 0755; that of the one it replaces by default, or 0600.",
+            help="Mode of the remote file, such as 0755. By default that of the file it replaces, or 0600.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Put a file on a machine over its console, compared and in one step. A transfer that was cut is gone on with."""
+    """Copy a file to a machine over its console.
+
+    The copy is compared, and replaces the remote file in one step. Run the command again to resume an
+    interrupted transfer.
+    """
 
     def job(progress: Progress) -> Any:
         _check(machine)
         bits = _mode(mode)
-        from ..jobs.transfer import upload as carry
+        from ..jobs.transfer import upload as transfer
 
-        return carry(machine.access(progress), file, remote, mode=bits, on_progress=progress.count)
+        return transfer(machine.access(progress), file, remote, mode=bits, on_progress=progress.count)
 
     _show(machine, machine.run(job, lambda error: as_json(_error_fields(machine, error))), "uploaded")
 
@@ -64,20 +68,24 @@ def download(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="FILE", help="Where it goes here: - for standard output; by default its own name, in this folder."
+            metavar="FILE",
+            help="The local file; - for standard output. By default the same name in the current folder.",
         ),
     ] = None,
 ) -> None:
-    """Get a file from a machine over its console, compared. A transfer that was cut is gone on with."""
+    """Copy a file from a machine over its console.
+
+    The copy is compared. Run the command again to resume an interrupted transfer.
+    """
     target = None if file == _STANDARD else file or Path(remote.rpartition("/")[2])
 
     def job(progress: Progress) -> Any:
         _check(machine)
         if target is None and machine.json:
-            raise UsageError("--json and the file cannot both be on standard output", hint="Name a FILE.")
-        from ..jobs.transfer import download as carry
+            raise UsageError("--json and the file cannot both go to standard output", hint="Name a FILE.")
+        from ..jobs.transfer import download as transfer
 
-        return carry(machine.access(progress), remote, target, on_progress=progress.count)
+        return transfer(machine.access(progress), remote, target, on_progress=progress.count)
 
     done: Transferred = machine.run(job, lambda error: as_json(_error_fields(machine, error)))
     if target is not None:
@@ -87,9 +95,9 @@ def download(
         sys.stdout.buffer.write(done.file.data or b"")
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise  # who reads has seen enough, which is no error
+        raise  # the reader closed the pipe, which is not an error
     except OSError as error:
-        failed = UsageError(f"cannot write to standard output: {error.strerror}", hint="Name a FILE elsewhere.")
+        failed = UsageError(f"cannot write to standard output: {error.strerror}", hint="Name another FILE.")
         show_error(failed)
         raise Reported(failed.exit_code) from None
     for warning in done.warnings:
@@ -100,8 +108,8 @@ def _check(machine: MachineOptions) -> None:
     machine.check()
     if machine.user is not None:
         raise UsageError(
-            "--user says whose authorized_keys, and a file has none",
-            hint="The file is read and written as the login's user, or as root with --become.",
+            "--user selects an authorized_keys file and does not apply to file transfers",
+            hint="The file is read or written as the user who logs in, or as root with --become.",
         )
 
 
@@ -109,7 +117,7 @@ def _mode(text: str | None) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"0?[0-7]{3,4}", text, re.ASCII) or int(text, 8) > 0o7777:
-        raise UsageError(f"--mode is three or four octal digits, such as 0644, not {printable(text, 60)!r}")
+        raise UsageError(f"invalid --mode {printable(text, 60)!r}; write three or four octal digits, such as 0644")
     return int(text, 8)
 
 
@@ -126,7 +134,7 @@ def _show(machine: MachineOptions, done: Transferred, what: str) -> None:
         )
         return
     print(f"{what} {file.size:,} bytes, compared: {file.path}")
-    print(f"  SHA-256 {file.sha256}" if file.sha256 else f"  cksum {file.cksum} (no sha256sum there)")
+    print(f"  SHA-256 {file.sha256}" if file.sha256 else f"  cksum {file.cksum} (the machine has no sha256sum)")
     for warning in done.warnings:
         print(f"  warning: {printable(warning)}")
 

@@ -1,4 +1,4 @@
-"""`sosagent hostkeys HOST`: a machine's SSH host keys, read on its console."""
+"""`sosagent hostkeys HOST`: read a machine's SSH host keys on its console."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ..session.machine import Access
     from .show import Progress
 
-    _Seen: TypeAlias = tuple[HostKeys, Change | None]
+    _KeysAndChange: TypeAlias = tuple[HostKeys, Change | None]
 
-__all__ = ["hostkeys"]
+__all__ = ["hostkeys", "names_for_ssh"]
 
 
 @with_options(MachineOptions)
@@ -35,107 +35,112 @@ def hostkeys(
         typer.Option(
             "--name",
             metavar="NAME",
-            help="What you call it in ssh: name, name:port; again for more.",
+            help="The machine's name or address when you use ssh, with :PORT if it is not 22; repeatable.",
             show_default=False,
         ),
     ] = None,
     into: Annotated[
         Path | None,
-        typer.Option("--into", metavar="FILE", help="Instead of ~/.ssh/known_hosts.", show_default=False),
+        typer.Option(
+            "--into", metavar="FILE", help="The known_hosts file. By default ~/.ssh/known_hosts.", show_default=False
+        ),
     ] = None,
-    write_them: Annotated[bool, typer.Option("--write", help="Add the lines to the file.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Take other keys of the same names out.")] = False,
+    write_them: Annotated[bool, typer.Option("--write", help="Add the lines to the known_hosts file.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Remove other keys of the same names.")] = False,
 ) -> None:
-    """Read a machine's SSH host keys on its console: known_hosts lines and SSHFP records, no trust on first use."""
+    """Read a machine's SSH host keys on its console, and print known_hosts lines and SSHFP records.
+
+    You then need not trust the first key that the network shows.
+    """
     names: list[str] = []
     file = into or Path.home() / ".ssh" / "known_hosts"
 
-    def job(progress: Progress) -> Coroutine[Any, Any, _Seen]:
+    def job(progress: Progress) -> Coroutine[Any, Any, _KeysAndChange]:
         machine.check()
-        names.extend(name or _known(machine))
+        names.extend(name or names_for_ssh(machine))
         for one in names:
             place_of(one)
         if write_them and not names:
             raise UsageError(
-                "--write needs --name: only you know what you call the machine in ssh",
-                hint="known_as in the file of machines counts, too.",
+                "--write needs --name, the machine's name when you use ssh",
+                hint="Or set known_as in the machines file.",
             )
         return _read(machine.access(progress), file, names, write_them=write_them, replace=replace)
 
-    found, change = machine.run(job, lambda error: as_json({"host": machine.host, "error": error_fields(error)}))
-    records = all_sshfp(names, found.keys)
+    host, change = machine.run(job, lambda error: as_json({"host": machine.host, "error": error_fields(error)}))
+    records = all_sshfp(names, host.keys)
     written = file if write_them else None
     if machine.json:
-        print(as_json(_fields(found, change, records, written)))
+        print(as_json(_fields(host, change, records, written)))
     else:
-        _show(found, change, records, written)
+        _show(host, change, records, written)
 
 
-def _known(machine: MachineOptions) -> list[str]:
-    """What the file of machines says that the user calls it in ssh."""
+def names_for_ssh(machine: MachineOptions) -> list[str]:
+    """Return the machine's names for ssh from the machines file."""
     if machine.named is None:
         return []
     return list(dict.fromkeys((*machine.named.known_as, *filter(None, [machine.named.address]))))
 
 
-async def _read(access: Access, file: Path, names: Sequence[str], *, write_them: bool, replace: bool) -> _Seen:
-    """What the machine shows, and what that makes of the user's file."""
+async def _read(access: Access, file: Path, names: Sequence[str], *, write_them: bool, replace: bool) -> _KeysAndChange:
+    """Read the host keys and plan the change of the known_hosts file; make it if `write_them` is set."""
     from ..jobs.host_keys import host_keys
 
-    found = await host_keys(access)
+    host = await host_keys(access)
     if not names:
-        return found, None
-    change = _change(file, [place_of(one, found.port) for one in names], found, replace)
+        return host, None
+    change = _change(file, [place_of(one, host.port) for one in names], host, replace)
     if write_them and (change.added or change.removed):
         replace_file(file, change.text)
-    return found, change
+    return host, change
 
 
-def _change(file: Path, places: list[str], found: HostKeys, replace: bool) -> Change:
+def _change(file: Path, places: list[str], host: HostKeys, replace: bool) -> Change:
     try:
         text = file.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         text = ""
     except OSError as error:
         raise UsageError(f"cannot read {printable(str(file))}: {error.strerror}") from None
-    return planned(text, printable(str(file)), places, found.keys, replace=replace)
+    return planned(text, printable(str(file)), places, host.keys, replace=replace)
 
 
-def _show(found: HostKeys, change: Change | None, records: list[str], written: Path | None) -> None:
-    print(f"{printable(found.hostname)}, port {found.port}")
-    for key in found.keys:
+def _show(host: HostKeys, change: Change | None, records: list[str], written: Path | None) -> None:
+    print(f"{printable(host.hostname)}, port {host.port}")
+    for key in host.keys:
         print(f"  {key.type} {key.bits or ''} {key.fingerprint}")
-    for warning in found.warnings:
+    for warning in host.warnings:
         print(f"  warning: {printable(warning)}")
     if change is None:
-        print("With --name NAME it gives known_hosts lines and SSHFP records for what you call it.")
+        print("Use --name NAME to print known_hosts lines and SSHFP records for that name.")
         return
     for line in change.removed:
         print(f"- {printable(line, 2000)}")
     for line in change.added:
         print(f"+ {line}")
     for key in change.present:
-        print(f"= {key.type} is on file already")
+        print(f"= {key.type} is already in the file")
     if written is not None:
         print(f"written to {printable(str(written))}" if change.added or change.removed else "nothing to write")
     for record in records:
         print(record)
 
 
-def _fields(found: HostKeys, change: Change | None, records: list[str], written: Path | None) -> dict[str, Any]:
+def _fields(host: HostKeys, change: Change | None, records: list[str], written: Path | None) -> dict[str, Any]:
     return {
-        "host": found.host,
-        "hostname": found.hostname,
-        "port": found.port,
+        "host": host.host,
+        "hostname": host.hostname,
+        "port": host.port,
         "keys": [
             {"type": key.type, "bits": key.bits, "fingerprint": key.fingerprint, "key": f"{key.type} {key.base64}"}
-            for key in found.keys
+            for key in host.keys
         ],
-        "warnings": list(found.warnings),
+        "warnings": list(host.warnings),
         "added": list(change.added) if change else [],
         "removed": list(change.removed) if change else [],
         "sshfp": records,
         "file": None if written is None else str(written),
-        "logged_out": found.logged_out,
+        "logged_out": host.logged_out,
         "error": None,
     }

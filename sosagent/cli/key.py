@@ -1,25 +1,27 @@
-"""`sosagent key show FILE...`: what is in a file of keys, and the line that would be written. Offline."""
+"""`sosagent key show FILE...`: show the keys of files and their authorized_keys lines, without a machine."""
 
 from __future__ import annotations
 
 import json as jsonlib
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ..errors import SosError
-from ..keys.read import KeyFound
 from ..printable import printable
 from .endpoint_options import JsonOption, VerboseOption
-from .key_sources import KeyOptions
+from .exits import Reported, expected_errors_only
+from .key_options import KeyOptions
 from .options import with_options
-from .run import Reported, foreseen
 from .show import show_error
+
+if TYPE_CHECKING:
+    from ..keys.read import SourcedKey
 
 __all__ = ["key_app"]
 
-key_app = typer.Typer(name="key", help="Look at keys, offline.", no_args_is_help=True)
+key_app = typer.Typer(name="key", help="Examine key files without a machine.", no_args_is_help=True)
 
 
 @key_app.callback()
@@ -30,36 +32,36 @@ def _key() -> None:
 @key_app.command("show")
 @with_options(KeyOptions)
 def show(keys: KeyOptions, json: JsonOption = False, verbose: VerboseOption = False) -> None:
-    """Show the keys that KEYFILE holds: type, bits, fingerprints, and the line of authorized_keys.
+    """Show the keys in KEYFILE: type, bits, fingerprints, and the line for authorized_keys.
 
-    Takes what sos-addkey takes, and sends nothing anywhere.
+    Accepts the same KEYFILE as sos-addkey, and connects to no machine.
     """
     try:
-        with foreseen(verbose):
-            found = keys.find()
+        with expected_errors_only(verbose):
+            sourced = keys.find()
     except SosError as error:
         show_error(error)
         raise Reported(error.exit_code) from None
-    rows = [replace(one, notes=(*one.key.warnings, *one.notes)) for one in found]
+    sourced = [replace(one, notes=(*one.key.warnings, *one.notes)) for one in sourced]
     if json:
-        print(jsonlib.dumps([_fields(row) for row in rows], indent=2))
+        print(jsonlib.dumps([_fields(one) for one in sourced], indent=2))
         return
-    for row in rows:
-        bits = f"{row.key.bits} bits" if row.key.bits else "bits unknown"
-        print(f"{printable(row.where)}: {row.key.type}, {bits}")
-        print(f"  {row.key.fingerprint}")
-        print(f"  {row.key.md5}")
-        for note in row.notes:
+    for one in sourced:
+        bits = f"{one.key.bits} bits" if one.key.bits else "bits unknown"
+        print(f"{printable(one.where)}: {one.key.type}, {bits}")
+        print(f"  {one.key.fingerprint}")
+        print(f"  {one.key.md5}")
+        for note in one.notes:
             print(f"  warning: {printable(note)}")
-        print(f"  {printable(row.key.line, 40000)}")
+        print(f"  {printable(one.key.line, 40000)}")
 
 
-def _fields(row: KeyFound) -> dict[str, Any]:
+def _fields(one: SourcedKey) -> dict[str, Any]:
     return {
-        "type": row.key.type,
-        "bits": row.key.bits,
-        "fingerprint": row.key.fingerprint,
-        "comment": row.key.comment,
-        "line": row.key.line,
-        "warnings": list(row.notes),
+        "type": one.key.type,
+        "bits": one.key.bits,
+        "fingerprint": one.key.fingerprint,
+        "comment": one.key.comment,
+        "line": one.key.line,
+        "warnings": list(one.notes),
     }

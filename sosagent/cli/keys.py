@@ -1,19 +1,21 @@
-"""`sosagent keys list|remove|audit HOST`: what a machine's authorized_keys holds, over its console."""
+"""`sosagent keys list|remove|audit HOST`: the authorized_keys of a machine's user, over its console."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import KeyInvalid, SosError, UsageError
+from ..errors import SosError, UsageError
 from ..keys import PublicKey
 from ..printable import printable
 from .addkey import AllowImmutableOption, RemountOption
-from .key_sources import Reading, find_keys
+from .exits import Reported
+from .key_reading import ReadOptions
+from .key_sources import KeyFileUnreadable, find_keys
 from .machine_options import MachineOptions
 from .options import with_options
-from .run import Reported
 from .show import as_json, error_fields
 
 if TYPE_CHECKING:
@@ -22,13 +24,17 @@ if TYPE_CHECKING:
 
 __all__ = ["keys_app"]
 
-keys_app = typer.Typer(name="keys", help="The keys that a machine takes, over its console.", no_args_is_help=True)
+keys_app = typer.Typer(
+    name="keys",
+    help="List, audit and remove a user's authorized keys on a machine.",
+    no_args_is_help=True,
+)
 
 
 @keys_app.command("list")
 @with_options(MachineOptions)
 def list_command(machine: MachineOptions) -> None:
-    """List the keys of a user: type, bits, fingerprint, comment, options, and whether sshd takes them."""
+    """List a user's keys: type, bits, fingerprint, comment, options, and whether sshd accepts them."""
     listing = _listing(machine)
     if machine.json:
         print(as_json(_listing_fields(listing)))
@@ -44,19 +50,19 @@ def list_command(machine: MachineOptions) -> None:
 @keys_app.command("audit")
 @with_options(MachineOptions)
 def audit(machine: MachineOptions) -> None:
-    """Report what sshd would refuse of a user's keys, and why. Exit status 1 where there is something."""
+    """Report which of a user's keys sshd refuses, and why. Exit status 1 if there is anything to report."""
     listing = _listing(machine)
-    found = [key for key in listing.keys if key.why_not or (key.entry and key.entry.key.warnings)]
+    problems = [key for key in listing.keys if key.why_not or (key.entry and key.entry.key.warnings)]
     if machine.json:
         print(as_json(_listing_fields(listing)))
     else:
         _show_file(listing)
-        for key in found:
+        for key in problems:
             _show_key(key)
         _show_warnings(listing.warnings)
-        if not found and not listing.warnings:
-            print(f"  nothing is wrong with {len(listing.keys)} keys")
-    if found or listing.warnings:
+        if not problems and not listing.warnings:
+            print(f"  no problems in {len(listing.keys)} keys")
+    if problems or listing.warnings:
         raise Reported(1)
 
 
@@ -66,17 +72,17 @@ def remove(
     machine: MachineOptions,
     which: Annotated[
         list[str],
-        typer.Argument(metavar="KEY", help="Fingerprints, or files of public keys.", show_default=False),
+        typer.Argument(metavar="KEY", help="A fingerprint, or a file of public keys.", show_default=False),
     ],
-    force: Annotated[bool, typer.Option("--force", help="Even if no usable key is left.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Remove the key even if no usable key remains.")] = False,
     remount: RemountOption = False,
     allow_immutable: AllowImmutableOption = False,
 ) -> None:
-    """Take keys out of a user's authorized_keys. The file as it was is kept beside it."""
+    """Remove keys from a user's authorized_keys. A backup of the file is kept beside it."""
 
     def job(progress: Progress) -> Any:
         machine.check()
-        keys = [key for one in which for key in _named(one)]
+        keys = [key for one in which for key in _fingerprint_or_keys(one)]
         access = machine.access(progress, remount=remount)
         from ..authorized_keys.obstacles import Allow
         from ..jobs.keys import remove_keys
@@ -94,24 +100,28 @@ def remove(
     for line in done.removed:
         print(f"  removed   {printable(line, 200)}")
     if done.backup:
-        print(f"  the file as it was: {printable(done.backup)}")
+        print(f"  backup: {printable(done.backup)}")
     else:
-        print("  no line held it")
-    print(f"  {done.left} usable left")
+        print("  no line contained it")
+    print(f"  {done.left} usable keys remain")
 
 
-def _named(text: str) -> list[str | PublicKey]:
+def _fingerprint_or_keys(text: str) -> Sequence[str | PublicKey]:
+    """Return the fingerprint that `text` is, or the keys of the file that it names.
+
+    Raises:
+        UsageError: it is neither.
+        KeyInvalid: the file contains something other than public keys.
+    """
     if text.startswith("SHA256:"):
         return [text]
     if text.startswith("MD5:"):
         return ["MD5:" + text.removeprefix("MD5:").lower()]
     try:
-        return [one.key for one in find_keys([text], Reading(cert_authority=True, any_comment=True))]
-    except KeyInvalid as error:
-        if not error.message.startswith("cannot read "):
-            raise
+        return [one.key for one in find_keys([text], ReadOptions(cert_authority=True, ignore_comment=True))]
+    except KeyFileUnreadable:
         raise UsageError(
-            f"{printable(text, 80)!r} is neither a fingerprint (SHA256:..., MD5:...) nor a file that can be read"
+            f"{printable(text, 80)!r} is neither a fingerprint (SHA256:..., MD5:...) nor a readable file"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""`sosagent lab`: an endpoint and a machine to try the commands on."""
+"""`sosagent lab`: a simulated endpoint and machine for trying the commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typer
 
 from ..errors import SosError, UsageError
 from ..printable import printable
-from .run import Interrupted, Reported, foreseen, run_job
+from .exits import Interrupted, Reported, expected_errors_only
+from .run import run_job
 from .show import show_error
 
 __all__ = ["lab"]
@@ -18,7 +19,7 @@ __all__ = ["lab"]
 
 def lab(
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="TCP port on 127.0.0.1; 0 for any free port.")
     ] = 0,
     machine: Annotated[str, typer.Option("--machine", metavar="NAME", help="The machine's host name.")] = "lab",
     faults: Annotated[
@@ -26,7 +27,7 @@ def lab(
         typer.Option(
             "--faults",
             metavar="LIST",
-            help="What the line does to bytes: drop=1e-3,klog=20/s,baud=9600,fifo=16.",
+            help="Faults of the line, such as drop=1e-3,klog=20/s,baud=9600,fifo=16.",
         ),
     ] = "",
     endpoint: Annotated[
@@ -34,18 +35,18 @@ def lab(
         typer.Option(
             "--endpoint",
             metavar="KIND",
-            help="Behave as another endpoint: idrac, ilo, conserver...",
+            help="Imitate an endpoint such as idrac, ilo or conserver.",
             show_default=False,
         ),
     ] = None,
-    busy: Annotated[bool, typer.Option("--busy", help="Somebody else has the console of that endpoint.")] = False,
+    busy: Annotated[bool, typer.Option("--busy", help="Start with the endpoint's console in use.")] = False,
 ) -> None:
-    """Start an SOS endpoint and a simulated machine on this computer, until Ctrl-C."""
+    """Run an SOS endpoint and a simulated machine on this computer until Ctrl-C."""
     try:
-        with foreseen(verbose=False):
+        with expected_errors_only(verbose=False):
             run_job(_serve(port, machine, faults, endpoint, busy))
     except Interrupted:
-        print("The lab is gone, with its folder.", file=sys.stderr)
+        print("The lab has stopped, and its folder is deleted.", file=sys.stderr)
     except SosError as error:
         show_error(error)
         raise Reported(error.exit_code) from None
@@ -57,20 +58,19 @@ async def _serve(port: int, machine: str, faults: str, endpoint: str | None, bus
 
     if endpoint is not None and endpoint not in FRONTS:
         raise UsageError(
-            f"the lab knows no endpoint {printable(endpoint, 40)!r}", hint=f"There are: {', '.join(FRONTS)}."
+            f"the lab cannot imitate the endpoint {printable(endpoint, 40)!r}", hint=f"It has: {', '.join(FRONTS)}."
         )
-
     if busy and endpoint is None:
         raise UsageError("--busy needs --endpoint")
     try:
         async with open_lab(port=port, machine=machine, faults=Faults.parse(faults), front=endpoint) as running:
             running.occupy(busy)
-            print(f"The machine {machine!r} is up; its console is at {running.address}.")
+            print(f"The machine {machine!r} is running; its console is at {running.address}.")
             print(f"root's password:  {running.password.reveal()}")
             print(f"authorized_keys:  {running.authorized_keys}")
             print("Try:")
             print(f"  {running.command} KEYFILE")
-            print("Ctrl-C ends it.", flush=True)
+            print("Press Ctrl-C to stop.", flush=True)
             await asyncio.Event().wait()
     except OSError as error:
         raise UsageError(f"the lab cannot listen on port {port}: {error.strerror}") from None

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from ..console.events import Event
 from ..endpoint.target import ProviderTarget, Target
 from ..errors import PasswordMissing, SosError, UsageError, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..secrets.sources import PasswordSource, find_password, parse_source
 from .endpoint_options import EndpointOptions, JsonOption, TimeoutOption, VerboseOption, checked_timeout
-from .run import Reported, foreseen, run_job, saying_where
+from .exits import Reported, expected_errors_only, prefix_errors
+from .run import run_job
 from .show import Progress, show_error
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class MachineOptions(EndpointOptions):
         """
         _, way = self.check()
         if self.near:
-            progress(Event("note", f"{self.near} Going on with the host {printable(self.host)}"))
+            progress.note(f"{self.near} Going on with the host {printable(self.host)}")
         target = self.reached(progress)
         # A provider may know what would be asked for; it is asked before the user is.
         provided = isinstance(target, ProviderTarget)
@@ -194,7 +194,7 @@ class MachineOptions(EndpointOptions):
         """
         progress = Progress(quiet=self.quiet, verbose=self.verbose)
         try:
-            with foreseen(self.verbose), self.near_names():
+            with expected_errors_only(self.verbose), self.near_names():
                 return run_job(job(progress))
         except SosError as error:
             progress.stop()
@@ -246,7 +246,7 @@ class MachineOptions(EndpointOptions):
         source = None if given else self._source("password")
         prompt = f"{printable(self.login_name)}'s password on the machine: "
         try:
-            with saying_where("" if source is None else self.where("password")):
+            with prefix_errors("" if source is None else self.where("password")):
                 return find_password(
                     file=self.password_file, command=self.password_command, source=source, prompt=prompt
                 )
@@ -262,7 +262,7 @@ class MachineOptions(EndpointOptions):
         source = None if way is None else self._source("become_password")
         if source is None:
             return None
-        with saying_where(self.where("become_password")):
+        with prefix_errors(self.where("become_password")):
             return find_password(source=source, prompt=f"What {way} asks for on the machine: ")
 
     def _become(self) -> Literal["sudo", "su"] | None:

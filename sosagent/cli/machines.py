@@ -1,4 +1,4 @@
-"""`sosagent machines list|check|import|schema`: the file of machines."""
+"""`sosagent machines list|check|import|schema`: the machines file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import typer
 
 from ..errors import ConfigInvalid, SosError, UsageError
 from ..printable import printable
+from ..suggest import did_you_mean
 from .endpoint_options import ConfigOption, JsonOption
+from .exits import Reported, expected_errors_only
 from .machine_options import LOGIN
-from .run import Reported, foreseen
 from .show import as_json, error_fields, show_error
 
 if TYPE_CHECKING:
@@ -24,56 +25,59 @@ __all__ = ["machines_app"]
 
 T = TypeVar("T")
 
-_MOST_BYTES = 16 << 20
+_MAX_BYTES = 16 << 20
 _COLUMNS = ("name", "console", "hostname", "login", "groups")
 
-machines_app = typer.Typer(name="machines", help="The file of machines.", no_args_is_help=True)
+machines_app = typer.Typer(
+    name="machines", help="List, check and import machines in the machines file.", no_args_is_help=True
+)
 
 
 @machines_app.command("list")
 def list_command(
     group: Annotated[
-        str | None, typer.Option("--group", metavar="GROUP", help="Only those that belong to it.", show_default=False)
+        str | None,
+        typer.Option("--group", metavar="GROUP", help="List only the machines of this group.", show_default=False),
     ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List the machines: name, console, hostname, login, groups."""
-    machines, rows = _told(lambda: _rows(config, group), json)
+    """List the machines: name, console, host name, login, groups."""
+    machines, rows = _run(lambda: _rows(config, group), json)
     if json:
         print(as_json({"file": str(machines.file), "machines": rows, "error": None}))
         return
     if not rows:
         print(f"no machines in {printable(str(machines.file))}", file=sys.stderr)
         return
-    shown = [[_cell(row[column]) for column in _COLUMNS] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    for cells in shown:
+    table = [[_cell(row[column]) for column in _COLUMNS] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for cells in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
 
 
 @machines_app.command("check")
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Read the file of machines and name every mistake, by line. Exit status 2 where there is one."""
+    """Check the machines file and report every mistake with its line. Exit status 2 if there is one."""
     from ..config.file import has_machines, load_machines, machines_file, troubles
 
-    file = _told(lambda: str(machines_file(config)[0]), json)
+    file = _run(lambda: str(machines_file(config)[0]), json)
 
-    def wrong(error: SosError) -> dict[str, Any]:
+    def failure_fields(error: SosError) -> dict[str, Any]:
         mistakes = (error.mistakes if isinstance(error, ConfigInvalid) else ()) or (error.message,)
         return {"status": "invalid", "file": file, "machines": None, "mistakes": mistakes, "warnings": []}
 
-    def look() -> tuple[int, list[str]]:
-        found = load_machines(config)
-        return len(found.machines), troubles(found)
+    def load() -> tuple[int, list[str]]:
+        machines = load_machines(config)
+        return len(machines.machines), troubles(machines)
 
-    count, warnings = _told(look, json, wrong)
+    count, warnings = _run(load, json, failure_fields)
     if json:
         fields = {"status": "ok", "file": file, "machines": count, "mistakes": [], "warnings": warnings}
         print(as_json(fields | {"error": None}))
         return
     if not has_machines(config):
-        print(f"there is no file {printable(file)} yet")
+        print(f"the file {printable(file)} does not exist yet")
         return
     for warning in warnings:
         print(f"warning: {printable(warning)}")
@@ -86,21 +90,19 @@ def import_command(
         str,
         typer.Argument(
             metavar="FILE",
-            help="An ssh_config, an Ansible inventory (INI, or what ansible-inventory --list prints), a conserver.cf; "
-            "- is standard input.",
+            help="An ssh_config, an Ansible inventory (INI, or the output of ansible-inventory --list) or a "
+            "conserver.cf; - for standard input.",
             show_default=False,
         ),
     ],
     kind: Annotated[
         str | None,
-        typer.Option("--from", metavar="ssh|ansible|conserver", help="What FILE is.", show_default=False),
+        typer.Option("--from", metavar="ssh|ansible|conserver", help="The format of FILE.", show_default=False),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Add those that are not there to the file of machines.")] = (
-        False
-    ),
+    write: Annotated[bool, typer.Option("--write", help="Add the new machines to the machines file.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make machines of what you have; they are printed as they would stand in the file."""
+    """Convert a configuration that you have to machines, and print them in the format of the machines file."""
 
     def work() -> None:
         from ..config.file import add_machines
@@ -108,34 +110,40 @@ def import_command(
 
         form = None if kind is None else checked_format(kind)
         text = _text(file)
-        found = import_machines(text, form or format_of(text, file))
-        for name, why in found.skipped:
+        imported = import_machines(text, form or format_of(text, file))
+        for name, why in imported.skipped:
             print(f"skipped {printable(name, 80)}: {printable(why)}", file=sys.stderr)
-        for note in found.notes:
+        for note in imported.notes:
             print(f"note: {printable(note)}", file=sys.stderr)
         if not write:
-            print("\n".join(found.machines.values()), end="")
+            print("\n".join(imported.machines.values()), end="")
             return
-        place, added = add_machines(config, found.machines)
-        for name in found.machines:
-            print(f"added {name}" if name in added else f"skipped {name}: it is there already")
+        place, added = add_machines(config, imported.machines)
+        for name in imported.machines:
+            print(f"added {name}" if name in added else f"skipped {name}: already in the file")
         print(f"written to {printable(str(place))}" if added else "nothing to write")
 
-    _told(work, json=False)
+    _run(work, json=False)
 
 
 @machines_app.command("schema")
 def schema_command() -> None:
-    """Print the JSON Schema of the file, for editors."""
+    """Print the JSON Schema of the machines file, for editors."""
     from ..config.machines import schema
 
     print(json_module.dumps(schema(), indent=2))
 
 
-def _told(work: Callable[[], T], json: bool, fields: Callable[[SosError], dict[str, Any]] = lambda error: {}) -> T:
-    """Do `work`; an error is shown, and ends the program."""
+def _run(work: Callable[[], T], json: bool, fields: Callable[[SosError], dict[str, Any]] = lambda error: {}) -> T:
+    """Run `work` and return its result; show an error and end the program.
+
+    Args:
+        work: what to run.
+        json: show the error as JSON.
+        fields: more fields of that JSON object.
+    """
     try:
-        with foreseen(verbose=False):
+        with expected_errors_only(verbose=False):
             return work()
     except SosError as error:
         if json:
@@ -146,18 +154,15 @@ def _told(work: Callable[[], T], json: bool, fields: Callable[[SosError], dict[s
 
 
 def _rows(config: Path | None, group: str | None) -> tuple[Machines, list[dict[str, Any]]]:
-    from difflib import get_close_matches
-
     from ..config.file import load_machines
     from ..config.machines import target_of
 
     machines = load_machines(config)
     names: Sequence[str] = list(machines.machines) if group is None else machines.of_group(group)
     if group is not None and not names:
-        near = get_close_matches(group, machines.groups, 3, 0.6)
         raise UsageError(
-            f"no machine belongs to the group {printable(group, 80)!r}",
-            hint=f"{' or '.join(near)} is meant?" if near else f"There are: {', '.join(machines.groups) or 'none'}.",
+            f"no machine belongs to the group {printable(group, 80)!r}{did_you_mean(group, machines.groups)}",
+            hint=f"The file's groups: {', '.join(machines.groups)}." if machines.groups else "The file has no groups.",
         )
     rows = []
     for name in names:
@@ -165,7 +170,7 @@ def _rows(config: Path | None, group: str | None) -> tuple[Machines, list[dict[s
         rows.append(
             {
                 "name": name,
-                # Not as it is written: arguments of a command may hold what others should not see.
+                # Not as written: the arguments of a command may contain secrets.
                 "console": str(target_of(machine)),
                 "hostname": machine.hostname,
                 "login": machine.login or LOGIN,
@@ -183,14 +188,14 @@ def _text(name: str) -> str:
     shown = "standard input" if name == "-" else printable(name)
     try:
         if name == "-":
-            data = sys.stdin.buffer.read(_MOST_BYTES + 1)
+            data = sys.stdin.buffer.read(_MAX_BYTES + 1)
         else:
             with Path(name).open("rb") as opened:
-                data = opened.read(_MOST_BYTES + 1)
+                data = opened.read(_MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read {shown}: {error.strerror}") from None
-    if len(data) > _MOST_BYTES:
-        raise UsageError(f"{shown} is larger than {_MOST_BYTES >> 20} MiB")
+    if len(data) > _MAX_BYTES:
+        raise UsageError(f"{shown} is larger than {_MAX_BYTES >> 20} MiB")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

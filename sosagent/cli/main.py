@@ -11,22 +11,24 @@ import typer
 
 from ..errors import UsageError
 from .addkey import addkey
-from .run import Reported, VersionOption
+from .exits import Reported, VersionOption
 from .show import error_json
 
 __all__ = ["addkey_app", "addkey_main", "main", "sosagent_app"]
 
-_SETTINGS = {"help_option_names": ["-h", "--help"]}
+_HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+#: rich takes longer to import than all else that the help needs, so help and usage errors are plain text.
+_MARKUP = None
 
 
 def main() -> None:
-    """`sosagent`."""
+    """Run `sosagent`."""
     _run(sosagent_app())
 
 
 def sosagent_app() -> typer.Typer:
-    """`sosagent` with all its commands."""
-    # `sos-addkey` needs none of them, and each costs it time to start.
+    """Return `sosagent` with all its commands."""
+    # Imported here because `sos-addkey` needs none of these modules.
     from .console import console
     from .files import download, upload
     from .hostkeys import hostkeys
@@ -44,7 +46,8 @@ def sosagent_app() -> typer.Typer:
         help="Recover machines through their out-of-band serial consoles.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        context_settings=_SETTINGS,
+        rich_markup_mode=_MARKUP,
+        context_settings=_HELP_NAMES,
     )
     app.callback()(_options)
     app.command("addkey")(addkey)
@@ -66,13 +69,15 @@ def sosagent_app() -> typer.Typer:
 
 
 def addkey_main() -> None:
-    """`sos-addkey`."""
+    """Run `sos-addkey`."""
     _run(addkey_app())
 
 
 def addkey_app() -> typer.Typer:
-    """`sos-addkey`, which is one command."""
-    app = typer.Typer(name="sos-addkey", pretty_exceptions_enable=False, context_settings=_SETTINGS)
+    """Return `sos-addkey`, which has no subcommands."""
+    app = typer.Typer(
+        name="sos-addkey", pretty_exceptions_enable=False, rich_markup_mode=_MARKUP, context_settings=_HELP_NAMES
+    )
     app.command("sos-addkey")(addkey)
     return app
 
@@ -82,15 +87,14 @@ def _options(version: VersionOption = False) -> None:
 
 
 def _run(app: typer.Typer) -> None:
-    """Run the app. Its own words on a wrong command line are on standard error; JSON has them too."""
+    """Run the app and end the program. With --json, a wrong command line is reported as JSON as well."""
     status: object = 0
     if not sys.warnoptions:
-        warnings.simplefilter(
-            "ignore"
-        )  # what libraries tell each other's programmers, such as of old endpoints' ciphers
+        # Libraries warn their programmers, for example of the ciphers of old endpoints; users cannot act on that.
+        warnings.simplefilter("ignore")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a comment may hold what the terminal has no letters for
+            stream.reconfigure(errors="backslashreplace")  # for comments that the terminal's encoding cannot express
     try:
         app()
     except Reported as ended:
@@ -98,21 +102,15 @@ def _run(app: typer.Typer) -> None:
     except SystemExit as ended:
         status = ended.code
         if status == UsageError.exit_code and "--json" in sys.argv:
-            print(
-                error_json(
-                    UsageError("the command line is wrong; standard error says how"),
-                    host="",
-                    user="",
-                    keys=[],
-                )
-            )
+            error = UsageError("invalid command line; standard error says why")
+            print(error_json(error, host="", user="", keys=[]))
     except BrokenPipeError:
         status = 141
-    _leave(status if isinstance(status, int) else 1)
+    _exit(status if isinstance(status, int) else 1)
 
 
-def _leave(status: int) -> None:
-    """End at once: taking the interpreter apart would cost the user as long as starting it."""
+def _exit(status: int) -> None:
+    """End the process at once: finalizing the interpreter would take the user about as long as starting it."""
     try:
         sys.stdout.flush()
         sys.stderr.flush()

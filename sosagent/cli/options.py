@@ -1,4 +1,4 @@
-"""Groups of options that several commands share: a dataclass each, whose fields are what typer is told."""
+"""Groups of options that several commands share. Each is a dataclass whose fields are typer parameters."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _Command = Callable[..., None]
 
 
 def with_options(*groups: type) -> Callable[[_Command], _Command]:
-    """Make a command of a function whose first arguments are instances of `groups`: their fields are its options.
+    """Decorate a command whose first arguments are instances of `groups`: their fields become its options.
 
-    In its help, arguments come first, then the command's own options, then those of the groups from the last on.
+    In the help, arguments come first, then the command's own options, then those of the groups, last group first.
     """
 
     def decorate(command: _Command) -> _Command:
         @functools.wraps(command)
-        def run(**given: Any) -> None:
-            made = [
-                group(**{name: given.pop(name) for name in inspect.signature(group).parameters}) for group in groups
+        def run(**values: Any) -> None:
+            instances = [
+                group(**{name: values.pop(name) for name in inspect.signature(group).parameters}) for group in groups
             ]
-            command(*made, **given)
+            command(*instances, **values)
 
         shared = [_parameters(group) for group in groups]
         own = _parameters(command)[len(groups) :]
@@ -48,4 +48,4 @@ def _parameters(of: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _is_positional(parameter: inspect.Parameter) -> bool:
-    return any(isinstance(told, ArgumentInfo) for told in getattr(parameter.annotation, "__metadata__", ()))
+    return any(isinstance(one, ArgumentInfo) for one in getattr(parameter.annotation, "__metadata__", ()))

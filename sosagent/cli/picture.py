@@ -1,4 +1,4 @@
-"""The console's screen as text, HTML, SVG or PNG: pyte is the terminal, rich and Pillow draw it."""
+"""The console's screen as text, HTML, SVG or PNG: pyte interprets the output, rich and Pillow draw the screen."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ __all__ = ["Picture"]
 _Colour = tuple[int, int, int]
 _Run = tuple[_Colour, _Colour, bool, str]  # ink, paper, whether bold, text
 
-_CELL = 2  # pixels of the picture for one of the font's
+_SCALE = 2  # pixels of the image for each pixel of the font
 _INK, _PAPER = (197, 200, 198), (41, 41, 41)
-#: rich names its font from the network; a picture for a ticket must not ask there.
+#: rich's template loads its font from the network, which an image in a ticket must not do.
 _FONT_FACE = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)
 
 
 class Picture:
-    """What a terminal would show.
+    """The screen of a terminal after some output.
 
     Args:
-        output: the console's bytes.
-        columns, rows: of the terminal.
-        title: stands above the picture.
+        output: the bytes from the console.
+        columns, rows: size of the terminal.
+        title: the title above the image.
     """
 
     def __init__(self, output: bytes, columns: int, rows: int, title: str) -> None:
@@ -41,16 +41,16 @@ class Picture:
         self._screen = terminal_of(output, columns, rows)
 
     def text(self) -> str:
-        """The screen as lines, without what is empty below."""
+        """Return the screen as lines, without the empty lines at the end."""
         return "\n".join(clean(line).rstrip() for line in self._screen.display).rstrip("\n")
 
     def html(self) -> str:
-        """The screen as lines of escaped text, with its colours in spans; for a ``pre`` with the plain ones."""
+        """Return the screen as HTML for a ``pre`` element: escaped text, with spans for other than default colours."""
         rows = ("".join(map(_span, self._runs(row))).rstrip() for row in range(self._screen.lines))
         return "\n".join(rows).strip("\n")
 
     def svg(self) -> bytes:
-        """The screen as SVG, with its colours. It asks nothing of the network."""
+        """Return the screen as an SVG image in colour, which loads nothing from the network."""
         from rich._export_format import CONSOLE_SVG_FORMAT
         from rich.console import Console
 
@@ -64,7 +64,7 @@ class Picture:
         return svg.encode("utf-8")
 
     def png(self) -> bytes:
-        """The screen as PNG, in a plain font of fixed width.
+        """Return the screen as a PNG image in a fixed-width bitmap font.
 
         Raises:
             UsageError: Pillow is not installed.
@@ -86,26 +86,26 @@ class Picture:
                 at = (4 + column * width, 4 + row * height)
                 if paper != _PAPER:
                     draw.rectangle((*at, at[0] + width - 1, at[1] + height - 1), fill=paper)
-                # The font is Latin-1's.
+                # The font has the characters of Latin-1 only.
                 character = cell.data if cell.data.isprintable() and ord(cell.data[:1] or " ") < 256 else "?"
                 if character != " ":
                     draw.text(at, character, fill=ink, font=font)
-        image = image.resize((image.width * _CELL, image.height * _CELL), Image.Resampling.NEAREST)
-        written = io.BytesIO()
-        image.save(written, "PNG")
-        return written.getvalue()
+        image = image.resize((image.width * _SCALE, image.height * _SCALE), Image.Resampling.NEAREST)
+        png = io.BytesIO()
+        image.save(png, "PNG")
+        return png.getvalue()
 
     def _row(self, row: int) -> Text:
         from rich.style import Style
         from rich.text import Text
 
         text = Text()
-        for ink, paper, bold, shown in self._runs(row):
-            text.append(shown, Style(color=_hex(ink), bgcolor=_hex(paper), bold=bold))
+        for ink, paper, bold, characters in self._runs(row):
+            text.append(characters, Style(color=_hex(ink), bgcolor=_hex(paper), bold=bold))
         return text
 
     def _runs(self, row: int) -> Iterator[_Run]:
-        """A row in runs of one look."""
+        """Split a row into runs of cells with the same colours and weight."""
         cells = [self._screen.buffer[row][column] for column in range(self._screen.columns)]
         for (ink, paper, bold), run in groupby(cells, lambda cell: (*_colours(cell), cell.bold)):
             yield ink, paper, bold, "".join(clean(cell.data) or (" " if cell.data else "") for cell in run)
@@ -118,8 +118,8 @@ def _span(run: _Run) -> str:
         *([f"background:{_hex(paper)}"] if paper != _PAPER else []),
         *(["font-weight:bold"] if bold else []),
     ]
-    shown = html.escape(text)
-    return f'<span style="{";".join(styles)}">{shown}</span>' if styles else shown
+    escaped = html.escape(text)
+    return f'<span style="{";".join(styles)}">{escaped}</span>' if styles else escaped
 
 
 def _hex(colour: _Colour) -> str:

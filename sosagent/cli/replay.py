@@ -12,8 +12,8 @@ import typer
 from ..errors import SosError, UsageError
 from ..printable import printable
 from .endpoint_options import JsonOption, VerboseOption
+from .exits import Reported, expected_errors_only
 from .parameters import ParameterOption, read_parameters
-from .run import Reported, foreseen
 from .show import as_json, error_fields, show_error
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def replay(
     compared, since no recording holds them. Exit status 1 if anything differs.
     """
     try:
-        with foreseen(verbose):
+        with expected_errors_only(verbose):
             replayed = _replayed(cast, runbook, parameter or [])
     except SosError as error:
         if json:

@@ -12,11 +12,13 @@ import typer
 from ..endpoint.target import parse_target
 from ..errors import ConfigInvalid, SosError, UsageError
 from ..printable import printable
+from .ask import in_thread
 from .endpoint_options import checked_timeout
+from .exits import Reported, expected_errors_only
 from .machine_options import LOGIN, MachineOptions
 from .options import with_options
 from .parameters import ParameterOption, read_parameters
-from .run import Reported, answered, foreseen, run_job
+from .run import run_job
 from .runbook_show import lines_of_plan, lines_of_record
 from .show import Progress, as_json, error_fields, show_error
 
@@ -97,7 +99,7 @@ def run(wanted: RunOptions, machine: RunMachineOptions) -> None:
     record: RunRecord | None = None
     failure: SosError | None = None
     try:
-        with foreseen(machine.verbose), machine.near_names():
+        with expected_errors_only(machine.verbose), machine.near_names():
             wanted.check(machine.host)
             record = _done(wanted, machine, progress)
     except SosError as error:
@@ -175,7 +177,7 @@ def _confirming(progress: Progress, yes: bool) -> Any:
         if yes:
             return True
         progress.stop()
-        answer = await answered(lambda: _answer(f"{question} [y/N] "))
+        answer = await in_thread(lambda: _answer(f"{question} [y/N] "))
         return (answer or "").strip().lower() in ("y", "yes")
 
     return ask if yes or sys.stdin.isatty() else None
@@ -196,7 +198,7 @@ def _gate(progress: Progress) -> Any:
     async def gate(number: str, words: str) -> Literal["run", "skip", "stop"]:
         progress.stop()
         while True:
-            answer = await answered(lambda: _answer(f"[{number}] {printable(words)}? [Y]es, [s]kip, s[t]op "))
+            answer = await in_thread(lambda: _answer(f"[{number}] {printable(words)}? [Y]es, [s]kip, s[t]op "))
             found = {"": "run", "y": "run", "yes": "run", "s": "skip", "skip": "skip", "t": "stop", "stop": "stop"}.get(
                 "stop" if answer is None else answer.strip().lower()
             )
@@ -237,7 +239,7 @@ def check(
     wrong = 0
     for name in files:
         try:
-            with foreseen(False):
+            with expected_errors_only(False):
                 loaded = load_runbook(name)
         except ConfigInvalid as error:
             for mistake in error.mistakes or (error.message,):
@@ -271,7 +273,7 @@ def show(
     from .runbook_show import lines_of_runbook
 
     try:
-        with foreseen(False):
+        with expected_errors_only(False):
             loaded = load_runbook(name)
     except SosError as error:
         show_error(error)

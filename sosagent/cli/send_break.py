@@ -1,4 +1,4 @@
-"""`sosagent break HOST`: a BREAK on the line, and a SysRq key behind it."""
+"""`sosagent break HOST`: send a BREAK on the line, with or without a SysRq key."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ import typer
 from ..endpoint.target import Target
 from ..errors import SosError, UsageError
 from ..printable import printable
+from .ask import confirm
 from .endpoint_options import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
+from .exits import Reported, expected_errors_only
 from .options import with_options
-from .run import Reported, confirm, foreseen, run_job
+from .run import run_job
 from .show import Progress, show_error
 
 __all__ = ["send_break"]
 
-#: Linux's, of which people know what they do (admin-guide/sysrq).
+#: Well-known SysRq keys of Linux and their effects (admin-guide/sysrq).
 _KEYS = {
-    "b": "reboots it at once, without writing what is in memory",
-    "c": "crashes it",
-    "e": "ends every process",
-    "f": "ends the process that takes most memory",
-    "h": "prints its help",
+    "b": "reboots the machine at once, without syncing its disks",
+    "c": "crashes the machine",
+    "e": "terminates every process",
+    "f": "kills the process that uses most memory",
+    "h": "prints the help",
     "i": "kills every process",
-    "m": "prints its memory",
-    "o": "switches it off",
-    "s": "writes what is in memory to the disks",
-    "t": "prints its tasks",
-    "u": "mounts everything read-only",
-    "w": "prints its blocked tasks",
+    "m": "prints the memory usage",
+    "o": "switches the machine off",
+    "s": "syncs the disks",
+    "t": "prints the tasks",
+    "u": "remounts everything read-only",
+    "w": "prints the blocked tasks",
 }
 
 
@@ -39,23 +41,28 @@ def send_break(
     where: EndpointOptions,
     sysrq: Annotated[
         str | None,
-        typer.Option("--sysrq", metavar="KEY", help="Linux: this key behind it; h lists them.", show_default=False),
+        typer.Option(
+            "--sysrq", metavar="KEY", help="Send this SysRq key after the BREAK; h lists the keys.", show_default=False
+        ),
     ] = None,
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask first.")] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.")] = False,
     timeout: TimeoutOption = 30.0,
     verbose: VerboseOption = False,
 ) -> None:
-    """Send a BREAK to the machine: Linux takes the key behind it as SysRq, old systems stop at their monitor.
+    """Send a BREAK to the machine.
 
-    Asks first, for nothing undoes it. What the machine prints then is shown.
+    Linux treats the key after it as SysRq; some old systems stop in their monitor. Asks for confirmation, because
+    a BREAK cannot be undone, and then shows what the machine prints.
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with foreseen(verbose), where.near_names():
+        with expected_errors_only(verbose), where.near_names():
             target = where.target()
             seconds = checked_timeout(timeout)
             if sysrq is not None and re.fullmatch(r"[a-z0-9]", sysrq) is None:
-                raise UsageError(f"{printable(sysrq, 40)!r} is no SysRq key", hint=f"Such as {', '.join(_KEYS)}.")
+                raise UsageError(
+                    f"invalid SysRq key {printable(sysrq, 40)!r}", hint=f"Common keys are {', '.join(_KEYS)}."
+                )
             if not yes:
                 _confirm(target, sysrq)
             from ..jobs import send_break as job
@@ -76,11 +83,11 @@ def send_break(
 
 
 def _confirm(target: Target, sysrq: str | None) -> None:
-    what = "may stop a machine at its monitor" if sysrq is None else _KEYS.get(sysrq, "does what its kernel says")
+    effect = "may stop the machine in its monitor" if sysrq is None else _KEYS.get(sysrq, "has an effect unknown to us")
     with_key = "" if sysrq is None else f" and SysRq {sysrq}"
     confirm(
-        f"A BREAK{with_key} to {target}: this {what}. Send it?",
-        nobody="a BREAK is to be confirmed, and nobody can be asked",
-        yes="--yes sends it as it is.",
-        no="nothing was sent",
+        f"Send a BREAK{with_key} to {target}? This {effect}.",
+        no_terminal="a BREAK needs confirmation, and standard input is not a terminal",
+        hint="--yes sends it without confirmation.",
+        refused="nothing was sent",
     )

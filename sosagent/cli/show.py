@@ -1,11 +1,10 @@
-"""How events, results and errors look: on a terminal, in a pipe, as JSON.
+"""Show events, results and errors: on a terminal, in a pipe, as JSON.
 
-Nothing but text that went through `printable` is handed to rich, and never as markup.
+All text passes through `printable` before it is printed, and rich never interprets it as markup.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -39,11 +38,11 @@ __all__ = [
 
 
 class Progress:
-    """Shows steps as they end, with the seconds each took; a spinner on the running one.
+    """Prints each step when it ends, with its duration in seconds; a spinner shows the running step.
 
     Args:
-        quiet: show nothing but notes.
-        verbose: show details too.
+        quiet: print notes only.
+        verbose: print details as well.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
@@ -69,12 +68,16 @@ class Progress:
                 self._line("✓" if self._screen else " ", f"{text:<60} {now - self._since:6.2f} s", "green")
             self._since = now
         elif event.kind == "note":
-            self._line("!", text, "yellow")
+            self.note(text)
         elif self._verbose:
             self._line("·", text, "dim")
 
+    def note(self, text: str) -> None:
+        """Print something that the user should know, even if `quiet`."""
+        self._line("!", printable(text), "yellow")
+
     def count(self, done: int, total: int) -> None:
-        """Show a bar of the bytes that are there; on a terminal only."""
+        """Show on a progress bar that `done` of `total` bytes are transferred; on a terminal only."""
         if self._screen is None:
             return
         if self._bar is None:
@@ -94,10 +97,10 @@ class Progress:
         return progress.Progress(*columns, progress.TimeRemainingColumn(), console=screen, transient=True)
 
     def stop(self) -> None:
-        """Take the spinner or the bar away."""
-        for shown in (self._status, self._bar):
-            if shown is not None:
-                shown.stop()
+        """Remove the spinner or the bar."""
+        for live in (self._status, self._bar):
+            if live is not None:
+                live.stop()
         self._status = self._bar = None
 
     def _spin(self, text: str) -> None:
@@ -118,7 +121,7 @@ class Progress:
 
 
 def show_result(result: AddKeyResult) -> None:
-    """Print what is true now: the file, each key, and the command that should work."""
+    """Print the file, the outcome of each key, and the command that should work now."""
     where = f"{printable(result.file)} on {printable(result.hostname)}"
     if result.machine_id:
         where += f" (machine-id {printable(result.machine_id)})"
@@ -128,15 +131,15 @@ def show_result(result: AddKeyResult) -> None:
     for warning in result.warnings:
         print(f"  warning: {printable(warning)}")
     for change in result.changes:
-        print(f"  mended: {printable(change)}")
+        print(f"  changed: {printable(change)}")
     if any("StrictModes" in warning for warning in result.warnings):
-        print("  --fix-permissions mends what StrictModes refuses of the file, its folder and the home.")
+        print("  --fix-permissions corrects what StrictModes refuses: modes of the file, its folder and the home.")
     if result.verification is not None:
         _show_verification(result.verification)
     elif result.status == "would-add":
         print("Nothing was changed (--dry-run).")
     elif not result.warnings:
-        # What can be pasted holds nothing that a shell would run.
+        # The user may paste this line, so it must not contain anything that a shell would run.
         host = result.hostname if re.fullmatch(r"[\w.-]+", result.hostname, re.ASCII) else "HOST"
         print(f"This should work now:  ssh {result.user}@{host}")
 
@@ -144,17 +147,17 @@ def show_result(result: AddKeyResult) -> None:
 _OUTCOMES = {"works": "Works", "not-tried": "Not proved"}
 
 
-def _show_verification(seen: Verification) -> None:
-    print(f"{_OUTCOMES.get(seen.outcome, 'Does not work')}:  {printable(seen.command)}")
-    print(f"  {printable(seen.said)}")
-    if seen.outcome == "host-key-differs":
-        print("  DANGER: another machine may be answering there. Do not type a password.")
-    for cause in seen.causes:
-        print(f"  because: {printable(cause)}")
+def _show_verification(verification: Verification) -> None:
+    print(f"{_OUTCOMES.get(verification.outcome, 'Does not work')}:  {printable(verification.command)}")
+    print(f"  {printable(verification.said)}")
+    if verification.outcome == "host-key-differs":
+        print("  DANGER: another machine may be answering at this address. Do not type a password.")
+    for cause in verification.causes:
+        print(f"  cause: {printable(cause)}")
 
 
 def show_error(error: SosError) -> None:
-    """Print what happened, where, and what to do next, on standard error."""
+    """Print an error on standard error: what happened, where, and what to do next."""
     print(f"sosagent: {printable(error.message)}", file=sys.stderr)
     if error.state:
         print(f"  console state: {printable(error.state)}", file=sys.stderr)
@@ -164,13 +167,13 @@ def show_error(error: SosError) -> None:
             print(f"    | {printable(line)}", file=sys.stderr)
     for note in getattr(error, "__notes__", ()):
         print(f"  {printable(note)}", file=sys.stderr)
-    # A hint is our own text, with newlines of its own; what it quotes is printable already.
+    # The newlines in a hint are ours; the text that it quotes is printable already.
     for line in error.hint.splitlines():
         print(f"  {printable(line, 2000)}", file=sys.stderr)
 
 
 def result_json(result: AddKeyResult) -> str:
-    """The one object of ``--json``, on success."""
+    """Return the JSON object of ``--json`` after success."""
     return as_json(
         {
             "status": result.status,
@@ -201,7 +204,7 @@ def result_json(result: AddKeyResult) -> str:
 
 
 def error_json(error: SosError, *, host: str, user: str, keys: list[PublicKey]) -> str:
-    """The one object of ``--json``, on failure: the same fields."""
+    """Return the JSON object of ``--json`` after a failure; it has the same fields."""
     return as_json(
         {
             "status": "failed",
@@ -226,20 +229,20 @@ def error_json(error: SosError, *, host: str, user: str, keys: list[PublicKey]) 
     )
 
 
-def state_json(seen: ConsoleState) -> str:
-    """The one object of ``sosagent state --json``."""
+def state_json(state: ConsoleState) -> str:
+    """Return the JSON object of ``sosagent state --json``."""
     fields = ("host", "name", "title", "would", "hint", "hostname")
-    return as_json({name: getattr(seen, name) for name in fields} | {"tail": list(seen.tail), "error": None})
+    return as_json({name: getattr(state, name) for name in fields} | {"tail": list(state.tail), "error": None})
 
 
 def state_error_json(error: SosError, host: str) -> str:
-    """The same where no state was seen."""
+    """Return the JSON object of ``sosagent state --json`` after a failure."""
     fields = dict.fromkeys(("name", "title", "would", "hint", "hostname"))
     return as_json({"host": host} | fields | {"tail": list(error.tail), "error": error_fields(error)})
 
 
 def error_fields(error: SosError) -> dict[str, object]:
-    """What JSON says of an error."""
+    """Return the JSON fields of an error."""
     return {
         "code": error.code,
         "message": error.message,
@@ -258,12 +261,14 @@ def _comment(key: PublicKey) -> str:
 
 
 def as_json(value: dict[str, Any]) -> str:
-    """JSON whose every string is safe to print."""
+    """Return `value` as JSON in which every string is safe to print."""
+    import json  # help does not need it
+
     return json.dumps(_clean(value), indent=2)
 
 
 def _clean(value: Any) -> Any:
-    """Make every string printable: JSON would carry an escape sequence to whoever decodes it."""
+    """Make every string printable; otherwise a program that decodes the JSON may print an escape sequence."""
     if isinstance(value, str):
         return printable(value, 4000)
     if isinstance(value, dict):

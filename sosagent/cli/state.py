@@ -1,4 +1,4 @@
-"""`sosagent state HOST` and `sosagent screen HOST`: look at a console without logging in."""
+"""`sosagent state HOST` and `sosagent screen HOST`: examine a console without logging in."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import typer
 from ..errors import SosError, UsageError
 from ..printable import printable
 from .endpoint_options import EndpointOptions, JsonOption, PokeOption, TimeoutOption, VerboseOption, checked_timeout
+from .exits import Reported, expected_errors_only
 from .options import with_options
-from .run import Reported, foreseen, run_job
+from .run import run_job
 from .show import Progress, show_error, state_error_json, state_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["screen", "state"]
 
 SecondsOption = Annotated[
-    float, typer.Option("--quiet-for", metavar="SECONDS", help="Name it when the line was quiet for so long.")
+    float,
+    typer.Option("--quiet-for", metavar="SECONDS", help="Judge the state once the line is quiet for SECONDS."),
 ]
 
 
@@ -34,14 +36,14 @@ def state(
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Name the state that a console is in, and what a job would do about it.
+    """Report the state of a console, and what a job would do in it.
 
-    Types nothing, unless --poke says so, and never logs in. Many endpoints show nothing of what came before.
+    Types nothing without --poke, and never logs in. Many endpoints show no earlier output.
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with foreseen(verbose), where.near_names():
-            seen = _look(where, poke, quiet_for, checked_timeout(timeout), progress)
+        with expected_errors_only(verbose), where.near_names():
+            observed = _observe(where, poke, quiet_for, checked_timeout(timeout), progress)
     except SosError as error:
         progress.stop()
         if json:
@@ -51,16 +53,16 @@ def state(
         raise Reported(error.exit_code) from None
     progress.stop()
     if json:
-        print(state_json(seen))
+        print(state_json(observed))
         return
-    named = f" ({printable(seen.hostname)})" if seen.hostname else ""
-    print(f"{seen.name}: {seen.title}{named}")
-    print(f"  a job would {seen.would}")
-    if seen.hint:
-        print(f"  {printable(seen.hint, 2000)}")
-    if seen.tail:
+    hostname = f" ({printable(observed.hostname)})" if observed.hostname else ""
+    print(f"{observed.name}: {observed.title}{hostname}")
+    print(f"  a job would {observed.would}")
+    if observed.hint:
+        print(f"  {printable(observed.hint, 2000)}")
+    if observed.tail:
         print("  last lines:")
-        for line in seen.tail:
+        for line in observed.tail:
             print(f"    | {printable(line)}")
 
 
@@ -68,29 +70,29 @@ def state(
 def screen(
     where: EndpointOptions,
     svg: Annotated[
-        Path | None, typer.Option("--svg", metavar="FILE", help="A picture that scales.", show_default=False)
+        Path | None, typer.Option("--svg", metavar="FILE", help="Write the screen as an SVG image.", show_default=False)
     ] = None,
     png: Annotated[
-        Path | None, typer.Option("--png", metavar="FILE", help="A picture of pixels.", show_default=False)
+        Path | None, typer.Option("--png", metavar="FILE", help="Write the screen as a PNG image.", show_default=False)
     ] = None,
-    size: Annotated[str, typer.Option("--size", metavar="COLUMNSxROWS", help="The terminal's.")] = "80x24",
+    size: Annotated[str, typer.Option("--size", metavar="COLUMNSxROWS", help="Size of the terminal.")] = "80x24",
     poke: PokeOption = False,
     quiet_for: SecondsOption = 1.0,
     timeout: TimeoutOption = 60.0,
     verbose: VerboseOption = False,
 ) -> None:
-    """Show the console as a terminal would: as text, or as a picture for a ticket.
+    """Show the console's screen as a terminal displays it: as text, or as an image for a ticket.
 
-    Types nothing, unless --poke says so, and never logs in.
+    Types nothing without --poke, and never logs in.
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with foreseen(verbose), where.near_names():
+        with expected_errors_only(verbose), where.near_names():
             columns, rows = _size(size)
-            seen = _look(where, poke, quiet_for, checked_timeout(timeout), progress)
+            observed = _observe(where, poke, quiet_for, checked_timeout(timeout), progress)
             from .picture import Picture
 
-            picture = Picture(seen.output, columns, rows, printable(str(where.target()), 80))
+            picture = Picture(observed.output, columns, rows, printable(str(where.target()), 80))
             for path, write in ((svg, picture.svg), (png, picture.png)):
                 if path is not None:
                     try:
@@ -104,11 +106,11 @@ def screen(
     progress.stop()
     if svg is None and png is None:
         print(picture.text())
-    if not seen.output:
-        print(f"sosagent: {printable(seen.hint) or 'nothing came from the console'}", file=sys.stderr)
+    if not observed.output:
+        print(f"sosagent: {printable(observed.hint) or 'the console sent nothing'}", file=sys.stderr)
 
 
-def _look(where: EndpointOptions, poke: bool, seconds: float, timeout: float, progress: Progress) -> ConsoleState:
+def _observe(where: EndpointOptions, poke: bool, seconds: float, timeout: float, progress: Progress) -> ConsoleState:
     from ..jobs.state import console_state
 
     return run_job(
@@ -128,4 +130,4 @@ def _size(text: str) -> tuple[int, int]:
     columns, _, rows = text.partition("x")
     if columns.isdigit() and rows.isdigit() and 1 <= int(columns) <= 500 and 1 <= int(rows) <= 200:
         return int(columns), int(rows)
-    raise UsageError(f"--size is COLUMNSxROWS, such as 80x24, not {printable(text, 40)!r}")
+    raise UsageError(f"invalid --size {printable(text, 40)!r}; write COLUMNSxROWS, such as 80x24")

@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncssh
 
 from ..errors import KeyInvalid
-from ..keys import MOST_BYTES, PublicKey, parse_public_keys
+from ..keys import MAX_BYTES, PublicKey, parse_public_keys
 from ..printable import printable
 from ..transports import Ask
 from ..transports.identity import unlocked
@@ -133,7 +133,7 @@ def _public_half(path: Path) -> list[PublicKey]:
     """Of the private key in `path`, without its passphrase: from the file itself, or the ``.pub`` beside it."""
     try:
         with path.open("rb") as opened:
-            data = opened.read(MOST_BYTES)
+            data = opened.read(MAX_BYTES)
     except OSError:
         return []
     if b"PRIVATE KEY-----" not in data and not data.startswith(b"PuTTY-User-Key-File"):

@@ -1,14 +1,14 @@
-"""Public keys: what they are, the files that people hand in, the options in front of them. No I/O."""
+"""Public keys: their formats, the files that users have, the options of their lines. No I/O."""
 
 from __future__ import annotations
 
 from .key import KEY_TYPES, PublicKey, parse_blob
 from .options import OptionInvalid, check_option, split_options
-from .read import MOST_BYTES, parse_public_keys
+from .read import MAX_BYTES, parse_public_keys
 
 __all__ = [
     "KEY_TYPES",
-    "MOST_BYTES",
+    "MAX_BYTES",
     "OptionInvalid",
     "PublicKey",
     "check_option",

@@ -1,4 +1,4 @@
-"""Keys that take several lines: RFC 4716, PEM and PKCS#8, OpenSSH's private keys."""
+"""Keys that span several lines: RFC 4716, PEM and PKCS#8, OpenSSH's private keys."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _BEGIN = re.compile(r"-{4,5} ?BEGIN ([A-Z0-9 ]+?) ?-{4,5}")
 _HEADER = re.compile(r"([^: ]{1,64}): ?(.*)")
 _MAGIC = b"openssh-key-v1\0"
 _PEM_PUBLIC = ("PUBLIC KEY", "RSA PUBLIC KEY")
-#: Blocks that openssl writes in front of a key.
+#: Blocks that openssl writes before a key.
 PARAMETERS = ("EC PARAMETERS", "DSA PARAMETERS")
 _RFC4716 = "SSH2 PUBLIC KEY"
 _OPENSSH = "OPENSSH PRIVATE KEY"
 _AGAIN = "Copy or export the file again."
 _ENCRYPTED = "`ssh-keygen -y -f FILE` asks for the passphrase and prints the public half."
-#: What is no key for sshd, and what makes one of it.
+#: Blocks that are not SSH keys: what they are, and the command that extracts an SSH key.
 _OTHERS = {
     "CERTIFICATE": ("an X.509 certificate", "`openssl x509 -in FILE -noout -pubkey` prints its key."),
-    "PGP PUBLIC KEY BLOCK": ("an OpenPGP key", "`gpg --export-ssh-key NAME` prints it in SSH's form."),
+    "PGP PUBLIC KEY BLOCK": ("an OpenPGP key", "`gpg --export-ssh-key NAME` prints it as an SSH key."),
     "CERTIFICATE REQUEST": ("an X.509 request", "`openssl req -in FILE -noout -pubkey` prints its key."),
 }
 
 
 @dataclass(frozen=True)
 class Block:
-    """What stands between BEGIN and END.
+    """The text between BEGIN and END.
 
     Fields:
-        label: what it says it is.
-        lines: those between, without blanks around them.
-        end: the index behind its END.
-        where: file and line of its BEGIN.
+        label: the words after BEGIN.
+        lines: the lines between, stripped.
+        end: the index of the line after END.
+        where: file and line of BEGIN.
     """
 
     label: str
@@ -50,59 +50,59 @@ class Block:
 
     @classmethod
     def at(cls, lines: Sequence[str], start: int, where: str) -> Block:
-        """Find the block that begins at ``lines[start]``.
+        """Return the block that begins at ``lines[start]``.
 
         Raises:
-            KeyInvalid: it has no end.
+            KeyInvalid: its END is missing.
         """
-        begin = _BEGIN.match(lines[start].strip())
-        assert begin is not None
-        label = begin[1]
+        match = _BEGIN.match(lines[start].strip())
+        assert match is not None
+        label = match[1]
         for at in range(start + 1, len(lines)):
             if re.fullmatch(rf"-{{4,5}} ?END {re.escape(label)} ?-{{4,5}}", lines[at].strip()):
                 return cls(label, tuple(line.strip() for line in lines[start + 1 : at]), at + 1, where)
-        raise KeyInvalid(f"{where}: the {label.lower()} that begins here has no end", hint=_AGAIN)
+        raise KeyInvalid(f"{where}: the {label.lower()} that starts here has no END line", hint=_AGAIN)
 
     def invalid(self, why: str, hint: str = _AGAIN) -> KeyInvalid:
-        """The error for what is wrong with it."""
+        """Return the error for something wrong with the block."""
         return KeyInvalid(f"{self.where}: {why}", hint=hint)
 
     def decoded(self, lines: Sequence[str]) -> bytes:
-        """Their base64.
+        """Decode the base64 in `lines`.
 
         Raises:
-            KeyInvalid: it is broken.
+            KeyInvalid: the base64 is invalid.
         """
         try:
             return base64.b64decode("".join(lines), validate=True)
         except (binascii.Error, ValueError):
-            raise self.invalid("its base64 is broken; the key may be cut") from None
+            raise self.invalid("its base64 is invalid; the key may be truncated") from None
 
 
 def is_begin(line: str) -> bool:
-    """Whether a block begins here."""
+    """Whether `line` begins a block."""
     return _BEGIN.match(line) is not None
 
 
 def refuse_private(line: str, name: str, where: str) -> None:
-    """Refuse a block that begins with `line` if it is a private key, whole or not.
+    """Refuse a block that begins with `line` if it is a private key, complete or not.
 
     Raises:
-        KeyInvalid: it is.
+        KeyInvalid: it is a private key.
     """
     if "PRIVATE KEY" in line:
         public = f"{name}.pub" if name != "-" else "the file that ends in .pub"
         raise KeyInvalid(
-            f"{where}: {name} holds a private key, which must never leave your machine",
-            hint=f"Hand in its public half: {public}. --from-private takes that half from the file.",
+            f"{where}: {name} contains a private key, which must never leave your machine",
+            hint=f"Add its public half: {public}. --from-private reads that half from the file.",
         )
 
 
 def key_in_block(block: Block) -> tuple[str, bytes, str, str]:
-    """The key of a block: type, blob, comment, and a note on what was done.
+    """Return the key of a block: type, blob, comment, and a note on how it was read.
 
     Raises:
-        KeyInvalid: it holds none.
+        KeyInvalid: the block does not contain an SSH key.
     """
     if block.label == _RFC4716:
         return (*_of_rfc4716(block), "")
@@ -111,12 +111,12 @@ def key_in_block(block: Block) -> tuple[str, bytes, str, str]:
     if "PRIVATE KEY" in block.label:
         half = _of_openssh(block) if block.label == _OPENSSH else _of_private_pem(block)
         return (*half, "", "the public half of a private key")
-    what, hint = _OTHERS.get(block.label, (f"no key that SSH uses: {block.label.lower()}", ""))
-    raise block.invalid(f"that is {what}", hint)
+    what, hint = _OTHERS.get(block.label, (f"not an SSH key: {block.label.lower()}", ""))
+    raise block.invalid(f"this is {what}", hint)
 
 
 def _of_rfc4716(block: Block) -> tuple[str, bytes, str]:
-    """Headers, a backslash at the end of those that go on; then base64 (RFC 4716 3)."""
+    """Parse headers, which a backslash at the end of a line continues, and base64 (RFC 4716 3)."""
     comment = ""
     lines = list(block.lines)
     while lines and (header := _HEADER.match(lines[0])) is not None:
@@ -136,10 +136,10 @@ def _of_pem(block: Block) -> tuple[str, bytes]:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # DSA is on its way out there; we say so ourselves
+            warnings.simplefilter("ignore")  # of the deprecation of DSA; `PublicKey.warnings` reports it
             return _as_ssh(load_pem_public_key(_pem(block)))
     except (ValueError, UnsupportedAlgorithm, TypeError):
-        raise block.invalid(f"the {block.label.lower()} is damaged, or of a kind that SSH does not use") from None
+        raise block.invalid(f"the {block.label.lower()} is damaged, or its type is not used by SSH") from None
 
 
 def _of_private_pem(block: Block) -> tuple[str, bytes]:
@@ -151,9 +151,9 @@ def _of_private_pem(block: Block) -> tuple[str, bytes]:
             warnings.simplefilter("ignore")
             return _as_ssh(load_pem_private_key(_pem(block), None).public_key())
     except TypeError:
-        raise block.invalid("the private key is encrypted, its public half with it", _ENCRYPTED) from None
+        raise block.invalid("the private key is encrypted, including its public half", _ENCRYPTED) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise block.invalid("the private key is damaged, or of a kind that SSH does not use") from None
+        raise block.invalid("the private key is damaged, or its type is not used by SSH") from None
 
 
 def _pem(block: Block) -> bytes:
@@ -169,18 +169,18 @@ def _as_ssh(key: object) -> tuple[str, bytes]:
 
 
 def _of_openssh(block: Block) -> tuple[str, bytes]:
-    """Its public half is not encrypted (PROTOCOL.key): magic, cipher, kdf, its options, count, public key."""
+    """Return the public half, which is never encrypted (PROTOCOL.key: magic, cipher, kdf, options, count, key)."""
     data = block.decoded(block.lines)
     try:
         if not data.startswith(_MAGIC):
-            raise ValueError("no magic")
+            raise ValueError("the magic number is missing")
         rest = data[len(_MAGIC) :]
         for _ in range(3):
             _, rest = _string(rest)
         (count,) = struct.unpack_from(">I", rest)
         blob, _ = _string(rest[4:])
         if count != 1:
-            raise ValueError("more than one")
+            raise ValueError("the file contains more than one key")
     except (ValueError, struct.error):
         raise block.invalid("the private key is damaged") from None
     return _type_of(blob, block), blob
@@ -189,7 +189,7 @@ def _of_openssh(block: Block) -> tuple[str, bytes]:
 def _string(data: bytes) -> tuple[bytes, bytes]:
     (length,) = struct.unpack_from(">I", data)
     if len(data) < 4 + length:
-        raise ValueError("cut")
+        raise ValueError("truncated")
     return data[4 : 4 + length], data[4 + length :]
 
 
@@ -197,4 +197,4 @@ def _type_of(blob: bytes, block: Block) -> str:
     try:
         return _string(blob)[0].decode("ascii")
     except (ValueError, struct.error):
-        raise block.invalid("it holds no key") from None
+        raise block.invalid("it contains no key") from None

@@ -1,8 +1,8 @@
-"""One public key, and whether its blob is a whole key.
+"""One public key, and the checks that its blob is complete.
 
-Only what will do its work as one line of authorized_keys comes through: the blob is canonical
-base64, its inner type is the outer one (RFC 4253 6.6), and its fields have the lengths that the
-type demands, so that a cut key is seen here and not at sshd.
+A key passes only if sshd would accept it as a line of authorized_keys: the blob is canonical
+base64, its inner type equals the outer one (RFC 4253 6.6), and its fields have the lengths that the
+type demands. A truncated key is therefore detected here and not by sshd.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KEY_TYPES = {
     "sk-ssh-ed25519@openssh.com": 3,
     "sk-ecdsa-sha2-nistp256@openssh.com": 4,
 }
-#: bits, and the numbers p and b of y**2 = x**3 - 3*x + b modulo p (SP 800-186, 3.2.1).
+#: Curve -> bits, and the numbers p and b of y**2 = x**3 - 3*x + b modulo p (SP 800-186, 3.2.1).
 _CURVES = {
     "nistp256": (
         256,
@@ -47,22 +47,23 @@ _CURVES = {
         0x0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF451FD46B503F00,
     ),
 }
-#: What a name of an algorithm may look like (RFC 4251 6), where it is none that is known.
+#: The form of an algorithm's name (RFC 4251 6), for types that are not in the table.
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9.+_-]{2,63}(?:@[a-z0-9.-]{3,64})?")
-_FEW_RSA_BITS = 2048
-_LEAST_RSA_BITS = 1024
-_MOST_RSA_BITS = 16384
+_WEAK_RSA_BITS = 2048  # fewer bits than this draw a warning
+_MIN_RSA_BITS = 1024
+_MAX_RSA_BITS = 16384
+_WRONG_LENGTH = "the key is truncated, or has too many bytes at its end"
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """One public key. Two are the same key when type and blob are; comment and options are not identity.
+    """One public key. Type and blob identify it; comment and options do not.
 
     Fields:
-        type: its name in RFC 4250 form, such as ``ssh-ed25519``.
+        type: the type's name in RFC 4250 form, such as ``ssh-ed25519``.
         blob: the decoded key, as in RFC 4253 6.6.
-        comment: one line without control characters, perhaps empty.
-        options: what stands in front of it in authorized_keys, as written, such as ``from="10.0.0.0/8"``.
+        comment: one line without control characters, possibly empty.
+        options: the options before it in authorized_keys, as written, such as ``from="10.0.0.0/8"``.
     """
 
     type: str
@@ -72,7 +73,7 @@ class PublicKey:
 
     @property
     def base64(self) -> str:
-        """The blob as it stands in a key line."""
+        """The blob as a key line contains it."""
         return base64.b64encode(self.blob).decode("ascii")
 
     @property
@@ -89,12 +90,12 @@ class PublicKey:
 
     @property
     def md5(self) -> str:
-        """The fingerprint as ``ssh-keygen -l -E md5`` prints it, and the clouds' portals show it."""
+        """The fingerprint as ``ssh-keygen -l -E md5`` prints it and the portals of clouds show it."""
         return "MD5:" + hashlib.md5(self.blob, usedforsecurity=False).digest().hex(":")
 
     @property
     def bits(self) -> int | None:
-        """How long the key is, as ``ssh-keygen -l`` says; None for a type that is not known."""
+        """The length of the key in bits, as ``ssh-keygen -l`` prints it; None for an unknown type."""
         fields = _fields(self.blob)
         if self.type == "ssh-rsa":
             return int.from_bytes(fields[2], "big").bit_length()
@@ -106,59 +107,61 @@ class PublicKey:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What speaks against using it, in sentences."""
+        """Reasons not to use the key, in sentences."""
         if self.type == "ssh-dss":
-            return ("DSA is refused by OpenSSH as it comes, and gone since 10.0: make an ed25519 key",)
+            return ("OpenSSH refuses DSA keys by default, and has removed them in 10.0; create an ed25519 key",)
         if self.type not in KEY_TYPES:
-            return (f"sosagent does not know the type {self.type}; the machine's sshd may not either",)
+            return (f"sosagent does not support the key type {self.type}; the machine's sshd may not either",)
         bits = self.bits
-        if self.type == "ssh-rsa" and bits is not None and bits < _FEW_RSA_BITS:
-            return (f"an RSA key of {bits} bits is weak, and refused where RequiredRSASize is {_FEW_RSA_BITS}",)
+        if self.type == "ssh-rsa" and bits is not None and bits < _WEAK_RSA_BITS:
+            return (f"an RSA key of {bits} bits is weak, and refused where RequiredRSASize is {_WEAK_RSA_BITS}",)
         return ()
 
     def same_key(self, other: PublicKey) -> bool:
-        """Tell whether `other` is this key, whatever its comment."""
+        """Whether `other` is the same key; comment and options may differ."""
         return (self.type, self.blob) == (other.type, other.blob)
 
 
 def parse_blob(key_type: str, text: str) -> bytes:
-    """Decode the base64 of a key, and see that it is a whole key of `key_type`.
+    """Decode the base64 of a key, and check that it is a complete key of `key_type`.
 
-    A type that is not known is only checked for what all have in common.
+    For an unknown type, only the structure that all types share is checked.
 
     Raises:
-        ValueError: in one sentence, what is wrong with it.
+        ValueError: the key is invalid; the message is one sentence that says why.
     """
     try:
         blob = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("its base64 is broken; the key may be cut or wrapped") from None
+        raise ValueError("its base64 is invalid; the key may be truncated or wrapped") from None
     if base64.b64encode(blob).decode("ascii") != text:
-        raise ValueError("its base64 is not in the one form that sshd accepts")
+        raise ValueError("its base64 is not in the canonical form that sshd requires")
     check_blob(key_type, blob)
     return blob
 
 
 def check_blob(key_type: str, blob: bytes) -> None:
-    """See that `blob` is a whole key of `key_type`.
+    """Check that `blob` is a complete key of `key_type`.
 
     Raises:
-        ValueError: in one sentence, why it is not.
+        ValueError: it is not; the message is one sentence that says why.
     """
     fields = _fields(blob)
     inner = fields[0].decode("ascii", "replace")
     if inner != key_type:
-        raise ValueError(f"it says {printable(key_type)} but holds a key of type {printable(inner, 60)}")
+        raise ValueError(
+            f"the type is {printable(key_type)}, but the blob contains a key of type {printable(inner, 60)}"
+        )
     if key_type not in KEY_TYPES and (len(fields) < 2 or _TYPE_NAME.fullmatch(key_type) is None):
-        raise ValueError(f"{printable(key_type, 60)!r} is not a type of key")
+        raise ValueError(f"invalid key type {printable(key_type, 60)!r}")
     _check_fields(key_type, fields)
 
 
 def blob_type(blob: bytes) -> str:
-    """The type that a blob says it is of.
+    """Return the type that a blob contains.
 
     Raises:
-        ValueError: it is no key's blob.
+        ValueError: it is not a key's blob.
     """
     return _fields(blob)[0].decode("ascii", "replace")
 
@@ -168,11 +171,11 @@ def _fields(blob: bytes) -> list[bytes]:
     position = 0
     while position < len(blob):
         if position + 4 > len(blob):
-            raise ValueError("the key is cut short, or has bytes too many at its end")
+            raise ValueError(_WRONG_LENGTH)
         (length,) = struct.unpack_from(">I", blob, position)
         position += 4
         if position + length > len(blob):
-            raise ValueError("the key is cut short, or has bytes too many at its end")
+            raise ValueError(_WRONG_LENGTH)
         fields.append(blob[position : position + length])
         position += length
     if not fields:
@@ -182,26 +185,26 @@ def _fields(blob: bytes) -> list[bytes]:
 
 def _check_fields(key_type: str, fields: list[bytes]) -> None:
     if len(fields) != KEY_TYPES.get(key_type, len(fields)):
-        raise ValueError("the key is cut short, or has bytes too many at its end")
+        raise ValueError(_WRONG_LENGTH)
     if key_type.endswith("ed25519") or key_type.startswith("sk-ssh-ed25519"):
         if len(fields[1]) != 32:
-            raise ValueError(f"an ed25519 key has 32 bytes, this one {len(fields[1])}")
+            raise ValueError(f"an ed25519 key has 32 bytes; this one has {len(fields[1])}")
     elif "ecdsa" in key_type and key_type in KEY_TYPES:
         curve = fields[1].decode("ascii", "replace")
         if curve not in key_type or not _on_curve(curve, fields[2]):
-            raise ValueError("its curve or point does not fit its type")
+            raise ValueError("its curve or point does not match its type")
     elif key_type in ("ssh-rsa", "ssh-dss"):
         if not all(map(_is_mpint, fields[1:])):
-            raise ValueError("one of its numbers is not in the one form that SSH has for it")
+            raise ValueError("one of its numbers is not in the canonical form of SSH")
         bits = int.from_bytes(fields[2], "big").bit_length()
-        if key_type == "ssh-rsa" and bits < _LEAST_RSA_BITS:
-            raise ValueError("an RSA key below 1024 bits is refused by every sshd")
-        if key_type == "ssh-rsa" and bits > _MOST_RSA_BITS:
-            raise ValueError(f"an RSA key above {_MOST_RSA_BITS} bits is refused by every sshd")
+        if key_type == "ssh-rsa" and bits < _MIN_RSA_BITS:
+            raise ValueError(f"every sshd refuses an RSA key of fewer than {_MIN_RSA_BITS} bits")
+        if key_type == "ssh-rsa" and bits > _MAX_RSA_BITS:
+            raise ValueError(f"every sshd refuses an RSA key of more than {_MAX_RSA_BITS} bits")
 
 
 def _is_mpint(field: bytes) -> bool:
-    """A positive number without zeros in front, but one where the first bit would make it negative (RFC 4251 5)."""
+    """Whether it is a positive number with no leading zero, unless the first bit requires one (RFC 4251 5)."""
     if not field or field[0] & 0x80:
         return False
     return field[0] != 0 or (len(field) > 1 and bool(field[1] & 0x80))

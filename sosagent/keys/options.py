@@ -1,4 +1,4 @@
-"""The options in front of a key, by sshd's own grammar (sshd(8); auth-options.c, sshauthopt_parse)."""
+"""The options of a key line, by the grammar of sshd (sshd(8); auth-options.c, sshauthopt_parse)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FLAGS = frozenset({
     "no-touch-required", "no-user-rc", "no-x11-forwarding", "port-forwarding", "pty", "restrict",
     "no-verify-required", "touch-required", "user-rc", "verify-required", "x11-forwarding",
 })  # fmt: skip
-#: Those that sshd takes once only.
+#: Options that sshd accepts only once per line.
 _ONCE = frozenset({"command", "from", "principals"})
 _VALUES = _ONCE | {"environment", "expiry-time", "permitlisten", "permitopen", "tunnel"}
 _TIME_FORMS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
@@ -27,11 +27,15 @@ _TUNNEL = re.compile(r"any|\d{1,9}")
 
 
 class OptionInvalid(ValueError):
-    """An option that sshd would refuse, and its line with it; says why, in one sentence."""
+    """An option for which sshd would refuse the whole line; the message is one sentence that says why."""
 
 
 def split_options(line: str) -> tuple[tuple[str, ...], str] | None:
-    """Split off the options up to the first blank outside quotes; None if a quote stays open, or nothing follows."""
+    """Split a line at its first blank outside quotes, into the options and the rest.
+
+    Returns:
+        The options and the rest, or None if a quote is not closed or nothing follows the options.
+    """
     options: list[str] = []
     start = position = 0
     quoted = False
@@ -46,12 +50,12 @@ def split_options(line: str) -> tuple[tuple[str, ...], str] | None:
         position += 1
     if quoted or position >= len(line):
         return None
-    # sshd does not mind commas that separate nothing.
+    # sshd ignores commas that separate nothing.
     return tuple(filter(None, (*options, line[start:position]))), line[position:]
 
 
 def are_options(options: Sequence[str]) -> bool:
-    """Whether sshd takes the options, and their line with them, whomever that lets in."""
+    """Whether sshd accepts a line with these options, regardless of whom they admit."""
     names = [option.partition("=")[0].lower() for option in options]
     return all(map(_is_option, options)) and all(names.count(name) < 2 for name in _ONCE)
 
@@ -61,60 +65,60 @@ def _is_option(option: str) -> bool:
     if not equals:
         return name.lower() in _FLAGS
     inner = _unquoted(value)
-    return name.lower() in _VALUES and inner is not None and not _FORMS.get(name.lower(), _no_problem)(inner)
+    return name.lower() in _VALUES and inner is not None and not _CHECKS.get(name.lower(), _no_problem)(inner)
 
 
 def value_of(option: str) -> str:
-    """What stands between the quotes of an option's value; empty where it has none."""
+    """Return an option's value without its quotes; an empty string if it has none."""
     return _unquoted(option.partition("=")[2]) or ""
 
 
 def check_option(option: str) -> str:
-    """Give `option` back as sshd will read it; a value without quotes gets them.
+    """Return `option` as sshd reads it, with quotes added to an unquoted value.
 
     Raises:
-        OptionInvalid: sshd would refuse the whole line for it, or never let the key in.
+        OptionInvalid: sshd would refuse the whole line because of it, or never accept the key.
     """
     name, equals, value = option.strip(" \t").partition("=")
     lower = name.lower()
     shown = printable(option, 80)
     if not is_clean(option):
-        raise OptionInvalid(f"the option {shown!r} holds characters that sshd does not read as they look")
+        raise OptionInvalid(f"the option {shown!r} contains invisible or control characters")
     if lower in _FLAGS:
         if equals:
             raise OptionInvalid(f"the option {name} takes no value")
         return name
     if lower not in _VALUES:
-        raise OptionInvalid(f"sshd knows no option {shown!r}, and would refuse the whole line")
+        raise OptionInvalid(f"unknown option {shown!r}; sshd would refuse the whole line")
     if equals and '"' not in value:
         value = f'"{value}"'
     inner = _unquoted(value) if equals else None
     if inner is None:
         raise OptionInvalid(f'the option {name} needs a value in quotes: {name}="..."')
-    problem = _of_from(inner) if lower == "from" else _FORMS.get(lower, _no_problem)(inner)
+    problem = _check_from(inner) if lower == "from" else _CHECKS.get(lower, _no_problem)(inner)
     if problem:
         raise OptionInvalid(f"{shown}: {problem}")
     return f"{name}={value}"
 
 
 def check_options(options: tuple[str, ...]) -> tuple[str, ...]:
-    """All options of one line.
+    """Check all options of one line, and return each as `check_option` does.
 
     Raises:
-        OptionInvalid: one of them is wrong, or stands there twice where sshd takes one.
+        OptionInvalid: one of them is invalid, or repeated where sshd accepts it only once.
     """
     checked = tuple(check_option(option) for option in options)
     names = [option.partition("=")[0].lower() for option in checked]
     for name in _ONCE:
         if names.count(name) > 1:
-            raise OptionInvalid(f"sshd takes the option {name} once only")
+            raise OptionInvalid(f"sshd accepts the option {name} only once")
     if "principals" in names and "cert-authority" not in names:
-        raise OptionInvalid("principals goes with cert-authority; sshd would never let this key in")
+        raise OptionInvalid("principals needs cert-authority; without it sshd never accepts the key")
     return checked
 
 
 def _unquoted(value: str) -> str | None:
-    """The value of ``"..."``, in which only a quote is escaped; None if it is not of that form (opt_dequote)."""
+    """Return the text inside ``"..."``, where only a quote can be escaped; None for another form (opt_dequote)."""
     if len(value) < 2 or value[0] != '"':
         return None
     position = 1
@@ -127,33 +131,42 @@ def _no_problem(_value: str) -> str:
     return ""
 
 
-def _of_from(value: str) -> str:
-    """A pattern list of names and addresses (ssh_config(5), PATTERNS; addr_match_list)."""
+# Each check returns the problem with a value in one sentence, or an empty string.
+
+
+def _check_from(value: str) -> str:
+    """Check a pattern list of names and addresses (ssh_config(5), PATTERNS; addr_match_list)."""
     patterns = value.split(",")
     for pattern in patterns:
         if "/" in pattern:
             if not pattern.rpartition("/")[2].isdigit():
-                return f"{printable(pattern, 60)!r}: sshd wants the length of the prefix behind the slash"
+                return f"{printable(pattern, 60)!r}: sshd requires the prefix length after the slash"
             try:
                 ipaddress.ip_network(pattern.removeprefix("!"))
             except ValueError as error:
                 return str(error)
         elif _PATTERN.fullmatch(pattern) is None:
-            return f"{printable(pattern, 60)!r} is neither an address nor a pattern of names"
+            return f"{printable(pattern, 60)!r} is neither an address nor a pattern of host names"
     if all(pattern.startswith("!") for pattern in patterns):
-        return "nothing but exclusions: sshd would let nobody in"
+        return "a list of exclusions only: sshd would refuse every client"
     return ""
 
 
-def _of_permit(value: str) -> str:
-    found = _PERMIT.fullmatch(value)
-    if found is None or (found["port"].isdigit() and not 0 < int(found["port"]) < 65536):
-        return "it is HOST:PORT, and * may stand for either"
+def _check_permit(value: str) -> str:
+    match = _PERMIT.fullmatch(value)
+    if match is None or (match["port"].isdigit() and not 0 < int(match["port"]) < 65536):
+        return "the value has the form HOST:PORT; either may be *"
     return ""
 
 
 def time_of(text: str) -> datetime | None:
-    """A time of the option expiry-time; without a Z it is the machine's local one, taken for UTC here. None if none."""
+    """Parse a value of the option expiry-time.
+
+    A value without Z is in the machine's local time, which is treated as UTC here.
+
+    Returns:
+        The time, or None if `text` is not a time.
+    """
     digits = text.removesuffix("UTC") if text.endswith("UTC") else text.removesuffix("Z")
     try:
         return datetime.strptime(digits, _TIME_FORMS[len(digits)]).replace(tzinfo=UTC)
@@ -161,19 +174,19 @@ def time_of(text: str) -> datetime | None:
         return None
 
 
-def _of_time(value: str) -> str:
-    return "" if time_of(value) else "a time is YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC"
+def _check_time(value: str) -> str:
+    return "" if time_of(value) else "a time has the form YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC"
 
 
-def _form(pattern: re.Pattern[str], words: str) -> Callable[[str], str]:
-    return lambda value: "" if pattern.fullmatch(value) else words
+def _check_form(pattern: re.Pattern[str], problem: str) -> Callable[[str], str]:
+    return lambda value: "" if pattern.fullmatch(value) else problem
 
 
-#: Where sshd refuses the whole line for what the value says.
-_FORMS: dict[str, Callable[[str], str]] = {
-    "expiry-time": _of_time,
-    "environment": _form(_VARIABLE, "a variable is NAME=VALUE"),
-    "permitopen": _of_permit,
-    "permitlisten": _of_permit,
-    "tunnel": _form(_TUNNEL, "it is a number, or any"),
+#: Options for whose values sshd refuses the whole line, and their checks.
+_CHECKS: dict[str, Callable[[str], str]] = {
+    "expiry-time": _check_time,
+    "environment": _check_form(_VARIABLE, "a variable has the form NAME=VALUE"),
+    "permitopen": _check_permit,
+    "permitlisten": _check_permit,
+    "tunnel": _check_form(_TUNNEL, "the value is a number, or any"),
 }

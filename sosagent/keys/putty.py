@@ -1,6 +1,6 @@
-"""PuTTY's private key files, versions 2 and 3 (PuTTY's manual, appendix C): both halves.
+"""PuTTY's private key files, versions 2 and 3 (PuTTY's manual, appendix C).
 
-The public half is not encrypted. The private one is given as an OpenSSH key, for the endpoint's own login.
+The public half is never encrypted. The private half is converted to an OpenSSH key, for the login at an endpoint.
 """
 
 from __future__ import annotations
@@ -28,24 +28,25 @@ _HEADER = re.compile(r"([^: ]{1,64}): ?(.*)")
 _AGAIN = "Copy or export the file again."
 _MAC_KEY = b"putty-private-key-file-mac-key"
 _CIPHER = "aes256-cbc"
-_MOST_KIB = 1 << 20  # of memory for Argon2; PuTTYgen takes 8192
-_MOST_WORK = 1 << 24  # KiB times passes, some seconds; PuTTYgen aims at 0.1 s
+_SAVE_AGAIN = "Save the key again with PuTTYgen."
+_MAX_KIB = 1 << 20  # of memory for Argon2; PuTTYgen uses 8192
+_MAX_WORK = 1 << 24  # KiB times passes: some seconds; PuTTYgen aims at 0.1 s
 
 
 class WrongPassphrase(ValueError):
-    """The passphrase does not open the file, or none was given."""
+    """The file is encrypted, and the passphrase is wrong or missing."""
 
 
 @dataclass(frozen=True)
 class PuttyFile:
-    """One file, taken apart.
+    """The parts of one file.
 
     Fields:
         version: 1, 2 or 3.
-        headers: as they stand there.
-        public, private: the two blobs, the private one encrypted if the file is.
-        length: of how many lines it consists.
-        where: file and line of its beginning.
+        headers: the headers as written.
+        public, private: the two blobs; the private one may be encrypted.
+        length: the number of lines.
+        where: file and line of its start.
     """
 
     version: int
@@ -57,29 +58,30 @@ class PuttyFile:
 
     @classmethod
     def read(cls, lines: Sequence[str], where: str) -> PuttyFile:
-        """Take the file apart that begins with ``lines[0]``.
+        """Parse the file that begins with ``lines[0]``.
 
         Args:
-            lines: without their ends; decoded as latin-1 if the private half is wanted, for its checksum covers bytes.
-            where: file and line.
+            lines: the lines without their newlines. To use the private half, decode them as latin-1: its checksum
+                covers the bytes of the file.
+            where: file and line, for messages.
 
         Raises:
-            KeyInvalid: it is cut or damaged.
+            KeyInvalid: the file is truncated or damaged.
         """
         first = _FIRST.fullmatch(lines[0].strip())
         if first is None:
-            raise KeyInvalid(f"{where}: not a PuTTY file that is known", hint=_AGAIN)
+            raise KeyInvalid(f"{where}: not a PuTTY file, or one of an unknown version", hint=_AGAIN)
         headers = {"Type": first[2]}
         blobs: dict[str, bytes] = {}
         at = 1
         while at < len(lines) and (header := _HEADER.match(lines[at])) is not None:
-            # The checksum covers the comment as it is, with blanks at its end.
+            # The checksum covers trailing blanks of the comment.
             name, value = header[1], header[2] if header[1] == "Comment" else header[2].strip()
             at += 1
             if name in ("Public-Lines", "Private-Lines"):
                 count = int(value) if value.isdigit() and len(value) < 5 else -1
                 if count < 0 or at + count > len(lines):
-                    raise KeyInvalid(f"{where}: the PuTTY file is cut", hint=_AGAIN)
+                    raise KeyInvalid(f"{where}: the PuTTY file is truncated", hint=_AGAIN)
                 blobs[name] = _decoded("".join(line.strip() for line in lines[at : at + count]), where)
                 at += count
             else:
@@ -87,7 +89,7 @@ class PuttyFile:
                 if name in ("Private-MAC", "Private-Hash"):
                     break
         if "Public-Lines" not in blobs:
-            raise KeyInvalid(f"{where}: the PuTTY file is cut", hint=_AGAIN)
+            raise KeyInvalid(f"{where}: the PuTTY file is truncated", hint=_AGAIN)
         return cls(int(first[1]), headers, blobs["Public-Lines"], blobs.get("Private-Lines", b""), at, where)
 
     @property
@@ -97,20 +99,20 @@ class PuttyFile:
 
     @property
     def comment(self) -> str:
-        """Its comment."""
+        """The key's comment."""
         return self.headers.get("Comment", "").strip()
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether a passphrase is needed for the private half."""
+        """Whether the private half needs a passphrase."""
         return self.headers.get("Encryption", "none") != "none"
 
     def openssh(self, passphrase: Secret | None) -> bytes:
-        """The private key in OpenSSH's form, not encrypted. Its key derivation may take some seconds.
+        """Return the private key as an unencrypted OpenSSH key. The key derivation may take some seconds.
 
         Raises:
-            WrongPassphrase: the passphrase does not open it.
-            KeyInvalid: it is damaged, or of a kind that is not known.
+            WrongPassphrase: the passphrase is wrong or missing.
+            KeyInvalid: the file is damaged, or of an unknown kind.
         """
         from cryptography.hazmat.primitives.serialization import (
             Encoding,
@@ -123,21 +125,19 @@ class PuttyFile:
         try:
             key = _private_key(self.type, _fields(self.public), _fields(plain))
         except (ValueError, ArithmeticError, LookupError):
-            raise KeyInvalid(f"{self.where}: the private half is damaged, or of a kind that is not known") from None
+            raise KeyInvalid(f"{self.where}: the private half is damaged, or of an unknown kind") from None
         public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
         if base64.b64decode(public.split()[1]) != self.public:
-            raise KeyInvalid(f"{self.where}: its two halves do not belong to each other", hint=_AGAIN)
+            raise KeyInvalid(f"{self.where}: the public half does not match the private half", hint=_AGAIN)
         return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
 
     def _decrypted(self, passphrase: Secret | None) -> bytes:
-        """The private blob, seen to be whole by the file's own checksum."""
+        """Return the decrypted private blob, after comparing the checksum of the file."""
         encryption = self.headers.get("Encryption", "none")
         if encryption not in ("none", _CIPHER) or self.version == 1:
-            raise KeyInvalid(
-                f"{self.where}: PuTTY files of this kind are not known", hint="Save it anew with PuTTYgen."
-            )
+            raise KeyInvalid(f"{self.where}: unsupported version or encryption of a PuTTY file", hint=_SAVE_AGAIN)
         if self.is_encrypted and not passphrase:
-            raise WrongPassphrase("it is encrypted")
+            raise WrongPassphrase("the file is encrypted")
         phrase = passphrase.reveal().encode() if passphrase and self.is_encrypted else b""
         key, start, mac_key = self._derived(phrase)
         plain = self.private
@@ -164,7 +164,7 @@ class PuttyFile:
         return self.headers.get("Comment", "").encode("latin-1", "replace")
 
     def _derived(self, phrase: bytes) -> tuple[bytes, bytes, bytes]:
-        """Cipher key, start value and MAC key of a passphrase."""
+        """Derive the cipher key, the initialization vector and the MAC key from a passphrase."""
         if self.version == 2:
             stretched = b"".join(hashlib.sha1(struct.pack(">I", n) + phrase).digest() for n in (0, 1))
             return stretched[:32], bytes(16), hashlib.sha1(_MAC_KEY + phrase).digest()
@@ -179,10 +179,9 @@ class PuttyFile:
         kind: dict[str, Any] = {"Argon2id": argon2.Argon2id, "Argon2i": argon2.Argon2i, "Argon2d": argon2.Argon2d}
         try:
             passes, memory = int(self.headers["Argon2-Passes"]), int(self.headers["Argon2-Memory"])
-            if memory > _MOST_KIB or passes * memory > _MOST_WORK:
+            if memory > _MAX_KIB or passes * memory > _MAX_WORK:
                 raise KeyInvalid(
-                    f"{self.where}: its key derivation takes too long or too much memory",
-                    hint="Save it anew with PuTTYgen.",
+                    f"{self.where}: its key derivation takes too long or too much memory", hint=_SAVE_AGAIN
                 )
             derive = kind[self.headers["Key-Derivation"]](
                 salt=bytes.fromhex(self.headers["Argon2-Salt"]),
@@ -193,12 +192,12 @@ class PuttyFile:
             )
             derived: bytes = derive.derive(phrase)
         except (KeyError, ValueError, OverflowError, MemoryError):
-            raise KeyInvalid(f"{self.where}: the PuTTY file's key derivation is not known", hint=_AGAIN) from None
+            raise KeyInvalid(f"{self.where}: unknown key derivation of the PuTTY file", hint=_AGAIN) from None
         return derived
 
 
 def is_putty(line: str) -> bool:
-    """Whether a PuTTY file begins here."""
+    """Whether `line` is the first of a PuTTY file."""
     return _FIRST.fullmatch(line.strip()) is not None
 
 
@@ -214,7 +213,7 @@ def _private_key(kind: str, public: list[bytes], private: list[bytes]) -> Privat
     if kind.startswith("ecdsa-sha2-"):
         curve = {"nistp256": ec.SECP256R1(), "nistp384": ec.SECP384R1(), "nistp521": ec.SECP521R1()}
         return ec.derive_private_key(_numbers(private[:1])[0], curve[public[1].decode("ascii", "replace")])
-    raise ValueError("another type")
+    raise ValueError("unsupported key type")
 
 
 def _numbers(fields: Sequence[bytes]) -> list[int]:
@@ -222,7 +221,7 @@ def _numbers(fields: Sequence[bytes]) -> list[int]:
 
 
 def _fields(blob: bytes) -> list[bytes]:
-    """The fields of a blob; what is behind the last whole one is padding."""
+    """Return the fields of a blob. Bytes after the last complete field are padding."""
     fields: list[bytes] = []
     position = 0
     while position + 4 <= len(blob):
@@ -238,4 +237,4 @@ def _decoded(text: str, where: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise KeyInvalid(f"{where}: the PuTTY file's base64 is broken", hint=_AGAIN) from None
+        raise KeyInvalid(f"{where}: the base64 of the PuTTY file is invalid", hint=_AGAIN) from None

@@ -1,7 +1,7 @@
-"""A file of public keys as people hand it in -> `PublicKey`.
+"""Read a user's file of public keys into `PublicKey` objects.
 
 A file is a sequence of one-line keys (sshd(8)), blocks (RFC 4716, PEM) and PuTTY files, in UTF-8,
-UTF-16 or latin-1. Whatever is none of them is an error with its line and what it seems to be.
+UTF-16 or latin-1. Any other line is an error; the message names the line and what it seems to be.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from .key import KEY_TYPES, PublicKey, blob_type, check_blob, parse_blob
 from .options import OptionInvalid, check_options, split_options
 from .putty import PuttyFile, is_putty
 
-__all__ = ["MOST_BYTES", "MOST_COMMENT", "KeyFound", "other_options", "parse_public_keys", "read_keys"]
+__all__ = ["MAX_BYTES", "MAX_COMMENT", "SourcedKey", "conflicting_options", "parse_public_keys", "read_keys"]
 
-MOST_BYTES = 1 << 20
-MOST_COMMENT = 4096
+MAX_BYTES = 1 << 20
+MAX_COMMENT = 4096
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _NAMES = re.compile(r"(?:ssh|ecdsa|sk)-[a-z]")
 _GLUED = re.compile(r"(?:ssh|ecdsa|sk)-\S+[ \t]+AAAA|AAAA[0-9A-Za-z+/]{60}")
 _FINGERPRINT = re.compile(r"(?:\d+ )?(?:SHA256:[A-Za-z0-9+/]{43}|MD5:(?:[0-9a-f]{2}:){15}[0-9a-f]{2})")
 _PROTOCOL_1 = re.compile(r"\d{3,5} \d{1,10} \d{200,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")
-_PUTTY_NOTE = "a PuTTY file holds the private key, too: only its public half was taken"
+_PUTTY_NOTE = "a PuTTY file also contains the private key; only the public half was taken"
 _ONE_LINE = "A public key is one line: type, base64, comment."
-_AS_ONE_LINE = "Copy the .pub file again, as one line."
+_COPY_AS_ONE_LINE = "Copy the .pub file again, as one line."
 
 
 @dataclass(frozen=True)
-class KeyFound:
-    """A key, and where it was found.
+class SourcedKey:
+    """A key and its source.
 
     Fields:
         key: the key.
         where: file and line.
-        notes: what was done to read it, in sentences.
+        notes: remarks on how the key was read, in sentences.
     """
 
     key: PublicKey
@@ -54,21 +54,21 @@ def parse_public_keys(
     """Read the public keys of one file.
 
     Args:
-        data: the file's contents: OpenSSH one-line keys (also with options), RFC 4716 blocks, PEM and
-            PKCS#8 public keys, PuTTY's ``.ppk``; UTF-8, UTF-16 or latin-1.
-        name: what the file is called in messages.
-        from_private: take the public half of a private key, which is refused otherwise. A ``.ppk``
-            holds both by design, and is always taken.
+        data: the file's contents: OpenSSH one-line keys (with or without options), RFC 4716 blocks, PEM and
+            PKCS#8 public keys, PuTTY's ``.ppk`` files; UTF-8, UTF-16 or latin-1.
+        name: the file's name for messages.
+        from_private: take the public half of a private key, which is refused otherwise. A ``.ppk`` file
+            always contains both halves and is always accepted.
         cert_authority: the keys are those of certificate authorities.
 
     Returns:
-        The keys in their order, each once.
+        The keys in the order of the file, each once.
 
     Raises:
-        KeyInvalid: with file and line, for anything that is not a usable public key.
+        KeyInvalid: the file contains something other than usable public keys; the message names file and line.
     """
-    found = read_keys(data, name, from_private=from_private, cert_authority=cert_authority)
-    return [one.key for one in found]
+    keys = read_keys(data, name, from_private=from_private, cert_authority=cert_authority)
+    return [one.key for one in keys]
 
 
 def read_keys(
@@ -77,38 +77,40 @@ def read_keys(
     *,
     from_private: bool = False,
     cert_authority: bool = False,
-    any_comment: bool = False,
-) -> list[KeyFound]:
-    """The same, with where each was found, and what was done to read it; `any_comment` drops them unread."""
+    ignore_comment: bool = False,
+) -> list[SourcedKey]:
+    """Read keys like `parse_public_keys`, and return each with its source and notes.
+
+    `ignore_comment` drops the comments without checking them.
+    """
     name = printable(name)
     text = _text(data.encode("utf-8") if isinstance(data, str) else data, name)
-    found: list[KeyFound] = []
-    for one in _each(text, name, from_private, any_comment):
+    keys: list[SourcedKey] = []
+    for one in _each(text, name, from_private, ignore_comment):
         key = _with_authority(one, cert_authority)
-        again = next((earlier for earlier in found if earlier.key.same_key(key)), None)
-        if again is None:
-            found.append(replace(one, key=key))
-        elif again.key.options == key.options:
-            at = found.index(again)
-            found[at] = replace(again, notes=(*again.notes, f"{one.where} holds it again"))
+        first = next((earlier for earlier in keys if earlier.key.same_key(key)), None)
+        if first is None:
+            keys.append(replace(one, key=key))
+        elif first.key.options == key.options:
+            keys[keys.index(first)] = replace(first, notes=(*first.notes, f"{one.where} contains the key again"))
         else:
-            raise other_options(one, again)
-    if not found:
-        raise KeyInvalid(f"{name} holds no key", hint=_ONE_LINE)
-    return found
+            raise conflicting_options(one, first)
+    if not keys:
+        raise KeyInvalid(f"{name} contains no key", hint=_ONE_LINE)
+    return keys
 
 
-def other_options(one: KeyFound, earlier: KeyFound) -> KeyInvalid:
-    """The error for a key that stands in two places with different options."""
+def conflicting_options(one: SourcedKey, earlier: SourcedKey) -> KeyInvalid:
+    """Return the error for a key that occurs in two places with different options."""
     return KeyInvalid(
         f"{one.where}: the same key as in {earlier.where}, with other options",
-        hint="sshd takes the first line that holds a key. Leave one of them out.",
+        hint="sshd uses only the first line of a key. Leave one of them out.",
     )
 
 
 def _text(data: bytes, name: str) -> str:
-    if len(data) > MOST_BYTES:
-        raise KeyInvalid(f"{name} is larger than 1 MiB: that is not a file of public keys")
+    if len(data) > MAX_BYTES:
+        raise KeyInvalid(f"{name} is larger than 1 MiB; a file of public keys is smaller")
     start = data[:64]
     encoding = "utf-8-sig"
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -117,18 +119,18 @@ def _text(data: bytes, name: str) -> str:
         encoding = "utf-16-le"
     elif len(start) > 3 and not any(start[::2]) and all(start[1::2]):
         encoding = "utf-16-be"
-    for name_of in (encoding, "cp1252", "latin-1"):
+    for codec in (encoding, "cp1252", "latin-1"):
         try:
-            text = data.decode(name_of)
+            text = data.decode(codec)
             break
         except UnicodeDecodeError:
             continue
     if "\0" in text:
-        raise KeyInvalid(f"{name} is not plain text: it holds binary data", hint=_ONE_LINE)
+        raise KeyInvalid(f"{name} is not plain text: it contains binary data", hint=_ONE_LINE)
     return text
 
 
-def _each(text: str, name: str, from_private: bool, any_comment: bool) -> Iterator[KeyFound]:
+def _each(text: str, name: str, from_private: bool, ignore_comment: bool) -> Iterator[SourcedKey]:
     lines = _NEWLINE.split(text)
     at = 0
     while at < len(lines):
@@ -138,7 +140,9 @@ def _each(text: str, name: str, from_private: bool, any_comment: bool) -> Iterat
             at += 1
         elif is_putty(line):
             file = PuttyFile.read(lines[at:], where)
-            yield KeyFound(_checked(file.type, file.public, file.comment, where, any_comment), where, (_PUTTY_NOTE,))
+            yield SourcedKey(
+                _checked(file.type, file.public, file.comment, where, ignore_comment), where, (_PUTTY_NOTE,)
+            )
             at += file.length
         elif is_begin(line):
             if not from_private:
@@ -146,87 +150,91 @@ def _each(text: str, name: str, from_private: bool, any_comment: bool) -> Iterat
             block = Block.at(lines, at, where)
             at = block.end
             if block.label in PARAMETERS:
-                continue  # openssl puts them in front of a key
+                continue  # openssl writes them before a key
             key_type, blob, comment, note = key_in_block(block)
-            yield KeyFound(_checked(key_type, blob, comment, where, any_comment), where, (note,) if note else ())
+            yield SourcedKey(_checked(key_type, blob, comment, where, ignore_comment), where, (note,) if note else ())
         else:
             at += 1
-            yield KeyFound(_of_line(line, where, lines[at] if at < len(lines) else "", any_comment), where)
+            yield SourcedKey(_of_line(line, where, lines[at] if at < len(lines) else "", ignore_comment), where)
 
 
-def _checked(key_type: str, blob: bytes, comment: str, where: str, any_comment: bool) -> PublicKey:
-    """The key of a block, as it would stand in one line."""
+def _checked(key_type: str, blob: bytes, comment: str, where: str, ignore_comment: bool) -> PublicKey:
+    """Return the key of a block, if sshd would accept it as one line."""
     _refuse_certificate(key_type, where)
     try:
         check_blob(key_type, blob)
     except ValueError as error:
         raise KeyInvalid(f"{where}: {error}", hint="Export the key again.") from None
-    return PublicKey(key_type, blob, "" if any_comment else _comment(comment, where))
+    return PublicKey(key_type, blob, "" if ignore_comment else _comment(comment, where))
 
 
-def _of_line(line: str, where: str, next_line: str, any_comment: bool) -> PublicKey:
+def _of_line(line: str, where: str, next_line: str, ignore_comment: bool) -> PublicKey:
     options: tuple[str, ...] = ()
     words = line.split(None, 2)
     if len(words) < 2 or not words[1].startswith("AAAA") or '"' in words[0]:
         split = split_options(line)
         rest = split[1].split(None, 2) if split is not None else []
         if split is None or len(rest) < 2 or not rest[1].startswith("AAAA"):
-            raise KeyInvalid(f"{where}: {_what_it_is(line)}", hint=_ONE_LINE)
+            raise KeyInvalid(f"{where}: {_description(line)}", hint=_ONE_LINE)
         options, words = _options(split[0], where), rest
     key_type, text = words[0], words[1]
     _refuse_certificate(key_type, where)
     if key_type not in KEY_TYPES and key_type.lower() in KEY_TYPES:
-        raise KeyInvalid(f"{where}: {key_type} is not a type of key; {key_type.lower()} is")
+        raise KeyInvalid(f"{where}: unknown key type {key_type}; did you mean {key_type.lower()}?")
     try:
         blob = parse_blob(key_type, text)
     except ValueError as error:
         why = str(error)
         if _BASE64.fullmatch(next_line.strip()):
-            why = "the key is wrapped: it goes on in the next line"
+            why = "the key is wrapped: it continues on the next line"
         elif _NAMES.search(text):
-            why = "two keys are glued together, a newline is missing between them"
-        raise KeyInvalid(f"{where}: {why}", hint=_AS_ONE_LINE) from None
+            why = "two keys run together; a newline is missing between them"
+        raise KeyInvalid(f"{where}: {why}", hint=_COPY_AS_ONE_LINE) from None
     comment = words[2] if len(words) > 2 else ""
     if _GLUED.search(comment):
-        raise KeyInvalid(f"{where}: two keys are glued together: the second stands in the comment of the first",
-                         hint="A newline is missing between them.")  # fmt: skip
-    return PublicKey(key_type, blob, "" if any_comment else _comment(comment, where), options)
+        raise KeyInvalid(f"{where}: two keys run together: the comment of the first contains the second",
+                         hint="Insert a newline between them.")  # fmt: skip
+    return PublicKey(key_type, blob, "" if ignore_comment else _comment(comment, where), options)
 
 
 def _options(options: tuple[str, ...], where: str) -> tuple[str, ...]:
     try:
         return check_options(options)
     except OptionInvalid as error:
-        hint = "Is it a line of known_hosts? Leave out what is before the type."
+        hint = "If this is a line of known_hosts, remove everything before the key type."
         raise KeyInvalid(f"{where}: {error}", hint=hint) from None
 
 
-def _what_it_is(line: str) -> str:
-    """What a line seems to be that holds no key."""
+def _description(line: str) -> str:
+    """Describe a line that is not a key."""
     if _FINGERPRINT.match(line):
-        return "that is the fingerprint of a key, not the key"
+        return "this is the fingerprint of a key, not the key"
     if _PROTOCOL_1.match(line):
-        return "that is a key of SSH protocol 1, which is gone"
+        return "this is a key for SSH protocol 1, which no sshd supports any more"
     if "PRIVATE KEY" in line or line.startswith("SSH PRIVATE KEY FILE"):
-        return "that is a piece of a private key"
+        return "this is part of a private key"
     try:
-        return f"the type is missing: put {blob_type(_blob_alone(line))!r} in front"
+        return f"the key type is missing: write {blob_type(_blob_alone(line))!r} before the key"
     except ValueError:
         return f"not a public key: {printable(line, 40)!r}"
 
 
 def _blob_alone(text: str) -> bytes:
-    """A blob without its type; ValueError if it is none."""
+    """Decode a blob that has no type before it.
+
+    Raises:
+        ValueError: it is not a key's blob.
+    """
     if not text.startswith("AAAA"):
-        raise ValueError("no key's blob begins like that")
+        raise ValueError("a key's blob begins with AAAA")
     return base64.b64decode(text.split()[0], validate=True)
 
 
 def _refuse_certificate(key_type: str, where: str) -> None:
     if "-cert-v0" in key_type:
         raise KeyInvalid(
-            f"{where}: a certificate does nothing in authorized_keys; hand in the plain .pub",
-            hint="To trust all that an authority signs, hand in the authority's public key with --cert-authority.",
+            f"{where}: a certificate has no effect in authorized_keys; add the plain .pub file",
+            hint="To trust all keys that an authority signs, add the authority's public key with --cert-authority.",
         )
 
 
@@ -234,25 +242,25 @@ def _comment(text: str, where: str) -> str:
     text = text.strip(" \t")
     if not is_clean(text.replace("\t", " ")):
         raise KeyInvalid(
-            f"{where}: its comment holds control characters: {printable(text, 60)!r}",
-            hint="Mend the file, or give another comment with --comment.",
+            f"{where}: the comment contains control characters: {printable(text, 60)!r}",
+            hint="Correct the file, or set another comment with --comment.",
         )
-    if len(text) > MOST_COMMENT:
+    if len(text) > MAX_COMMENT:
         raise KeyInvalid(
-            f"{where}: its comment has {len(text)} characters; more than {MOST_COMMENT} are not taken",
-            hint="Give a shorter one with --comment.",
+            f"{where}: the comment has {len(text)} characters; at most {MAX_COMMENT} are allowed",
+            hint="Set a shorter one with --comment.",
         )
     return text
 
 
-def _with_authority(one: KeyFound, wanted: bool) -> PublicKey:
-    """The key, as one of a certificate authority only if that is wanted."""
-    has = any(option.lower() == "cert-authority" for option in one.key.options)
-    if has and not wanted:
+def _with_authority(one: SourcedKey, wanted: bool) -> PublicKey:
+    """Return the key with the option cert-authority if it is wanted, and refuse the option if it is not."""
+    present = any(option.lower() == "cert-authority" for option in one.key.options)
+    if present and not wanted:
         raise KeyInvalid(
-            f"{one.where}: with cert-authority, whoever has this key could let in anybody",
-            hint="--cert-authority says that this is wanted.",
+            f"{one.where}: with cert-authority, the owner of this key can authorize any other key",
+            hint="If that is intended, use --cert-authority.",
         )
-    if wanted and not has:
+    if wanted and not present:
         return replace(one.key, options=("cert-authority", *one.key.options))
     return one.key

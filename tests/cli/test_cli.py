@@ -91,7 +91,7 @@ async def test_usage_errors(arguments: list[str], keyfile: Path, tmp_path: Path)
         ([*arguments, keyfile, "--transcript", "/no/such/dir/x"], "transcript"),
         (["http://x", keyfile], "no kind of console"),
         ([keyfile], "HOST"),
-        ([*arguments], "no KEYFILE was given"),
+        ([*arguments], "KEYFILE is missing"),
         (["x@y", keyfile], "no password"),
     ]
     for call, words in bad:
@@ -223,7 +223,7 @@ async def test_what_nobody_foresaw_is_one_line(keyfile: Path, tmp_path: Path) ->
     )
     status, out, err = await run("x@y", keyfile, PYTHONPATH=str(broken), SOS_PASSWORD=PASSWORD)
     assert (status, out) == (1, "")
-    assert "unforeseen: ZeroDivisionError: x\\x1b[31m" in err
+    assert "unexpected error: ZeroDivisionError: x\\x1b[31m" in err
     assert PASSWORD not in err
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
-from sosagent.cli.key_sources import dressed, until_of
+from sosagent.cli.key_lines import apply_options, parse_expiry
 
 from ..conftest import installed, new_key
 from .test_cli import run
@@ -69,7 +69,7 @@ async def test_what_the_line_will_say(tmp_path: Path) -> None:
     assert shown["line"] == f'restrict,from="10.0.0.0/8" {ONE.type} {ONE.base64} x y'
     status, _, err = await show(file, "--option", "form=1")
     assert status == 2
-    assert "knows no option" in err
+    assert "unknown option" in err
 
 
 async def test_a_comment_that_is_not_wanted_is_not_looked_at(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ async def test_a_folder_a_default_and_standard_input(tmp_path: Path) -> None:
     folder = tmp_path / ".ssh"
     folder.mkdir()
     status, _, err = await show()
-    assert (status, "none" in err) == (2, True)
+    assert (status, "no key matches" in err) == (2, True)
     (folder / "id_one.pub").write_text(f"{ONE.line}\n")
     (folder / "id_one-cert.pub").write_text("not looked at\n")
     _, shown, _ = await show(folder)
@@ -127,9 +127,9 @@ async def test_a_folder_a_default_and_standard_input(tmp_path: Path) -> None:
 
 async def test_the_agent(agent: str, tmp_path: Path) -> None:
     status, _, err = await show("--agent")
-    assert (status, "no agent" in err) == (2, True)
+    assert (status, "no SSH agent" in err) == (2, True)
     status, _, err = await show("--agent", env={"SSH_AUTH_SOCK": agent})
-    assert (status, "no key" in err) == (2, True)
+    assert (status, "no keys" in err) == (2, True)
     for name in ("laptop", "desk"):
         path = tmp_path / name
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path], check=True)
@@ -194,7 +194,7 @@ async def test_an_https_address(https: tuple[str, Path]) -> None:
     for path, words, env in (
         ("/one.keys", "certificate", {}),
         ("/nobody.keys", "no such account", trust),
-        ("/none.keys", "holds no key", trust),
+        ("/none.keys", "contains no key", trust),
         ("/away", "without https", trust),
     ):
         status, _, err = await show(f"{address}{path}", "--yes", env=env)
@@ -202,25 +202,25 @@ async def test_an_https_address(https: tuple[str, Path]) -> None:
     status, _, err = await show("http://localhost/one.keys")
     assert (status, "https only" in err) == (2, True)
     status, _, err = await show("gh:../x")
-    assert (status, "names no account" in err) == (2, True)
+    assert (status, "invalid account name" in err) == (2, True)
 
 
 def test_times() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    assert until_of("2h", now) == now + timedelta(hours=2)
-    assert until_of("3d", now) == now + timedelta(days=3)
-    assert until_of("2026-12-01T00:00Z", now) == datetime(2026, 12, 1, tzinfo=UTC)
+    assert parse_expiry("2h", now) == now + timedelta(hours=2)
+    assert parse_expiry("3d", now) == now + timedelta(days=3)
+    assert parse_expiry("2026-12-01T00:00Z", now) == datetime(2026, 12, 1, tzinfo=UTC)
     for text, words in (
-        ("soon", "no time"),
+        ("soon", "invalid time"),
         ("2025-01-01T00:00Z", "past"),
-        ("9999999w", "no time|far"),
+        ("9999999w", "invalid time|far"),
         ("0h", "past"),
     ):
         with pytest.raises(sosagent.UsageError, match=words):
-            until_of(text, now)
+            parse_expiry(text, now)
 
 
 def test_bad_words_for_a_line() -> None:
     for comment, options in (("a\nb", []), (None, ["cert-authority=1"]), (None, ["from=10.0.0.1/8"]), (None, ["a b"])):
         with pytest.raises(sosagent.UsageError):
-            dressed([ONE], comment, options, restrict=False)
+            apply_options([ONE], comment, options, restrict=False)

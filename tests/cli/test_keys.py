@@ -49,7 +49,7 @@ async def test_list(arguments: list[str], file: Path) -> None:
     assert shown["keys"][1]["options"] == ["restrict", 'from="10.0.0.0/8"']
     assert shown["keys"][1]["limits"] == ["without forwarding or a terminal", "from 10.0.0.0/8 only"]
     assert "earlier line" in shown["keys"][2]["why_not"]
-    assert "cut" in shown["keys"][3]["why_not"]
+    assert "truncated" in shown["keys"][3]["why_not"]
     status, out, _ = await keys("list", *arguments)
     assert status == 0
     assert f"  usable    ssh-ed25519 256 {ONE.fingerprint} one" in out
@@ -59,7 +59,7 @@ async def test_list(arguments: list[str], file: Path) -> None:
 async def test_audit(arguments: list[str], file: Path) -> None:
     status, out, _ = await keys("audit", *arguments)
     assert status == 1
-    assert "cut" in out
+    assert "truncated" in out
     assert TWO.fingerprint not in out
     file.write_text(f"{ONE.line}\n")
     status, out, _ = await keys("audit", *arguments, "--json")
@@ -117,7 +117,7 @@ def test_what_is_said_of_a_line() -> None:
         f"cert-authority {ONE.line}": "an authority's",
         f'expiry-time="20260101" {TWO.line}': "its time was past",
         f'expiry-time="20270101Z" {TWO.line}': "",
-        f"no-such {THREE.line}": "knows no option",
+        f"no-such {THREE.line}": "unknown option",
         "ssh-ed25519": "not a public key",
         f"ssh-ed25519-cert-v01@openssh.com {ONE.base64} c": "certificate",
         f"\ufeff{THREE.line}": "",

@@ -16,10 +16,10 @@ import pexpect
 import pytest
 
 import sosagent
-from sosagent.cli.addkey import _proof
-from sosagent.cli.hostkeys import _known
+from sosagent.cli.addkey import AddOptions
+from sosagent.cli.ask import answer_from, in_thread
+from sosagent.cli.hostkeys import names_for_ssh
 from sosagent.cli.machine_options import MachineOptions
-from sosagent.cli.run import answered, answered_from
 from sosagent.cli.show import Progress
 from sosagent.config.file import VARIABLE, add_machines, troubles
 from sosagent.endpoint.target import SerialTarget, SshTarget, TcpTarget
@@ -396,7 +396,7 @@ async def test_no_question_waits_for_an_answer_that_failed(kind: type[BaseExcept
         raise kind("because")
 
     with pytest.raises(sosagent.SosError, match="because"):
-        await asyncio.wait_for(answered(question), 5)
+        await asyncio.wait_for(in_thread(question), 5)
 
 
 def test_children_do_not_get_what_is_secret(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -475,7 +475,7 @@ def test_errors_of_sources_name_the_machine(write: Write, monkeypatch: pytest.Mo
 
 
 async def test_errors_of_the_endpoints_source_name_the_machine() -> None:
-    answer = answered_from(PasswordSource("command", "false"), "u@h", None, "[machines.m] endpoint_password")
+    answer = answer_from(PasswordSource("command", "false"), "u@h", None, "[machines.m] endpoint_password")
     with pytest.raises(sosagent.UsageError, match=r"^\[machines.m\] endpoint_password: the password command"):
         await answer("u@h", "Password:", False)
 
@@ -516,14 +516,14 @@ async def test_which_questions_are_the_endpoints_own(endpoint: str, prompt: str,
         asked.append(words)
         return "typed"
 
-    answer = answered_from(PasswordSource("command", "echo stored"), "u@h", ask)
+    answer = answer_from(PasswordSource("command", "echo stored"), "u@h", ask)
     assert await answer(endpoint, prompt, echo) == ("stored" if own else "typed")
     assert await answer(endpoint, prompt, echo) == "typed"
     assert len(asked) == (1 if own else 2)
-    alone = answered_from(PasswordSource("command", "echo stored"), "u@h", None)
+    alone = answer_from(PasswordSource("command", "echo stored"), "u@h", None)
     assert await alone(endpoint, prompt, echo) == ("stored" if own else None)
     assert await alone(endpoint, prompt, echo) is None
-    prompted = answered_from(PasswordSource("prompt"), "u@h", ask)
+    prompted = answer_from(PasswordSource("prompt"), "u@h", ask)
     assert await prompted(endpoint, prompt, echo) == "typed"
 
 
@@ -660,8 +660,8 @@ async def test_known_names_are_those_of_the_machine(write: Write) -> None:
     file = write(
         "[machines.m]\nconsole='u@h'\nknown_as=['web1', '10.0.0.5']\naddress='web1:2222'\n[machines.n]\nconsole='u@h'\n"
     )
-    assert _known(options(file)) == ["web1", "10.0.0.5", "web1:2222"]
-    assert _known(options(file, host="n")) == _known(options(file, host="u@h")) == []
+    assert names_for_ssh(options(file)) == ["web1", "10.0.0.5", "web1:2222"]
+    assert names_for_ssh(options(file, host="n")) == names_for_ssh(options(file, host="u@h")) == []
     call = ["--config", file, "--write", "--timeout", "10", "-q"]
     # Without a name it does not even connect; with one it does.
     for host, code, words in (("n", 2, "--write needs --name"), ("m", 3, "the name h is not known")):
@@ -671,10 +671,13 @@ async def test_known_names_are_those_of_the_machine(write: Write) -> None:
 
 def test_where_verify_logs_in(write: Write) -> None:
     file = write("[machines.m]\nconsole = 'u@h'\naddress = 'web1.example.net:2222'\n")
-    proof = _proof(None, [], options(file))
+    proof = AddOptions(verify=True).proof([], options(file), Progress())
+    assert proof is not None
     assert (proof.address, proof.port) == ("web1.example.net", 2222)
-    assert _proof("else", [], options(file)).address == "else"
-    assert _proof(None, [], options(file, host="u@h")).address == ""
+    other = AddOptions(verify_as="else").proof([], options(file), Progress())
+    unknown = AddOptions(verify=True).proof([], options(file, host="u@h"), Progress())
+    assert other is not None and unknown is not None
+    assert (other.address, unknown.address) == ("else", "")
 
 
 # -- sosagent machines

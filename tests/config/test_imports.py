@@ -269,7 +269,7 @@ async def test_the_command(tmp_path: Path) -> None:
     file.write_bytes(b"# mine\r\n" + before)
     status, out, _ = await command("machines", "import", source, "--config", file, "--write")
     assert (status, out.splitlines()[0], out.splitlines()[-1]) == (
-        0, "skipped lonely: it is there already", "nothing to write",
+        0, "skipped lonely: already in the file", "nothing to write",
     )  # fmt: skip
     assert file.read_bytes() == b"# mine\r\n" + before
     status, out, _ = await command("machines", "list", "--config", file, "--group", "db")

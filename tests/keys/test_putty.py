@@ -100,7 +100,7 @@ def test_halves_that_do_not_belong_together(tmp_path: Path) -> None:
         for part in (b"ssh-ed25519", b"none", mixed.comment.encode(), mixed.public, mixed.private)
     )
     mixed.headers["Private-MAC"] = hmac.new(b"", covered, "sha256").hexdigest()
-    with pytest.raises(sosagent.KeyInvalid, match="belong"):
+    with pytest.raises(sosagent.KeyInvalid, match="does not match the private half"):
         mixed.openssh(None)
 
 

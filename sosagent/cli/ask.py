@@ -1,0 +1,143 @@
+"""Ask the user questions on the terminal: the endpoint's, and our own."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from ..errors import SosError, UsageError
+from .exits import Unexpected, prefix_errors
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ..secrets.sources import PasswordSource
+    from ..transports.base import Ask
+    from .show import Progress
+
+__all__ = ["answer_from", "ask_on_terminal", "confirm", "in_thread"]
+
+_PASSWORD = re.compile(r"(?i)password")
+#: A prompt that contains one of these asks for something other than the endpoint's current password.
+_NOT_THE_PASSWORD = re.compile(r"(?i)root|passphrase|\bnew\b|one.?time|\botp\b")
+
+
+def confirm(question: str, *, no_terminal: str, hint: str, refused: str) -> None:
+    """Ask a yes-or-no question on the terminal.
+
+    Args:
+        question: the whole question.
+        no_terminal, hint: the error and its hint if standard input is not a terminal.
+        refused: the error if the answer is not yes.
+
+    Raises:
+        UsageError: the user did not confirm.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(no_terminal, hint=hint)
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError(refused)
+
+
+def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[str | None]]:
+    """Return an `Ask` that passes questions of the endpoint, marked as such, and our own to the user."""
+
+    async def ask(endpoint: str, prompt: str, echo: bool) -> str | None:
+        progress.stop()
+        # Name the endpoint, so that the user does not type the machine's password here.
+        text = f"The endpoint {endpoint} asks: {prompt} " if endpoint else f"{prompt} "
+        return await in_thread(lambda: input(text) if echo else getpass.getpass(text))
+
+    return ask
+
+
+def answer_from(source: PasswordSource, endpoint: str, ask: Ask | None, where: str = "") -> Ask:
+    """Return an `Ask` that answers the endpoint's first password prompt from `source`, and passes on all others.
+
+    Args:
+        source: read when the endpoint asks, not before.
+        endpoint: its name. A question of another endpoint, such as a jump host, is passed on.
+        ask: asks the user; None if nobody can be asked.
+        where: the place of `source` in the configuration, for messages.
+    """
+
+    def read_source() -> str:
+        from ..secrets.sources import find_password
+
+        with prefix_errors(where):
+            return find_password(source=source).reveal()
+
+    unused = source.kind != "prompt"
+
+    async def answer(name: str, prompt: str, echo: bool) -> str | None:
+        nonlocal unused
+        own = name == endpoint and not echo and _PASSWORD.search(prompt) and not _NOT_THE_PASSWORD.search(prompt)
+        if not own or not unused:
+            return None if ask is None else await ask(name, prompt, echo)
+        unused = False
+        return await in_thread(read_source)
+
+    return answer
+
+
+async def in_thread(question: Callable[[], str]) -> str | None:
+    """Run `question`, which waits for the user, in a thread; return the answer, or None at end of input.
+
+    When cancelled, the thread is abandoned and the terminal's modes are restored.
+    """
+    import asyncio  # not needed for help
+
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str | None] = loop.create_future()
+
+    def finish(text: str | None, error: SosError | None) -> None:
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(text)
+        else:
+            answer.set_exception(error)
+
+    def run() -> None:
+        text: str | None = None
+        error: SosError | None = None
+        try:
+            text = question()
+        except EOFError:
+            pass  # no answer
+        except SosError as raised:
+            error = raised
+        except BaseException as raised:  # noqa: BLE001 - the future must be resolved, or its waiter hangs
+            error = Unexpected(raised)
+        with suppress(RuntimeError):  # the waiter was cancelled and the loop is closed
+            loop.call_soon_threadsafe(finish, text, error)
+
+    with _terminal_modes_kept():
+        # A daemon thread, because the end of the program must not wait for an answer that may never come.
+        threading.Thread(target=run, daemon=True).start()
+        return await answer
+
+
+@contextmanager
+def _terminal_modes_kept() -> Iterator[None]:
+    """Restore the terminal's modes at the end: an abandoned password prompt has switched the echo off."""
+    try:
+        import termios
+    except ImportError:  # on Windows
+        yield
+        return
+    try:
+        before = termios.tcgetattr(sys.stdin.fileno())
+    except (termios.error, ValueError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, before)

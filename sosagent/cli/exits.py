@@ -1,0 +1,81 @@
+"""How a command ends: the errors of the command line itself, and what reaches the user of all others."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, ClassVar
+
+import typer
+
+from .. import __version__
+from ..errors import SosError, UsageError
+from ..printable import printable
+
+__all__ = ["Interrupted", "Reported", "Unexpected", "VersionOption", "expected_errors_only", "prefix_errors"]
+
+
+class Interrupted(SosError):
+    """Ctrl-C or a termination signal stopped the job, which logged out first."""
+
+    code: ClassVar[str] = "interrupted"
+    exit_code: ClassVar[int] = 130
+
+
+class Unexpected(SosError):
+    """An exception that is not a `SosError`: a bug in sosagent, or a failure of the system it runs on."""
+
+    code: ClassVar[str] = "unforeseen"
+    default_hint: ClassVar[str] = "This is a bug in sosagent. Run with -v to see the traceback, and please report it."
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"unexpected error: {type(error).__name__}: {printable(str(error))}")
+
+
+class Reported(SystemExit):
+    """Ends the program after its error has been shown."""
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"sosagent {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--version", callback=_show_version, is_eager=True, help="Show the version and exit.", show_default=False
+    ),
+]
+
+
+@contextmanager
+def expected_errors_only(verbose: bool) -> Iterator[None]:
+    """Turn every exception that is not a `SosError` into one, so that users do not see tracebacks.
+
+    Args:
+        verbose: print the traceback as well.
+    """
+    try:
+        yield
+    except (SosError, typer.Exit, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted("stopped", hint="Nothing was sent.") from None
+    except Exception as error:  # noqa: BLE001 - the last resort before the user
+        if verbose:
+            traceback.print_exc()
+        raise Unexpected(error) from None
+
+
+@contextmanager
+def prefix_errors(where: str) -> Iterator[None]:
+    """Put `where`, the place of the setting to correct, in front of the message of a `UsageError`."""
+    try:
+        yield
+    except UsageError as error:
+        if where:
+            error.message = f"{where}: {error.message}"
+        raise

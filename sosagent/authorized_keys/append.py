@@ -18,12 +18,12 @@ from ..console.events import Event
 from ..errors import EditRefused, LineDamaged, NotVerified
 from ..keys import PublicKey
 from ..printable import printable
-from ..shell.frame import cksum_appended
+from ..shell.frame import EMPTY_CKSUM, cksum_appended
 from ..shell.shell import Result, Shell
 from .expiry import expiring
 from .line import Presence, Verdict, judge
 from .obstacles import Allow, cannot_write, left_lifted, lifted, mend_modes
-from .programs import EMPTY, SAFE_PATH, Guard, Work, work_for
+from .programs import SAFE_PATH, Guard, Work, work_for
 from .report import Looked, keys_path, obstacles, parse_look
 
 __all__ = ["Appended", "KeyOutcome", "append_keys", "look_at"]
@@ -145,7 +145,7 @@ class _Append:
             looked, self.work = await _look(self.shell, self.work, self.keys, and_append=at_once)
             self.written |= looked.after is not None or looked.failed
             if looked.after is not None and looked.through_links:
-                looked = _walked(looked, self.work.path, await self.shell.run(self.work.ask("walk")))
+                looked = _walked(looked, self.work.path, await self.shell.run(self.work.ask("list_parents")))
             tell(Event("done", f"{_keys(looked.count)} before, in {printable(self.work.path)}"))
             verdicts = [judge(looked.lines, key) for key in self.keys]
             _refuse_blocked(self.keys, verdicts, self.work.path)
@@ -198,7 +198,7 @@ async def _in_between(shell: Shell, work: Work, looked: Looked) -> tuple[str, ..
     """What stands in front of our lines: a comment, where Google's agent would take out the first of them."""
     if _GOOGLE not in looked.lines:
         return ()
-    last = parse_look((await shell.run(work.ask("last"))).lines).lines
+    last = parse_look((await shell.run(work.ask("last_line"))).lines).lines
     return (_BEHIND_GOOGLE,) if last == (_GOOGLE,) else ()
 
 
@@ -273,9 +273,9 @@ async def _look(shell: Shell, work: Work, keys: Sequence[PublicKey], *, and_appe
     work = replace(work, path=path)
     if path != f"{looked.home}/.ssh/authorized_keys":
         elsewhere = parse_look((await shell.run(work.look(keys, ask_sshd=True, and_append=False))).lines)
-        looked = _walked(replace(elsewhere, hostname=looked.hostname), path, await shell.run(work.ask("walk")))
+        looked = _walked(replace(elsewhere, hostname=looked.hostname), path, await shell.run(work.ask("list_parents")))
     elif looked.through_links:
-        looked = _walked(looked, path, await shell.run(work.ask("walk")))
+        looked = _walked(looked, path, await shell.run(work.ask("list_parents")))
     _refuse_odd_file(looked, path)
     return looked, work
 
@@ -296,7 +296,7 @@ async def _verified(
     One checksum tells, if nobody else wrote: it is known what it must be. Else the file is looked at.
     None if none of our lines is there: somebody who had read the file before wrote it anew.
     """
-    before = looked.checksum or EMPTY
+    before = looked.checksum or EMPTY_CKSUM
     written = "".join(f"{line}\n" for line in (*first, *(key.line for key in added)))
     written = written if looked.ends_in_newline else f"\n{written}"
     as_foreseen = reply.after == cksum_appended(before, written.encode("utf-8"))
@@ -373,7 +373,7 @@ async def _taken_back(
         EditRefused: there is no next try.
         NotVerified: a piece of the write stays.
     """
-    before = looked.checksum or EMPTY
+    before = looked.checksum or EMPTY_CKSUM
     if reply.after != before:
         cut = parse_look((await shell.run(work.cut_tail(keys, looked, first))).lines)
         for text in left_lifted(work, cut):

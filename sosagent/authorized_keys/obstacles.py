@@ -43,7 +43,7 @@ async def lifted(shell: Shell, work: Work, complaints: Sequence[str], allow: All
     """
     text = "\n".join(complaints)
     if _READ_ONLY.search(text):
-        found = parse_look((await shell.run(work.ask("mount", as_user=False))).lines)
+        found = parse_look((await shell.run(work.ask("mount_options", as_user=False))).lines)
         point, options, beneath = found.mount or ("", frozenset(), frozenset())
         if "ro" not in options or not SAFE_PATH.fullmatch(point):
             raise cannot_write(work.path, complaints)
@@ -58,7 +58,7 @@ async def lifted(shell: Shell, work: Work, complaints: Sequence[str], allow: All
         bind = "bind," if "rw" in beneath else ""  # else all of the file system would be read-only after it
         return _also(work, complaints, f"mount -o remount,{bind}rw {point}", f"sync;mount -o remount,{bind}ro {point}")
     if _NOT_PERMITTED.search(text):
-        paths = parse_look((await shell.run(work.ask("flags"))).lines).immutable
+        paths = parse_look((await shell.run(work.ask("list_attributes"))).lines).immutable
         ours = (work.path, work.path.rpartition("/")[0])
         safe = " ".join(path for path in ours if path in paths and SAFE_PATH.fullmatch(path))
         if safe and not allow.immutable:

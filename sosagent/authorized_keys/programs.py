@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from ..errors import UsageError
 from ..keys import PublicKey
 from ..printable import printable
+from ..shell.frame import EMPTY_CKSUM
 from ..shell.programs import Expanded, Word, program, variables
 from .report import Looked
 
-__all__ = ["EMPTY", "SAFE_PATH", "Guard", "Work", "check_user", "printf_form", "work_for"]
+__all__ = ["SAFE_PATH", "Guard", "Work", "check_user", "printf_form", "work_for"]
 
-EMPTY = "4294967295 0"  # what cksum says of an empty file
 SAFE_PATH = re.compile(r"/[\w./@%+,-]*", re.ASCII)
 _SAFE_USER = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _PIECE = 10  # characters of a key's base64 that are looked for: 60 bits
@@ -80,29 +80,31 @@ class Work:
 
         With `and_append`, where all is plain, `keys` are appended in the same go.
         """
-        ask, told = ("sshd", "truth") if ask_sshd else ("config", "plain")
-        text = self._program(keys, "look", told)
+        source = "sshd_settings" if ask_sshd else "sshd_config"
+        text = self._program(keys, "inspect_keys", f"read_{source}")
         if and_append:
             append = self._program(keys, "append", path=Expanded(variables("path")))
             text += f";[ {_PLAINLY_RIGHT} ]&&{{ {append};}}"
-        return f"{program(ask, user=Expanded(self.user))}|{self._as_user(text)}"
+        return f"{program(f'print_{source}', user=Expanded(self.user))}|{self._as_user(text)}"
 
     def append(self, keys: Sequence[PublicKey], looked: Looked, first: Sequence[str] = ()) -> str:
         """Append the lines `first` and `keys` if the file is as it was seen; make it if it was missing."""
-        parts = ("create", "same", "append") if looked.checksum is None else ("same", "append")
+        create = ("create_file",) if looked.checksum is None else ()
         text = ("" if looked.ends_in_newline else "\n") + _lines(keys, first)
-        was = looked.checksum or EMPTY
-        return self._guarded(self._program(keys, *parts, form=Expanded(printf_form(text)), was=was))
+        was = looked.checksum or EMPTY_CKSUM
+        return self._guarded(
+            self._program(keys, *create, "require_unchanged", "append", format=Expanded(printf_form(text)), was=was)
+        )
 
     def cut_tail(self, keys: Sequence[PublicKey], looked: Looked, first: Sequence[str] = ()) -> str:
         """Take back what a failed write left."""
         newline = "" if looked.ends_in_newline else "\n"
         text = Expanded(f"$(printf {printf_form(newline + _lines(keys, first))})")
-        return self._guarded(self._program(keys, "cut_tail", size=str(looked.length), text=text))
+        return self._guarded(self._program(keys, "undo_append", size=str(looked.length), text=text))
 
     def verify(self, keys: Sequence[PublicKey], looked: Looked) -> str:
         """See what stands in the file, where its checksum alone did not tell."""
-        return self._as_user(self._program(keys, "look", "verify", size=Expanded(str(looked.length))))
+        return self._as_user(self._program(keys, "inspect_keys", "verify_append", size=Expanded(str(looked.length))))
 
     def pattern(self, keys: Sequence[PublicKey]) -> str:
         """What lines look like that may hold one of `keys`, as patterns of a `case`."""
@@ -110,7 +112,7 @@ class Work:
 
     def find(self, pattern: str) -> str:
         """Show the lines that fit `pattern`, and where they stand."""
-        return self._as_user(self._program((), "find", piece=Expanded(pattern)))
+        return self._as_user(self._program((), "find_lines", pattern=Expanded(pattern)))
 
     def rewrite(self, was: str, want: str, size: int, copy: Expanded) -> str:
         """Put what the commands `copy` print in the file's place, if it was and will be what the checksums say."""
@@ -118,7 +120,7 @@ class Work:
         return self._guarded(self._program((), "rewrite", **values))
 
     def ask(self, part: str, *, as_user: bool = True) -> str:
-        """One of the programs that need no more than the path: ``walk``, ``last``, ``mount``, ``flags``."""
+        """Return the program `part` of `remote/`, which needs only the path of the file."""
         text = self._program((), part)
         return self._as_user(text) if as_user else text
 
@@ -132,8 +134,8 @@ class Work:
             "home": Expanded(self.home),
             "path": Word(self.path),
             "user": Expanded(self.user),
-            "piece": Expanded(self.piece or self.pattern(keys)),
-            "form": Expanded(printf_form(_lines(keys))),
+            "pattern": Expanded(self.piece or self.pattern(keys)),
+            "format": Expanded(printf_form(_lines(keys))),
         }
         return program(*parts, **(common | values))
 

@@ -1,4 +1,4 @@
-"""What `look.sh` says of a machine and of a user's file of keys, as values; and what it means. No I/O."""
+"""What `inspect_keys.sh` says of a machine and of a user's file of keys, as values; and what it means. No I/O."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ async def host_keys(access: Access) -> HostKeys:
     """
 
     async def read(session: RootShell) -> HostKeys:
-        said = await session.shell.run(program("hostkeys"))
+        said = await session.shell.run(program("host_keys"))
         found = parse_host_keys(said.lines)
         if not found.keys:
             raise EditRefused(
@@ -66,7 +66,7 @@ async def host_keys(access: Access) -> HostKeys:
 
 
 def parse_host_keys(lines: Sequence[str]) -> HostKeys:
-    """Read what `hostkeys.sh` prints. What is no whole key in its one form is passed over; no I/O."""
+    """Read what `host_keys.sh` prints. What is no whole key in its one form is passed over; no I/O."""
     hostname, port, file = "", 22, ""
     derived: dict[str, PublicKey] = {}
     beside: list[tuple[str, PublicKey]] = []

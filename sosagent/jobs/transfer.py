@@ -9,9 +9,9 @@ from pathlib import Path
 from ..endpoint.target import Target
 from ..session.machine import Access, Done, on_machine
 from ..session.root_shell import RootShell
-from ..shell.download import check_place, look_for
-from ..shell.transfer import MOST_BYTES, Transfer, remote_word
-from ..shell.upload import Source
+from ..shell.download import inspect
+from ..shell.local_file import Source, check_local_target
+from ..shell.transfer import MAX_BYTES, Transfer, remote_word
 
 __all__ = ["Transferred", "download", "upload"]
 
@@ -68,7 +68,7 @@ async def download(
     source: str,
     target: Path | None,
     *,
-    most: int = MOST_BYTES,
+    most: int = MAX_BYTES,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Transferred:
     """Get a file from a machine; see `shell.download.download`.
@@ -81,14 +81,14 @@ async def download(
     """
     remote_word(source)
     if target is not None:
-        check_place(target)  # before anything is sent
+        check_local_target(target)  # before anything is sent
     longer: Access | None = None
 
     async def do(session: RootShell) -> Transfer | None:
         nonlocal longer
         shell = session.shell
         if longer is None and isinstance(access.target, str | Target):
-            found, left = await look_for(shell, source, most=most), shell.console.time_left()
+            found, left = await inspect(shell, source, most=most), shell.console.time_left()
             if left is not None and _seconds(found.size, shell.byte_seconds) > left:
                 longer = _with_time(access, found.size, shell.byte_seconds, "on this line")
                 return None

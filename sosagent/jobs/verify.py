@@ -167,7 +167,7 @@ async def _verify(
         return Verification("not-tried", "ssh", said)
     target = how.target(work.user)
     tell(Event("start", "read the machine's host keys"))
-    read = (await shell.run(program("hostkeys", "log", lines=Expanded(1)))).lines
+    read = (await shell.run(program("host_keys", "sshd_log", lines=Expanded(1)))).lines
     known = parse_host_keys(read)
     tell(Event("start", f"log in by SSH as {target}"))
     left = shell.console.time_left()
@@ -177,7 +177,9 @@ async def _verify(
     if attempt.outcome == "works" or attempt.here:
         return Verification(attempt.outcome, attempt.command, attempt.said)
     tell(Event("start", "ask the machine why"))
-    asked = await shell.run(program("log", "why", lines=Expanded(_LOG_LINES), port=Expanded(known.port)))
+    asked = await shell.run(
+        program("sshd_log", "login_obstacles", lines=Expanded(_LOG_LINES), port=Expanded(known.port))
+    )
     looked, work = await look_at(shell, work, [one.key for one in offered])
     tell(Event("done", "asked the machine why"))
     printed = since(_last(read), asked.lines)
@@ -231,7 +233,7 @@ def _last(lines: Sequence[str]) -> str | None:
 
 
 def since(last: str | None, lines: Sequence[str]) -> list[str]:
-    """Of what `log.sh` and `why.sh` printed, what was logged after the line `last`; no I/O.
+    """Of what `sshd_log.sh` and `login_obstacles.sh` printed, what was logged after the line `last`; no I/O.
 
     A line that tells that connections are turned away from now on counts until one tells the end of it.
     """
@@ -243,7 +245,7 @@ def since(last: str | None, lines: Sequence[str]) -> list[str]:
 
 
 def causes(attempt: Attempt, lines: Sequence[str], user: str, known: HostKeys) -> list[str]:
-    """What `log.sh` and `why.sh` printed, as causes of what was seen; no I/O.
+    """What `sshd_log.sh` and `login_obstacles.sh` printed, as causes of what was seen; no I/O.
 
     Args:
         attempt: what was seen.

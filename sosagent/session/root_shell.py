@@ -124,7 +124,7 @@ class _Lifecycle:
 
     async def _adopt_own_shell(self, shell: Shell) -> None:
         """Adopt the existing shell if an interrupted run of sosagent opened it, as its age shows."""
-        words = (await shell.run(program("age"))).output.split()
+        words = (await shell.run(program("shell_age"))).output.split()
         if len(words) != 2 or not all(word.isdigit() and len(word) < 12 for word in words):
             self._login.forget_record()
         elif self._login.adopt_if_ours(int(words[0]) - int(words[1])):

@@ -1,212 +1,86 @@
-"""A file got from the machine: piece by piece into a part file here, compared, and moved into its place in one step."""
+"""Copy a file from the machine: in pieces into a part file here, compared, and moved to its target in one step."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
 import math
-import os
 import re
-import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from ..console.events import Event
-from ..errors import ConsoleError, EditRefused, NotVerified, UsageError
+from ..errors import ConsoleError, EditRefused, NotVerified
 from ..printable import printable
-from .frame import cksum_appended
+from .local_file import PartFile
 from .programs import Expanded, Word, program, variables
-from .transfer import (
-    FLOOR,
-    MOST_BYTES,
-    FindTools,
-    PieceSize,
-    Tools,
-    Transfer,
-    reading,
-    refused,
-    remote_word,
-    said,
-    steady,
-)
+from .refusal import not_verified, refused
+from .tools import FindTools, Tools, encoding_program
+from .transfer import MAX_BYTES, MIN_PIECE, PieceSize, Transfer, parse_answers, remote_word, run_short
 
 if TYPE_CHECKING:
     from .verified import VerifiedShell
 
-__all__ = ["Found", "check_place", "download", "look_for"]
+__all__ = ["RemoteFile", "download", "inspect"]
 
-_EMPTY = "4294967295 0"  # what cksum says of an empty file
-_PORTION = 1 << 20
-_PIECE_WORK_SECONDS = 5.0  # a small machine packs a piece in so long
-_SHORT_PIECES = 3  # that the machine gave, one after the other, and that were not what was asked for
-_STAMP = re.compile(r"\d{1,10} (\d{1,15})")
+_PIECE_WORK_SECONDS = 5.0  # a small machine compresses a piece in this time
+_MAX_WRONG_PIECES = 3  # consecutive pieces that arrived intact and are not what was requested
+_CKSUM = re.compile(r"\d{1,10} (\d{1,15})")
+#: Why the file cannot be read, by the letter that ``inspect_source.sh`` prints.
+_REASONS = {
+    "m": "does not exist",
+    "d": "is a folder",
+    "o": "is not a regular file",
+    "r": "cannot be read by the user of the shell",
+}
 
 
 @dataclass(frozen=True)
-class Found:
-    """The file on the machine.
+class RemoteFile:
+    """A file on the machine.
 
     Fields:
         size: in bytes.
-        cksum: what that program says of it.
-        begin: the same of its first bytes, as many as are here already.
-        sha256: None where the machine has no sha256sum.
+        cksum: output of ``cksum`` for it.
+        prefix_cksum: the same for its first bytes, as many as were requested.
+        sha256: its SHA-256; None if the machine has no sha256sum.
     """
 
     size: int
     cksum: str
-    begin: str
+    prefix_cksum: str
     sha256: str | None
 
 
-def check_place(target: Path) -> None:
-    """See that a file can have this place here.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    if target.is_dir():
-        raise UsageError(f"{printable(str(target))} is a folder; name the file that is to be in it")
-    if not target.parent.is_dir():
-        raise UsageError(
-            f"cannot write {printable(str(target))}: its folder is not there",
-            hint="Make the folder, or name another place.",
-        )
-
-
-class _Part:
-    """What has come: in a part file beside the place, for nobody else to read; or in memory.
-
-    Args:
-        target: the place; None for memory.
-
-    Raises:
-        UsageError: it cannot be made, or is not ours.
-    """
-
-    def __init__(self, target: Path | None) -> None:
-        self._target = target
-        self.path = None if target is None else target.with_name(f".{target.name}.sosagent-part")
-        self._file: BinaryIO
-        if target is None or self.path is None:
-            self._file = io.BytesIO()
-            return
-        check_place(target)
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        try:
-            descriptor = os.open(self.path, flags | getattr(os, "O_BINARY", 0), 0o600)
-        except OSError as error:
-            raise UsageError(f"cannot write {printable(str(self.path))}: {error.strerror}") from None
-        found = os.fstat(descriptor)
-        self._file = os.fdopen(descriptor, "r+b")
-        mine = found.st_uid == getattr(os, "geteuid", lambda: found.st_uid)()
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or not mine:
-            self._file.close()
-            raise UsageError(
-                f"{printable(str(self.path))} is there and is no part that a run of yours has left",
-                hint="Move it away, or name another place.",
-            )
-        if hasattr(os, "fchmod"):
-            os.fchmod(self._file.fileno(), 0o600)
-
-    @property
-    def size(self) -> int:
-        """How much has come."""
-        return self._file.seek(0, os.SEEK_END)
-
-    def cut(self, length: int) -> None:
-        """Keep only the first `length` bytes."""
-        self._file.truncate(length)
-
-    def append(self, data: bytes) -> None:
-        """Put `data` behind what has come.
-
-        Raises:
-            UsageError: the disk here does not take it.
-        """
-        try:
-            self._file.seek(0, os.SEEK_END)
-            self._file.write(data)
-            self._file.flush()
-        except OSError as error:
-            raise UsageError(f"cannot write {printable(str(self.path))}: {error.strerror}") from None
-
-    def sums(self) -> tuple[str, str]:
-        """What cksum and sha256sum say of it."""
-        crc, digest = _EMPTY, hashlib.sha256()
-        self._file.seek(0)
-        while data := self._file.read(_PORTION):
-            crc = cksum_appended(crc, data)
-            digest.update(data)
-        return crc, digest.hexdigest()
-
-    def finish(self) -> bytes | None:
-        """Move it into its place, safe on the disk; give the bytes where there is none."""
-        if self._target is None or self.path is None:
-            self._file.seek(0)
-            return self._file.read()
-        try:
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self.path.replace(self._target)
-            if hasattr(os, "O_DIRECTORY"):
-                folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
-        except OSError as error:
-            raise UsageError(f"cannot put {printable(str(self._target))} in its place: {error.strerror}") from None
-        return None
-
-    def close(self) -> None:
-        """Close the file. An empty part does not stay."""
-        if not self._file.closed:
-            empty = self.path is not None and not self.size
-            self._file.close()
-            if empty and self.path is not None:
-                self.path.unlink(missing_ok=True)
-
-
-async def look_for(shell: VerifiedShell, path: str, *, begin: int = 0, most: int = MOST_BYTES) -> Found:
-    """Ask for a file's length and checksums.
+async def inspect(shell: VerifiedShell, path: str, *, prefix: int = 0, most: int = MAX_BYTES) -> RemoteFile:
+    """Ask the machine for the length and the checksums of a file.
 
     Args:
         shell: on the machine.
-        path: there; absolute, or from ``~/`` on.
-        begin: so many bytes of it are here.
-        most: it may not be longer.
+        path: on the machine; absolute, or starting with ``~/``.
+        prefix: how many bytes of it are here already.
+        most: the largest length accepted, in bytes.
 
     Raises:
-        UsageError: the path is none.
-        EditRefused: it cannot be read, or is longer.
+        UsageError: the path is invalid.
+        EditRefused: the file cannot be read, or is longer than `most`.
     """
     name = printable(path)
-    values = {"size": Expanded(begin), "most": Expanded(most)}
-    asked = program("source", path=remote_word(path), **values)
-    told, complaints = said((await steady(shell, asked)).lines)
-    for letter, why in _OBSTACLES.items():
-        if letter in told:
-            raise refused(f"{name} {why}", complaints, hint="" if complaints else "Nothing was changed.")
-    if told.get("n", "").isdecimal() and int(told["n"]) > most:
-        raise refused(f"{name} has {int(told['n']):,} bytes, more than {most:,}", hint="Split it there first.")
-    stamp = _STAMP.fullmatch(told.get("a", ""))
-    if stamp is None:
+    values = {"size": Expanded(prefix), "most": Expanded(most)}
+    text = program("inspect_source", path=remote_word(path), **values)
+    answers, complaints = parse_answers((await run_short(shell, text)).lines)
+    for letter, reason in _REASONS.items():
+        if letter in answers:
+            raise refused(f"{name} {reason}", complaints, hint="" if complaints else "Nothing was changed.")
+    if answers.get("n", "").isdecimal() and int(answers["n"]) > most:
+        raise refused(f"{name} has {int(answers['n']):,} bytes, more than {most:,}", hint="Split it there first.")
+    checksum = _CKSUM.fullmatch(answers.get("a", ""))
+    if checksum is None:
         raise refused(f"{name} cannot be read", complaints)
-    digest = re.match(r"[0-9a-f]{64}\b", told.get("h", ""))
-    return Found(int(stamp[1]), told["a"], told.get("p", ""), digest[0] if digest else None)
-
-
-_OBSTACLES = {
-    "m": "is not there",
-    "d": "is a folder",
-    "o": "is no regular file",
-    "r": "may not be read by the shell's user",
-}
+    digest = re.match(r"[0-9a-f]{64}\b", answers.get("h", ""))
+    return RemoteFile(int(checksum[1]), answers["a"], answers.get("p", ""), digest[0] if digest else None)
 
 
 async def download(
@@ -215,30 +89,30 @@ async def download(
     target: Path | None,
     *,
     find_tools: FindTools,
-    most: int = MOST_BYTES,
+    most: int = MAX_BYTES,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Transfer:
-    """Get a file from the machine. Nothing is written there, and what stands in its place here stays until it is whole.
+    """Copy a file from the machine. Nothing is written there, and `target` is replaced only by the whole file.
 
-    When it is cancelled, or the line dies, the part that has come stays beside `target`, as ``.NAME.sosagent-part``,
-    and the next call goes on behind it if the file still begins like that.
+    If the download is cancelled or the line dies, the part received so far stays beside `target` as
+    ``.NAME.sosagent-part``. The next call resumes after it if the file still starts with it.
 
     Args:
-        shell: on the machine; the file is read with its rights.
-        source: its path there: absolute, or from ``~/`` on.
-        target: its place here; None gives the bytes.
-        find_tools: tells what the machine has.
-        most: bytes; a longer file is refused.
-        on_progress: is given how many bytes have come, and how many will have.
+        shell: on the machine; it reads the file with its own rights.
+        source: path on the machine; absolute, or starting with ``~/``.
+        target: path here; None to return the contents.
+        find_tools: returns the tools that the machine has.
+        most: the largest length accepted, in bytes.
+        on_progress: is called with the number of bytes received and the size of the file.
 
     Raises:
-        UsageError: the path is none, or the place here cannot be written to.
-        EditRefused: the file cannot be read, and why.
-        NotVerified: it was changed meanwhile, or what came is not what the machine has.
-        LineDamaged: nothing gets through the line.
+        UsageError: `source` is invalid, or `target` cannot be written.
+        EditRefused: the file cannot be read; the message gives the reason.
+        NotVerified: the file changed during the download, or what arrived differs from it.
+        LineDamaged: no data gets through the line.
     """
     remote_word(source)
-    part = _Part(target)
+    part = PartFile(target)
     try:
         return await _Download(shell, source, target, part, find_tools, most, on_progress).run()
     finally:
@@ -253,7 +127,7 @@ class _Download:
         shell: VerifiedShell,
         source: str,
         target: Path | None,
-        part: _Part,
+        part: PartFile,
         find_tools: FindTools,
         most: int,
         on_progress: Callable[[int, int], None] | None,
@@ -266,96 +140,94 @@ class _Download:
         self._on_progress = on_progress
 
     async def run(self) -> Transfer:
-        begun, console = time.monotonic(), self._shell.console
-        before = console.bytes_sent, console.bytes_received
-        self._part.cut(self._part.size // FLOOR * FLOOR)  # dd counts in blocks
-        found = await look_for(self._shell, self._source, begin=self._part.size, most=self._most)
-        if self._part.size > found.size or self._part.sums()[0] != found.begin:
-            self._part.cut(0)
+        started, console = time.monotonic(), self._shell.console
+        sent, received = console.bytes_sent, console.bytes_received
+        self._part.truncate(self._part.size // MIN_PIECE * MIN_PIECE)  # dd counts in blocks
+        file = await inspect(self._shell, self._source, prefix=self._part.size, most=self._most)
+        if self._part.size > file.size or self._part.checksums()[0] != file.prefix_cksum:
+            self._part.truncate(0)
         resumed = self._part.size
         if resumed:
-            console.tell(Event("note", f"{resumed:,} bytes are here from a run that was cut; going on behind them"))
+            console.tell(Event("note", f"{resumed:,} bytes are here from an interrupted run; resuming after them"))
         try:
-            await self._fetch(found.size)
-            await self._compare(found)
+            await self._fetch(file.size)
+            await self._compare(file)
         except EditRefused:
             raise
         except BaseException as error:
             if self._part.path is not None and self._part.size:
-                here = f"{self._part.size:,} of {found.size:,} bytes are in {printable(str(self._part.path))}"
-                error.add_note(f"{here}: the next run goes on behind them")
+                state = f"{self._part.size:,} of {file.size:,} bytes are in {printable(str(self._part.path))}"
+                error.add_note(f"{state}; run the command again to resume")
             raise
         data = self._part.finish()
         return Transfer(
             path="" if self._target is None else printable(str(self._target)),
-            size=found.size,
-            cksum=found.cksum,
-            sha256=found.sha256,
-            seconds=time.monotonic() - begun,
+            size=file.size,
+            cksum=file.cksum,
+            sha256=file.sha256,
+            seconds=time.monotonic() - started,
             resumed_from=resumed,
-            bytes_sent=console.bytes_sent - before[0],
-            bytes_received=console.bytes_received - before[1],
+            bytes_sent=console.bytes_sent - sent,
+            bytes_received=console.bytes_received - received,
             data=data,
         )
 
     async def _fetch(self, size: int) -> None:
         tools = await self._find_tools()
-        pieces, loop = PieceSize(tools), asyncio.get_running_loop()
-        short = 0
-        self._tell(size)
-        while (at := self._part.size) < size:
-            count, begun = min(pieces.size, size - at), loop.time()
+        pieces = PieceSize(base64=tools.decoder is not None and tools.encoder is not None)
+        loop = asyncio.get_running_loop()
+        wrong_pieces = 0
+        self._report_progress(size)
+        while (offset := self._part.size) < size:
+            count, started = min(pieces.size, size - offset), loop.time()
+            text = self._piece_program(tools, offset, pieces.size)
             try:
-                reply = await self._shell.run(
-                    self._piece(tools, at, pieces.size), answer=_PIECE_WORK_SECONDS, **pieces.sending
-                )
+                reply = await self._shell.run(text, work_seconds=_PIECE_WORK_SECONDS, **pieces.send_options)
             except ConsoleError as error:
-                pieces.damaged(error)
+                pieces.note_damaged(error)
                 continue
-            data = tools.read(reply.output, count)
+            data = tools.decode(reply.output, count)
             if data is None:
-                short += 1
-                await self._stop_if_changed(size, short)
+                wrong_pieces += 1
+                await self._refuse_changed(size, wrong_pieces)
                 continue
             self._part.append(data)
-            short = 0
-            pieces.intact(loop.time() - begun)
-            self._tell(size)
+            wrong_pieces = 0
+            pieces.note_intact(loop.time() - started)
+            self._report_progress(size)
 
-    def _piece(self, tools: Tools, at: int, size: int) -> str:
-        """The program that prints `size` bytes from `at` on, or what there is of them."""
-        block = math.gcd(at, size)
-        copy = f'dd if="{variables("path")}" bs={block} skip={at // block} count={size // block} 2>/dev/null'
-        return f"{variables('path')[1:]}={self._path};{reading(tools, copy)}"
+    def _piece_program(self, tools: Tools, offset: int, size: int) -> str:
+        """Return the program that prints at most `size` bytes from `offset`."""
+        block = math.gcd(offset, size)
+        copy = f'dd if="{variables("path")}" bs={block} skip={offset // block} count={size // block} 2>/dev/null'
+        return f"{variables('path')[1:]}={self._path};{encoding_program(tools, copy)}"
 
-    async def _stop_if_changed(self, size: int, short: int) -> None:
-        """A piece came intact over the line, and is not what was asked for: the file has changed, or cannot be read."""
-        now = await look_for(self._shell, self._source, most=self._most)
+    async def _refuse_changed(self, size: int, wrong_pieces: int) -> None:
+        """Stop if the file has changed, or if too many pieces arrived intact that are not what was requested."""
+        now = await inspect(self._shell, self._source, most=self._most)
         if now.size != size:
             raise self._changed()
-        if short >= _SHORT_PIECES:
-            raise refused(f"the machine gives no piece of {self._name} in a form that is known")
+        if wrong_pieces >= _MAX_WRONG_PIECES:
+            raise refused(f"the machine sends {self._name} in an unknown form")
 
-    async def _compare(self, found: Found) -> None:
-        now = await look_for(self._shell, self._source, most=self._most)
-        if (now.size, now.cksum, now.sha256) != (found.size, found.cksum, found.sha256):
+    async def _compare(self, file: RemoteFile) -> None:
+        now = await inspect(self._shell, self._source, most=self._most)
+        if (now.size, now.cksum, now.sha256) != (file.size, file.cksum, file.sha256):
             raise self._changed()
-        cksum, digest = self._part.sums()
-        if cksum != found.cksum or found.sha256 not in (None, digest):
-            self._part.cut(0)
-            raise NotVerified(
-                f"what came of {self._name} is not what the machine has",
-                state="our shell",
-                hint="Was it written to meanwhile? Run again: it begins anew.",
+        cksum, digest = self._part.checksums()
+        if cksum != file.cksum or file.sha256 not in (None, digest):
+            self._part.truncate(0)
+            raise not_verified(
+                f"the copy of {self._name} differs from the file on the machine",
+                hint="Did something write to it during the download? Run again to start over.",
             )
 
     def _changed(self) -> NotVerified:
-        return NotVerified(
-            f"{self._name} was changed on the machine meanwhile",
-            state="our shell",
-            hint="Run again when nobody writes to it, or make a copy there and get that.",
+        return not_verified(
+            f"{self._name} changed on the machine during the download",
+            hint="Run again when no program writes to it, or copy it there and download the copy.",
         )
 
-    def _tell(self, size: int) -> None:
+    def _report_progress(self, size: int) -> None:
         if self._on_progress is not None:
             self._on_progress(self._part.size, size)

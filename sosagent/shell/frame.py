@@ -1,10 +1,10 @@
-"""Requests and replies of the verified shell, as bytes. No I/O, no clock.
+"""Requests and replies of the verified shell as bytes, and POSIX checksums. No I/O, no clock.
 
-A request is a program in portions, then a line with its number, checksum and length. A reply is a
-colon and the output, then a line with number, exit status, checksum and length. Every
-request line begins with ``)``, which every shell (bash, dash, ash, mksh, zsh, tcsh) refuses as a
-syntax error: should the receiver be gone, nothing of it is executed. The protocol is told in
-`remote/receiver.sh`.
+A request is a program in portions, followed by a line with its number, checksum and length. A reply
+is a colon and the output, followed by a line with number, exit status, checksum and length. Every
+portion begins with ``)``, which every shell (bash, dash, ash, mksh, zsh, tcsh) rejects as a syntax
+error, so a shell executes no part of a request if the receiver is gone. `remote/receiver.sh`
+describes the protocol.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import re
 import zlib
 from dataclasses import dataclass
 
+from ..terminal.kernel import is_kernel_line
+
 __all__ = [
-    "CHECK", "END", "PORTION", "Ended", "Reply", "ReplyReader", "Up", "cksum", "cksum_appended", "cksum_replaced",
-    "portions", "request",
+    "CHECK", "EMPTY_CKSUM", "END", "PORTION", "Ended", "Reply", "ReplyReader", "Up", "cksum", "cksum_appended",
+    "cksum_replaced", "portions", "request",
 ]  # fmt: skip
 
-PORTION = 200  # characters of a line: below every tty's and shell's limit (255 is POSIX MAX_CANON)
+EMPTY_CKSUM = "4294967295 0"  # the output of ``cksum`` for an empty file
+PORTION = 200  # characters in a line, below the limit of every tty and shell (MAX_CANON is 255 in POSIX)
 END = b"]Z\r"
-CHECK = b"\r"  # an empty line: the collector of the start line looks at what it has
+CHECK = b"\r"  # at an empty line, the collector of the start line checks the text that it has collected
 _REPLY_LIMIT = 8 << 20
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _TRAILER = re.compile(rb"=(\d{1,9}) (\d{0,3}) (\d{1,10}) (\d{1,10})$")
@@ -28,22 +31,22 @@ _TRAILER = re.compile(rb"=(\d{1,9}) (\d{0,3}) (\d{1,10}) (\d{1,10})$")
 
 @dataclass(frozen=True)
 class Up:
-    """The receiver says that it runs."""
+    """The receiver reports that it is running."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The receiver has put everything back and is gone."""
+    """The receiver has restored everything and exited."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply whose end has come.
+    """A reply whose last line has arrived.
 
     Fields:
         number: how many programs have run on the machine.
-        status: exit status of the last one; None if none ran yet.
-        output: what it printed, without newlines at the end; None if it arrived damaged.
+        status: exit status of the last one; None if no program has run.
+        output: its output without trailing newlines; None if the reply arrived damaged.
     """
 
     number: int
@@ -52,42 +55,47 @@ class Reply:
 
 
 def cksum(data: bytes) -> str:
-    """What ``cksum`` prints for `data`: checksum, a blank, length (POSIX, cksum)."""
+    """Return the output of ``cksum`` for `data`: checksum, space, length (POSIX, cksum)."""
     length = len(data)
     return f"{_finished(_register(data), length)} {length}"
 
 
 def cksum_appended(before: str, added: bytes) -> str:
-    """What ``cksum`` must print when `added` was appended to a file for which it printed `before`.
+    """Return the output of ``cksum`` after `added` is appended to a file with the checksum `before`.
 
-    A CRC can be run backwards: taking the length bytes off the end gives the register as it stood
-    behind the file's last byte. So one checksum proves that all old bytes are as they were, and
-    that ours stand behind them, without a copy of the file.
+    A CRC can be run backwards: removing the length bytes from its end gives the register after the
+    last byte of the file. So a single checksum proves that all old bytes are unchanged and that
+    ours follow them, without a copy of the file.
+
+    Args:
+        before: output of ``cksum`` for the file before the append.
+        added: the bytes appended.
     """
     length = int(before.partition(" ")[2]) + len(added)
     return f"{_finished(_register(added, _unfinished(before)), length)} {length}"
 
 
 def cksum_replaced(whole: str, before: str, old: bytes, new: bytes) -> str:
-    """What ``cksum`` must print when `old` in the middle of a file is replaced by `new`.
+    """Return the output of ``cksum`` after `old` in the middle of a file is replaced by `new`.
 
-    The rest of the file, which is not known here, does the same to a difference in the register as so many zeros.
+    The bytes after `old` are not known here. They change a difference between two registers in the
+    same way as an equal number of zero bytes.
 
     Args:
-        whole: what it prints of the file.
-        before: what it prints of the part before `old`.
-        old, new: what stands there, and what is to.
+        whole: output of ``cksum`` for the file.
+        before: output of ``cksum`` for the part in front of `old`.
+        old, new: the present bytes, and those that replace them.
     """
     length = int(whole.partition(" ")[2])
-    behind = length - int(before.partition(" ")[2]) - len(old)
+    after = length - int(before.partition(" ")[2]) - len(old)
     register = _unfinished(before)
-    difference = _register(bytes(behind), _register(old, register) ^ _register(new, register))
+    difference = _register(bytes(after), _register(old, register) ^ _register(new, register))
     length += len(new) - len(old)
     return f"{_finished(_unfinished(whole) ^ difference, length)} {length}"
 
 
 def _unfinished(checksum: str) -> int:
-    """The CRC register behind the last byte, before the length's bytes were added."""
+    """Return the CRC register after the last byte, before the bytes of the length are added."""
     crc, length = map(int, checksum.split())
     register = ~crc & 0xFFFFFFFF
     for byte in reversed(_length_bytes(length)):
@@ -97,8 +105,8 @@ def _unfinished(checksum: str) -> int:
 
 
 def _register(data: bytes, register: int = 0) -> int:
-    """The CRC register after `data`. POSIX takes the most significant bit first: zlib's, turned round."""
-    return _turned(zlib.crc32(data.translate(_REVERSED), _turned(register) ^ 0xFFFFFFFF) ^ 0xFFFFFFFF)
+    """Return the CRC register after `data`. POSIX processes the most significant bit first, zlib the least."""
+    return _reflected(zlib.crc32(data.translate(_REVERSED), _reflected(register) ^ 0xFFFFFFFF) ^ 0xFFFFFFFF)
 
 
 def _finished(register: int, length: int) -> int:
@@ -109,7 +117,7 @@ def _length_bytes(length: int) -> bytes:
     return length.to_bytes((length.bit_length() + 7) // 8, "little")
 
 
-def _turned(number: int) -> int:
+def _reflected(number: int) -> int:
     return int(f"{number:032b}"[::-1], 2)
 
 
@@ -129,10 +137,10 @@ _INDEX_BY_LOW_BYTE = {entry & 0xFF: index for index, entry in enumerate(_TABLE)}
 
 
 def portions(program: str) -> bytes:
-    """Give `program` as lines that end in Enter, none longer than `PORTION` with its mark.
+    """Split `program` into lines that end in Enter, none longer than `PORTION` with its mark.
 
-    A portion does not end in a blank, which ``read`` would strip, nor in a backslash, which would
-    continue the line in a shell that got it by mistake.
+    No portion ends in a space, which ``read`` would strip, or in a backslash, which would continue
+    the line in a shell that receives it by mistake.
     """
     lines: list[str] = []
     position = 0
@@ -146,30 +154,30 @@ def portions(program: str) -> bytes:
 
 
 def request(number: int, program: str) -> bytes:
-    """Give the whole request that makes the receiver run `program` as its `number`-th (from 0)."""
+    """Return the request that makes the receiver run `program` as number `number`, counted from 0."""
     return portions(program) + f"]{number} {cksum(f'{number}{program}'.encode('ascii'))}\r".encode("ascii")
 
 
 class ReplyReader:
-    """Finds replies in what the console prints; all else is noise and passes by.
+    """Finds replies in the output of the console and ignores everything else.
 
-    What a reply carries is checked. A line of the kernel in its middle is taken out if the checksum
-    is right without it; else the reply is damaged.
+    The checksum of each reply is compared. Kernel lines inside a reply are removed if the checksum
+    matches without them; otherwise the reply is damaged.
     """
 
     def __init__(self) -> None:
         self._open = b""
         self._lines: list[bytes] = []
         self._size = 0
-        self._begun = False
+        self._in_reply = False
 
     @property
-    def begun(self) -> bool:
-        """Whether something came that may be a reply's beginning, and not its end yet."""
-        return self._begun or self._open.startswith(b":")
+    def in_reply(self) -> bool:
+        """Whether the start of a possible reply has arrived, but not its end."""
+        return self._in_reply or self._open.startswith(b":")
 
     def feed(self, data: bytes) -> list[Up | Ended | Reply]:
-        """Take the next bytes; give what they complete."""
+        """Process the next bytes and return the events that they complete."""
         lines = (self._open + data).split(b"\n")
         self._open = lines.pop()[-_REPLY_LIMIT:]
         return [event for line in lines if (event := self._line(line)) is not None]
@@ -180,36 +188,33 @@ class ReplyReader:
             return Up()
         if text == b"=Z":
             return Ended()
-        found = _TRAILER.match(text)
-        if found is None:
+        trailer = _TRAILER.match(text)
+        if trailer is None:
             self._size += len(line)
-            self._begun = self._begun or line.startswith(b":")
+            self._in_reply = self._in_reply or line.startswith(b":")
             if self._size <= _REPLY_LIMIT:
                 self._lines.append(line)
             return None
-        number, status, crc, length = (group.decode("ascii") for group in found.groups())
+        number, status, crc, length = (group.decode("ascii") for group in trailer.groups())
         output = _intact(self._lines, f"{number} {status} ".encode("ascii"), f"{crc} {length}")
         if output is None:
-            # An output may hold what looks like its end: the lines stay, for the real one.
+            # Output may contain a line that looks like a trailer, so the lines are kept for the real one.
             self._lines.append(line)
         else:
-            self._lines, self._size, self._begun = [], 0, False
+            self._lines, self._size, self._in_reply = [], 0, False
         return Reply(int(number), int(status) if status else None, output)
 
 
-_KERNEL_LINE = re.compile(rb"\[ *\d+\.\d{6}\] .*\r?$")
-
-
 def _intact(lines: list[bytes], head: bytes, checksum: str) -> bytes | None:
-    """Find the output in `lines`, so that the checksum is right; None if it is damaged.
+    """Find the output in `lines` for which the checksum matches; return None if it is damaged.
 
-    It begins at a colon. A tty puts a carriage return before each newline, an endpoint's own one
-    more; the kernel may have printed lines in between. Lengths are compared before checksums, so
-    that the cost is linear whatever a machine prints.
+    Output starts at a colon. A tty puts a carriage return before each newline, and an endpoint with
+    a tty of its own a second one; the kernel may print lines in between. Lengths are compared before
+    checksums, so the cost is linear whatever a machine prints.
     """
     length = int(checksum.partition(" ")[2]) - len(head)
     for without_kernel in (False, True):
-        kept = [line for line in lines if not (without_kernel and _KERNEL_LINE.match(line))]
+        kept = [line for line in lines if not (without_kernel and is_kernel_line(line.decode("latin-1")))]
         for returns in (1, 2, 0, None):
             bare = [_without(line, returns) for line in kept]
             size = -1
@@ -223,7 +228,7 @@ def _intact(lines: list[bytes], head: bytes, checksum: str) -> bytes | None:
 
 
 def _without(line: bytes, returns: int | None) -> bytes:
-    """Take `returns` carriage returns off the line's end; None takes all."""
+    """Remove `returns` carriage returns from the end of the line, or all of them if None."""
     if returns is None:
         return line.rstrip(b"\r")
     for _ in range(returns):

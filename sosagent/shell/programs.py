@@ -1,8 +1,8 @@
-"""The programs that run on the machine: real files in `remote/`, made small for the line.
+"""The programs that run on the machine: files in `remote/`, shortened for the line.
 
-The sources are commented POSIX sh, linted and tested alone. What travels has no comments and no
-indentation, and every name that begins with ``sos_`` becomes a letter, the same in all of them;
-nothing else is touched.
+The sources are commented POSIX sh, and each is checked and tested on its own. The text sent has no
+comments and no indentation, and each name that starts with ``sos_`` becomes one letter, the same in
+all programs. The rest is sent as it is.
 """
 
 from __future__ import annotations
@@ -18,29 +18,30 @@ _NAME = re.compile(r"\bsos_[a-z_]+")
 _WORDS_BEFORE_A_BLANK = ("do", "then", "else", "{", "!", "in")
 _NEEDS_NO_SEMICOLON = ("(", "&", "|", ";")
 _QUOTED_OR_NOT = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|[^'\"]+|.", re.DOTALL)
-#: What names may become. Missing are the letters that the sources use as they are.
+#: Letters for names, without those that the sources use themselves. Names get them in alphabetical order, so a new
+#: name changes the letters of the names after it.
 _LETTERS = "abcdefgjqsuvwyABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Expanded(str):
-    """A word that the machine's shell is to see as it is, put where its name stands.
+    """A word that replaces a variable in the text of a program, without quotes.
 
-    Only for our own words, such as ``~root``, ``$HOME`` or a number.
+    Only for words of our own, such as ``~root``, ``$HOME`` or a number.
     """
 
 
 class Word(str):
-    """A value that is assigned as it is, so that the shell expands it there: our own words only."""
+    """A value that is assigned without quotes, so that the machine's shell expands it; only for words of our own."""
 
 
 def program(*parts: str, **values: str) -> str:
-    """Give the programs `parts`, one after the other, as one line.
+    """Return the programs `parts`, in sequence, as one line.
 
     Args:
-        parts: files of `remote/`, without ``.sh``.
-        values: for ``$sos_path`` the keyword is ``path``; those that no part mentions are left out.
-            Each is quoted for the shell and assigned in front, but for `Expanded` ones, which take
-            the place of the variable, and `Word` ones, which are not quoted.
+        parts: names of files in `remote/`, without ``.sh``.
+        values: values of variables; the keyword for ``$sos_path`` is ``path``. Values that no part uses are
+            omitted. A value is quoted and assigned at the start of the program, except that an `Expanded`
+            one replaces the variable and a `Word` is assigned without quotes.
     """
     sources, names = _sources()
     text = ";".join(shrink(sources[part]) for part in parts)
@@ -56,25 +57,25 @@ def program(*parts: str, **values: str) -> str:
 
 
 def variables(*names: str) -> str:
-    """The values of variables of the programs, one after the other, as a word for the shell."""
+    """Return a word for the shell that expands to the concatenated values of the variables `names`."""
     short = _sources()[1]
     return "".join(f"${short['sos_' + name]}" for name in names)
 
 
 @cache
 def _sources() -> tuple[dict[str, str], dict[str, str]]:
-    found = (entry for entry in files(__package__).joinpath("remote").iterdir() if entry.name.endswith(".sh"))
-    sources = {entry.name.removesuffix(".sh"): entry.read_text("ascii") for entry in found}
+    entries = (entry for entry in files(__package__).joinpath("remote").iterdir() if entry.name.endswith(".sh"))
+    sources = {entry.name.removesuffix(".sh"): entry.read_text("ascii") for entry in entries}
     long_names = sorted({name for source in sources.values() for name in _NAME.findall(source)})
     return sources, dict(zip(long_names, _LETTERS, strict=False))
 
 
 def shrink(source: str) -> str:
-    """Make a POSIX sh program one short line.
+    """Return a POSIX sh program as one short line.
 
     Args:
-        source: complete commands, one or more to a line; comments on lines of their own; no here
-            documents, and no quotes that span lines.
+        source: lines of one or more complete commands, and comments on lines of their own. Here-documents
+            and quotes that span lines are not supported.
     """
     joined = ""
     for line in source.splitlines():

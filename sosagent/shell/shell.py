@@ -1,4 +1,4 @@
-"""The verified shell as jobs use it: programs, and files to and from the machine."""
+"""The verified shell as jobs use it: run programs, and copy files to and from the machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .download import download
-from .transfer import MOST_BYTES, Tools, Transfer, ask_tools
+from .tools import Tools, ask_tools
+from .transfer import MAX_BYTES, Transfer
 from .upload import upload
 from .verified import Result, VerifiedShell
 
@@ -14,12 +15,12 @@ __all__ = ["Result", "Shell"]
 
 
 class Shell(VerifiedShell):
-    """A plain /bin/sh on the machine that runs nothing that did not arrive intact; see `VerifiedShell`."""
+    """A plain /bin/sh on the machine that runs only what arrived intact; see `VerifiedShell`."""
 
     _tools: Tools | None = None
 
     async def find_tools(self) -> Tools:
-        """What the machine has for file transfers. It is tried once for each shell."""
+        """Return the tools for file transfers that the machine has. They are tried once in each shell."""
         if self._tools is None:
             self._tools = await ask_tools(self)
         return self._tools
@@ -40,7 +41,7 @@ class Shell(VerifiedShell):
         source: str,
         target: Path | None,
         *,
-        most: int = MOST_BYTES,
+        most: int = MAX_BYTES,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Transfer:
         """Copy a file from the machine; see `download.download`."""

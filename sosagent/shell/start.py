@@ -1,78 +1,160 @@
-"""The start line: the one line that is typed at a shell's prompt, its echo compared before Enter.
-
-It replaces the login shell (or runs as its child) by a plain ``/bin/sh`` with an empty environment
-on a raw tty, which collects lines. At an empty one it evaluates them if their checksum is the one
-named in the line, and forgets them if not: that text is the receiver.
-
-Why it is as it is: ``HISTFILE=`` keeps it out of bash's history, which is written at ``exec``. No
-``!`` (csh), no newline, no single quote inside. One flipped bit makes an Enter of ``-``, ``M``, ``J``
-and ``*``, and ^O, at which bash and zsh run the line, of ``/`` and ``O``: all of them stand within
-quotes, where such an Enter only goes on to the next row; else it would have replaced the login shell
-by something that ends. Echo is turned off within the new shell only, since fish puts the modes back
-before it starts a command. Signals, flow control and line editing are off: one flipped bit makes
-``C`` a ^C, ``S`` a ^S, ``D`` the end of file. With ``min 0 time 255`` a read ends after 25.5 s of
-silence, so a line that dies now leaves no shell behind (termios(3)).
-"""
+"""Type the start line at a shell's prompt, and replace a shell that does not accept it with a plain one first."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import re
+import secrets
+from collections.abc import Sequence
+from string import ascii_letters, digits
 
-from .frame import cksum
+from ..console.console import QUIET, Console
+from ..console.events import Event
+from ..errors import DeadlineExceeded
+from ..terminal.expect import TIMEOUT, Match, Pattern
+from .failures import not_started
+from .replies import LineSpeed
+from .start_line import MODES_SANE, MODES_SAVED, PLAIN_SHELL, StartLine, start_line
 
-__all__ = ["MODES_FOUND", "MODES_SANE", "PLAIN_SHELL", "Start", "start_line"]
+__all__ = ["Starter"]
 
-#: What puts the tty back: for the receiver, as for the start line.
-MODES_FOUND = "$t"
-MODES_SANE = "sane"
-
-#: Shells that know no POSIX syntax, or show a long line so that it cannot be compared (tcsh, fish, mksh on a narrow
-#: terminal), are left for a plain one first. Every shell takes this.
-PLAIN_SHELL = 'env HISTFILE= "/bin/sh"'
-
-_MOST_CHARACTERS = 255  # MAX_CANON of POSIX
-_MOST_ON_LINUX = 300
-
-
-@dataclass(frozen=True)
-class Start:
-    """A start line and what it answers.
-
-    Fields:
-        line: what is typed, without Enter.
-        ready: what the new shell prints when it collects; the line's echo does not contain it.
-        receiver: the program whose checksum the line names.
-    """
-
-    line: str
-    ready: str
-    receiver: str
+_TRIES = 12
+_ENTER_TRIES = 3
+_ENTER_SECONDS = 2.0
+_EXEC_SECONDS = 20.0  # a machine without free memory needs this long to start a program
+_MAX_ECHO = 1.3  # times the length of the line; line editors whose drawing cannot be read send much more
+_NEW_PROMPT_KEYS = "\x15\x03"
 
 
-def start_line(receiver: str, nonce: str, *, replace: bool, modes: str, root: str = "", plain: bool = False) -> Start:
-    """Make the start line for `receiver`. An empty line makes it check what it has collected.
+class Starter:
+    """Starts the shell that collects the receiver.
 
     Args:
-        receiver: the program to collect, one line of ASCII.
-        nonce: some letters and digits that this run has not printed before.
-        replace: exec over a login shell of ours, so that leaving is logging out; else run as a
-            child, and the shell beneath stays.
-        modes: what stty needs to put the tty back: `MODES_SANE`, or `MODES_FOUND` to save them first.
-        root: start it in a chroot there (from an initramfs, whose own shell may have no cksum).
-        plain: the login shell is `PLAIN_SHELL`, which writes no history.
+        console: at a shell's prompt.
+        receiver: the program for it to collect.
+        replace, keep_modes, root: see `VerifiedShell`.
+        speed: receives the measured time of the echo.
     """
-    if not receiver.isascii() or not receiver.isprintable():
-        raise ValueError("the receiver holds what cannot be typed")
-    shell = 'env "-i" "HOME=$HOME" "/bin/sh" "-c"'
-    if root:
-        shell = f'chroot "{root}" {shell}'
-    begin = (" exec " if plain else "HISTFILE= exec ") if replace else " "
-    save = "t=`stty -g`;" if modes == MODES_FOUND else ""
-    line = (
-        f"{begin}{shell} '{save}stty -echo -isig -ixon -iexten -icanon icrnl min 0 time 255;"
-        f'echo S\\O{nonce};while read -r l;do x=$x${{l#?}};[ "$l" ]||{{ '
-        f'[ "`printf %s "$x"|cksum`" = "{cksum(receiver.encode("ascii"))}" ]&&eval "$x";x=;}};done;stty {modes}\''
-    )
-    if len(line) > (_MOST_ON_LINUX if root else _MOST_CHARACTERS):
-        raise ValueError(f"the start line has {len(line)} characters")
-    return Start(line, f"SO{nonce}", receiver)
+
+    def __init__(
+        self, console: Console, receiver: str, *, replace: bool, keep_modes: bool, root: str, speed: LineSpeed
+    ) -> None:
+        modes = MODES_SAVED if keep_modes else MODES_SANE
+        self._console = console
+        self._speed = speed
+        self._replace = replace
+        self._line = start_line(receiver, _nonce(), replace=replace, modes=modes, root=root)
+        #: The line for the plain shell, if the present one does not accept `_line`.
+        self._line_over_plain_shell = start_line(receiver, _nonce(), replace=True, modes=modes, plain=True)
+        self._plain_shell = f"chroot {root} {PLAIN_SHELL}" if root else PLAIN_SHELL
+        self._entered = False
+        self._collecting = False
+        self._plain_started = False
+
+    @property
+    def entered(self) -> bool:
+        """Whether Enter was pressed after the start line, so that a shell of ours may be running."""
+        return self._entered
+
+    @property
+    def collecting(self) -> bool:
+        """Whether the new shell was seen to run. From then on, silence or the dead-man's switch ends it."""
+        return self._collecting
+
+    @property
+    def plain_shell_started(self) -> bool:
+        """Whether a plain shell was started over the one at the prompt; it ends together with ours."""
+        return self._plain_started
+
+    def note_entered(self) -> None:
+        """Note that the start line was entered by other means."""
+        self._entered = True
+
+    def note_ended(self) -> None:
+        """Note that the shell has ended."""
+        self._entered = False
+
+    async def start(self) -> None:
+        """Type the start line, and wait until the new shell collects.
+
+        Raises:
+            ConsoleStateUnknown: the shell did not answer.
+        """
+        console = self._console
+        console.tell(Event("start", "start the shell"))
+        prompt = console.open_line
+        if await self._type_line() and await self._enter_line(self._line, prompt):
+            return
+        console.tell(Event("detail", "this shell does not accept the start line: starting a plain sh first"))
+        await self._start_plain_shell(prompt)
+        line, prompt = self._line_over_plain_shell, console.open_line
+        await console.type_line(line.line, tries=_TRIES, fresh=_NEW_PROMPT_KEYS)
+        if not await self._enter_line(line, prompt):
+            raise not_started(console)
+
+    async def end_plain_shell(self) -> None:
+        """End the plain shell, if it runs as a child of the shell that was at the prompt."""
+        if self._plain_started and not self._replace:
+            await self._console.send("\x15exit\r")
+
+    async def _type_line(self) -> bool:
+        """Type the start line; return False if its echo cannot be compared in this shell."""
+        console, loop, line = self._console, asyncio.get_running_loop(), self._line.line
+        for _ in range(_TRIES):
+            started = loop.time()
+            typed = await console.type_line(line, tries=1, fresh=_NEW_PROMPT_KEYS, needed=False)
+            if typed or not _is_damaged_echo(console.echo, line):
+                break
+            console.note_damage()
+        self._speed.measure_echo(len(line), loop.time() - started)
+        return typed
+
+    async def _start_plain_shell(self, prompt: str) -> None:
+        console = self._console
+        await console.quiet(QUIET, 2.0)  # tcsh shows its prompt before it sets up the tty
+        await console.type_line(f" {'exec ' if self._replace else ''}{self._plain_shell}", fresh=_NEW_PROMPT_KEYS)
+        self._plain_started = True
+        await self._press_enter([r"[#$%>] ?$", re.compile(rf"^{re.escape(prompt)}$")])
+        await console.quiet(QUIET, 2.0)
+
+    async def _enter_line(self, line: StartLine, prompt: str) -> bool:
+        """Press Enter after the start line; return False if the shell rejected it and shows its prompt again."""
+        console = self._console
+        self._entered = True
+        # A shell that accepts the line prints nothing before the mark; one that rejects it prints its prompt.
+        answers: list[Pattern] = [line.ready, re.compile(rf"^{re.escape(prompt)}$"), r"[#$%>❯➜λ»] ?$"]
+        try:
+            match = await self._press_enter(answers)
+        except DeadlineExceeded:
+            remaining = console.time_left()
+            if remaining is not None and remaining <= 0:
+                raise
+            self._entered = False
+            raise not_started(console) from None
+        if match.index:
+            self._entered = False
+            return False
+        self._collecting = True
+        console.state = "our shell"
+        return True
+
+    async def _press_enter(self, answers: Sequence[Pattern]) -> Match:
+        """Press Enter until an answer comes. A second Enter is only an empty line to a shell and to the collector."""
+        console = self._console
+        console.skip()
+        for _ in range(_ENTER_TRIES):
+            await console.send("\r")
+            match = await console.expect([*answers, TIMEOUT], _ENTER_SECONDS)
+            if match.index < len(answers):
+                return match
+        return await console.expect(answers, _EXEC_SECONDS)
+
+
+def _nonce() -> str:
+    """Return two random characters; the start line is too long for more."""
+    return "".join(secrets.choice(ascii_letters + digits) for _ in range(2))
+
+
+def _is_damaged_echo(echo: bytes, line: str) -> bool:
+    """Whether `echo` is a damaged `line`, and not the drawing of a line editor that cannot be read."""
+    return b"\x1b" not in echo and len(echo) < _MAX_ECHO * len(line)

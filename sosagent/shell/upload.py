@@ -1,101 +1,57 @@
-"""A file put on the machine: by pieces into a part file beside its place, compared, and moved there in one step.
+"""Copy a file to the machine: in pieces into a part file beside its target, compared, and moved there in one step.
 
-The part lies in a folder for nobody but us. Where root puts a file into a folder of a user's, that user could else
-put a link in the part's place, and have root write to what it leads to, or give them that.
+The part file lies in a folder that only the shell's user may open. Otherwise, where root copies a file into a folder of
+another user, that user could replace the part file by a link, so that root writes to the target of the link or
+gives it to that user.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
-import os
 import re
-import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from ..console.events import Event
-from ..errors import ConsoleError, EditRefused, NotVerified, UsageError
+from ..errors import ConsoleError, EditRefused, UsageError
 from ..printable import printable
-from .frame import cksum_appended
+from .local_file import Source
 from .programs import Expanded, program
-from .transfer import FindTools, PieceSize, Transfer, refused, remote_word, said, steady
+from .refusal import not_verified, refused
+from .tools import FindTools
+from .transfer import PieceSize, Transfer, parse_answers, remote_word, run_short
 
 if TYPE_CHECKING:
     from .verified import VerifiedShell
 
-__all__ = ["Source", "upload"]
+__all__ = ["upload"]
 
-_EMPTY = "4294967295 0"  # what cksum says of an empty file
-_PORTION = 1 << 20
 _NEW_MODE = 0o600
-_OWN_FOLDER = re.compile(r"drwx--[-S]---[.+@]?")
+_PRIVATE_FOLDER = re.compile(r"drwx--[-S]---[.+@]?")
 _BITS = "rwxrwxrwx"
-_STAMP = re.compile(r"\d{1,10} (\d{1,15})")
-
-
-class Source:
-    """What is uploaded.
-
-    Args:
-        source: a regular file, or bytes.
-
-    Attributes:
-        size: in bytes, when it was opened.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-
-    def __init__(self, source: Path | bytes) -> None:
-        self._file: BinaryIO
-        if isinstance(source, bytes):
-            self._file, self.size = io.BytesIO(source), len(source)
-            return
-        try:
-            # A pipe without a writer is no file, and is not waited for.
-            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-            self._file = os.fdopen(os.open(source, flags), "rb")
-            found = os.fstat(self._file.fileno())
-        except OSError as error:
-            raise UsageError(f"cannot read {printable(str(source))}: {error.strerror}") from None
-        if not stat.S_ISREG(found.st_mode):
-            self._file.close()
-            raise UsageError(f"{printable(str(source))} is not a file")
-        self.size = found.st_size
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def piece(self, at: int, size: int) -> bytes:
-        """The bytes from `at` on, at most `size`."""
-        self._file.seek(at)
-        return self._file.read(size)
-
-    def sums(self, length: int) -> tuple[str, str]:
-        """What cksum and sha256sum say of the first `length` bytes."""
-        crc, digest, at = _EMPTY, hashlib.sha256(), 0
-        while at < length and (data := self.piece(at, min(_PORTION, length - at))):
-            crc = cksum_appended(crc, data)
-            digest.update(data)
-            at += len(data)
-        return crc, digest.hexdigest()
+_CKSUM = re.compile(r"\d{1,10} (\d{1,15})")
+#: Why no file can be written there, by the letter that ``inspect_target.sh`` prints.
+_REASONS = {
+    "m": "is in a folder that does not exist",
+    "l": "is a symbolic link, which is not followed",
+    "d": "is a folder",
+    "o": "is not a regular file",
+}
+_REASON_HINT = "Nothing was changed. Name the file to write, in a folder that exists."
 
 
 @dataclass(frozen=True)
-class _Place:
-    """What stands on the machine where the file is to be put.
+class _Target:
+    """What the machine has at the target.
 
     Fields:
-        uid: who we are there.
+        uid: of the shell's user.
         owner, mode: of the file that is replaced; None for a new one.
-        part: what cksum says of a part of ours that is there; None without one.
-        free: bytes on that disk; None where it is not told.
+        part: output of ``cksum`` for a part file of ours; None if there is none.
+        free: free bytes on that disk; None if unknown.
     """
 
     uid: str
@@ -114,24 +70,24 @@ async def upload(
     mode: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Transfer:
-    """Put a file on the machine. What stood in its place is there until all has arrived and was compared.
+    """Copy a file to the machine. An existing file is replaced only when the new one is complete and compared.
 
-    When it is cancelled, or the line dies, the part that has come stays beside the place, and the next
-    call with the same source goes on behind it.
+    If the upload is cancelled or the line dies, the part sent so far stays beside the target, and the
+    next call with the same source resumes after it.
 
     Args:
-        shell: on the machine; the file is written with its rights.
+        shell: on the machine; it writes the file with its own rights.
         source: a file here, or bytes.
-        target: its path there: absolute, or from ``~/`` on.
-        find_tools: tells what the machine has.
-        mode: of the file; by default that of the one it replaces, whose owner it gets too, or 0600.
-        on_progress: is given how many bytes are there, and how many there will be.
+        target: path on the machine; absolute, or starting with ``~/``.
+        find_tools: returns the tools that the machine has.
+        mode: of the file; by default the mode of the file it replaces, whose owner is kept too, or 0600.
+        on_progress: is called with the number of bytes on the machine and the size of the file.
 
     Raises:
-        UsageError: the source cannot be read, or the path is none.
-        EditRefused: it cannot be put there, and why; nothing was replaced.
-        NotVerified: what arrived is not what was sent.
-        LineDamaged: nothing gets through the line.
+        UsageError: the source cannot be read, or `target` is invalid.
+        EditRefused: the file cannot be written; the message gives the reason, and nothing was replaced.
+        NotVerified: what arrived differs from the source.
+        LineDamaged: no data gets through the line.
     """
     path, opened = remote_word(target), Source(source)
     try:
@@ -158,188 +114,191 @@ class _Upload:
         self._mode = mode
         self._find_tools = find_tools
         self._on_progress = on_progress
-        self._uid = ""  # who we are there
-        self._at = 0  # so much is there, at least
+        self._uid = ""  # of the shell's user
+        self._arrived = 0  # bytes on the machine, at least
         self._part_stays = False
 
     async def run(self) -> Transfer:
-        begun, console = time.monotonic(), self._shell.console
-        before = console.bytes_sent, console.bytes_received
-        want, digest = self._source.sums(self._source.size)
-        place = await self._look()
-        self._at = resumed = self._resumable(place)
+        started, console = time.monotonic(), self._shell.console
+        sent, received = console.bytes_sent, console.bytes_received
+        cksum, digest = self._source.checksums(self._source.size)
+        target = await self._inspect()
+        self._arrived = resumed = self._resumable(target)
         if resumed:
-            console.tell(Event("note", f"{resumed:,} bytes are there from a run that was cut; going on behind them"))
-        await self._refuse_full(place)
+            console.tell(
+                Event("note", f"{resumed:,} bytes are on the machine from an interrupted run; resuming after them")
+            )
+        await self._refuse_full_disk(target)
         try:
             if not resumed:
-                await self._begin()
+                await self._create_part()
             await self._send()
-            compared = await self._finish(place, want, digest)
+            compared = await self._install(target, cksum, digest)
         except EditRefused:
             raise
         except BaseException as error:
             if self._part_stays:
-                there = f"at least {self._at:,} of {self._source.size:,} bytes are there"
-                error.add_note(f"{there}: the next run goes on behind them")
+                state = f"at least {self._arrived:,} of {self._source.size:,} bytes are on the machine"
+                error.add_note(f"{state}; run the command again to resume")
             raise
         return Transfer(
             path=self._name,
             size=self._source.size,
-            cksum=want,
+            cksum=cksum,
             sha256=digest if compared else None,
-            seconds=time.monotonic() - begun,
+            seconds=time.monotonic() - started,
             resumed_from=resumed,
-            bytes_sent=console.bytes_sent - before[0],
-            bytes_received=console.bytes_received - before[1],
+            bytes_sent=console.bytes_sent - sent,
+            bytes_received=console.bytes_received - received,
         )
 
     def _program(self, *parts: str, **values: str) -> str:
-        return program("part", *parts, path=self._path, uid=Expanded(self._uid), **values)
+        return program("part_folder", *parts, path=self._path, uid=Expanded(self._uid), **values)
 
-    async def _look(self) -> _Place:
-        told, complaints = said((await steady(self._shell, self._program("place"))).lines)
-        for letter, why in _OBSTACLES.items():
-            if letter in told:
-                raise refused(f"{self._name} {why}", hint=_OBSTACLE_HINT)
-        uid = self._uid = told.get("u", "")
+    async def _ask(self, *parts: str, **values: str) -> tuple[dict[str, str], list[str]]:
+        return parse_answers((await run_short(self._shell, self._program(*parts, **values))).lines)
+
+    async def _inspect(self) -> _Target:
+        answers, complaints = await self._ask("inspect_target")
+        for letter, reason in _REASONS.items():
+            if letter in answers:
+                raise refused(f"{self._name} {reason}", hint=_REASON_HINT)
+        uid = self._uid = answers.get("u", "")
         if not re.fullmatch(r"[0-9]{1,10}", uid):
-            raise refused(f"the machine does not say what is at {self._name}", complaints)
-        owner, own_mode = _owner_and_mode(told.get("s", ""))
-        words = told.get("p", "").split()
-        ours = len(words) == 2 and _OWN_FOLDER.fullmatch(words[0]) and words[1] == uid
-        part = told.get("a") if ours else None
-        return _Place(uid, owner, own_mode, part, _free(told.get("f", "")))
+            raise refused(f"the machine did not report what is at {self._name}", complaints)
+        owner, own_mode = _parse_owner_and_mode(answers.get("s", ""))
+        words = answers.get("p", "").split()
+        ours = len(words) == 2 and _PRIVATE_FOLDER.fullmatch(words[0]) and words[1] == uid
+        part = answers.get("a") if ours else None
+        return _Target(uid, owner, own_mode, part, _parse_free_bytes(answers.get("f", "")))
 
-    def _resumable(self, place: _Place) -> int:
-        """How long the part is, if it is the begin of what is to be sent."""
-        found = _STAMP.fullmatch(place.part or "")
-        length = int(found[1]) if found else 0
-        if not 0 < length <= self._source.size or self._source.sums(length)[0] != place.part:
+    def _resumable(self, target: _Target) -> int:
+        """Return the length of the part file if the source starts with it, otherwise 0."""
+        match = _CKSUM.fullmatch(target.part or "")
+        length = int(match[1]) if match else 0
+        if not 0 < length <= self._source.size or self._source.checksums(length)[0] != target.part:
             return 0
         return length
 
-    async def _refuse_full(self, place: _Place) -> None:
-        needed = self._source.size - self._at
-        if place.free is not None and place.free < needed:
-            await self._drop()
+    async def _refuse_full_disk(self, target: _Target) -> None:
+        needed = self._source.size - self._arrived
+        if target.free is not None and target.free < needed:
+            await self._remove_part()
             raise refused(
-                f"{self._name} needs {needed:,} bytes, and {place.free:,} are free on the disk there",
-                hint="Make room there, or name another folder; then run again.",
+                f"{self._name} needs {needed:,} bytes, but only {target.free:,} are free on that disk",
+                hint="Free some space there or choose another folder, then run again.",
             )
 
-    async def _begin(self) -> None:
-        told, complaints = said((await steady(self._shell, self._program("begin", "enter", "fresh"))).lines)
-        if "o" not in told:
+    async def _create_part(self) -> None:
+        answers, complaints = await self._ask("make_part_folder", "enter_part_folder", "create_part")
+        if "o" not in answers:
             if not complaints:
-                self._refuse_foreign(told)
-            raise refused(f"no file can be made beside {self._name}", complaints)
+                self._refuse_foreign_folder(answers)
+            raise refused(f"no file can be created beside {self._name}", complaints)
 
-    def _refuse_foreign(self, told: Mapping[str, str]) -> None:
-        if "e" in told:
+    def _refuse_foreign_folder(self, answers: Mapping[str, str]) -> None:
+        if "e" in answers:
             raise refused(
-                f"the folder for the part beside {self._name} is not one that is ours alone",
-                hint="Somebody else made or moved it (.NAME.sosagent-part). Move it away there, or name another place.",
+                f"other users may write to the folder of the part file beside {self._name}",
+                hint="Another user made or moved it (.NAME.sosagent-part). Move it away, or choose another target.",
             )
 
     async def _send(self) -> None:
-        """Piece by piece. How long the part is says what has arrived, whatever was lost of requests and replies."""
+        """Send the pieces. The length of the part file shows what arrived, whichever requests and replies were lost."""
         tools = await self._find_tools()
-        pieces, loop = PieceSize(tools), asyncio.get_running_loop()
+        pieces = PieceSize(base64=tools.decoder is not None and tools.encoder is not None)
+        loop = asyncio.get_running_loop()
         self._part_stays = True
-        size, sent_to = self._source.size, self._at
-        self._tell()
-        while self._at < size:
-            piece, begun = self._source.piece(self._at, pieces.size), loop.time()
+        sent_to = self._arrived
+        self._report_progress()
+        while self._arrived < self._source.size:
+            piece, started = self._source.read(self._arrived, pieces.size), loop.time()
             if not piece:
-                raise UsageError("the file has become shorter meanwhile", hint="Run again when nobody writes to it.")
-            text = self._program("enter", "grow", size=Expanded(self._at), copy=Expanded(tools.printing(piece)))
-            sent_to = max(sent_to, self._at + len(piece))
+                raise UsageError(
+                    "the source file became shorter during the upload", hint="Run again when no program writes to it."
+                )
+            values = {"size": Expanded(self._arrived), "copy": Expanded(tools.printing(piece))}
+            text = self._program("enter_part_folder", "append_piece", **values)
+            sent_to = max(sent_to, self._arrived + len(piece))
             try:
-                told, complaints = said((await self._shell.run(text, **pieces.sending)).lines)
+                reply = await self._shell.run(text, **pieces.send_options)
             except ConsoleError as error:
-                pieces.damaged(error)
+                pieces.note_damaged(error)
                 continue
-            self._refuse_foreign(told)
-            length = told.get("n", "").strip()
-            there = int(length) if re.fullmatch(r"\d{1,15}", length) else -1
-            if complaints or not self._at < there <= sent_to:
-                await self._stop(there, complaints)
-            self._at = there
-            pieces.intact(loop.time() - begun)
-            self._tell()
+            await self._note_answer(reply.lines, sent_to)
+            pieces.note_intact(loop.time() - started)
+            self._report_progress()
 
-    async def _stop(self, there: int, complaints: Sequence[str]) -> None:
-        """The part does not grow as it must. A part that may be torn does not stay, nor one on a full disk."""
-        if not complaints and there >= 0:
+    async def _note_answer(self, lines: Sequence[str], sent_to: int) -> None:
+        """Take over the length of the part file, which must have grown to `sent_to` bytes at most."""
+        answers, complaints = parse_answers(lines)
+        self._refuse_foreign_folder(answers)
+        text = answers.get("n", "").strip()
+        length = int(text) if re.fullmatch(r"\d{1,15}", text) else -1
+        if complaints or not self._arrived < length <= sent_to:
+            await self._stop(length, complaints)
+        self._arrived = length
+
+    async def _stop(self, length: int, complaints: Sequence[str]) -> None:
+        """Raise the error for a part file of the wrong length. It is removed if it may be torn or the disk is full."""
+        if not complaints and length >= 0:
             raise refused(
-                f"the part file beside {self._name} is {there:,} bytes long and must be {self._at:,}",
-                hint="Somebody else writes to it: another upload to the same place? Run again when that has ended.",
+                f"the part file beside {self._name} has {length:,} bytes instead of {self._arrived:,}",
+                hint="Is another upload to the same target running? Run again when it has ended.",
             )
-        await self._drop()
+        await self._remove_part()
         raise refused(f"{self._name} cannot be written", complaints)
 
-    async def _drop(self) -> None:
-        await steady(self._shell, self._program("enter", "drop"))
+    async def _remove_part(self) -> None:
+        await run_short(self._shell, self._program("enter_part_folder", "remove_part"))
         self._part_stays = False
 
-    async def _finish(self, place: _Place, want: str, digest: str) -> bool:
-        """Compare, and move it into its place; whether SHA-256 was compared too."""
-        mode = self._mode if self._mode is not None else place.mode if place.mode is not None else _NEW_MODE
+    async def _install(self, target: _Target, cksum: str, digest: str) -> bool:
+        """Compare the part file and move it to the target; return whether the SHA-256 was compared too."""
+        mode = self._mode if self._mode is not None else target.mode if target.mode is not None else _NEW_MODE
         values = {
-            "want": want,
+            "want": cksum,
             "sum": digest,
-            "owner": Expanded(place.owner or place.uid),
+            "owner": Expanded(target.owner or target.uid),
             "mode": Expanded(f"{mode:04o}"),
         }
-        told, complaints = said((await steady(self._shell, self._program("enter", "finish", **values))).lines)
-        self._refuse_foreign(told)
-        if "c" in told:
+        answers, complaints = await self._ask("enter_part_folder", "install_part", **values)
+        self._refuse_foreign_folder(answers)
+        if "c" in answers:
             self._part_stays = False
-            raise NotVerified(
-                f"what arrived for {self._name} is not what was sent; nothing was replaced",
-                state="our shell",
-                tail=complaints,
-                hint="Was the file written to meanwhile? Run again: it begins anew.",
+            raise not_verified(
+                f"what arrived for {self._name} differs from the source; nothing was replaced",
+                complaints=complaints,
+                hint="Did something write to the source during the upload? Run again to start over.",
             )
-        if "k" not in told:
-            raise refused(f"{self._name} cannot be put in its place; what has arrived is beside it", complaints)
+        if "k" not in answers:
+            raise refused(f"{self._name} cannot be replaced; the uploaded part file is beside it", complaints)
         self._part_stays = False
-        if told.get("a") != want:
-            raise NotVerified(
-                f"{self._name} was put in its place, and is not what was sent",
-                state="our shell",
-                tail=complaints,
-                hint="Somebody else has written to it in the same moment.",
+        if answers.get("a") != cksum:
+            raise not_verified(
+                f"{self._name} was written, but differs from the source",
+                complaints=complaints,
+                hint="Another program wrote to it at the same time.",
             )
-        return "h" in told
+        return "h" in answers
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         if self._on_progress is not None:
-            self._on_progress(self._at, self._source.size)
+            self._on_progress(self._arrived, self._source.size)
 
 
-_OBSTACLES = {
-    "m": "lies in a folder that is not there",
-    "l": "is a symbolic link, which is not followed",
-    "d": "is a folder",
-    "o": "is no regular file",
-}
-_OBSTACLE_HINT = "Nothing was changed. Name the file that is to be there, in a folder that is there."
-
-
-def _owner_and_mode(text: str) -> tuple[str | None, int | None]:
-    """Read "MODE UID GID" as ls shows them; nothing where they are not of a file."""
-    found = re.fullmatch(r"-([r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-])\S? (\d{1,10}) (\d{1,10})", text)
-    if found is None:
+def _parse_owner_and_mode(text: str) -> tuple[str | None, int | None]:
+    """Parse "MODE UID GID" as printed by ls; return Nones if it does not describe a regular file."""
+    match = re.fullmatch(r"-([r-][w-][xsS-][r-][w-][xsS-][r-][w-][xtT-])\S? (\d{1,10}) (\d{1,10})", text)
+    if match is None:
         return None, None
-    mode = sum(1 << 8 - at for at, char in enumerate(found[1]) if char == _BITS[at] or char in "st")
+    mode = sum(1 << 8 - at for at, char in enumerate(match[1]) if char == _BITS[at] or char in "st")
     special = ((2, 0o4000), (5, 0o2000), (8, 0o1000))
-    mode |= sum(bit for at, bit in special if found[1][at] in "sStT")
-    return f"{found[2]}:{found[3]}", mode
+    mode |= sum(bit for at, bit in special if match[1][at] in "sStT")
+    return f"{match[2]}:{match[3]}", mode
 
 
-def _free(text: str) -> int | None:
-    """Bytes that are free, by a line of df."""
-    found = re.search(r" (\d{1,15}) +(\d{1,15}) +(-?\d{1,15}) +\d{1,5}% ", text)
-    return None if found is None else max(int(found[3]), 0) << 10
+def _parse_free_bytes(text: str) -> int | None:
+    """Return the free bytes in a line of df; None if it is not one."""
+    match = re.search(r" (\d{1,15}) +(\d{1,15}) +(-?\d{1,15}) +\d{1,5}% ", text)
+    return None if match is None else max(int(match[3]), 0) << 10

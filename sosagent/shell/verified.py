@@ -1,64 +1,38 @@
-"""Run a program on the machine and get its exact result.
+"""Run a program on the machine and return its exact result.
 
-The protocol is told in `remote/receiver.sh`, its bytes made in `frame.py`, the line that begins
-it in `start.py`. Here are the waits and the repeats.
+`remote/receiver.sh` describes the protocol, `frame.py` makes its bytes, and `start.py` starts the
+shell. This module sends requests, repeats them, and asks for replies that do not come.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
-from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
-from string import ascii_letters, digits
 
-from ..console.console import QUIET, Console, Mark
-from ..console.events import Event
-from ..errors import (
-    ConsoleError,
-    ConsoleStateUnknown,
-    DeadlineExceeded,
-    EndpointBusy,
-    LineDamaged,
-    MachineRestarted,
-    NotVerified,
-)
-from ..terminal.expect import TIMEOUT, Match, Pattern
-from ..terminal.states import Way, classify
-from .frame import CHECK, END, Ended, Reply, ReplyReader, Up, portions, request
+from ..console.console import Console, Mark
+from ..deadline import Deadline
+from . import failures
+from .frame import CHECK, END, Ended, Reply, Up, portions, request
 from .programs import Expanded, program
-from .start import MODES_FOUND, MODES_SANE, PLAIN_SHELL, Start, start_line
+from .replies import LineSpeed, Replies
+from .start import Starter
+from .start_line import MODES_SANE, MODES_SAVED
 
 __all__ = ["Result", "VerifiedShell"]
 
-_TRIES = 24  # at one byte in a thousand, every second request is damaged
-_START_TRIES = 12
-_LEAVE_TRIES = 8
-_ANSWER_SECONDS = 1.0
-_ENTER_SECONDS = 2.0
-_ENTER_TRIES = 3
+_TRIES = 24  # with one damaged byte in a thousand, every second request is damaged
+_END_TRIES = 8
 _REPLY_SECONDS = 5.0
-_EXEC_SECONDS = 20.0  # a machine without memory left takes so long to start a program
-_MOST_ECHO = 1.3
-_DRAIN_SECONDS = 0.1
-_MOST_STALE = 20
-_LONG = 1024  # bytes of a request whose time is the line's
-
-#: What only a machine prints that goes down or comes up.
-_RESTARTED = re.compile(
-    r"reboot: |Linux version \d|Kernel panic - not syncing|systemd-shutdown|^\[ *(?:OK|FAILED) *\] |GNU GRUB +version"
-)
+_ASK = "\r]\r"  # ends a partially received line, and makes the receiver repeat its last reply
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a program did.
+    """The result of a program.
 
     Fields:
         status: its exit status.
-        output: what it printed on standard output and error, without newlines at the end.
+        output: its standard output and standard error, without trailing newlines.
     """
 
     status: int
@@ -66,30 +40,22 @@ class Result:
 
     @property
     def lines(self) -> list[str]:
-        """The output's lines, as UTF-8 with replacement."""
+        """The lines of the output, decoded as UTF-8 with replacement characters."""
         return self.output.decode("utf-8", "replace").split("\n")
 
 
-def _nonce() -> str:
-    """Two characters: the start line has no room for more."""
-    return "".join(secrets.choice(ascii_letters + digits) for _ in range(2))
-
-
 class VerifiedShell:
-    """A plain /bin/sh on the machine that runs nothing that did not arrive intact.
+    """A plain /bin/sh on the machine that runs only what arrived intact.
 
     Args:
         console: at a shell's prompt.
-        replace: exec over the shell at whose prompt we are, which is ours.
-        keep_modes: put the tty's modes back as they were found; else the next getty sets them.
-        root: run in a chroot there; empty for where the shell is.
-        dead_man: after so many seconds the machine closes the shell by itself.
-        patience: so many seconds one program may run.
+        replace: exec over the shell at the prompt, which is ours.
+        keep_modes: restore the present modes of the tty at the end; otherwise the next getty sets them.
+        root: run in a chroot at this path; empty to run where the shell is.
+        dead_man: seconds after which the machine closes the shell by itself.
+        patience: seconds that one program may run.
 
-    Attributes:
-        plain: whether a plain shell was started over the one that was there; `close` ends it with ours.
-
-    Cancelling `run` leaves the program to its watchdog; `close` is always right to call.
+    Cancelling `run` leaves the program to its watchdog. `close` may be called in any state.
     """
 
     def __init__(
@@ -103,346 +69,266 @@ class VerifiedShell:
         root: str = "",
     ) -> None:
         self.console = console
-        modes = MODES_FOUND if keep_modes else MODES_SANE
-        receiver = program("receiver", modes=Expanded(modes), seconds=Expanded(dead_man), patience=Expanded(patience))
-        self._start: Start = start_line(receiver, _nonce(), replace=replace, modes=modes, root=root)
-        #: The same over a plain shell of ours, should the one that is there not take it.
-        self._again: Start = start_line(receiver, _nonce(), replace=True, modes=modes, plain=True)
-        self._plain = f"chroot {root} {PLAIN_SHELL}" if root else PLAIN_SHELL
-        self._replace = replace
+        modes = MODES_SAVED if keep_modes else MODES_SANE
+        self._receiver = program(
+            "receiver", modes=Expanded(modes), seconds=Expanded(dead_man), patience=Expanded(patience)
+        )
         self._patience = patience
-        self._reader = ReplyReader()
-        self._entered = False  # the start line's Enter was pressed
-        self._collecting = False  # its mark was seen
-        self._up = False  # the receiver answered
-        self.plain = False
-        self._byte_seconds = 0.0  # of the line, by the start line's echo
-        self._quickest = _ANSWER_SECONDS  # that a program was sent and answered
-        self._unsure = False  # something was asked again, so a reply more than we took may come
-        self._idle = True  # no request is under way
-        self._count = 0  # programs that have run there
-        self._events: deque[Up | Ended | Reply] = deque()
+        self._speed = LineSpeed()
+        self._replies = Replies(console, self._speed, patience)
+        self._starter = Starter(
+            console, self._receiver, replace=replace, keep_modes=keep_modes, root=root, speed=self._speed
+        )
+        self._receiver_up = False  # it has answered
+        self._request_pending = False  # the receiver may still be busy with the last request
+        self._stale_replies = False  # a reply was asked for again, so more may come than were read
+        self._count = 0  # programs that have run on the machine
 
     @property
     def started(self) -> bool:
-        """Whether the start line was entered, so that `close` has something to do."""
-        return self._entered
+        """Whether the start line was entered, so that `close` has something to end."""
+        return self._starter.entered
 
     @property
     def collecting(self) -> bool:
-        """Whether it was seen to be up: from then on, silence or the dead-man's switch ends it."""
-        return self._collecting
-
-    async def start(self) -> None:
-        """Type the start line and wait until it collects; where the shell does not take it, over a plain one.
-
-        Raises:
-            ConsoleStateUnknown: it was not answered.
-        """
-        console = self.console
-        console.tell(Event("start", "start the shell"))
-        prompt = console.open_line
-        loop = asyncio.get_running_loop()
-        for _ in range(_START_TRIES):
-            begun = loop.time()
-            typed = await console.type_line(self._start.line, tries=1, fresh="\x15\x03", needed=False)
-            if typed or not _damaged(console.echo, self._start.line):
-                break
-            console.note_damage()
-        self._byte_seconds = (loop.time() - begun) / len(self._start.line)
-        if typed and await self._collects(prompt):
-            return
-        console.tell(Event("detail", "its shell does not take the start line: a plain sh does"))
-        await console.quiet(QUIET, 2.0)  # tcsh shows its prompt before it takes the tty over
-        await console.type_line(f" {'exec ' if self._replace else ''}{self._plain}", fresh="\x15\x03")
-        self.plain = True
-        await self._enter([r"[#$%>] ?$", re.compile(rf"^{re.escape(prompt)}$")])
-        await console.quiet(QUIET, 2.0)
-        self._start, prompt = self._again, console.open_line
-        await console.type_line(self._start.line, tries=_START_TRIES, fresh="\x15\x03")
-        if not await self._collects(prompt):
-            raise self._not_started()
-
-    async def _collects(self, prompt: str) -> bool:
-        """Press Enter behind the start line. False when the shell refused it: its prompt is back."""
-        console = self.console
-        self._entered = True
-        # A shell that takes the line prints nothing before the mark; one that refuses it, its prompt again.
-        answers: list[Pattern] = [self._start.ready, re.compile(rf"^{re.escape(prompt)}$"), r"[#$%>❯➜λ»] ?$"]
-        try:
-            found = await self._enter(answers)
-        except DeadlineExceeded:
-            left = console.time_left()
-            if left is not None and left <= 0:
-                raise
-            self._entered = False
-            raise self._not_started() from None
-        if found.index:
-            self._entered = False
-            return False
-        self._collecting = True
-        console.state = "our shell"
-        return True
-
-    async def _enter(self, answers: Sequence[Pattern]) -> Match:
-        """Press Enter until it is answered. One that comes twice is an empty line to a shell and to a collector."""
-        console = self.console
-        console.skip()
-        for _ in range(_ENTER_TRIES):
-            await console.send("\r")
-            found = await console.expect([*answers, TIMEOUT], _ENTER_SECONDS)
-            if found.index < len(answers):
-                return found
-        return await console.expect(answers, _EXEC_SECONDS)
-
-    async def run(self, text: str, *, tries: int = _TRIES, slower: bool = True, answer: float = 0.0) -> Result:
-        """Run the program `text` and give its exact result. It runs at most once.
-
-        Args:
-            text: POSIX sh in one line, printable ASCII. Its input is empty, ``$HOME`` is what the
-                login set, and nothing it assigns stays.
-            tries: how often it, or its reply, may be damaged; for what had better be sent smaller than again.
-            slower: type slower where it is damaged.
-            answer: so many seconds more it may work before it is asked how far it is; that repeats a reply.
-
-        Raises:
-            NotVerified: the program may have run, and its reply did not get through intact in several tries.
-            LineDamaged: the program did not get through intact, and did not run.
-            DeadlineExceeded, EndpointLost: see `Console.receive`.
-        """
-        if not self._idle:
-            await self._resynchronise(self._patience + _REPLY_SECONDS)
-        number, self._idle = self._count, False
-        if self._unsure and tries < _TRIES:
-            await self._drain()
-        self._events.clear()  # none of them can be its answer
-        self._unsure = True
-        framed = request(number, text)
-        mark = self.console.mark()
-        # One exchange for both: the receiver, and the program right behind it.
-        await self.console.send(framed if self._up else portions(self._start.receiver) + CHECK + framed)
-        loop = asyncio.get_running_loop()
-        begun = sent = loop.time()
-        wait, lost, damaged, asked = self._wait(framed) + answer, 0, 0, False
-        patience = self._patience + _REPLY_SECONDS + wait
-        while lost + damaged < tries and loop.time() < sent + patience:
-            event = await self._next(Up, Reply, seconds=wait)
-            if isinstance(event, Up):
-                self._up = True
-            elif not isinstance(event, Reply):
-                self._refuse_gone(mark)
-                if self._up:
-                    # Still at work, or the request's end or the reply was lost: ask where it stands.
-                    await self.console.send("\r]\r")
-                    asked = True
-                    wait = max(min(2 * wait, _REPLY_SECONDS), wait if answer else 0.0)
-                else:
-                    lost, sent = self._count_lost(lost, slower), loop.time()
-                    # The first Enter ends a half line; the second makes the collector forget what it has.
-                    await self.console.send(b"\r\r" + portions(self._start.receiver) + CHECK + framed)
-            elif event.number == number + 1 and event.output is not None and event.status is not None:
-                self._up = True
-                self._count += 1
-                self._idle = True
-                self._learn_speed(len(framed), loop.time() - begun)
-                self._unsure = asked or lost + damaged > 0
-                return Result(event.status, event.output)
-            elif event.number == number + 1:  # it ran, and the reply is asked for again
-                self._up = True
-                damaged += 1
-                self.console.note_damage(typed=False)
-                if lost + damaged >= tries:
-                    self._count, self._idle = number + 1, True
-                    raise self._lost("a program's reply did not get through the line intact")
-                await self.console.send("]\r")
-            else:  # it did not arrive intact
-                self._up = True
-                lost, sent = self._count_lost(lost, slower), loop.time()
-                if lost + damaged < tries:
-                    await self.console.send(framed)
-        if not self._up:
-            raise self._no_receiver()
-        # A reply that says so is the only proof that it did not run.
-        await self.console.send("\r]\r")
-        event = await self._next(Reply, seconds=wait)
-        if isinstance(event, Reply) and event.number == number and event.output is not None:
-            self._idle = True
-            raise LineDamaged(
-                "the line damages what passes through it: a program did not arrive intact, and was not run",
-                state=self.console.state,
-                tail=self.console.tail(),
-                hint=self.console.damage(),
-            )
-        raise self._lost("a program and its reply did not get through the line intact")
-
-    def _wait(self, sent: bytes) -> float:
-        """How long an answer to `sent` may take before it is asked for: as slow as the start line's echo was."""
-        return _ANSWER_SECONDS + 2 * len(sent) * self._byte_seconds
-
-    def _learn_speed(self, count: int, seconds: float) -> None:
-        """A long program that came through tells the line's speed better than the start line's echo did."""
-        self._quickest = min(self._quickest, seconds)
-        if count >= _LONG:
-            self._byte_seconds = min(self._byte_seconds, seconds / count)
-
-    async def _drain(self) -> None:
-        """Let replies pass that nobody waits for any more: each would be taken for the answer to what is sent next."""
-        for _ in range(_MOST_STALE):
-            if await self._next(Reply, seconds=min(max(2 * self._quickest, _DRAIN_SECONDS), _ANSWER_SECONDS)) is None:
-                return
-
-    def _count_lost(self, lost: int, slower: bool = True) -> int:
-        """One more that did not arrive."""
-        self.console.note_damage(typed=slower)
-        return lost + 1
-
-    async def _resynchronise(self, seconds: float) -> None:
-        """After a cancelled `run`: wait until what it sent has run, or was dropped; how many have run now?"""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        reply: Up | Ended | Reply | None = None
-        while not isinstance(reply, Reply) or reply.output is None:  # a damaged number is none
-            await self.console.send("\r]\r")
-            reply = await self._next(Reply, seconds=max(until - loop.time(), 0))
-            if reply is None:
-                raise self._lost("the program that was cancelled does not end")
-        self._count, self._idle = reply.number, True
+        """Whether the shell was seen to run. From then on, silence or the dead-man's switch ends it."""
+        return self._starter.collecting
 
     @property
     def byte_seconds(self) -> float:
-        """How long a byte takes on the line, at most, by what was sent so far."""
-        return self._byte_seconds
+        """Seconds that a byte takes on the line, at most, measured on what was sent so far."""
+        return self._speed.byte_seconds
 
-    async def close(self) -> None:
-        """Put everything back on the machine and end the receiver. Does nothing if none was started.
+    async def start(self) -> None:
+        """Type the start line and wait until the shell runs; start a plain shell first where that is necessary.
 
         Raises:
-            ConsoleError: it did not say that it has ended; the dead-man's switch will end it.
+            ConsoleStateUnknown: the shell did not answer.
         """
-        if not self._entered:
-            if self.plain and not self._replace:
-                await self.console.send("\x15exit\r")
-            return
-        if not self._idle:
-            # What was cancelled may be sent half, or run still; what is typed meanwhile would stay in the line for
-            # the next login. A receiver answers when the program has ended.
-            await self.console.send("\r]\r")
-            if await self._next(Reply, seconds=self._wait(END) + _REPLY_SECONDS) is not None:
-                self._up = True
-        if not self._up:
-            # The collector would end by itself after some silence; its receiver ends at once.
-            await self._send_receiver()
-        for _ in range(_LEAVE_TRIES):
-            mark = self.console.mark()
-            # An Enter in front ends what a cancelled request may have left half sent.
-            await self.console.send(END if self._idle else b"\r" + END)
-            self._idle = False
-            ended = await self._next(Ended, seconds=self._wait(END)) is not None
-            if not ended and not self._is_back(mark):
-                # Who is there now? A receiver answers Enter with its mark; "]Z" is not for a getty.
-                await self.console.send("\r")
-                ended = isinstance(await self._next(Up, Ended, Reply, seconds=self._wait(END)), Ended)
-            if ended or self._is_back(mark):
-                self._entered = self._up = False
-                return
-        raise ConsoleStateUnknown(
-            "the shell on the machine did not say that it has ended",
-            state=self.console.state,
-            tail=self.console.tail(),
-            hint="Its dead-man's switch closes it when the time set has passed.",
-        )
+        await self._starter.start()
 
-    def _is_back(self, mark: Mark) -> bool:
-        """Whether a prompt stands there: then it has ended, and only its word was lost."""
-        lines, open_line = self.console.since(mark)
-        return classify(lines, open_line).state.way in (Way.LOG_IN, Way.PROBE)
+    def adopt_collector(self) -> None:
+        """Use a shell that collects the receiver already, because its start line was entered by other means."""
+        self._starter.note_entered()
+
+    async def run(self, text: str, *, tries: int = _TRIES, slower: bool = True, work_seconds: float = 0.0) -> Result:
+        """Run the program `text` and return its exact result. It runs at most once.
+
+        Args:
+            text: POSIX sh in one line of printable ASCII. Its standard input is empty, ``$HOME`` is as
+                the login set it, and its assignments are gone when it ends.
+            tries: how often the program or its reply may be damaged; few if the caller would rather send
+                a smaller program than the same one again.
+            slower: type more slowly after damage.
+            work_seconds: additional seconds to wait for the reply before asking for it, which makes the
+                machine repeat a reply that is under way.
+
+        Raises:
+            NotVerified: the program may have run, but its reply did not arrive intact in several tries.
+            LineDamaged: the program did not arrive intact, and did not run.
+            DeadlineExceeded, EndpointLost: see `Console.receive`.
+        """
+        if self._request_pending:
+            await self._resynchronise()
+        self._request_pending = True
+        if self._stale_replies and tries < _TRIES:
+            await self._replies.drain()
+        self._replies.discard()
+        self._stale_replies = True
+        attempt = _Attempt(self._count, text, tries, slower, work_seconds, self.console.mark())
+        # The first request follows the receiver directly, which saves an exchange.
+        await self.console.send(attempt.framed if self._receiver_up else self._receiver_bytes() + attempt.framed)
+        attempt.note_sent(self._speed, self._patience)
+        while attempt.may_continue:
+            event = await self._replies.next(Up, Reply, seconds=attempt.wait)
+            if isinstance(event, Reply):
+                result = await self._handle_reply(attempt, event)
+                if result is not None:
+                    return result
+            elif isinstance(event, Up):
+                self._receiver_up = True
+            else:
+                await self._handle_silence(attempt)
+        raise await self._failure(attempt)
+
+    async def _handle_reply(self, attempt: _Attempt, reply: Reply) -> Result | None:
+        """Return the result if `reply` is the intact reply; otherwise send again what was damaged."""
+        self._receiver_up = True
+        if reply.number != attempt.number + 1:  # the program did not arrive intact
+            self.console.note_damage(typed=attempt.slower)
+            attempt.note_lost()
+            if not attempt.exhausted:
+                await self.console.send(attempt.framed)
+            return None
+        if reply.output is None or reply.status is None:  # it ran, but its reply is damaged
+            self.console.note_damage(typed=False)
+            attempt.note_damaged_reply()
+            if attempt.exhausted:
+                self._note_ran(reply.number)
+                raise failures.unknown_result(self.console, "the reply of a program did not arrive intact")
+            await self.console.send("]\r")
+            return None
+        self._note_ran(reply.number)
+        self._speed.measure_exchange(len(attempt.framed), attempt.seconds)
+        self._stale_replies = attempt.repeated
+        return Result(reply.status, reply.output)
+
+    async def _handle_silence(self, attempt: _Attempt) -> None:
+        """Ask for the reply, or send the receiver and the program again if the receiver has not answered yet."""
+        failures.raise_if_gone(self.console, attempt.mark)
+        if self._receiver_up:
+            # The program still runs, or the end of the request or the reply was lost.
+            await self.console.send(_ASK)
+            attempt.note_asked()
+        else:
+            self.console.note_damage(typed=attempt.slower)
+            attempt.note_lost()
+            # The first Enter ends a partial line; at the second the collector discards what it has.
+            await self.console.send(b"\r\r" + self._receiver_bytes() + attempt.framed)
+
+    async def _failure(self, attempt: _Attempt) -> Exception:
+        """Return the error for a request that was given up: whether the program ran, as far as the machine knows."""
+        if not self._receiver_up:
+            return failures.no_receiver(self.console)
+        # Only a reply that counts the programs run so far proves that this one did not run.
+        await self.console.send(_ASK)
+        reply = await self._replies.next(Reply, seconds=attempt.wait)
+        if isinstance(reply, Reply) and reply.number == attempt.number and reply.output is not None:
+            self._request_pending = False
+            return failures.not_run(self.console)
+        return failures.unknown_result(self.console, "a program and its reply did not arrive intact")
+
+    def _note_ran(self, count: int) -> None:
+        self._count, self._request_pending = count, False
+
+    async def _resynchronise(self) -> None:
+        """After a cancelled `run`, wait until its program has run or was discarded, and find out how many ran."""
+        deadline = Deadline(self._patience + _REPLY_SECONDS)
+        reply: Up | Ended | Reply | None = None
+        while not isinstance(reply, Reply) or reply.output is None:  # the number in a damaged reply is unreliable
+            await self.console.send(_ASK)
+            reply = await self._replies.next(Reply, seconds=deadline.remaining)
+            if reply is None:
+                raise failures.unknown_result(self.console, "the program that was cancelled does not end")
+        self._note_ran(reply.number)
+
+    async def close(self) -> None:
+        """Restore everything on the machine and end the receiver. Does nothing if no shell was started.
+
+        Raises:
+            ConsoleError: it did not confirm that it has ended; the dead-man's switch will end it.
+        """
+        if not self._starter.entered:
+            await self._starter.end_plain_shell()
+            return
+        if self._request_pending:
+            # The cancelled request may be partially sent, or its program may still run. Keys typed meanwhile would
+            # stay in the tty for the next login. A receiver answers when the program has ended.
+            await self.console.send(_ASK)
+            if await self._replies.next(Reply, seconds=self._speed.answer_seconds(END) + _REPLY_SECONDS) is not None:
+                self._receiver_up = True
+        if not self._receiver_up:
+            # The collector ends by itself only after some silence; its receiver ends at once.
+            await self._send_receiver()
+        for _ in range(_END_TRIES):
+            if await self._end():
+                self._receiver_up = False
+                self._starter.note_ended()
+                return
+        raise failures.not_ended(self.console)
+
+    async def _end(self) -> bool:
+        """Send the end of the protocol once; return whether the shell has ended."""
+        mark, seconds = self.console.mark(), self._speed.answer_seconds(END)
+        # Enter ends the part of a cancelled request that may have been sent.
+        await self.console.send(b"\r" + END if self._request_pending else END)
+        self._request_pending = True
+        ended = await self._replies.next(Ended, seconds=seconds) is not None
+        if not ended and not failures.at_prompt(self.console, mark):
+            # A receiver answers Enter with its mark. "]Z" might reach a getty, so it is not typed again yet.
+            await self.console.send("\r")
+            ended = isinstance(await self._replies.next(Up, Ended, Reply, seconds=seconds), Ended)
+        return ended or failures.at_prompt(self.console, mark)
 
     async def _send_receiver(self) -> None:
-        lost = 0
-        while lost < _TRIES:
+        for _ in range(_TRIES):
             mark = self.console.mark()
-            await self.console.send(b"\r\r" + portions(self._start.receiver) + CHECK)
-            if await self._next(Up, seconds=self._wait(CHECK)) is not None:
-                self._up = True
+            await self.console.send(b"\r\r" + self._receiver_bytes())
+            if await self._replies.next(Up, seconds=self._speed.answer_seconds(CHECK)) is not None:
+                self._receiver_up = True
                 return
-            self._refuse_gone(mark)
-            lost = self._count_lost(lost)
-        raise self._no_receiver()
+            failures.raise_if_gone(self.console, mark)
+            self.console.note_damage()
+        raise failures.no_receiver(self.console)
 
-    def _no_receiver(self) -> ConsoleError:
-        if any("cksum" in line and "SOS" not in line for line in self.console.tail(4)):
-            return ConsoleStateUnknown(
-                "this machine has no cksum, without which nothing can be checked on its way",
-                state=self.console.state,
-                tail=self.console.tail(),
-                hint="Nothing was changed. Install coreutils or a BusyBox with cksum there, by hand.",
-            )
-        return LineDamaged(
-            "the line damages what passes through it: the shell could not be set up, and nothing was changed",
-            state=self.console.state,
-            tail=self.console.tail(),
-            hint=self.console.damage(),
-        )
-
-    async def _next(self, *kinds: type[Up | Ended | Reply], seconds: float) -> Up | Ended | Reply | None:
-        """The next event of one of `kinds`; what comes before it is passed over. None after `seconds`.
-
-        A reply that has begun is waited for as long as more of it comes: a long one takes its time on a slow line.
-        """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        at_most = until + self._patience
-        while True:
-            while self._events:
-                event = self._events.popleft()
-                if isinstance(event, kinds):
-                    return event
-            data = await self.console.receive(max(until - loop.time(), 0))
-            if data is None:
-                return None
-            self._events.extend(self._reader.feed(data))
-            if self._reader.begun and self.console.spoke:
-                until = max(until, min(loop.time() + _ANSWER_SECONDS, at_most))
-
-    def _refuse_gone(self, mark: Mark) -> None:
-        """Stop where this is no longer the machine that we logged in to, or no longer our console."""
-        lines, open_line = self.console.since(mark)
-        said = classify(lines, "", connecting=True).state
-        if said.way in (Way.BUSY, Way.CLOSED):
-            self.console.state = said.name
-            raise EndpointBusy(
-                f"somebody else has taken the console in mid-job: {self.console.tail(1)[0]}",
-                state=said.name,
-                tail=self.console.tail(),
-                hint="What was open there is closed by its dead-man's switch, within the time limit and 30 s. "
-                "Run again when the console is free.",
-            )
-        seen = classify(lines, open_line).state
-        if seen.way in (Way.LOG_IN, Way.MAINTAIN, Way.PRESS) or any(map(_RESTARTED.search, lines)):
-            self.console.state = seen.name
-            raise MachineRestarted(
-                f"the machine went away in mid-job; on the console is {seen.title}",
-                state=seen.name,
-                tail=self.console.tail(),
-            )
-
-    def _not_started(self) -> ConsoleStateUnknown:
-        return ConsoleStateUnknown(
-            "the shell did not start a /bin/sh",
-            state=self.console.state,
-            tail=self.console.tail(),
-            hint="The lines above say why.",
-        )
-
-    def _lost(self, message: str) -> NotVerified:
-        return NotVerified(
-            message,
-            state=self.console.state,
-            tail=self.console.tail(),
-            hint=self.console.damage() or "Run again: what is there already is not added twice.",
-        )
+    def _receiver_bytes(self) -> bytes:
+        return portions(self._receiver) + CHECK
 
 
-def _damaged(echo: bytes, line: str) -> bool:
-    """Whether what came back is the line with damage. Line editors that cannot be read draw much more than it."""
-    return b"\x1b" not in echo and len(echo) < _MOST_ECHO * len(line)
+class _Attempt:
+    """One request, until its reply arrives or its tries are used up.
+
+    Args:
+        number: how many programs ran before.
+        text, tries, slower, work_seconds: see `VerifiedShell.run`.
+        mark: of the console before the request is sent.
+
+    Attributes:
+        framed: the bytes of the request.
+        wait: seconds to wait for the next answer.
+    """
+
+    def __init__(self, number: int, text: str, tries: int, slower: bool, work_seconds: float, mark: Mark) -> None:
+        self.number = number
+        self.framed = request(number, text)
+        self.slower = slower
+        self.mark = mark
+        self.wait = 0.0
+        self._tries = tries
+        self._work_seconds = work_seconds
+        self._failures = 0
+        self._asked = False
+        self._patience = 0.0
+        self._started = 0.0
+        self._deadline = Deadline(None)
+
+    def note_sent(self, speed: LineSpeed, patience: int) -> None:
+        """Note that the request was sent for the first time; the waits start now."""
+        self._started = asyncio.get_running_loop().time()
+        self.wait = speed.answer_seconds(self.framed) + self._work_seconds
+        self._patience = patience + _REPLY_SECONDS + self.wait
+        self._deadline = Deadline(self._patience)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the request was sent for the first time."""
+        return asyncio.get_running_loop().time() - self._started
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no try is left."""
+        return self._failures >= self._tries
+
+    @property
+    def may_continue(self) -> bool:
+        """Whether to wait for an answer to what was sent last."""
+        return not self.exhausted and not self._deadline.passed
+
+    @property
+    def repeated(self) -> bool:
+        """Whether anything was sent or asked for more than once."""
+        return self._asked or self._failures > 0
+
+    def note_lost(self) -> None:
+        """Note that the program did not arrive intact; it is about to be sent again."""
+        self._failures += 1
+        self._deadline = Deadline(self._patience)
+
+    def note_damaged_reply(self) -> None:
+        """Note that the program ran and its reply arrived damaged."""
+        self._failures += 1
+
+    def note_asked(self) -> None:
+        """Note that the machine was asked for the reply, and wait longer before the next time."""
+        self._asked = True
+        self.wait = max(min(2 * self.wait, _REPLY_SECONDS), self.wait if self._work_seconds else 0.0)

@@ -88,7 +88,7 @@ async def test_a_console_that_somebody_holds(tmp_path: Path) -> None:
 @needs_root
 async def test_a_console_that_somebody_takes_meanwhile(tmp_path: Path) -> None:
     async with conserver(tmp_path) as port, attached(port, tmp_path) as console:
-        with pytest.raises(sosagent.EndpointBusy, match="in mid-job") as caught:
+        with pytest.raises(sosagent.EndpointBusy, match="took over the console during the job") as caught:
             async with root_shell(console, NOBODY, dead_man=3) as session, attached(port, tmp_path, "-f") as theirs:
                 await theirs.expect("bumped")
                 await session.shell.run("echo in")

@@ -175,7 +175,7 @@ async def test_on_real_files(sh: list[str], tmp_path: Path) -> None:
         pytest.skip("no host key here")
     async with verified_shell(sh, tmp_path) as (shell, _):
         try:
-            found = parse_host_keys((await shell.run(program("hostkeys"))).lines)
+            found = parse_host_keys((await shell.run(program("host_keys"))).lines)
         finally:
             await shell.close()
     key = sosagent.parse_public_keys(Path(f"{path}.pub").read_bytes())[0]

@@ -98,7 +98,7 @@ def test_a_folder_that_systemd_makes_is_not_missed() -> None:
 
 @pytest.mark.parametrize("name", SHELLS)
 def test_what_is_asked_runs_under_every_shell(name: str) -> None:
-    text = program("hostkeys", "log", "why", lines=Expanded(1), port=Expanded(22))
+    text = program("host_keys", "sshd_log", "login_obstacles", lines=Expanded(1), port=Expanded(22))
     done = subprocess.run([*installed(SHELLS[name]), "-c", text], capture_output=True, text=True, check=False)
     assert {line[:1] for line in done.stdout.splitlines()} >= {"t", "l", "n", "u"}
     assert done.stderr == ""

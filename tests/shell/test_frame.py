@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sosagent.shell.frame import Ended, Reply, ReplyReader, Up, cksum, cksum_appended, portions, request
 from sosagent.shell.programs import program, shrink
-from sosagent.shell.start import MODES_FOUND, MODES_SANE, start_line
+from sosagent.shell.start_line import MODES_SANE, MODES_SAVED, start_line
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"hello\n", bytes(range(256)) * 300])
@@ -119,9 +119,9 @@ def test_the_start_line_is_short_and_safe() -> None:
     longest = next(text for text in programs if int(cksum(text.encode()).split()[0]) >= 10**9)
     ways: list[dict[str, bool | str]] = [
         {"replace": True, "modes": MODES_SANE},
-        {"replace": True, "modes": MODES_FOUND},
-        {"replace": False, "modes": MODES_FOUND},
-        {"replace": True, "modes": MODES_FOUND, "plain": True},
+        {"replace": True, "modes": MODES_SAVED},
+        {"replace": False, "modes": MODES_SAVED},
+        {"replace": True, "modes": MODES_SAVED, "plain": True},
     ]
     for way in ways:
         start = start_line(longest, "ff", **way)  # type: ignore[arg-type]

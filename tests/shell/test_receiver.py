@@ -10,7 +10,7 @@ import pytest
 
 import sosagent
 from sosagent.shell.frame import CHECK, END, Ended, Reply, cksum, portions, request
-from sosagent.shell.start import MODES_FOUND, start_line
+from sosagent.shell.start_line import MODES_SAVED, start_line
 
 from ..conftest import processes_of, until
 from ..support.ptys import bring_up, collector, on_pty, receiver, verified_shell
@@ -50,7 +50,7 @@ async def test_a_long_program_of_many_lines(sh: list[str], tmp_path: Path) -> No
 
 async def test_the_modes_are_put_back_and_no_process_stays(sh: list[str], tmp_path: Path) -> None:
     seconds = odd_number()
-    start = start_line(receiver(seconds), "7f3a", replace=False, modes=MODES_FOUND)
+    start = start_line(receiver(seconds), "7f3a", replace=False, modes=MODES_SAVED)
     async with on_pty(["dash", "-i"], tmp_path, PS1="prompt# ") as (console, transport):
         await console.expect("prompt# $")
         before = transport.modes
@@ -77,7 +77,7 @@ async def events_after(console: sosagent.Console, reader: object, data: bytes, k
 
 @pytest.mark.damages
 async def test_a_damaged_request_is_not_run_and_a_repeated_one_only_once(sh: list[str], tmp_path: Path) -> None:
-    start = start_line(receiver(), "7f3a", replace=False, modes=MODES_FOUND)
+    start = start_line(receiver(), "7f3a", replace=False, modes=MODES_SAVED)
     done = tmp_path / "done"
     good = request(0, f"echo x >>{done};echo ran")
     choice = random.Random(1)
@@ -108,7 +108,7 @@ async def test_a_damaged_request_is_not_run_and_a_repeated_one_only_once(sh: lis
 
 
 async def test_a_damaged_receiver_is_not_evaluated(sh: list[str], tmp_path: Path) -> None:
-    start = start_line(receiver(), "7f3a", replace=False, modes=MODES_FOUND)
+    start = start_line(receiver(), "7f3a", replace=False, modes=MODES_SAVED)
     good = portions(start.receiver)
     async with on_pty([*sh, "-c", collector(start)], tmp_path) as (console, _):
         await console.expect(start.ready)

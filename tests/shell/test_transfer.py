@@ -26,7 +26,8 @@ from sosagent.login.transitions import Entry
 from sosagent.session.machine import Access
 from sosagent.shell.frame import cksum
 from sosagent.shell.shell import Shell
-from sosagent.shell.transfer import FLOOR, PieceSize, Tools, remote_word
+from sosagent.shell.tools import Tools
+from sosagent.shell.transfer import MIN_PIECE, PieceSize, remote_word
 
 from ..authorized_keys.test_append import as_root, fill
 from ..support.ptys import verified_shell
@@ -209,7 +210,7 @@ async def test_a_folder_that_others_may_write_to_is_not_used(sh: list[str], home
     part.write_bytes(RANDOM[:500])
     part.parent.chmod(0o770)
     async with shell_in(sh, home) as shell:
-        with pytest.raises(sosagent.EditRefused, match="not one that is ours alone"):
+        with pytest.raises(sosagent.EditRefused, match="other users may write to the folder"):
             await shell.upload(RANDOM[:2000], "~/file")
     assert part.read_bytes() == RANDOM[:500]
     assert names(home) == [".file.sosagent-part"]
@@ -230,7 +231,7 @@ async def test_who_may_write_to_the_folder_cannot_lead_it_elsewhere(
             (home / ".file.sosagent-part").symlink_to(precious)
 
     async with shell_in(sh, home) as shell:
-        with pytest.raises(sosagent.EditRefused, match="not one that is ours alone"):
+        with pytest.raises(sosagent.EditRefused, match="other users may write to the folder"):
             await shell.upload(RANDOM[:5000], "~/file", on_progress=meanwhile)
     assert (precious / "part").read_bytes() == b"theirs"
     assert stat.S_IMODE((precious / "part").stat().st_mode) == 0o640
@@ -253,7 +254,7 @@ async def test_cancelled_in_the_middle_it_goes_on_later(home: Path, tmp_path: Pa
                 task = asyncio.ensure_future(shell.download("~/whole", here, on_progress=stop))
             with pytest.raises(asyncio.CancelledError) as caught:
                 await task
-            assert "the next run goes on" in caught.value.__notes__[0]
+            assert "run the command again to resume" in caught.value.__notes__[0]
         up = await shell.upload(RANDOM, "~/file")
         down = await shell.download("~/whole", here)
     assert (home / "file").read_bytes() == here.read_bytes() == RANDOM
@@ -276,14 +277,19 @@ async def test_where_nothing_can_be_put(sh: list[str], home: Path) -> None:
     (home / "folder").mkdir()
     (home / "link").symlink_to("file")
     os.mkfifo(home / "pipe")
-    cases = {"folder": "is a folder", "link": "symbolic link", "pipe": "no regular file", "no/x": "folder that is not"}
+    cases = {
+        "folder": "is a folder",
+        "link": "symbolic link",
+        "pipe": "not a regular file",
+        "no/x": "folder that does not exist",
+    }
     before = names(home)
     async with shell_in(sh, home) as shell:
         for name, words in cases.items():
             with pytest.raises(sosagent.EditRefused, match=words) as caught:
                 await shell.upload(b"new", f"~/{name}")
             assert caught.value.exit_code == 6
-        with pytest.raises(sosagent.EditRefused, match="no regular file"):
+        with pytest.raises(sosagent.EditRefused, match="not a regular file"):
             await shell.upload(b"new", "/dev/null")
     assert names(home) == before
     assert names(home / "folder") == []
@@ -295,10 +301,10 @@ async def test_what_cannot_be_got(home: Path, tmp_path: Path) -> None:
     here = tmp_path / "here"
     async with shell_in(["/bin/sh"], home) as shell:
         for path, words in {
-            "~/no": "not there",
+            "~/no": "does not exist",
             str(home): "folder",
-            "~/pipe": "no regular",
-            "/dev/zero": "no regular",
+            "~/pipe": "not a regular",
+            "/dev/zero": "not a regular",
         }.items():
             with pytest.raises(sosagent.EditRefused, match=words):
                 await shell.download(path, here)
@@ -337,7 +343,7 @@ async def test_a_part_that_somebody_else_writes_to_is_told(home: Path) -> None:
                 part.write(b"theirs" * 20_000)
 
     async with shell_in(["/bin/sh"], home) as shell:
-        with pytest.raises(sosagent.EditRefused, match="must be"):
+        with pytest.raises(sosagent.EditRefused, match="instead of"):
             await shell.upload(RANDOM, "~/file", on_progress=meanwhile)
     assert (home / "file").read_bytes() == b"old"
 
@@ -380,7 +386,7 @@ async def test_a_full_disk_is_told_and_nothing_stays(sh: list[str], disk: Path) 
             fill(disk)
 
     async with shell_in(sh, disk) as shell:
-        with pytest.raises(sosagent.EditRefused, match=r"300,000 bytes, and .* are free"):
+        with pytest.raises(sosagent.EditRefused, match=r"300,000 bytes, but only .* are free"):
             await shell.upload(bytes(300_000), "~/file")
         assert names(disk) == ["file"]
         with pytest.raises(sosagent.EditRefused, match="disk is full"):
@@ -441,7 +447,7 @@ async def test_a_line_that_dies_is_gone_on_with(way: str, tmp_path: Path) -> Non
         (root / "from").chmod(0o644)
         with pytest.raises(sosagent.EndpointLost) as caught:
             await (upload(access, RANDOM, "~/to") if way == "up" else download(access, "~/from", here))
-        assert any("the next run goes on" in note for note in caught.value.__notes__)
+        assert any("run the command again to resume" in note for note in caught.value.__notes__)
         machine.power_off()
         machine.power_on()
         again = Access(DirectTransport(machine), _PASSWORD, Entry("root"), 60.0)
@@ -466,33 +472,33 @@ def test_no_more_is_unpacked_than_was_asked_for() -> None:
     tools = Tools("base64 -d", "base64", True)
     packer = zlib.compressobj(9, wbits=31)
     bomb = packer.compress(bytes(50_000_000)) + packer.flush()
-    assert tools.read(b"z" + base64.b64encode(bomb), 1000) is None
-    assert tools.read(b"z" + base64.b64encode(bomb[:-8]), 50_000_000) == bytes(50_000_000)
-    assert tools.read(b"rQUJD", 3) == b"ABC"
+    assert tools.decode(b"z" + base64.b64encode(bomb), 1000) is None
+    assert tools.decode(b"z" + base64.b64encode(bomb[:-8]), 50_000_000) == bytes(50_000_000)
+    assert tools.decode(b"rQUJD", 3) == b"ABC"
     for bad in (b"", b"rQUJ", b"xQUJD", b"zQUJD", b"r\xff"):
-        assert tools.read(bad, 3) is None
+        assert tools.decode(bad, 3) is None
 
 
 def test_pieces_grow_and_shrink() -> None:
-    pieces = PieceSize(Tools("base64 -d", "base64", True))
+    pieces = PieceSize(base64=True)
     sizes = []
     for _ in range(8):
         sizes.append(pieces.size)
-        pieces.intact(0.1)
+        pieces.note_intact(0.1)
     assert sizes == [2048, 4096, 8192, 16384, 32768, 49152, 49152, 49152]
-    pieces.intact(20.0)
+    pieces.note_intact(20.0)
     assert pieces.size == 24576
     error = sosagent.LineDamaged("damaged")
-    while pieces.size > FLOOR:
-        pieces.damaged(error)
-        assert pieces.sending
+    while pieces.size > MIN_PIECE:
+        pieces.note_damaged(error)
+        assert pieces.send_options
     for _ in range(3):
-        pieces.damaged(error)
-    assert not pieces.sending
+        pieces.note_damaged(error)
+    assert not pieces.send_options
     with pytest.raises(sosagent.LineDamaged):
-        pieces.damaged(error)
+        pieces.note_damaged(error)
     with pytest.raises(sosagent.EndpointLost):
-        PieceSize(Tools(None, None, False)).damaged(sosagent.EndpointLost("gone"))
+        PieceSize(base64=False).note_damaged(sosagent.EndpointLost("gone"))
 
 
 async def run_cli(lab: Lab, arguments: list[str], *words: str) -> tuple[int, bytes, str]:
@@ -523,7 +529,7 @@ async def test_the_commands(lab: Lab, arguments: list[str], tmp_path: Path) -> N
     for words, said in (
         (("upload", str(file), "~/file", "--mode", "rwx"), "octal"),
         (("upload", str(tmp_path), "~/file"), "cannot read"),
-        (("upload", str(file), "file"), "begins with /"),
+        (("upload", str(file), "file"), "Start the path with /"),
         (("download", "~/file", "-", "--json"), "standard output"),
         (("download", "~/file", "--user", "bob"), "authorized_keys"),
     ):
@@ -548,7 +554,7 @@ async def test_standard_output_that_is_full_is_told(lab: Lab, arguments: list[st
 async def test_a_place_here_that_cannot_be_is_told_before_anything_is_sent(
     lab: Lab, arguments: list[str], tmp_path: Path
 ) -> None:
-    for place, words in ((tmp_path / "no" / "file", "its folder is not there"), (tmp_path, "is a folder")):
+    for place, words in ((tmp_path / "no" / "file", "its folder does not exist"), (tmp_path, "is a folder")):
         code, _, err = await run_cli(lab, arguments, "download", "~/file", str(place))
         assert (code, words in err, "connected" in err) == (2, True, False), err
 
@@ -588,5 +594,5 @@ async def test_ctrl_c_says_that_the_next_run_goes_on(lab: Lab, arguments: list[s
     job.send_signal(2)
     _, err = await job.communicate()
     assert job.returncode == 130
-    assert b"the next run goes on behind them" in err
+    assert b"run the command again to resume" in err
     assert 0 < part.stat().st_size < 8 << 20

@@ -17,7 +17,7 @@ from sosagent.errors import EndpointLost
 from sosagent.shell.frame import CHECK, ReplyReader, Up, portions
 from sosagent.shell.programs import Expanded, program
 from sosagent.shell.shell import Shell
-from sosagent.shell.start import MODES_FOUND, Start, start_line
+from sosagent.shell.start_line import MODES_SAVED, StartLine, start_line
 from sosagent.transports import Transport
 
 __all__ = ["PtyTransport", "collector", "on_pty", "receiver", "verified_shell"]
@@ -85,11 +85,11 @@ async def on_pty(command: Sequence[str], home: Path, **env: str) -> AsyncIterato
 def receiver(seconds: int = 60, patience: int = 20) -> str:
     """The receiver's text."""
     return program(
-        "receiver", modes=Expanded(MODES_FOUND), seconds=Expanded(str(seconds)), patience=Expanded(str(patience))
+        "receiver", modes=Expanded(MODES_SAVED), seconds=Expanded(str(seconds)), patience=Expanded(str(patience))
     )
 
 
-def collector(start: Start) -> str:
+def collector(start: StartLine) -> str:
     """The program that the start line gives to /bin/sh, to give it to another shell."""
     return start.line.partition('"-c" \'')[2].removesuffix("'")
 
@@ -99,15 +99,15 @@ async def verified_shell(
     sh: Sequence[str], home: Path, *, seconds: int = 60, patience: int = 20, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Shell, PtyTransport]]:
     """A `Shell` whose far end runs in `sh`: what the start line would have started."""
-    start = start_line(receiver(seconds, patience), "7f3a", replace=False, modes=MODES_FOUND)
+    start = start_line(receiver(seconds, patience), "7f3a", replace=False, modes=MODES_SAVED)
     async with on_pty([*sh, "-c", collector(start)], home, **(env or {})) as (console, transport):
         await console.expect(start.ready)
         shell = Shell(console, replace=False, keep_modes=True, dead_man=seconds, patience=patience)
-        shell._start, shell._entered = start, True
+        shell.adopt_collector()
         yield shell, transport
 
 
-async def bring_up(console: Console, start: Start) -> ReplyReader:
+async def bring_up(console: Console, start: StartLine) -> ReplyReader:
     """Send the receiver by hand, and wait until it runs."""
     reader = ReplyReader()
     await console.send(portions(start.receiver) + CHECK)

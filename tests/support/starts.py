@@ -13,7 +13,9 @@ from pathlib import Path
 
 import sosagent
 from sosagent.console import Console
+from sosagent.shell.programs import Expanded, program
 from sosagent.shell.shell import Shell
+from sosagent.shell.start_line import MODES_SANE, start_line
 
 from .ptys import PtyTransport
 
@@ -55,7 +57,8 @@ class Damage:
 
 def line_length() -> int:
     """Bytes of the start line that replaces a login shell."""
-    return len(_shell_on(None)._start.line)
+    receiver = program("receiver", modes=Expanded(MODES_SANE), seconds=Expanded(20), patience=Expanded(60))
+    return len(start_line(receiver, "00", replace=True, modes=MODES_SANE).line)
 
 
 def damages(length: int) -> Iterator[Damage]:
@@ -83,8 +86,8 @@ class _DamagedPty(PtyTransport):
         await super().write(data)
 
 
-def _shell_on(console: Console | None) -> Shell:
-    return Shell(console, replace=True, keep_modes=False, dead_man=20)  # type: ignore[arg-type]
+def _shell_on(console: Console) -> Shell:
+    return Shell(console, replace=True, keep_modes=False, dead_man=20)
 
 
 async def harm_of(name: str, damaged: Sequence[Damage], folder: Path) -> list[str]:

@@ -1,8 +1,8 @@
-# Append our lines to the file sos_path in one write, and say what it is afterwards.
+# Append our lines to the file sos_path in one write, and print its checksum afterwards.
 #
-#   sos_form    of which printf makes the lines
+#   sos_format  format of printf(1) that prints the lines
 #
-# Prints "f" if the write failed, and "a CRC LENGTH": the client knows what they must be.
-printf $sos_form >>$sos_path || echo f
+# Prints "f" if the write failed, and "a CRC LENGTH" of the file; the client knows the values to expect.
+printf $sos_format >>$sos_path || echo f
 sync $sos_path || sync & echo a $(cksum<$sos_path)
 wait

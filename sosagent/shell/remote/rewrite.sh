@@ -1,13 +1,13 @@
-# Put other contents in the place of the file sos_path, in one step; what it was stays beside it, under another name.
+# Replace the contents of the file sos_path in one step. The old file is kept under another name.
 #
-#   sos_was     "CRC LENGTH" of the file as it was seen
-#   sos_want    the same of the new contents
+#   sos_was     "CRC LENGTH" of the file when it was inspected
+#   sos_want    "CRC LENGTH" of the new contents
 #   sos_copy    commands that print the new contents
-#   sos_size    its LENGTH
+#   sos_size    LENGTH of the file when it was inspected
 #
-# Prints "c" if the file is not as it was seen, "f" if nothing was changed, else "k BACKUP"; and "a CRC LENGTH"; "y" if
-# somebody changed the old file in the last moment in a way that cannot be taken over.
-# The backup is a link to the old file: what somebody appends to that in the last moment stands in it, and is taken over.
+# Prints "c" if the file has changed since, "f" if nothing was replaced, otherwise "k BACKUP"; "a CRC LENGTH" of the file; and
+# "y" if another program changed the old file at the last moment in a way that cannot be copied.
+# The backup is a hard link to the old file. Lines that another program appends to it at the last moment are copied.
 umask 77
 i=$sos_path.sosagent.$(date +%Y%m%d%H%M%S).$$
 t=$i.new

@@ -1,0 +1,107 @@
+"""The errors of a verified shell, each with the console's state and last lines and a hint that fits the cause."""
+
+from __future__ import annotations
+
+import re
+
+from ..console.console import Console, Mark
+from ..errors import ConsoleError, ConsoleStateUnknown, EndpointBusy, LineDamaged, MachineRestarted, NotVerified
+from ..terminal.states import Way, classify
+
+__all__ = ["at_prompt", "no_receiver", "not_ended", "not_run", "not_started", "raise_if_gone", "unknown_result"]
+
+#: Only a machine that shuts down or boots prints these.
+_RESTARTED = re.compile(
+    r"reboot: |Linux version \d|Kernel panic - not syncing|systemd-shutdown|^\[ *(?:OK|FAILED) *\] |GNU GRUB +version"
+)
+
+
+def not_started(console: Console) -> ConsoleStateUnknown:
+    """Return the error for a shell that did not answer the start line."""
+    return ConsoleStateUnknown(
+        "the shell did not start a /bin/sh",
+        state=console.state,
+        tail=console.tail(),
+        hint="The lines above show the reason.",
+    )
+
+
+def no_receiver(console: Console) -> ConsoleError:
+    """Return the error for a receiver that did not start, however often it was sent."""
+    if any("cksum" in line and "SOS" not in line for line in console.tail(4)):
+        return ConsoleStateUnknown(
+            "this machine has no cksum, so nothing sent to it can be verified",
+            state=console.state,
+            tail=console.tail(),
+            hint="Nothing was changed. Install coreutils there, or a BusyBox with cksum.",
+        )
+    return LineDamaged(
+        "the line damages data: the shell could not be set up, and nothing was changed",
+        state=console.state,
+        tail=console.tail(),
+        hint=console.damage(),
+    )
+
+
+def not_run(console: Console) -> LineDamaged:
+    """Return the error for a program that did not arrive intact, and so did not run."""
+    return LineDamaged(
+        "the line damages data: a program did not arrive intact, and was not run",
+        state=console.state,
+        tail=console.tail(),
+        hint=console.damage(),
+    )
+
+
+def unknown_result(console: Console, message: str) -> NotVerified:
+    """Return the error for a program that may have run, and whose result is unknown."""
+    return NotVerified(
+        message,
+        state=console.state,
+        tail=console.tail(),
+        hint=console.damage() or "Run again: no key is added twice.",
+    )
+
+
+def not_ended(console: Console) -> ConsoleStateUnknown:
+    """Return the error for a shell that did not confirm that it has ended."""
+    return ConsoleStateUnknown(
+        "the shell on the machine did not confirm that it has ended",
+        state=console.state,
+        tail=console.tail(),
+        hint="Its dead-man's switch closes it at the end of its time limit.",
+    )
+
+
+def raise_if_gone(console: Console, mark: Mark) -> None:
+    """Raise an error if the output since `mark` shows that our shell is out of reach.
+
+    Raises:
+        EndpointBusy: another session has taken over the console.
+        MachineRestarted: the machine is down, boots, or is back at its login prompt.
+    """
+    lines, open_line = console.since(mark)
+    endpoint = classify(lines, "", connecting=True).state
+    if endpoint.way in (Way.BUSY, Way.CLOSED):
+        console.state = endpoint.name
+        raise EndpointBusy(
+            f"another session took over the console during the job: {console.tail(1)[0]}",
+            state=endpoint.name,
+            tail=console.tail(),
+            hint="The dead-man's switch closes our shell within the time limit and 30 s. "
+            "Run again when the console is free.",
+        )
+    machine = classify(lines, open_line).state
+    if machine.way in (Way.LOG_IN, Way.MAINTAIN, Way.PRESS) or any(map(_RESTARTED.search, lines)):
+        console.state = machine.name
+        raise MachineRestarted(
+            f"the machine went away during the job; the console shows {machine.title}",
+            state=machine.name,
+            tail=console.tail(),
+        )
+
+
+def at_prompt(console: Console, mark: Mark) -> bool:
+    """Whether the output since `mark` ends at a prompt of a login or a shell: then our shell has ended."""
+    lines, open_line = console.since(mark)
+    return classify(lines, open_line).state.way in (Way.LOG_IN, Way.PROBE)

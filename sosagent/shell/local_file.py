@@ -1,0 +1,187 @@
+"""The file on this side of a transfer: the source of an upload, and the part file of a download."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import UsageError
+from ..printable import printable
+from .frame import EMPTY_CKSUM, cksum_appended
+
+__all__ = ["PartFile", "Source", "check_local_target"]
+
+_BLOCK = 1 << 20
+
+
+def check_local_target(target: Path) -> None:
+    """Check that a download can write the file `target`.
+
+    Raises:
+        UsageError: it is a folder, or its folder does not exist.
+    """
+    if target.is_dir():
+        raise UsageError(f"{printable(str(target))} is a folder; name the file to write in it")
+    if not target.parent.is_dir():
+        raise UsageError(
+            f"cannot write {printable(str(target))}: its folder does not exist",
+            hint="Create the folder or choose another target.",
+        )
+
+
+class Source:
+    """The contents to upload.
+
+    Args:
+        source: a regular file, or bytes.
+
+    Attributes:
+        size: in bytes, when the file was opened.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+
+    def __init__(self, source: Path | bytes) -> None:
+        self._file: BinaryIO
+        if isinstance(source, bytes):
+            self._file, self.size = io.BytesIO(source), len(source)
+            return
+        try:
+            # Without O_NONBLOCK, opening a named pipe would wait for its writer.
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            self._file = os.fdopen(os.open(source, flags), "rb")
+            status = os.fstat(self._file.fileno())
+        except OSError as error:
+            raise UsageError(f"cannot read {printable(str(source))}: {error.strerror}") from None
+        if not stat.S_ISREG(status.st_mode):
+            self._file.close()
+            raise UsageError(f"{printable(str(source))} is not a file")
+        self.size = status.st_size
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return the bytes from `offset`, at most `size`."""
+        self._file.seek(offset)
+        return self._file.read(size)
+
+    def checksums(self, length: int) -> tuple[str, str]:
+        """Return the output of ``cksum`` and the SHA-256 of the first `length` bytes."""
+        return _checksums(self.read, length)
+
+
+class PartFile:
+    """The bytes received so far, in a part file beside the target that only its owner can read, or in memory.
+
+    Args:
+        target: the file to write; None for memory.
+
+    Raises:
+        UsageError: the part file cannot be created, or is not ours.
+    """
+
+    def __init__(self, target: Path | None) -> None:
+        self._target = target
+        self.path = None if target is None else target.with_name(f".{target.name}.sosagent-part")
+        self._file: BinaryIO = io.BytesIO()
+        if target is not None and self.path is not None:
+            check_local_target(target)
+            self._file = _open_part(self.path)
+
+    @property
+    def size(self) -> int:
+        """How many bytes have been received."""
+        return self._file.seek(0, os.SEEK_END)
+
+    def truncate(self, length: int) -> None:
+        """Keep only the first `length` bytes."""
+        self._file.truncate(length)
+
+    def append(self, data: bytes) -> None:
+        """Append `data`.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        try:
+            self._file.seek(0, os.SEEK_END)
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            raise UsageError(f"cannot write {printable(str(self.path))}: {error.strerror}") from None
+
+    def checksums(self) -> tuple[str, str]:
+        """Return the output of ``cksum`` and the SHA-256 of the bytes received so far."""
+        return _checksums(self._read, self.size)
+
+    def _read(self, offset: int, size: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(size)
+
+    def finish(self) -> bytes | None:
+        """Sync the file and move it to the target; without a target, return the bytes.
+
+        Raises:
+            UsageError: it cannot be moved.
+        """
+        if self._target is None or self.path is None:
+            return self._read(0, self.size)
+        try:
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self.path.replace(self._target)
+            if hasattr(os, "O_DIRECTORY"):
+                folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+        except OSError as error:
+            raise UsageError(f"cannot write {printable(str(self._target))}: {error.strerror}") from None
+        return None
+
+    def close(self) -> None:
+        """Close the file, and delete it if it is empty."""
+        if not self._file.closed:
+            empty = self.path is not None and not self.size
+            self._file.close()
+            if empty and self.path is not None:
+                self.path.unlink(missing_ok=True)
+
+
+def _open_part(path: Path) -> BinaryIO:
+    """Open a part file, which may be there already if it is ours alone."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
+    except OSError as error:
+        raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from None
+    status = os.fstat(descriptor)
+    file = os.fdopen(descriptor, "r+b")
+    ours = status.st_uid == getattr(os, "geteuid", lambda: status.st_uid)()
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1 or not ours:
+        file.close()
+        raise UsageError(
+            f"{printable(str(path))} exists and is not the part file of an earlier run of yours",
+            hint="Move it away or choose another target.",
+        )
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, 0o600)
+    return file
+
+
+def _checksums(read: Callable[[int, int], bytes], length: int) -> tuple[str, str]:
+    crc, digest, offset = EMPTY_CKSUM, hashlib.sha256(), 0
+    while offset < length and (data := read(offset, min(_BLOCK, length - offset))):
+        crc = cksum_appended(crc, data)
+        digest.update(data)
+        offset += len(data)
+    return crc, digest.hexdigest()

@@ -1,6 +1,0 @@
-# Make the file sos_path and its folder where they are missing: never through a link, never over anything.
-# Prints "l" if there is a link, which then leads nowhere.
-[ -h $sos_path ] && echo l
-umask 77
-mkdir -p ${sos_path%/*}
-(set -C;: >$sos_path) && command -v restorecon && restorecon -F ${sos_path%/*} $sos_path

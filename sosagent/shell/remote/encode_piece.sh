@@ -1,0 +1,14 @@
+# Print a piece of a file as text, compressed if that is shorter.
+#
+#   sos_copy    commands that print the piece
+#   sos_pack    command that compresses; cat if there is none
+#   sos_format  commands that turn bytes into text
+#
+# Prints "z" (compressed) or "r", followed by the text.
+o=$($sos_copy | $sos_format)
+i=$($sos_copy | $sos_pack | $sos_format)
+if [ ${#i} -lt ${#o} ]; then
+echo z$i
+else
+echo r$o
+fi

@@ -1,9 +1,0 @@
-# The last sos_lines lines that sshd logged, as "l LINE" each.
-h=$(journalctl -q -n $sos_lines -t sshd -t sshd-session -t sshd-auth 2>/dev/null)
-[ "$h" ] || h=$({
-for i in auth.log secure messages; do
-tail -n 500 /var/log/$i
-done
-logread
-} 2>/dev/null | grep -E 'sshd|dropbear' | tail -n $sos_lines)
-printf '%s\n' "$h" | cut -c -300 | sed 's/^/l /'

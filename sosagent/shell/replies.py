@@ -1,0 +1,97 @@
+"""What the receiver answers on a console, and how long an answer takes on its line."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ..console.console import Console
+from ..deadline import Deadline
+from .frame import Ended, Reply, ReplyReader, Up
+
+__all__ = ["ANSWER_SECONDS", "LineSpeed", "Replies"]
+
+ANSWER_SECONDS = 1.0  # how long a machine may take to answer, besides the time on the line
+_DRAIN_SECONDS = 0.1
+_MAX_STALE = 20  # replies
+_LONG_REQUEST = 1024  # bytes; the time of a longer request is the time on the line
+
+
+class LineSpeed:
+    """How fast the line is, measured on what was sent so far.
+
+    Attributes:
+        byte_seconds: seconds that a byte takes on the line, at most.
+    """
+
+    def __init__(self) -> None:
+        self.byte_seconds = 0.0
+        self._fastest_exchange = ANSWER_SECONDS
+
+    def measure_echo(self, size: int, seconds: float) -> None:
+        """Note how long the echo of `size` bytes took."""
+        self.byte_seconds = seconds / size
+
+    def measure_exchange(self, size: int, seconds: float) -> None:
+        """Note how long it took to send a request of `size` bytes and receive its reply.
+
+        A long request measures the line better than the echo of the start line.
+        """
+        self._fastest_exchange = min(self._fastest_exchange, seconds)
+        if size >= _LONG_REQUEST:
+            self.byte_seconds = min(self.byte_seconds, seconds / size)
+
+    def answer_seconds(self, sent: bytes) -> float:
+        """Return how long to wait for an answer to `sent` before asking for it."""
+        return ANSWER_SECONDS + 2 * len(sent) * self.byte_seconds
+
+    def drain_seconds(self) -> float:
+        """Return how long the line is silent once no reply is on its way any more."""
+        return min(max(2 * self._fastest_exchange, _DRAIN_SECONDS), ANSWER_SECONDS)
+
+
+class Replies:
+    """Reads the receiver's answers from a console.
+
+    Args:
+        console: where the receiver runs.
+        speed: of its line.
+        patience: seconds that one program may run on the machine.
+    """
+
+    def __init__(self, console: Console, speed: LineSpeed, patience: int) -> None:
+        self._console = console
+        self._speed = speed
+        self._patience = patience
+        self._reader = ReplyReader()
+        self._events: deque[Up | Ended | Reply] = deque()
+
+    def discard(self) -> None:
+        """Discard the answers received so far, so that none is taken for the answer to the next request."""
+        self._events.clear()
+
+    async def drain(self) -> None:
+        """Read replies that no request waits for any more, until the line is silent."""
+        for _ in range(_MAX_STALE):
+            if await self.next(Reply, seconds=self._speed.drain_seconds()) is None:
+                return
+
+    async def next(self, *kinds: type[Up | Ended | Reply], seconds: float) -> Up | Ended | Reply | None:
+        """Return the next event of one of `kinds`, and discard those before it; None after `seconds`.
+
+        While a reply is arriving the wait is extended, because a long one takes time on a slow line.
+
+        Raises:
+            DeadlineExceeded, EndpointLost: see `Console.receive`.
+        """
+        wait, limit = Deadline(seconds), Deadline(seconds + self._patience)
+        while True:
+            while self._events:
+                event = self._events.popleft()
+                if isinstance(event, kinds):
+                    return event
+            data = await self._console.receive(wait.remaining)
+            if data is None:
+                return None
+            self._events.extend(self._reader.feed(data))
+            if self._reader.in_reply and self._console.spoke:
+                wait = Deadline(max(wait.remaining, limit.within(ANSWER_SECONDS)))

@@ -3,34 +3,45 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Files that record what is installed: the package alone, and the development tools as well.
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+# Most tests wait for something else than the processor.
+WORKERS ?= 4
 
-# The programs of remote/ are pieces: variables come from other pieces, and quotes cost bytes on the line
-# where the words are our own. Each is tested under dash, bash and BusyBox ash.
+# The programs in remote/ are fragments: they use variables that other fragments set, and leave out quotes where the
+# words are our own, because every byte goes over the line. The tests run each under dash, bash and BusyBox ash.
 SHELLCHECK_OFF := SC2034,SC2046,SC2059,SC2086,SC2094,SC2154,SC2162,SC2164,SC2216,SC2254,SC2283
 
 .PHONY: help demo test soak vm-test lint docs bench format clean
 
 help:
-	@echo "make demo     try it: a lab, a key, the real command"
-	@echo "make test     all tests that need no root"
-	@echo "make soak     thousands of jobs over bad lines (RUNS=1000 of each), every damage to the start line, every cut"
-	@echo "make vm-test  the tests on a real machine in QEMU (root)"
-	@echo "make lint     ruff, mypy --strict, the floors, shellcheck"
-	@echo "make docs     the documentation as a site, in site/"
-	@echo "make bench    the benchmarks, as tables"
+	@echo "make demo     start a lab and add a key to its machine with the real command"
+	@echo "make test     run all tests that need no virtual machine (about 5 minutes)"
+	@echo "make soak     run thousands of jobs over bad lines (RUNS=1000 for each kind of line), every damage to the"
+	@echo "              start line and a cut after every byte (hours)"
+	@echo "make vm-test  run the tests on a real machine in QEMU (needs root)"
+	@echo "make lint     run ruff, mypy --strict, the import contracts, the size limits and shellcheck"
+	@echo "make docs     build the documentation in site/"
+	@echo "make bench    run the benchmarks and print their tables"
 
-$(READY): pyproject.toml
+$(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=...)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP_INSTALL) --editable .
+	@touch $(INSTALLED)
+
+$(READY): $(INSTALLED)
+	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $(READY)
 
-demo: $(READY)
+demo: $(INSTALLED)
 	@$(BIN)/python examples/demo.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -m 'not vm' -n 2
+	$(BIN)/python -m pytest -m 'not vm and not quiet' -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -m 'quiet and not vm'
 
 soak: $(READY)
 	$(BIN)/python -m tests.support.soak --runs $(or $(RUNS),1000)
@@ -40,13 +51,14 @@ soak: $(READY)
 vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }
 	@$(BIN)/python -m tests.vm.image
-	$(BIN)/python -m pytest -m vm tests/vm
+	$(BIN)/python -m pytest -m vm -n 2 --dist worksteal tests/vm
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.support.sizes
 	@command -v shellcheck >/dev/null || { echo "shellcheck is needed: apt-get install shellcheck"; exit 1; }
 	shellcheck --shell=sh --exclude=$(SHELLCHECK_OFF) sosagent/shell/remote/*.sh
 

@@ -206,10 +206,10 @@ def test_defaults_that_include_each_other_take_no_time() -> None:
     includes = " ".join(f"include d{n};" for n in range(14))
     text = "".join(f"default d{n} {{ {includes} master con{n}; }}\n" for n in range(14))
     text += "".join(f"default e{n + 1} {{ include e{n}; }}\n" for n in range(3000))
-    started = time.monotonic()
+    started = time.process_time()
     found = import_machines(f"{text}console a {{ include d13; }}\nconsole b {{ include e3000; }}", "conserver")
     assert tables(found) == {"a": {"console": "exec:console -M con13 a"}, "b": {"console": "exec:console b"}}
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("form", ["ssh", "ansible", "conserver"])

@@ -131,10 +131,10 @@ def test_what_is_wrong(text: str) -> None:
     ids=["one", "many", "inline", "comment"],
 )  # fmt: skip
 def test_lines_that_would_take_minutes(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(sosagent.ConfigInvalid, match=r"line 1: (it is longer than 4096|a key of so many parts)"):
         parse_machines(text, "m")
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_lists_of_addresses_may_be_long() -> None:

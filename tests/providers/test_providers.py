@@ -255,6 +255,7 @@ async def test_an_error_does_not_show_the_token(web: Web) -> None:
         assert TOKEN[-9:] not in str(error)
 
 
+@pytest.mark.quiet
 async def test_no_answer_in_time(web: Web) -> None:
     web.answers["/slow"] = Answer(b"x", wait=lambda: time.sleep(3))
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""When a wait ends: one moment of the event loop's clock, made once and handed down."""
+"""When a wait ends: one moment on the event loop's clock, made once and passed down."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ class Deadline:
 
     Args:
         seconds: from now, on the clock of the running event loop; None for no deadline.
+
+    Attributes:
+        seconds: as passed; how long the whole wait may take.
     """
 
-    __slots__ = ("_at",)
+    __slots__ = ("_at", "seconds")
 
     def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
         self._at = math.inf if seconds is None else asyncio.get_running_loop().time() + seconds
 
     @property
@@ -31,10 +35,10 @@ class Deadline:
         return self.remaining == 0.0
 
     def within(self, seconds: float) -> float:
-        """`seconds`, or what remains if that is less."""
+        """Return `seconds`, or what remains if that is less."""
         return min(seconds, self.remaining)
 
     def timeout(self, seconds: float = math.inf) -> asyncio.Timeout:
-        """A context that raises `TimeoutError` at the deadline, or after `seconds` if that is earlier."""
+        """Return a context that raises `TimeoutError` at the deadline, or after `seconds` if that is earlier."""
         limit = self.within(seconds)
         return asyncio.timeout(None if limit == math.inf else limit)

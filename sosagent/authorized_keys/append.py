@@ -137,16 +137,16 @@ class _Append:
 
     async def go(self) -> Appended:
         """Look, append, read back; again where somebody else wrote meanwhile, or something may be lifted."""
-        tell, user = self.shell.console.tell, self.work.user
+        emit, user = self.shell.console.emit, self.work.user
         overwritten = False
         for _ in range(_TRIES + 2):  # two things may be lifted
-            tell(Event("start", f"look at the keys of {user}" if self.dry_run else f"append to the keys of {user}"))
+            emit(Event("start", f"look at the keys of {user}" if self.dry_run else f"append to the keys of {user}"))
             at_once = not self.dry_run and not self.work.guard.lift
             looked, self.work = await _look(self.shell, self.work, self.keys, and_append=at_once)
             self.written |= looked.after is not None or looked.failed
             if looked.after is not None and looked.through_links:
                 looked = _walked(looked, self.work.path, await self.shell.run(self.work.ask("list_parents")))
-            tell(Event("done", f"{_keys(looked.count)} before, in {printable(self.work.path)}"))
+            emit(Event("done", f"{_keys(looked.count)} before, in {printable(self.work.path)}"))
             verdicts = [judge(looked.lines, key) for key in self.keys]
             _refuse_blocked(self.keys, verdicts, self.work.path)
             judged = zip(self.keys, verdicts, strict=True)
@@ -155,7 +155,7 @@ class _Append:
                 return await self._done(verdicts, looked, looked.count, "would-add")
             seen = await self._append(absent, looked)
             if isinstance(seen, Looked):
-                tell(Event("done", f"added {len(absent)}, read back"))
+                emit(Event("done", f"added {len(absent)}, read back"))
                 return await self._done(verdicts, seen, seen.count - len(absent), "added")
             overwritten |= seen == "overwritten"
         raise EditRefused(
@@ -182,7 +182,7 @@ class _Append:
         seen = await _verified(self.shell, self.work, absent, looked, reply, first)
         if seen is None:
             note = "somebody else has written the file anew, without our line: trying again"
-            self.shell.console.tell(Event("note", note))
+            self.shell.console.emit(Event("note", note))
             return "overwritten"
         return seen
 
@@ -209,7 +209,7 @@ async def _write(
     while True:
         reply = parse_look((await shell.run(work.append(keys, looked, first))).lines)
         for text in left_lifted(work, reply):
-            shell.console.tell(Event("note", text))
+            shell.console.emit(Event("note", text))
         if reply.is_link and reply.changed:
             raise EditRefused(
                 f"{printable(work.path)} is a link that leads nowhere", state="our shell", tail=reply.complaints
@@ -377,7 +377,7 @@ async def _taken_back(
     if reply.after != before:
         cut = parse_look((await shell.run(work.cut_tail(keys, looked, first))).lines)
         for text in left_lifted(work, cut):
-            shell.console.tell(Event("note", text))
+            shell.console.emit(Event("note", text))
         if cut.after != before:
             raise NotVerified(
                 f"writing to {printable(work.path)} failed half way, and the piece could not be taken back",

@@ -74,7 +74,7 @@ async def expiring(shell: Shell, keys: Sequence[PublicKey], until: datetime) -> 
             state="our shell",
             tail=said.lines,
         )
-    shell.console.tell(Event("detail", f"sshd {number[0]}.{number[1]}: expiry-time={when}"))
+    shell.console.emit(Event("detail", f"sshd {number[0]}.{number[1]}: expiry-time={when}"))
     option = f'expiry-time="{when}"'
     return [replace(key, options=(*key.options, option)) for key in keys]
 

@@ -54,7 +54,7 @@ async def lifted(shell: Shell, work: Work, complaints: Sequence[str], allow: All
                 f"{point} is mounted read-only",
                 "--remount makes it writable for the write, and puts it back.",
             )
-        shell.console.tell(Event("note", f"{point} is made writable for the write, and read-only again after it"))
+        shell.console.emit(Event("note", f"{point} is made writable for the write, and read-only again after it"))
         bind = "bind," if "rw" in beneath else ""  # else all of the file system would be read-only after it
         return _also(work, complaints, f"mount -o remount,{bind}rw {point}", f"sync;mount -o remount,{bind}ro {point}")
     if _NOT_PERMITTED.search(text):
@@ -69,7 +69,7 @@ async def lifted(shell: Shell, work: Work, complaints: Sequence[str], allow: All
                 "--allow-immutable takes that off for the write, and puts it back.",
             )
         if safe:
-            shell.console.tell(
+            shell.console.emit(
                 Event("note", f"chattr -i {safe}: it is immutable; that is taken off for the write, and put back")
             )
             return _also(work, complaints, f"chattr -i {safe}", f"chattr +i {safe}")
@@ -111,7 +111,7 @@ async def mend_modes(shell: Shell, work: Work, looked: Looked) -> tuple[Looked, 
     chmod = [fault.path for fault in faults if fault.command.startswith("chmod")]
     reply = await shell.run(work.mend(chown, chmod))
     if reply.status != 0:
-        shell.console.tell(Event("note", f"not all modes could be mended: {printable(' '.join(reply.lines), 200)}"))
+        shell.console.emit(Event("note", f"not all modes could be mended: {printable(' '.join(reply.lines), 200)}"))
     seen = parse_look((await shell.run(work.look((), ask_sshd=False, and_append=False))).lines)
     mended = {fault.command for fault in faults} - {
         fault.command for fault in faults_of_modes(replace(looked, paths=seen.paths), work.user, work.path)

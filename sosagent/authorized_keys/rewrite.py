@@ -149,7 +149,7 @@ async def _rewrite(shell: Shell, work: Work, looked: Looked, edits: Sequence[Edi
         reply = await shell.run(work.rewrite(was, want, looked.length, Expanded(_copy(work.path, edits))))
         after = parse_look(reply.lines)
         for text in left_lifted(work, after):
-            shell.console.tell(Event("note", text))
+            shell.console.emit(Event("note", text))
         if not after.failed or after.after != was:
             break
         work = replace(work, guard=await lifted(shell, work, after.complaints, allow))

@@ -103,11 +103,11 @@ def _interactive_options(
         import termios  # noqa: F401 - Windows has none
     except ImportError:
         raise UsageError("an interactive console needs a Unix terminal, which this system does not have") from None
-    from ..console.console import MOST_PACE
+    from ..console.pacing import SLOWEST_PACE
     from ..interactive.options import InteractiveOptions
 
-    if pace is not None and not 0 <= pace <= MOST_PACE:
-        raise UsageError(f"--pace must be from 0 to {MOST_PACE}, not {pace}")
+    if pace is not None and not 0 <= pace <= SLOWEST_PACE:
+        raise UsageError(f"--pace must be from 0 to {SLOWEST_PACE}, not {pace}")
     if not sys.stdin.isatty() and not read_only:
         raise UsageError(
             "standard input is not a terminal",

@@ -1,4 +1,4 @@
-"""The console: one owner, deadlines, expect and send; and the way from any state to a root shell and back."""
+"""One console with one owner: send, expect, and a deadline on every wait."""
 
 from .console import Console
 from .events import Event, EventSink

@@ -1,18 +1,18 @@
-"""What a console knows of its endpoint: what it is, whether we are past its own words, what it takes for itself."""
+"""What a console knows about the endpoint it is connected through."""
 
 from __future__ import annotations
 
 import re
 
 from ..endpoint.dialects import PLAIN, Dialect, spelled
-from ..terminal.kernel import holds_stamp
+from ..terminal.kernel import contains_kernel_stamp
 from ..transports import Ask
 
 __all__ = ["Endpoint"]
 
-_TAIL = 256
-_LONGEST_TAKEN = 8
-#: Colours, titles, palettes and keypad modes around a prompt; none goes on behind the end of a line.
+_KEPT_RECEIVED = 256
+_KEPT_SENT = 8  # the longest sequence that an endpoint intercepts
+#: Colours, titles, palettes and keypad modes around a prompt. None of them continues after the end of a line.
 _ESCAPES = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\]P[0-9A-Fa-f]{7}|[]P^_X][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?|[()][0-9A-Za-z]|[=>78Mc])"
 )
@@ -20,50 +20,75 @@ _CONTROLS = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class Endpoint:
-    """The endpoint's side of one connection.
+    """The state of the endpoint in one connection.
 
     Args:
-        dialect: what the endpoint is; a console and nothing else by default.
-        named: the name of the machine's console there, where it has several.
-        kick: end somebody else's session.
-        ask: asks the user what the endpoint wants to know; None where nobody is there.
+        dialect: how the endpoint talks; by default it is a plain console.
+        console_name: the name of the machine's console there, if the endpoint has several.
+        kick: end another user's session.
+        ask: passes the endpoint's questions to the user; None if no user is present.
 
     Attributes:
-        inside: whether its own words are behind us.
-        went_in: whether what ends the console would be for the endpoint: it was entered, or is all that there is.
-        fell_back: whether it has gone back to its own prompt since; nothing is sent any more.
-        prompt: its own, as it stood when we came in; empty if it was not seen.
+        passed: whether the endpoint's own dialogue is over and the machine's console is reached.
+        must_leave: whether the dialect's leave sequence is for this endpoint: its console was opened by a command,
+            or the console is all there is.
+        fell_back: whether the endpoint has returned to its own prompt since; nothing is sent any more.
+        prompt: its prompt as it looked before the console was opened; empty if it was not seen.
     """
 
     def __init__(
-        self, dialect: Dialect = PLAIN, *, named: str | None = None, kick: bool = False, ask: Ask | None = None
+        self, dialect: Dialect = PLAIN, *, console_name: str | None = None, kick: bool = False, ask: Ask | None = None
     ) -> None:
-        self.dialect, self.named, self.kick, self.ask = dialect, named, kick, ask
-        self.inside = self.went_in = self.fell_back = False
+        self.dialect, self.console_name, self.kick, self.ask = dialect, console_name, kick, ask
+        self.passed = self.must_leave = self.fell_back = False
         self.prompt = ""
-        self._heard = b""
-        self._sent = b"\r"  # some endpoints take what stands at the begin of a line, and so of a connection
+        self._received = b""
+        # Some endpoints interpret a sequence only at the start of a line, which the start of a connection counts as.
+        self._sent = b"\r"
 
-    def heard(self, data: bytes) -> None:
-        """Take what came, as it came: a line of the kernel's may hide a prompt behind it."""
-        self._heard = (self._heard + data)[-_TAIL:]
+    def switch_dialect(self, dialect: Dialect) -> None:
+        """Take the endpoint for one of another kind, whose dialogue is still to come; end no other session there."""
+        self.dialect, self.passed, self.kick = dialect, False, False
 
-    def at_its_prompt(self) -> bool:
-        """Whether its own prompt stands on what came last, though we are past it."""
-        if not self.inside or not self.dialect.prompt:
+    def note_passed(self) -> None:
+        """Note that the endpoint's own dialogue is over."""
+        self.passed = True
+
+    def note_must_leave(self) -> None:
+        """Note that the dialect's leave sequence is needed at the end."""
+        self.must_leave = True
+
+    def note_fell_back(self) -> None:
+        """Note that the endpoint has returned to its own prompt."""
+        self.fell_back = True
+
+    def note_prompt(self, prompt: str) -> None:
+        """Remember how the endpoint's prompt looks."""
+        self.prompt = prompt
+
+    def note_received(self, data: bytes) -> None:
+        """Take received bytes, unfiltered: the endpoint's prompt may stand behind an unfinished kernel message."""
+        self._received = (self._received + data)[-_KEPT_RECEIVED:]
+
+    def note_sent(self, data: bytes) -> None:
+        """Take bytes that are being sent."""
+        self._sent = (self._sent + data)[-_KEPT_SENT:]
+
+    def shows_prompt(self) -> bool:
+        """Return whether the received bytes end in the endpoint's own prompt after its dialogue was over."""
+        if not self.passed or not self.dialect.prompt:
             return False
-        text = _CONTROLS.sub(b"", _ESCAPES.sub(b"", self._heard)).rstrip(b"\r ").rpartition(b"\n")[2]
+        text = _CONTROLS.sub(b"", _ESCAPES.sub(b"", self._received)).rstrip(b"\r ").rpartition(b"\n")[2]
         line = text.rpartition(b"\r")[2].decode("latin-1")
-        # The kernel may have left its line open in front of it.
-        if self.prompt and holds_stamp(line) and line.endswith(self.prompt):
+        # The kernel may have left its line unfinished in front of the prompt.
+        if self.prompt and contains_kernel_stamp(line) and line.endswith(self.prompt):
             return True
         return self.dialect.stands(line)
 
-    def takes(self, data: bytes) -> str:
-        """What of `data` it would take for itself, behind what was sent before, as people write it; or nothing."""
+    def intercepted(self, data: bytes) -> str:
+        """Return the sequence the endpoint would interpret itself if `data` were sent now, in readable form.
+
+        It is empty if there is none. The sequence may start in what was sent before.
+        """
         taken = self.dialect.taken(self._sent, data)
         return "" if taken is None else spelled(taken)
-
-    def sent(self, data: bytes) -> None:
-        """Take note of what was sent."""
-        self._sent = (self._sent + data)[-_LONGEST_TAKEN:]

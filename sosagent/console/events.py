@@ -1,4 +1,4 @@
-"""What a job tells while it runs, for whoever shows progress."""
+"""Progress events that a job emits while it runs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["Event", "EventSink"]
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened.
+    """One event.
 
     Fields:
-        kind: ``start`` a step begins, ``done`` it has ended well, ``note`` something worth knowing,
-            ``detail`` something for ``-v``.
-        text: in one line, printable.
+        kind: ``start`` when a step starts, ``done`` when it has succeeded, ``note`` for something the user
+            should know, ``detail`` for something shown with ``-v``.
+        text: one printable line.
     """
 
     kind: Literal["start", "done", "note", "detail"]

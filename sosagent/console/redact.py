@@ -1,54 +1,97 @@
-"""Keeping secrets that were sent out of what is shown and recorded, wherever the far end repeats them."""
+"""Keeping secrets that were sent out of everything that is shown or recorded."""
 
 from __future__ import annotations
 
 import re
 
 from ..secrets.secret import Secret
+from ..terminal.kernel import looks_like_kernel_line
 
-__all__ = ["Hush"]
+__all__ = ["NOT_RECORDED", "REDACTED", "EchoMask", "Redactor"]
 
-_SHORTEST = 4  # a shorter one is in too many other words
-INSTEAD = "(a secret)"
+#: Replaces a secret.
+REDACTED = "(a secret)"
+#: Replaces text that is not recorded, because it may contain a secret.
+NOT_RECORDED = "(not recorded)"
+
+_MIN_LENGTH = 4  # shorter secrets occur inside too many ordinary words
+_MAX_MASKED = 64 * 1024
 
 
-class Hush:
-    """What was typed at a prompt of the machine's may come back at once, and be quoted later: both stay hidden."""
+class Redactor:
+    """Replaces secrets in text and byte streams.
+
+    A password that was typed at the wrong prompt may be quoted much later (``sh: hunter2: not found``).
+    """
 
     def __init__(self) -> None:
         self._secrets: list[Secret] = []
         self._held = b""
 
     def add(self, secret: Secret) -> None:
-        """From now on it is not shown."""
+        """Replace `secret` from now on. Secrets shorter than four characters are ignored."""
         value = secret.reveal()
-        if len(value) >= _SHORTEST and all(value != known.reveal() for known in self._secrets):
+        if len(value) >= _MIN_LENGTH and all(value != known.reveal() for known in self._secrets):
             self._secrets.append(secret)
-            self._secrets.sort(key=lambda one: -len(one.reveal()))  # one may begin another
+            # The longest first: one secret may be a prefix of another.
+            self._secrets.sort(key=lambda one: -len(one.reveal()))
 
-    def text(self, text: str) -> str:
-        """`text` without them."""
+    def redact(self, text: str) -> str:
+        """Return `text` with every secret replaced."""
         pattern = "|".join(re.escape(secret.reveal()) for secret in self._secrets)
-        return re.sub(pattern, INSTEAD, text) if pattern else text
+        return re.sub(pattern, REDACTED, text) if pattern else text
 
-    def stream(self, data: bytes) -> bytes:
-        """What of a stream can be shown now; what may be a secret's beginning waits."""
+    def redact_stream(self, data: bytes) -> bytes:
+        """Take the next bytes of a stream; return those that can be shown now.
+
+        The end of `data` is held back while it may be the start of a secret; `flush` returns it.
+        """
         if not self._secrets:
             return data
         data, self._held = self._held + data, b""
         values = [secret.reveal().encode() for secret in self._secrets]
-        data = re.sub(b"|".join(map(re.escape, values)), INSTEAD.encode(), data)
-        waits = max(_begun(data, value) for value in values)
-        if waits:
-            data, self._held = data[:-waits], data[-waits:]
+        data = re.sub(b"|".join(map(re.escape, values)), REDACTED.encode(), data)
+        held = max(_partial_match(data, value) for value in values)
+        if held:
+            data, self._held = data[:-held], data[-held:]
         return data
 
-    def rest(self) -> bytes:
-        """What waited, at the end of the stream: no secret came of it."""
-        rest, self._held = self._held, b""
-        return rest
+    def flush(self) -> bytes:
+        """Return the bytes held back, at the end of the stream."""
+        held, self._held = self._held, b""
+        return held
 
 
-def _begun(data: bytes, value: bytes) -> int:
-    """How many bytes at the end of `data` may be the beginning of `value`."""
+def _partial_match(data: bytes, value: bytes) -> int:
+    """Return how many bytes at the end of `data` may be the start of `value`."""
     return next((size for size in range(min(len(value) - 1, len(data)), 0, -1) if value.startswith(data[-size:])), 0)
+
+
+class EchoMask:
+    """Drops what comes back after a secret was sent, up to the next newline.
+
+    It works by position, so it also covers an echo that is damaged and no longer looks like the secret.
+
+    Attributes:
+        active: whether bytes are being dropped.
+    """
+
+    def __init__(self) -> None:
+        self.active = False
+        self._masked = b""  # kept only to recognise kernel lines in it
+
+    def start(self) -> None:
+        """Drop everything until the next newline that does not end a kernel line."""
+        self.active, self._masked = True, b""
+
+    def apply(self, data: bytes) -> bytes:
+        """Take the next bytes of the console; return those that are not masked."""
+        if not self.active:
+            return data
+        masked, newline, rest = data.partition(b"\n")
+        self._masked = (self._masked + masked)[-_MAX_MASKED:]
+        while newline and looks_like_kernel_line(self._masked):
+            # The kernel printed a line before the echo: that newline is not the echo's.
+            self._masked, newline, rest = rest.partition(b"\n")
+        self.active = not newline
+        return b"\r\n" + rest if newline else b""

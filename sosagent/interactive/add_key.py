@@ -29,8 +29,8 @@ async def add_key_in_session(session: SessionContext, keys: Sequence[PublicKey])
     console = session.console
     # Earlier output is not an answer to what the job types.
     console.skip()
-    console.enter(console.mark_of_lines())
-    shell_is_open = observe(console, console.entered).state.way is Way.PROBE
+    console.mark_machine_start(console.mark_before_open_line())
+    shell_is_open = observe(console, console.machine_start).state.way is Way.PROBE
     password = Secret("") if shell_is_open else await _password(session)
     if password is None:
         session.notice("no key was added", start=b"")

@@ -110,7 +110,7 @@ class Commands:
             if not answer:
                 return
             data = _file_as_keys(Path(answer).expanduser())
-            taken = session.console.endpoint.takes(data)
+            taken = session.console.endpoint.intercepted(data)
             if taken:
                 raise UsageError(
                     f"the file contains {taken}, which the endpoint would interpret itself; it was not sent"
@@ -126,12 +126,12 @@ class Commands:
                 session.notice("no key was added", start=b"")
                 return
             keys = await asyncio.to_thread(session.options.read_keys, answer)
-            session.console.record_to(session.recording.transcript)
+            session.console.recorder.switch_to(session.recording.transcript)
             try:
                 await add_key_in_session(session, keys)
             finally:
                 session.options.stop_spinner()
-                session.console.record_to(None)
+                session.console.recorder.switch_to(None)
                 session.terminal.raw()
 
     async def _ask(self, prompt: str) -> str:

@@ -32,7 +32,7 @@ _TRANSPORTS: tuple[tuple[type, str], ...] = (
 
 
 def _observed(console: Console) -> Observation:
-    return observe(console, console.entered)
+    return observe(console, console.machine_start)
 
 
 def describe_login(console: Console) -> str:

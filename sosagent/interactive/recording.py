@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..console.redact import Hush
+from ..console.redact import Redactor
 from ..console.transcript import Transcript
 from ..secrets.secret import Secret
 
@@ -27,7 +27,7 @@ class ScreenRecording:
     def __init__(self) -> None:
         self.path: Path | None = None
         self.transcript: Transcript | None = None
-        self._redactor = Hush()
+        self._redactor = Redactor()
         self._hidden = False
 
     def start(self, path: Path, title: str, size: tuple[int, int]) -> None:
@@ -47,7 +47,7 @@ class ScreenRecording:
     def stop(self) -> None:
         """Finish the recording, if there is one."""
         if self.transcript is not None:
-            self.transcript.output(self._redactor.rest())
+            self.transcript.output(self._redactor.flush())
             self.transcript.close()
         self.path = self.transcript = None
 
@@ -66,7 +66,7 @@ class ScreenRecording:
             self._hidden = not newline
             data = b"\r\n" + data if newline else b""
         if self.transcript is not None and data:
-            self.transcript.output(self._redactor.stream(data))
+            self.transcript.output(self._redactor.redact_stream(data))
 
     def resize(self, columns: int, rows: int) -> None:
         """Record a new size of the user's terminal."""

@@ -34,7 +34,7 @@ class Sender:
     def __init__(
         self, console: Console, pace: int | None, notice: Callable[[str], None], on_secret: Callable[[], None]
     ) -> None:
-        self.pace = max(_DEFAULT_PACE, console.pace) if pace is None else pace
+        self.pace = max(_DEFAULT_PACE, console.pacer.pace) if pace is None else pace
         self._console = console
         self._notice = notice
         self._on_secret = on_secret
@@ -97,9 +97,9 @@ class Sender:
             data = data[:_CHUNK]
         if _SECRET_PROMPT.search(self._console.open_line):
             self._on_secret()
-        taken = self._console.endpoint.takes(data) if pasted else ""
+        taken = self._console.endpoint.intercepted(data) if pasted else ""
         if taken:
             self.drop_paste()
             self._notice(f"the paste contains {taken} there, which the endpoint would interpret itself")
             return
-        await self._console.pass_on(data, self.pace if pasted else 0)
+        await self._console.send_interactive(data, self.pace if pasted else 0)

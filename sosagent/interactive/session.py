@@ -133,14 +133,14 @@ class InteractiveSession:
     async def _start(self) -> None:
         """Pass the endpoint's own dialogue, then show it."""
         dialogue = bytearray()
-        self.console.as_it_comes = dialogue.extend
-        self.console.record_to(self.recording.transcript)
+        self.console.forward_to(dialogue.extend)
+        self.console.recorder.switch_to(self.recording.transcript)
         if not self.options.read_only:
             await enter_endpoint(self.console)
         self.options.stop_spinner()
         self.console.set_deadline(None)
-        self.console.record_to(None)
-        self.console.as_it_comes = self._show
+        self.console.recorder.switch_to(None)
+        self.console.forward_to(self._show)
         self.terminal.raw()
         escape = self.options.escape
         if not self.terminal.has_keys:
@@ -163,7 +163,7 @@ class InteractiveSession:
             self._lost.exception()  # it was raised, or the user left anyway
         else:
             self._lost.cancel()
-        self.console.as_it_comes = None
+        self.console.forward_to(None)
         self.terminal.close(self._filter.undo() + b"\r\n")
 
     def notice(self, text: str, *, start: bytes = b"\r\n") -> None:
@@ -285,11 +285,11 @@ class InteractiveSession:
             if self._receiver is not None:
                 self._receiver.cancel()
                 await asyncio.wait([self._receiver])
-            self.console.as_it_comes = None
+            self.console.forward_to(None)
             try:
                 yield
             finally:
-                self.console.as_it_comes = self._show
+                self.console.forward_to(self._show)
                 self._receive()
 
     @asynccontextmanager

@@ -47,7 +47,7 @@ async def send_break(
     async with connect(target, timeout=timeout, on_event=on_event, ask=ask, kick=kick) as console:
         await enter_endpoint(console)
         await _listen(console)
-        console.output.clear()  # what was there before is no answer
+        console.recorder.clear_output()  # what was there before is no answer
         await console.send_break()
         if sysrq is not None:
             await console.send(sysrq)

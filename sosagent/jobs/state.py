@@ -103,5 +103,5 @@ async def _seen(console: Console, host: str, poke: bool, seconds: float) -> Cons
         hint=hint or state.hint,
         hostname=seen.hostname,
         tail=console.tail(),
-        output=bytes(console.output),
+        output=console.output,
     )

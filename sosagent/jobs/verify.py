@@ -157,7 +157,7 @@ async def _verify(
     shell: Shell, work: Work, offered: Sequence[Signer], hostname: str, how: Verify, ask: Ask | None
 ) -> Verification:
     """Log in over SSH while the console is open still; if that fails, ask the machine why."""
-    tell = shell.console.tell
+    emit = shell.console.emit
     if not how.address:
         how = replace(how, address=_own_name(hostname))
     if not how.address:
@@ -166,22 +166,22 @@ async def _verify(
         )
         return Verification("not-tried", "ssh", said)
     target = how.target(work.user)
-    tell(Event("start", "read the machine's host keys"))
+    emit(Event("start", "read the machine's host keys"))
     read = (await shell.run(program("host_keys", "sshd_log", lines=Expanded(1)))).lines
     known = parse_host_keys(read)
-    tell(Event("start", f"log in by SSH as {target}"))
+    emit(Event("start", f"log in by SSH as {target}"))
     left = shell.console.time_left()
     seconds = _TOTAL_SECONDS if left is None else min(_TOTAL_SECONDS, left - _SECONDS_TO_ASK_WHY)
     attempt = await _attempts(target, offered, known, ask, seconds)
-    tell(Event("done", f"{attempt.command}: {attempt.outcome}"))
+    emit(Event("done", f"{attempt.command}: {attempt.outcome}"))
     if attempt.outcome == "works" or attempt.here:
         return Verification(attempt.outcome, attempt.command, attempt.said)
-    tell(Event("start", "ask the machine why"))
+    emit(Event("start", "ask the machine why"))
     asked = await shell.run(
         program("sshd_log", "login_obstacles", lines=Expanded(_LOG_LINES), port=Expanded(known.port))
     )
     looked, work = await look_at(shell, work, [one.key for one in offered])
-    tell(Event("done", "asked the machine why"))
+    emit(Event("done", "asked the machine why"))
     printed = since(_last(read), asked.lines)
     found = (*causes(attempt, printed, work.user, known), *obstacles(looked, work.user, work.path))
     return Verification(attempt.outcome, attempt.command, attempt.said, tuple(dict.fromkeys(found)))

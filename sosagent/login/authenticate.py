@@ -35,7 +35,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
     """
     attempt.check_host(observed.hostname)
     console, name = attempt.console, printable(attempt.entry.login)
-    console.tell(Event("start", f"log in as {name}"))
+    console.emit(Event("start", f"log in as {name}"))
     await _type_name(attempt)
     mark = console.mark()
     attempt.name_entered()
@@ -45,7 +45,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
         sent = await type_password(console, password, mark)
         if sent is None:
             attempt.name_entered()
-            observed = observe(console, console.mark_of_lines())
+            observed = observe(console, console.mark_before_open_line())
         else:
             observed = await password_outcome(console, mark := sent)
     if observed.state.way is Way.LOG_IN:
@@ -53,7 +53,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
     _check_shell(attempt, await _quit_pager(attempt, observed), mark)
     # A probe is not needed: the start line is answered by shells only.
     attempt.shell_opened()
-    console.tell(Event("done", f"logged in as {name}"))
+    console.emit(Event("done", f"logged in as {name}"))
     if attempt.entry.become is not None:
         await become_root(attempt, password)
 
@@ -62,19 +62,19 @@ async def _type_name(attempt: Attempt) -> None:
     """Type the name and compare its echo, since getty discards input from before it was ready."""
     console = attempt.console
     # The name is short: a failure is due to a damaged prompt rather than the pace. Enter brings a new prompt.
-    await console.type_line(attempt.entry.login, tries=_NAME_TRIES, fresh="\r")
+    await console.type_line(attempt.entry.login, tries=_NAME_TRIES, new_prompt_keys="\r")
     if b"\x0c" in console.output.rpartition(b"\n")[2]:
         # Our ^L reached getty just as it began to read, so it is the first character of the name.
         await console.send("\x15")
         await console.quiet(0.2, 2.0)
-        await console.type_line(attempt.entry.login, tries=_NAME_TRIES, fresh="\r")
+        await console.type_line(attempt.entry.login, tries=_NAME_TRIES, new_prompt_keys="\r")
 
 
 async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
     await console.send("\r")
     observed = await settle(console, WAKE_SECONDS, mark=mark)
     if observed.state is SILENT:
-        if not console.spoken(mark):
+        if not console.received.count_lines_since(mark):
             await console.send("\r")  # the first one was lost
         observed = await settle(console, LOGIN_SECONDS, mark=mark)
     return observed
@@ -123,9 +123,9 @@ async def log_in_for_maintenance(attempt: Attempt, _observed: Observation, passw
             hint="Run again without --login, with root's password.",
         )
     attempt.check_host(None)
-    console.tell(Event("start", "log in for maintenance"))
+    console.emit(Event("start", "log in for maintenance"))
     attempt.will_undo(Undo.MAINTENANCE)
-    mark = await type_password(console, password, console.mark_of_lines())
+    mark = await type_password(console, password, console.mark_before_open_line())
     if mark is None:
         attempt.forget_undo()
         return await settle(console, WAKE_SECONDS)
@@ -157,7 +157,7 @@ async def press_enter_for_maintenance(
 async def _use_maintenance_shell(attempt: Attempt) -> None:
     attempt.root_confirmed()
     attempt.prompt_seen()
-    attempt.console.tell(Event("done", "logged in for maintenance"))
+    attempt.console.emit(Event("done", "logged in for maintenance"))
     if await in_initramfs(attempt):
         await open_root(attempt)
 
@@ -169,7 +169,7 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
         LoginRefused: the user did not become root.
     """
     console, entry = attempt.console, attempt.entry
-    console.tell(Event("start", f"become root by {entry.become}"))
+    console.emit(Event("start", f"become root by {entry.become}"))
     own_prompt = f"SOS{secrets.token_hex(2)}: "
     command = f"sudo -H -p '{own_prompt}' /bin/sh" if entry.become == "sudo" else "su"
     await console.type_line(f" {'exec ' if attempt.logged_in else ''}{command}")
@@ -180,12 +180,12 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
     if console.open_line == own_prompt or observed.state.name in PASSWORD_PROMPTS:
         sent = await type_password(console, entry.become_password or password, mark, own_prompt)
         if sent is None:
-            raise state_error(console, observe(console, console.mark_of_lines()))
+            raise state_error(console, observe(console, console.mark_before_open_line()))
         observed = await _settle_or_asked(console, own_prompt, mark := sent)
     if observed.state.way is not Way.PROBE or (await probe(attempt)).uid != 0:
         raise refusal_error(console, mark, f"{entry.become} did not make {printable(entry.login)} root")
     attempt.became_root()
-    console.tell(Event("done", f"became root by {entry.become}"))
+    console.emit(Event("done", f"became root by {entry.become}"))
 
 
 async def _settle_or_asked(console: Console, own_prompt: str, mark: Mark) -> Observation:

@@ -69,11 +69,11 @@ def _change_dialect(console: Console, observed: Observation) -> None:
     known_before = console.endpoint.dialect is not PLAIN
     if dialect is None or console.bytes_sent or known_before or not console.transport.logged_in:
         raise state_error(console, observed)
-    console.endpoint.dialect, console.endpoint.inside, console.endpoint.kick = dialect, False, False
+    console.endpoint.switch_dialect(dialect)
 
 
 async def _detect(console: Console, take_over: bool, receiver_open: bool) -> Observation:
-    console.tell(Event("start", "look at the console"))
+    console.emit(Event("start", "look at the console"))
     try:
         observed = await _without_enter(console, take_over)
         if observed.state in NOTHING or observed.state.way is Way.WAIT:
@@ -97,7 +97,7 @@ async def _without_enter(console: Console, take_over: bool) -> Observation:
         if not take_over:
             await refuse_typing(console)
         # The text may still be incomplete.
-        observed = await settle(console, _OUTPUT_SECONDS, mark=console.entered)
+        observed = await settle(console, _OUTPUT_SECONDS, mark=console.machine_start)
     if observed.state.name == "full-screen":
         # It may be an editor in insert mode, which would take ^Z as text.
         redrawn = await redraw(console)
@@ -123,9 +123,9 @@ async def _erase_unfinished(console: Console, take_over: bool) -> Observation:
         await refuse_typing(console)
     before = console.open_line
     await erase(console)
-    observed = observe(console, console.mark_of_lines())
+    observed = observe(console, console.mark_before_open_line())
     prompt = console.open_line.rstrip()
     if observed.state in (SILENT, UNKNOWN) or not before.startswith(prompt):
         return Observation(UNKNOWN)
-    console.tell(Event("note", "erased an unfinished command line"))
+    console.emit(Event("note", "erased an unfinished command line"))
     return observed

@@ -60,13 +60,13 @@ async def enter_endpoint(console: Console) -> None:
         EndpointRefused: the endpoint asks a question that no user answers.
         ConsoleStateUnknown: the endpoint stays at its own prompt.
     """
-    if console.endpoint.inside:
+    if console.endpoint.passed:
         return
     if not console.endpoint.dialect.has_entry:
-        console.endpoint.went_in = True
-        console.enter()
+        console.endpoint.note_must_leave()
+        console.mark_machine_start()
         return
-    console.tell(Event("start", f"enter {console.endpoint.dialect.title}"))
+    console.emit(Event("start", f"enter {console.endpoint.dialect.title}"))
     try:
         await _Entrance(console).run()
     except EndpointLost as lost:
@@ -105,16 +105,16 @@ class _Entrance:
 
     async def _enter_console(self, reply: _Reply) -> None:
         console = self._console
-        console.transport.holds = reply is _Reply.READY
+        console.transport.note_console_granted(reply is _Reply.READY)
         if reply is _Reply.READY or not self._dialect.enter:
-            console.endpoint.went_in = True
-        since = console.mark_of_lines() if reply is _Reply.READY or self._typed else Mark(0)
+            console.endpoint.note_must_leave()
+        since = console.mark_before_open_line() if reply is _Reply.READY or self._typed else Mark(0)
         if reply is _Reply.READY and not self._dialect.prompt:
             # Some programs report that they are connected, and then that another session has the console.
             await console.quiet(_QUIET, 1.0)
             if self._dialect.is_busy(console.since(Mark(0))[0]):
                 raise busy_error(console)
-        console.enter(since)
+        console.mark_machine_start(since)
 
     async def _step(self, reply: _Reply) -> _Reply:
         may_kick = self._console.endpoint.kick and bool(self._dialect.kick) and not self._kicked
@@ -137,13 +137,14 @@ class _Entrance:
     async def _kick(self) -> _Reply:
         """At the endpoint's prompt: end the other session, and then try to enter again."""
         self._kicked = True
-        self._console.tell(Event("note", f"ending the other session at {self._dialect.title}"))
+        self._console.emit(Event("note", f"ending the other session at {self._dialect.title}"))
         reply = await self._type_all(self._dialect.kick)
         self._commands = list(self._dialect.enter)
         return reply
 
     async def _type_all(self, lines: Sequence[str]) -> _Reply:
-        self._typed = self._console.endpoint.went_in = True
+        self._typed = True
+        self._console.endpoint.note_must_leave()
         reply = _Reply.PROMPT
         for line in lines:
             reply = await self._type(line)
@@ -154,12 +155,12 @@ class _Entrance:
     async def _type(self, line: str) -> _Reply:
         console = self._console
         if "{console}" in line:
-            if console.endpoint.named is None:
+            if console.endpoint.console_name is None:
                 raise UsageError(
                     f"{self._dialect.title} has several consoles, and HOST does not select one",
                     hint="Add its name to HOST: ssh://...?console=NAME.",
                 )
-            line = line.replace("{console}", console.endpoint.named)
+            line = line.replace("{console}", console.endpoint.console_name)
         mark = console.mark()
         await console.send(f"{line}\r")
         return await self._hear(mark, _PROMPT_SECONDS)
@@ -191,7 +192,7 @@ class _Entrance:
         """Wait for a reply since `mark`, for `seconds` at most; OTHER for unknown text."""
         deadline, quiet_limit, came = Deadline(seconds), Deadline(_AFTER_SECONDS), False
         while not deadline.passed:
-            quiet = await self._console.hear(_QUIET) is None
+            quiet = await self._console.receive(_QUIET, ignore_kernel=True) is None
             if not quiet:
                 quiet_limit = Deadline(_AFTER_SECONDS)
             lines, open_line = self._console.since(mark)
@@ -214,7 +215,7 @@ class _Entrance:
             return None
         if dialect.is_prompt(open_line):
             # A machine may print anything. Only text in front of the endpoint's own prompt is the endpoint's.
-            endpoint.prompt = open_line.strip()
+            endpoint.note_prompt(open_line.strip())
             return _Reply.BUSY if dialect.is_busy(lines) else _Reply.PROMPT
         if self._typed:
             return _Reply.CONFIRM if dialect.confirm and re.search(dialect.confirm, open_line) else None
@@ -239,7 +240,7 @@ async def leave_endpoint(console: Console) -> None:
     """Leave the console as its endpoint requires. Failures are ignored: the connection is closed next."""
     endpoint, transport = console.endpoint, console.transport
     dialect = endpoint.dialect
-    if dialect is PLAIN or not endpoint.went_in or endpoint.fell_back:
+    if dialect is PLAIN or not endpoint.must_leave or endpoint.fell_back:
         return
     try:
         async with asyncio.timeout(_LEAVE_SECONDS):

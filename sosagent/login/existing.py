@@ -66,7 +66,7 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, password: 
         await become_root(attempt, password)
         return None
     if entry.take_over:
-        console.tell(Event("note", f"logging out the existing shell of {printable(shell.name or 'an unknown user')}"))
+        console.emit(Event("note", f"logging out the existing shell of {printable(shell.name or 'an unknown user')}"))
         attempt.forget_undo()
         return await log_out(attempt)
     raise console_error(
@@ -101,7 +101,7 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
     if await _shell_after_suspending(attempt):
         if observed.state is READING:
             attempt.started_in(Observation(RUNNING))
-        console.tell(Event("detail", f"suspended {observed.state.title}"))
+        console.emit(Event("detail", f"suspended {observed.state.title}"))
         return Observation(_SHELL)
     if observed.state is READING:
         # A plain shell ignores ^Z, and has discarded its unfinished input.
@@ -135,13 +135,13 @@ async def _shell_after_suspending(attempt: Attempt) -> bool:
 
 async def _cannot_suspend(attempt: Attempt, observed: Observation, password: Secret) -> Observation:
     console = attempt.console
-    console.state = observed.state.name
+    console.note_state(observed.state.name)
     if classify([], console.open_line).state.way is Way.PROBE:
         # A shell's prompt on a screen that another program draws: ^Z went to that shell.
         attempt.started_in(Observation(_MULTIPLEXER))
         return Observation(_MULTIPLEXER)
     if attempt.entry.take_over:
-        console.tell(Event("note", f"interrupting {observed.state.title}, which cannot be suspended"))
+        console.emit(Event("note", f"interrupting {observed.state.title}, which cannot be suspended"))
         return await interrupt(attempt, observed, password)
     raise console_error(
         console,
@@ -173,7 +173,7 @@ async def end_receiver(attempt: Attempt, _observed: Observation, _password: Secr
     """
     console = attempt.console
     await refuse_other_run(console)
-    console.tell(Event("note", "ending the shell of an interrupted run of sosagent"))
+    console.emit(Event("note", "ending the shell of an interrupted run of sosagent"))
     console.skip()
     await console.send("]Z\r")
     ended = await console.expect([r"=Z\n", TIMEOUT], PROBE_SECONDS)
@@ -197,7 +197,7 @@ async def discard(attempt: Attempt, observed: Observation, _password: Secret) ->
     console = attempt.console
     if not attempt.entry.take_over or not observed.state.force:
         raise state_error(console, observed)
-    console.tell(Event("note", f"discarding {observed.state.title}"))
+    console.emit(Event("note", f"discarding {observed.state.title}"))
     for keys in observed.state.force:
         after = await press(console, keys, SUSPEND_SECONDS)
         if after.state.way in (Way.PROBE, Way.LOG_IN):

@@ -61,7 +61,7 @@ def state_error(console: Console, observed: Observation) -> ConsoleError:
 def busy_error(console: Console) -> ConsoleError:
     """The error for a console that another session holds; its hint says how to free it."""
     dialect = console.endpoint.dialect
-    console.state = _BUSY
+    console.note_state(_BUSY)
     hint = "Wait until the other session ends, or end it at the endpoint."
     if dialect.free:
         hint = f"What frees it: {dialect.free}."
@@ -72,7 +72,7 @@ def busy_error(console: Console) -> ConsoleError:
 
 def silent_error(console: Console, message: str) -> ConsoleError:
     """The error for a console that does not answer: the cause may be its speed, or another connection."""
-    if looks_garbled(bytes(console.output)):
+    if looks_garbled(console.output):
         return state_error(console, Observation(GARBLED))
     others = console.transport.others()
     if others and not console.bytes_received:

@@ -51,7 +51,7 @@ async def open_root(attempt: Attempt) -> None:
                 "the root file system cannot be remounted read-write",
                 hint="The last lines of dmesg may say why. A disk with errors stays read-only until fsck has run.",
             )
-        console.tell(Event("note", "the root file system is writable during the job, and read-only again after it"))
+        console.emit(Event("note", "the root file system is writable during the job, and read-only again after it"))
     if f"{root}/dev/null" not in lines:
         attempt.will_undo_mount(f"umount {root}/dev")
         await ask(attempt, f"mount -o bind /dev {root}/dev")

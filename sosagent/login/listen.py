@@ -46,12 +46,12 @@ async def listen_until_quiet(console: Console, seconds: float) -> tuple[Observat
         quiet = await console.quiet(seconds, LISTEN_AT_MOST)
     except EndpointLost as lost:
         raise closing_error(console, lost) from None
-    return observe(console, console.entered, connecting=True), quiet
+    return observe(console, console.machine_start, connecting=True), quiet
 
 
 def closing_error(console: Console, lost: EndpointLost) -> ConsoleError:
     """The error for a lost connection, by the reason that the endpoint sent just before it closed."""
-    observed = observe(console, console.entered, connecting=True)
+    observed = observe(console, console.machine_start, connecting=True)
     if observed.state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT):
         return state_error(console, observed)
     if not console.bytes_received and console.bytes_sent:
@@ -61,7 +61,7 @@ def closing_error(console: Console, lost: EndpointLost) -> ConsoleError:
 
 def receiver_spoke(console: Console) -> bool:
     """Return whether the receiver of another run has sent a reply."""
-    return any(map(_REPLY.match, console.since(console.entered)[0]))
+    return any(map(_REPLY.match, console.since(console.machine_start)[0]))
 
 
 async def refuse_other_run(console: Console) -> None:

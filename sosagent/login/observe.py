@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..console.console import QUIET, Console, Mark
+from ..console.console import QUIET_SECONDS, Console, Mark
 from ..deadline import Deadline
 from ..terminal.states import NOTHING, SILENT, UNKNOWN, Observation, State, Way, classify
 
@@ -39,8 +39,8 @@ def observe(console: Console, mark: Mark, *, connecting: bool = False) -> Observ
         connecting: no key was typed yet; see `classify`.
     """
     lines, open_line = console.since(mark)
-    drawn = console.drawn_since(mark)
-    observed = classify(lines, open_line, screen=drawn and console.drawing, connecting=connecting)
+    drawn = console.received.jumped_since(mark)
+    observed = classify(lines, open_line, screen=drawn and console.received.just_jumped, connecting=connecting)
     if drawn and observed.state in (UNKNOWN, SILENT):
         # A program drew the screen and then wrote text. If it had ended, a prompt would be on the open line.
         observed = classify(lines, open_line, screen=True)
@@ -49,7 +49,7 @@ def observe(console: Console, mark: Mark, *, connecting: bool = False) -> Observ
 
 def conclude(console: Console, state: State, hostname: str | None = None) -> Observation:
     """Record `state` as the console's, and return it as an observation."""
-    console.state = state.name
+    console.note_state(state.name)
     return Observation(state, hostname)
 
 
@@ -73,11 +73,11 @@ async def settle(
     Returns:
         The state, or the last observation at the time limit, or unknown text that lasts for a second.
     """
-    mark = mark or console.mark_of_lines()
+    mark = mark or console.mark_before_open_line()
     deadline = Deadline(seconds)
     unknown: Deadline | None = None
     while True:
-        data = await console.hear(QUIET)
+        data = await console.receive(QUIET_SECONDS, ignore_kernel=True)
         if data is None or at_once:
             observed = observe(console, mark)
             known = observed.state not in (UNKNOWN, SILENT) and observed.state.way is not Way.WAIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..console.console import QUIET, Console, Mark
+from ..console.console import QUIET_SECONDS, Console, Mark
 from ..deadline import Deadline
 from ..errors import ConsoleError, ConsoleStateUnknown, LoginRefused
 from ..printable import printable
@@ -53,12 +53,12 @@ async def type_password(console: Console, password: Secret, mark: Mark, own_prom
         ConsoleStateUnknown: text follows the prompt.
     """
     # If the prompt timed out meanwhile, the next prompt would get the password as a name.
-    while await console.hear(_QUIET_SECONDS - QUIET) is not None:
+    while await console.receive(_QUIET_SECONDS - QUIET_SECONDS, ignore_kernel=True) is not None:
         observed = await settle(console, LOGIN_SECONDS, mark=mark)
         asked = observed.state.way is Way.MAINTAIN or observed.state.name in PASSWORD_PROMPTS
         if not asked and (own_prompt is None or console.open_line != own_prompt):
             return None
-    if console.unfinished():
+    if console.kernel_line_pending:
         # The text that follows the prompt may be the start of a kernel line.
         if await _kernel_line_ends(console):
             return await type_password(console, password, mark, own_prompt)
@@ -72,9 +72,9 @@ async def type_password(console: Console, password: Secret, mark: Mark, own_prom
 async def _kernel_line_ends(console: Console) -> bool:
     """Wait for the end of what may be a kernel line; return whether it came."""
     deadline = Deadline(_KERNEL_LINE_SECONDS)
-    while console.unfinished() and not deadline.passed:
-        await console.receive(QUIET)
-    return not console.unfinished()
+    while console.kernel_line_pending and not deadline.passed:
+        await console.receive(QUIET_SECONDS)
+    return not console.kernel_line_pending
 
 
 async def password_outcome(console: Console, mark: Mark) -> Observation:
@@ -85,14 +85,14 @@ async def password_outcome(console: Console, mark: Mark) -> Observation:
         mark: from before the password.
     """
     observed = await settle(console, WAKE_SECONDS, mark=mark)
-    if observed.state is SILENT and not console.spoken(mark):
+    if observed.state is SILENT and not console.received.count_lines_since(mark):
         await console.send("\r")  # the password's Enter may be lost
     if observed.state is SILENT or observed.state.way is Way.WAIT:
         observed = await settle(console, LOGIN_SECONDS, mark=mark)
     while observed.state.way in (Way.LOG_IN, Way.ENTER):
         # A refusal; or the message of the day, part of which looks like a prompt for a moment.
         before = console.open_line
-        if await console.hear(_REFUSAL_SECONDS) is None and console.open_line == before:
+        if await console.receive(_REFUSAL_SECONDS, ignore_kernel=True) is None and console.open_line == before:
             break
         observed = await settle(console, LOGIN_SECONDS, mark=mark)
     if observed.state is UNKNOWN:
@@ -117,7 +117,7 @@ def refusal_error(console: Console, mark: Mark, otherwise: str = "") -> ConsoleE
     """
     message = _reason(console, mark) or otherwise or "the machine refused the login and is back at its login prompt"
     # The line may have damaged the password, whose echo cannot be compared.
-    damage = console.damage()
+    damage = console.damage_report()
     hint = f"{LoginRefused.default_hint} The line may have damaged it, too. {damage}" if damage else None
     return console_error(console, LoginRefused, message, hint)
 

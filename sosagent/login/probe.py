@@ -6,7 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from ..console.console import QUIET, Console
+from ..console.console import QUIET_SECONDS, Console
 from ..deadline import Deadline
 from ..errors import ConsoleStateUnknown, DeadlineExceeded
 from ..terminal.kernel import is_kernel_line
@@ -66,8 +66,7 @@ async def ask(attempt: Attempt, command: str) -> list[str]:
     try:
         match = await console.expect(f"SOS{nonce}", PROBE_SECONDS)
     except DeadlineExceeded:
-        remaining = console.time_left()
-        if remaining is not None and remaining <= 0:
+        if console.deadline.passed:
             raise
         message = "the prompt did not answer as a shell would"
         raise console_error(console, ConsoleStateUnknown, message) from None
@@ -78,4 +77,4 @@ async def ask(attempt: Attempt, command: str) -> list[str]:
 async def _wait_for_prompt(console: Console, prompt: str) -> None:
     deadline = Deadline(_SAME_PROMPT_SECONDS)
     while console.open_line != prompt and not deadline.passed:
-        await console.receive(QUIET)
+        await console.receive(QUIET_SECONDS)

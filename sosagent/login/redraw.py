@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ..console.console import QUIET, Console, Mark
+from ..console.console import QUIET_SECONDS, Console, Mark
 from ..console.events import Event
 from ..errors import ConsoleStateUnknown
 from ..terminal.kernel import without_kernel_lines
@@ -61,31 +61,32 @@ async def redraw(console: Console) -> Observation:
         if not _TTY_ECHO.fullmatch(raw):
             break
         # A pty's program may read late what was typed before it set raw mode.
-        late = without_kernel_lines(await console.hear(pause) or b"")
+        late = without_kernel_lines(await console.receive(pause, ignore_kernel=True) or b"")
         if not _ONLY_ECHO.fullmatch(late):
-            raw = late + await _collect(console, QUIET)
+            raw = late + await _collect(console, QUIET_SECONDS)
             break
         if b"\x0c" in late:
             raw = late
             break
         raw, mark = await _answer(console)
     echoed = console.open_line.removeprefix(before.open_line)
-    if (_ONLY_ECHO.fullmatch(raw) and not console.spoken(before)) or _ECHOED.fullmatch(echoed):
-        console.restore(before)  # without the echoes, which would stay on the open line behind kernel lines too
+    if (_ONLY_ECHO.fullmatch(raw) and not console.received.count_lines_since(before)) or _ECHOED.fullmatch(echoed):
+        # The echoes would stay on the open line, behind kernel lines too.
+        console.received.restore_open_line(before)
     if _TTY_ECHO.fullmatch(raw):
         return conclude(console, READING)
     if _ONLY_ECHO.fullmatch(raw):
         return Observation(ECHOING if b"\x0c" in raw else SILENT)
     for stopped, resume in _COUNTDOWNS:
         if stopped.fullmatch(raw):
-            console.tell(Event("note", "our key stopped a boot loader's countdown; resuming the boot"))
+            console.emit(Event("note", "our key stopped a boot loader's countdown; resuming the boot"))
             await console.send(resume)
             await console.quiet(_KEY_SECONDS, LISTEN_AT_MOST)  # its echo follows a prompt
             return Observation(_BOOTING)
     if b"^L" in raw and b"\x1b" in raw and _READLINE_STARTS not in raw:
         # An editor in insert mode took ^L as text: delete it again.
         await console.send("\x7f" * raw.count(b"^L"))
-        await console.quiet(QUIET, LISTEN_AT_MOST)
+        await console.quiet(QUIET_SECONDS, LISTEN_AT_MOST)
         return conclude(console, _EDITOR_INSERT)
     return await settle(console, _REDRAW_SECONDS, mark=mark)
 
@@ -94,16 +95,16 @@ async def _answer(console: Console) -> tuple[bytes, Mark]:
     """Type ^L; return the answer without kernel lines, and a mark from before it."""
     mark = console.mark()
     await console.send("\x0c")
-    raw = without_kernel_lines(await console.hear(_REDRAW_SECONDS) or b"")
+    raw = without_kernel_lines(await console.receive(_REDRAW_SECONDS, ignore_kernel=True) or b"")
     if raw not in (b"", b"^L", b"\x0c"):
-        raw += await _collect(console, QUIET)
+        raw += await _collect(console, QUIET_SECONDS)
     return raw, mark
 
 
 async def _collect(console: Console, seconds: float) -> bytes:
     """Return what arrives until the line is quiet for `seconds`, without kernel lines."""
     raw = b""
-    while (data := await console.hear(seconds)) is not None and len(raw) < _COLLECT_LIMIT:
+    while (data := await console.receive(seconds, ignore_kernel=True)) is not None and len(raw) < _COLLECT_LIMIT:
         raw += data
     return without_kernel_lines(raw)
 
@@ -120,7 +121,7 @@ async def erase(console: Console) -> None:
         ConsoleStateUnknown: the terminal only echoes it, so Enter would run the text in front of it.
     """
     await console.send("\x15")
-    await console.quiet(QUIET, LISTEN_AT_MOST)
+    await console.quiet(QUIET_SECONDS, LISTEN_AT_MOST)
     if console.open_line.endswith("^U"):
         raise console_error(
             console,

@@ -159,7 +159,7 @@ class Login:
         if observed.state.way in (Way.LOG_IN, Way.END_OURS):
             attempt.record.forget()
         attempt.started_in(observed)
-        attempt.console.tell(Event("done", f"console state: {observed.state.title}"))
+        attempt.console.emit(Event("done", f"console state: {observed.state.title}"))
         for _ in range(_MOST_STEPS):
             observed = await STEPS[observed.state.way](attempt, observed, password)
             if observed is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..console.console import QUIET
+from ..console.console import QUIET_SECONDS
 from ..console.events import Event
 from ..errors import ConsoleStateUnknown
 from ..terminal.states import UNKNOWN, Observation, Way
@@ -136,13 +136,13 @@ async def leave_maintenance(attempt: Attempt, _ended: bool) -> None:
         await _continue_boot(attempt)
     else:
         message = "the maintenance shell stays open, since ending it would continue the boot"
-        attempt.console.tell(Event("note", message))
+        attempt.console.emit(Event("note", message))
 
 
 async def _continue_boot(attempt: Attempt) -> None:
     await attempt.console.send("exit\r")
-    await attempt.console.quiet(QUIET, 1.0)
-    attempt.console.tell(Event("note", "ended that shell; the boot continues"))
+    await attempt.console.quiet(QUIET_SECONDS, 1.0)
+    attempt.console.emit(Event("note", "ended that shell; the boot continues"))
 
 
 async def resume_program(attempt: Attempt, _ended: bool) -> None:
@@ -152,7 +152,7 @@ async def resume_program(attempt: Attempt, _ended: bool) -> None:
         ConsoleStateUnknown: the shell showed its prompt instead.
     """
     console = attempt.console
-    observed = await settle(console, SUSPEND_SECONDS, mark=console.mark_of_lines(), until=(Way.PROBE,))
+    observed = await settle(console, SUSPEND_SECONDS, mark=console.mark_before_open_line(), until=(Way.PROBE,))
     if observed.state.way is not Way.PROBE:
         return  # it was not suspended, and is still in the foreground
     observed = await submit(console, " fg", 1.0, (Way.PROBE,))
@@ -168,7 +168,7 @@ async def resume_program(attempt: Attempt, _ended: bool) -> None:
 async def restore_insert_mode(attempt: Attempt, _ended: bool) -> None:
     """Return an editor to insert mode, at the same position."""
     console = attempt.console
-    if observe(console, console.mark_of_lines()).state.way is not Way.PROBE:
+    if observe(console, console.mark_before_open_line()).state.way is not Way.PROBE:
         await console.send("gi")
         await console.quiet(0.2, 2.0)
 

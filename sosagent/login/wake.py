@@ -38,7 +38,7 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
         ConsoleSilent: nothing answers.
     """
     most, tries = _TRIES, 0
-    observed = observed or observe(console, console.entered)
+    observed = observed or observe(console, console.machine_start)
     while tries < most:
         if observed.state.way is Way.WAIT:
             most = _TRIES_IN_BOOT
@@ -54,14 +54,14 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
         tries += damaged
         if observed.state is SILENT:
             tries += 1
-            if console.spoken(mark) and most == _TRIES:
+            if console.received.count_lines_since(mark) and most == _TRIES:
                 return await _enter_was_echoed(console, mark)
             if receiver_open:
                 observed = await settle(console, _RECEIVER_SECONDS, mark=mark)
                 receiver_open = False
                 if observed.state is not SILENT:
                     return observed
-    if console.line_count == 0 and not console.open_line:
+    if console.received.line_count == 0 and not console.open_line:
         raise silent_error(console, "the console is connected, but nothing answers on it")
     raise silent_error(console, "no prompt appeared after Enter")
 
@@ -83,10 +83,10 @@ async def _boot_ends(console: Console, observed: Observation) -> Observation:
             return answer
         await erase(console)  # so that our ^L is not part of the answer to a later question
     while True:
-        console.tell(Event("start", f"{observed.state.title}: {(console.tail(1) or ('',))[0]}"))
+        console.emit(Event("start", f"{observed.state.title}: {(console.tail(1) or ('',))[0]}"))
         mark = replace(console.mark(), open_line="")
         again = await settle(console, _BOOT_QUIET_SECONDS, mark=mark)
-        if again.state is SILENT and console.line_count == mark.lines and observed.state.name != "boot-menu":
+        if again.state is SILENT and console.received.line_count == mark.lines and observed.state.name != "boot-menu":
             return observed
         if is_decided(again):
             return again

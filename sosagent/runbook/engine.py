@@ -248,7 +248,7 @@ class Engine:
                 return
             if answer == "stop":
                 raise StepFailed("somebody said stop", hint="Nothing after it was done.")
-            site.console.tell(Event("start", f"[{number}] {words}"))
+            site.console.emit(Event("start", f"[{number}] {words}"))
             site.console.mark_recording(f"{number} {words}")
             while True:
                 times += 1
@@ -258,7 +258,7 @@ class Engine:
                 assert step.repeat is not None
                 await self.pause(site, step.repeat.pause)
             status = "done"
-            site.console.tell(Event("done", f"[{number}] {words}: {outcome.said}"))
+            site.console.emit(Event("done", f"[{number}] {words}: {outcome.said}"))
         except SosError as error:
             told = error.record if isinstance(error.record, Outcome) else outcome
             error.record = None
@@ -274,7 +274,7 @@ class Engine:
         finally:
             record = StepRecord(
                 number, words, step.action, status, started, time.monotonic() - self.clock - started, times,
-                outcome.said, outcome.output, outcome.exit_status, bytes(site.console.output[-_SCREEN_BYTES:]),
+                outcome.said, outcome.output, outcome.exit_status, site.console.output[-_SCREEN_BYTES:],
             )  # fmt: skip
             self.records.insert(place, record)
 

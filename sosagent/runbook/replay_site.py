@@ -26,16 +26,16 @@ class _Console:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self.state = ""
-        self.output = bytearray()
+        self.output = b""
         self.private = False
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         pass
 
     def mark_recording(self, label: str) -> None:
         pass
 
-    def hide(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         return text
 
     def tail(self, count: int = 12) -> tuple[str, ...]:

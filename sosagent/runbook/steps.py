@@ -85,7 +85,7 @@ async def _run(site: Site, scope: Scope, does: Run, ask: Ask | None) -> Outcome:
     with site.console.unrecorded(*secrets) if closed or secrets else nullcontext():
         result, late = await site.ran(session.shell, program)
     output = result.output.decode("utf-8", "replace")
-    text = hidden(site.console.hide(output), secrets)
+    text = hidden(site.console.redact(output), secrets)
     stored: str | Secret = text
     if closed:
         stored, text = Secret(output), "(not recorded)"
@@ -136,12 +136,13 @@ async def _expect(site: Site, scope: Scope, does: Expect, ask: Ask | None) -> Ou
 
 
 def _matched(site: Site, found: Match) -> Outcome:
-    text = site.console.hide(found.text)
+    text = site.console.redact(found.text)
     return Outcome(f"saw {printable(text, 200)!r}", value={"output": text})
 
 
 def _left(site: Site) -> float:
-    return max(site.console.time_left() or 3600.0, 0.001)
+    left = site.console.time_left()
+    return 3600.0 if left is None else max(left, 0.001)
 
 
 async def _send(site: Site, scope: Scope, does: Send, ask: Ask | None) -> Outcome:
@@ -225,9 +226,9 @@ async def _wait_for(site: Site, scope: Scope, does: WaitFor, ask: Ask | None) ->
         return _matched(site, await console.expect([scope.fill(does.text, pattern=True)], _left(site)))
     try:
         # What stands there, or does not show until somebody asks for it.
-        seen = await find_state(console) if not console.open_line else observe(console, console.mark_of_lines())
+        seen = await find_state(console) if not console.open_line else observe(console, console.mark_before_open_line())
     except (ConsoleSilent, ConsoleStateUnknown):
-        seen = observe(console, console.mark_of_lines())
+        seen = observe(console, console.mark_before_open_line())
     while seen.state.name != does.state:
         if _left(site) <= _SETTLE:
             raise DeadlineExceeded(

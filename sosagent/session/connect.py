@@ -88,7 +88,7 @@ async def connect(
     tell(Event("done", f"connected to {printable(transport.name)}"))
     endpoint = Endpoint(ask=ask)
     if isinstance(target, Target):
-        endpoint = Endpoint(dialect_of(target), named=target.console, kick=kick, ask=ask)
+        endpoint = Endpoint(dialect_of(target), console_name=target.console, kick=kick, ask=ask)
     async with ConnectedConsole(transport, transcript=recorder, on_event=on_event, endpoint=endpoint) as console:
         console.set_deadline(timeout)
         failure: BaseException | None = None

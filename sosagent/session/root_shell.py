@@ -105,7 +105,8 @@ class _Lifecycle:
         console, login = self._console, self._login
         await login.enter(password)
         if dead_man is None:
-            dead_man = int(console.time_left() or _DEFAULT_SECONDS) + _MARGIN_SECONDS
+            left = console.time_left()
+            dead_man = int(_DEFAULT_SECONDS if left is None else left) + _MARGIN_SECONDS
         self._replaced = login.replaceable
         self._shell = shell = Shell(
             console,
@@ -116,7 +117,7 @@ class _Lifecycle:
             root=login.chroot,
         )
         await shell.start()
-        console.tell(Event("done", "shell ready"))
+        console.emit(Event("done", "shell ready"))
         if not login.ours and login.has_record:
             await self._adopt_own_shell(shell)
         self._session = RootShell(shell, login.initial_state, login.ours, login.is_root)
@@ -128,7 +129,7 @@ class _Lifecycle:
         if len(words) != 2 or not all(word.isdigit() and len(word) < 12 for word in words):
             self._login.forget_record()
         elif self._login.adopt_if_ours(int(words[0]) - int(words[1])):
-            self._console.tell(Event("note", "an interrupted run of sosagent left this shell open; logging it out"))
+            self._console.emit(Event("note", "an interrupted run of sosagent left this shell open; logging it out"))
 
     async def leave(self, failure: BaseException | None) -> None:
         """Get back to the initial state, within a time limit of its own.
@@ -169,17 +170,17 @@ class _Lifecycle:
                 failure.add_note(trouble)
             elif self._session is not None:
                 self._session.record_leaving(trouble)
-                self._console.tell(Event("note", trouble))
+                self._console.emit(Event("note", trouble))
             return
         if self._session is not None:
             self._session.record_leaving()
             done = "logged out" if self._session.ours else "left the existing shell as it was"
-            self._console.tell(Event("done", done))
+            self._console.emit(Event("done", done))
 
     async def _close_shell(self) -> None:
         if self._shell is None:
             return
-        self._console.tell(Event("start", "log out" if self._login.ours else "leave the shell"))
+        self._console.emit(Event("start", "log out" if self._login.ours else "leave the shell"))
         await self._shell.close()
         if not self._replaced:
             await self._login.wait_for_prompt()

@@ -148,7 +148,7 @@ class _Download:
             self._part.truncate(0)
         resumed = self._part.size
         if resumed:
-            console.tell(Event("note", f"{resumed:,} bytes are here from an interrupted run; resuming after them"))
+            console.emit(Event("note", f"{resumed:,} bytes are here from an interrupted run; resuming after them"))
         try:
             await self._fetch(file.size)
             await self._compare(file)

@@ -39,7 +39,7 @@ def no_receiver(console: Console) -> ConsoleError:
         "the line damages data: the shell could not be set up, and nothing was changed",
         state=console.state,
         tail=console.tail(),
-        hint=console.damage(),
+        hint=console.damage_report(),
     )
 
 
@@ -49,7 +49,7 @@ def not_run(console: Console) -> LineDamaged:
         "the line damages data: a program did not arrive intact, and was not run",
         state=console.state,
         tail=console.tail(),
-        hint=console.damage(),
+        hint=console.damage_report(),
     )
 
 
@@ -59,7 +59,7 @@ def unknown_result(console: Console, message: str) -> NotVerified:
         message,
         state=console.state,
         tail=console.tail(),
-        hint=console.damage() or "Run again: no key is added twice.",
+        hint=console.damage_report() or "Run again: no key is added twice.",
     )
 
 
@@ -83,7 +83,7 @@ def raise_if_gone(console: Console, mark: Mark) -> None:
     lines, open_line = console.since(mark)
     endpoint = classify(lines, "", connecting=True).state
     if endpoint.way in (Way.BUSY, Way.CLOSED):
-        console.state = endpoint.name
+        console.note_state(endpoint.name)
         raise EndpointBusy(
             f"another session took over the console during the job: {console.tail(1)[0]}",
             state=endpoint.name,
@@ -93,7 +93,7 @@ def raise_if_gone(console: Console, mark: Mark) -> None:
         )
     machine = classify(lines, open_line).state
     if machine.way in (Way.LOG_IN, Way.MAINTAIN, Way.PRESS) or any(map(_RESTARTED.search, lines)):
-        console.state = machine.name
+        console.note_state(machine.name)
         raise MachineRestarted(
             f"the machine went away during the job; the console shows {machine.title}",
             state=machine.name,

@@ -93,5 +93,5 @@ class Replies:
             if data is None:
                 return None
             self._events.extend(self._reader.feed(data))
-            if self._reader.in_reply and self._console.spoke:
+            if self._reader.in_reply and not self._console.received_only_kernel:
                 wait = Deadline(max(wait.remaining, limit.within(ANSWER_SECONDS)))

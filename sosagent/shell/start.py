@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from string import ascii_letters, digits
 
-from ..console.console import QUIET, Console
+from ..console.console import QUIET_SECONDS, Console
 from ..console.events import Event
 from ..errors import DeadlineExceeded
 from ..terminal.expect import TIMEOUT, Match, Pattern
@@ -81,14 +81,14 @@ class Starter:
             ConsoleStateUnknown: the shell did not answer.
         """
         console = self._console
-        console.tell(Event("start", "start the shell"))
+        console.emit(Event("start", "start the shell"))
         prompt = console.open_line
         if await self._type_line() and await self._enter_line(self._line, prompt):
             return
-        console.tell(Event("detail", "this shell does not accept the start line: starting a plain sh first"))
+        console.emit(Event("detail", "this shell does not accept the start line: starting a plain sh first"))
         await self._start_plain_shell(prompt)
         line, prompt = self._line_over_plain_shell, console.open_line
-        await console.type_line(line.line, tries=_TRIES, fresh=_NEW_PROMPT_KEYS)
+        await console.type_line(line.line, tries=_TRIES, new_prompt_keys=_NEW_PROMPT_KEYS)
         if not await self._enter_line(line, prompt):
             raise not_started(console)
 
@@ -102,20 +102,22 @@ class Starter:
         console, loop, line = self._console, asyncio.get_running_loop(), self._line.line
         for _ in range(_TRIES):
             started = loop.time()
-            typed = await console.type_line(line, tries=1, fresh=_NEW_PROMPT_KEYS, needed=False)
-            if typed or not _is_damaged_echo(console.echo, line):
+            typed = await console.type_line(line, tries=1, new_prompt_keys=_NEW_PROMPT_KEYS, required=False)
+            if typed or not _is_damaged_echo(console.typer.last_echo, line):
                 break
-            console.note_damage()
+            console.pacer.note_damage()
         self._speed.measure_echo(len(line), loop.time() - started)
         return typed
 
     async def _start_plain_shell(self, prompt: str) -> None:
         console = self._console
-        await console.quiet(QUIET, 2.0)  # tcsh shows its prompt before it sets up the tty
-        await console.type_line(f" {'exec ' if self._replace else ''}{self._plain_shell}", fresh=_NEW_PROMPT_KEYS)
+        await console.quiet(QUIET_SECONDS, 2.0)  # tcsh shows its prompt before it sets up the tty
+        await console.type_line(
+            f" {'exec ' if self._replace else ''}{self._plain_shell}", new_prompt_keys=_NEW_PROMPT_KEYS
+        )
         self._plain_started = True
         await self._press_enter([r"[#$%>] ?$", re.compile(rf"^{re.escape(prompt)}$")])
-        await console.quiet(QUIET, 2.0)
+        await console.quiet(QUIET_SECONDS, 2.0)
 
     async def _enter_line(self, line: StartLine, prompt: str) -> bool:
         """Press Enter after the start line; return False if the shell rejected it and shows its prompt again."""
@@ -126,8 +128,7 @@ class Starter:
         try:
             match = await self._press_enter(answers)
         except DeadlineExceeded:
-            remaining = console.time_left()
-            if remaining is not None and remaining <= 0:
+            if console.deadline.passed:
                 raise
             self._entered = False
             raise not_started(console) from None
@@ -135,7 +136,7 @@ class Starter:
             self._entered = False
             return False
         self._collecting = True
-        console.state = "our shell"
+        console.note_state("our shell")
         return True
 
     async def _press_enter(self, answers: Sequence[Pattern]) -> Match:

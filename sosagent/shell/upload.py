@@ -125,7 +125,7 @@ class _Upload:
         target = await self._inspect()
         self._arrived = resumed = self._resumable(target)
         if resumed:
-            console.tell(
+            console.emit(
                 Event("note", f"{resumed:,} bytes are on the machine from an interrupted run; resuming after them")
             )
         await self._refuse_full_disk(target)

@@ -155,13 +155,13 @@ class VerifiedShell:
         """Return the result if `reply` is the intact reply; otherwise send again what was damaged."""
         self._receiver_up = True
         if reply.number != attempt.number + 1:  # the program did not arrive intact
-            self.console.note_damage(typed=attempt.slower)
+            self.console.pacer.note_damage(typed=attempt.slower)
             attempt.note_lost()
             if not attempt.exhausted:
                 await self.console.send(attempt.framed)
             return None
         if reply.output is None or reply.status is None:  # it ran, but its reply is damaged
-            self.console.note_damage(typed=False)
+            self.console.pacer.note_damage(typed=False)
             attempt.note_damaged_reply()
             if attempt.exhausted:
                 self._note_ran(reply.number)
@@ -181,7 +181,7 @@ class VerifiedShell:
             await self.console.send(_ASK)
             attempt.note_asked()
         else:
-            self.console.note_damage(typed=attempt.slower)
+            self.console.pacer.note_damage(typed=attempt.slower)
             attempt.note_lost()
             # The first Enter ends a partial line; at the second the collector discards what it has.
             await self.console.send(b"\r\r" + self._receiver_bytes() + attempt.framed)
@@ -258,7 +258,7 @@ class VerifiedShell:
                 self._receiver_up = True
                 return
             failures.raise_if_gone(self.console, mark)
-            self.console.note_damage()
+            self.console.pacer.note_damage()
         raise failures.no_receiver(self.console)
 
     def _receiver_bytes(self) -> bytes:

@@ -135,14 +135,14 @@ class Expecter:
         return self._text.prompt
 
     @property
-    def right(self) -> str:
-        """What stands behind the cursor; see `Text.right`."""
-        return self._text.right
+    def after_cursor(self) -> str:
+        """What stands behind the cursor; see `Text.after_cursor`."""
+        return self._text.after_cursor
 
     @property
-    def drawn(self) -> int:
-        """How often a program has sent the cursor about; see `Text.drawn`."""
-        return self._text.drawn
+    def cursor_jumps(self) -> int:
+        """How often a program has sent the cursor about; see `Text.cursor_jumps`."""
+        return self._text.cursor_jumps
 
     def feed(self, data: bytes) -> list[str]:
         """Take the next bytes of the console; give the lines that they finished."""
@@ -160,9 +160,9 @@ class Expecter:
         return lines
 
     @property
-    def drawing(self) -> bool:
-        """Whether the cursor is still where a program has sent it; see `Text.drawing`."""
-        return self._text.drawing
+    def just_jumped(self) -> bool:
+        """Whether the cursor is still where a program has sent it; see `Text.just_jumped`."""
+        return self._text.just_jumped
 
     def restart(self, open_line: str) -> None:
         """Consume all, and go on with `open_line`; see `Text.restart`."""

@@ -10,7 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Heard", "KernelFilter", "holds_stamp", "is_kernel_line", "without_kernel_lines"]
+__all__ = [
+    "FilteredOutput",
+    "KernelFilter",
+    "contains_kernel_stamp",
+    "is_kernel_line",
+    "looks_like_kernel_line",
+    "without_kernel_lines",
+]
 
 _STAMP = rb"\[ *\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? "
 #: A line of the kernel's, not an escape sequence's parameters; and the end of what came, if one may begin there.
@@ -20,6 +27,7 @@ _BEGINS = re.compile(rb"(?<!\x1b)(?:" + _STAMP + rb"[^\n]*|\[(?: *| *\d{1,8}(?:\
 _IS = re.compile(_STAMP.decode())
 #: Nothing stands there yet; or a reply of our shell begins (shell/frame.py), whose output may be dmesg's.
 _BEGIN = (b"", b":")
+_LOOKS_LIKE = re.compile(rb"\r*\n?\[ *\d+\.\d+\] [^\n]*\r?\Z")
 _MOST_HELD = 2048  # printk's own limit is half of it
 
 
@@ -28,7 +36,7 @@ def is_kernel_line(line: str) -> bool:
     return line[:1] == "[" and _IS.match(line) is not None
 
 
-def holds_stamp(line: str) -> bool:
+def contains_kernel_stamp(line: str) -> bool:
     """Whether the kernel has begun to speak somewhere in `line`."""
     return _IS.search(line) is not None
 
@@ -38,19 +46,24 @@ def without_kernel_lines(data: bytes) -> bytes:
     return _LINE.sub(b"", data)
 
 
+def looks_like_kernel_line(data: bytes) -> bool:
+    """Return whether `data`, received without its newline, looks like one kernel message; any time stamp counts."""
+    return _LOOKS_LIKE.match(data) is not None
+
+
 @dataclass(frozen=True)
-class Heard:
+class FilteredOutput:
     """What a console sent.
 
     Fields:
-        data: without the kernel's lines that came in the middle of others.
-        kernel: those lines.
-        spoke: whether anything came but the kernel's lines, wherever they came.
+        data: the bytes without kernel messages that interrupted other lines.
+        kernel_lines: those messages.
+        only_kernel: whether nothing but kernel messages came, wherever they stood.
     """
 
     data: bytes
-    kernel: tuple[str, ...] = ()
-    spoke: bool = True
+    kernel_lines: tuple[str, ...] = ()
+    only_kernel: bool = False
 
 
 class KernelFilter:
@@ -61,21 +74,21 @@ class KernelFilter:
         self._line = b""  # how the line begins that is not finished
 
     @property
-    def holds(self) -> bool:
-        """Whether something waits to be told from a line of the kernel's."""
+    def holds_partial_line(self) -> bool:
+        """Whether the last bytes are held back because they may be the start of a kernel message."""
         return bool(self._held)
 
-    def feed(self, data: bytes) -> Heard:
+    def feed(self, data: bytes) -> FilteredOutput:
         """Take the next bytes. Where a line of the kernel's may have begun, its bytes wait for its end."""
         if not self._held and b"[" not in data:
             self._went(data)
-            return Heard(data)
+            return FilteredOutput(data)
         data, self._held = self._held + data, b""
-        kept, kernel, spoke, end = bytearray(), [], False, 0
+        kept, kernel, only_kernel, end = bytearray(), [], True, 0
         for found in _LINE.finditer(data):
             if found.start() > end:
                 kept += data[end : found.start()]
-                spoke = True
+                only_kernel = False
                 self._went(data[end : found.start()])
             if self._line in _BEGIN:
                 self._went(found[0])
@@ -89,9 +102,9 @@ class KernelFilter:
             rest, self._held = rest[: begins.start()], rest[begins.start() :]
         if rest:
             kept += rest
-            spoke = True
+            only_kernel = False
             self._went(rest)
-        return Heard(bytes(kept), tuple(kernel), spoke)
+        return FilteredOutput(bytes(kept), tuple(kernel), only_kernel)
 
     def _went(self, data: bytes) -> None:
         """The line went on, or others came."""

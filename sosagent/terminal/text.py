@@ -51,22 +51,22 @@ class Text:
         open_line: what already stands on the open line.
 
     Attributes:
-        drawn: how often the cursor was sent to another row of the screen, as programs do that fill
+        cursor_jumps: how often the cursor was sent to another row of the screen, as programs do that fill
             it; what stood on the open line then counts as a line.
-        drawing: whether it is there still: nothing was written since.
+        just_jumped: whether it is there still: nothing was written since.
 
     The open line is held to its last 64 KiB.
     """
 
     def __init__(self, width: int = 80, open_line: str = "") -> None:
         self.width = width
-        self.drawn = 0
+        self.cursor_jumps = 0
         self.restart(open_line)
 
     def restart(self, open_line: str) -> None:
         """Go on as if just `open_line` stood there; where drawing for another width was misread."""
         self.open_line = open_line
-        self.drawing = False
+        self.just_jumped = False
         self._homed = False
         self._row = 0  # the screen's, as far as it was told; any number where it was not
         self._cursor = len(open_line)
@@ -83,14 +83,14 @@ class Text:
         return self.open_line[: self._row_start() if self._held else self._cursor]
 
     @property
-    def right(self) -> str:
+    def after_cursor(self) -> str:
         """What stands behind the cursor."""
         return self.open_line[self._cursor :]
 
     @property
     def prompt(self) -> str:
         """The open line without what stands at a distance behind the cursor (a right prompt)."""
-        return self.open_line[: self._cursor] if self.right.startswith("  ") else self.open_line
+        return self.open_line[: self._cursor] if self.after_cursor.startswith("  ") else self.open_line
 
     def feed(self, data: bytes) -> list[str]:
         """Take the next bytes, and give the lines that they finish, without their newlines."""
@@ -103,7 +103,7 @@ class Text:
                 text = text.replace("\r\n", "\n")
                 if "\r" in text:
                     return self._feed_slowly(data)
-            self.drawing = self.drawing and not text
+            self.just_jumped = self.just_jumped and not text
             if "\n" not in text:
                 self.open_line += text
                 if len(self.open_line) > OPEN_LINE_LIMIT:
@@ -154,9 +154,9 @@ class Text:
         return lines
 
     def _write(self, run: str) -> None:
-        self.drawing = False
+        self.just_jumped = False
         if self._homed:  # written over what stood there: that is drawing; a cleared screen is not
-            self.drawn += 1
+            self.cursor_jumps += 1
             self._homed = False
         line, at = self.open_line, self._cursor
         if at > len(line):
@@ -176,7 +176,7 @@ class Text:
             lines.append(self.open_line)
             self.open_line = ""
             self._cursor = 0
-            self.drawing = False
+            self.just_jumped = False
             self._row += 1
         self._wrap_pending = False
 
@@ -211,7 +211,7 @@ class Text:
         self._wrap_pending = False
 
     def _go_to(self, row: int, column: str, lines: list[str]) -> None:
-        self.drawn += 1
+        self.cursor_jumps += 1
         if row != self._row:
             if self.open_line.strip():
                 lines.append(self.open_line.rstrip())
@@ -219,7 +219,7 @@ class Text:
         self._row = row
         self._cursor = min(max(int(column) - 1, 0), self.width) if column.isdigit() else 0
         self._wrap_pending = False
-        self.drawing = True
+        self.just_jumped = True
 
     def _up(self, count: int | None) -> None:
         while (count := 1 if count is None else count) > 0 and self._cursor >= self.width:

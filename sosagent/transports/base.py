@@ -29,10 +29,18 @@ class Transport(ABC):
     logged_in: bool = False
     #: What ends a line that the endpoint itself asks for.
     newline: str = "\r"
-    #: Whether it was seen to give us its console, so that a session is ours to end.
-    holds: bool = False
+    #: Whether the endpoint has given us its console, so that closing must end that session too.
+    has_console: bool = False
     #: Bits a second of the line, where this end sets them.
     baud: int | None = None
+
+    def set_place(self, place: str) -> None:
+        """Record which console this is; see `place`."""
+        self.place = place
+
+    def note_console_granted(self, granted: bool) -> None:
+        """Record whether the endpoint has given us its console; see `has_console`."""
+        self.has_console = granted
 
     def others(self) -> str:
         """Who else is connected, in words, where that would explain that nothing comes; empty if nobody is known."""

@@ -51,5 +51,5 @@ async def open_transport(
     if isinstance(target, ExecTarget):
         told = {"kick": kick}
     transport = await opener(target, **told)
-    transport.place = place_of(target)
+    transport.set_place(place_of(target))
     return transport

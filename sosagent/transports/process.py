@@ -45,7 +45,7 @@ class ProcessTransport(DescriptorTransport):
     async def _close(self) -> None:
         with suppress(OSError, pexpect.ExceptionPexpect):  # it does not end; its session has to all the same
             await asyncio.to_thread(self._child.close, True)
-        if self.holds:
+        if self.has_console:
             with suppress(OSError):  # the program is gone; the session runs out by itself
                 await _end_session(self._argv)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import sosagent
 from sosagent.console import Console
-from sosagent.console.redact import Hush
+from sosagent.console.redact import Redactor
 from sosagent.console.transcript import Transcript
 from sosagent.errors import UsageError
 from sosagent.login.record import OpenLogin
@@ -105,11 +105,11 @@ async def test_a_secrets_echo_is_kept_nowhere(tmp_path: Path) -> None:
 
 
 def test_secrets_that_begin_alike_and_what_only_begins_like_one() -> None:
-    hush = Hush()
+    hush = Redactor()
     for value in ("hunter2", "hunter2-long", "hunter2"):
         hush.add(sosagent.Secret(value))
-    assert hush.text("hunter2-long, hunter2") == "(a secret), (a secret)"
-    assert hush.stream(b"a hunter2-long hunt") + hush.rest() == b"a (a secret) hunt"
+    assert hush.redact("hunter2-long, hunter2") == "(a secret), (a secret)"
+    assert hush.redact_stream(b"a hunter2-long hunt") + hush.flush() == b"a (a secret) hunt"
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
@@ -350,7 +350,12 @@ def test_a_recorded_console_reads_the_same_in_any_portions(recording: Path, size
         at, turn = at + size, turn + 1
         classify(in_parts, parts.open_line)
         classify(in_parts, parts.open_line, screen=True)
-    assert (in_parts, parts.open_line, parts.prompt, parts.drawn) == (lines, whole.open_line, whole.prompt, whole.drawn)
+    assert (in_parts, parts.open_line, parts.prompt, parts.cursor_jumps) == (
+        lines,
+        whole.open_line,
+        whole.prompt,
+        whole.cursor_jumps,
+    )
     assert all(map(is_clean, [*lines, whole.open_line]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sosagent.console.console import _shows
+from sosagent.console.typing import shows_line
 
 from ..support.ptys import on_pty
 
@@ -13,8 +13,8 @@ def test_the_echo_of_fish_when_the_row_is_full() -> None:
     """All at once: it goes down and up again, and draws the row once more."""
     typed = "x" * 72
     raw = typed.encode() + b"\r\r\n\x1b[A\x1b[8C" + typed.encode() + b"\r\r\n\x1b[A\x1b[8C\x1b[72C"
-    assert _shows(raw, "prompt# ", typed, (80,))
-    assert not _shows(raw, "prompt# ", f"{typed}x", (80,))
+    assert shows_line(raw, "prompt# ", typed, (80,))
+    assert not shows_line(raw, "prompt# ", f"{typed}x", (80,))
 
 
 async def test_what_follows_a_long_line_that_was_erased_is_lines_of_its_own(tmp_path: Path) -> None:

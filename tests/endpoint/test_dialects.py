@@ -230,8 +230,8 @@ async def test_a_prompt_in_the_middle_of_a_text_is_none() -> None:
     near, far = memory_pair()
     console = Console(near, endpoint=Endpoint(DIALECTS["ilom"]))
     console.set_deadline(10)
-    console.endpoint.prompt = "->"
-    console.enter()
+    console.endpoint.note_prompt("->")
+    console.mark_machine_start()
     for piece in (b"Welcome\r\n", b"->", b" read the rules\r\n", b"# "):
         await far.write(piece)
         await asyncio.sleep(0.02)
@@ -275,10 +275,11 @@ STANDS_NOT = [
 )
 def test_where_its_prompt_stands(dialect: str, prompt: str, data: bytes, stands: bool) -> None:
     endpoint = Endpoint(DIALECTS[dialect])
-    endpoint.inside, endpoint.prompt = True, prompt
+    endpoint.note_passed()
+    endpoint.note_prompt(prompt)
     for byte in data:  # in the smallest packets
-        endpoint.heard(bytes([byte]))
-    assert endpoint.at_its_prompt() == stands
+        endpoint.note_received(bytes([byte]))
+    assert endpoint.shows_prompt() == stands
 
 
 async def test_a_prompt_that_came_while_nobody_read_gets_nothing() -> None:
@@ -286,8 +287,8 @@ async def test_a_prompt_that_came_while_nobody_read_gets_nothing() -> None:
     near, far = memory_pair()
     console = Console(near, endpoint=Endpoint(DIALECTS["xcc"]))
     console.set_deadline(10)
-    console.endpoint.prompt = "system>"
-    console.enter()
+    console.endpoint.note_prompt("system>")
+    console.mark_machine_start()
     await far.write(b"\r\nsystem> ")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
@@ -303,8 +304,8 @@ async def test_a_prompt_behind_a_line_of_the_kernels_is_seen() -> None:
     near, far = memory_pair()
     console = Console(near, endpoint=Endpoint(DIALECTS["xcc"]))
     console.set_deadline(10)
-    console.endpoint.prompt = "system>"
-    console.enter()
+    console.endpoint.note_prompt("system>")
+    console.mark_machine_start()
     await far.write(b"Password: [   12.345678] usb 1-1: new devicesystem> ")
     with pytest.raises(sosagent.EndpointLost, match="fell back"):
         await console.expect("never")
@@ -395,7 +396,7 @@ async def test_a_password_that_the_endpoint_would_eat_is_not_sent() -> None:
         target = replace(target_of(lab), dialect="openbmc")
         with pytest.raises(sosagent.EndpointRefused) as caught:
             await sosagent.add_key(target, new_key(), password="~tilde first", timeout=30)
-        assert "the password holds what OpenBMC would take for itself" in str(caught.value)
+        assert "the password contains a sequence that OpenBMC would interpret itself" in str(caught.value)
         assert "tilde first" not in str(caught.value) + caught.value.hint
         assert is_at_login(lab)
 

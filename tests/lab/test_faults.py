@@ -86,7 +86,7 @@ def test_the_kernels_lines_are_taken_out_of_the_middle_of_others(parts: list[byt
     for at in range(0, len(data), size):
         heard = talk.feed(data[at : at + size])
         kept += heard.data
-        kernel += len(heard.kernel)
+        kernel += len(heard.kernel_lines)
     last = talk.feed(b"x")  # what may have been the beginning of one is none
     kept += last.data
     assert kernel + sum(is_kernel_line(line) for line in kept.decode().split("\r\n")[:-1]) == data.count(b"usb 1-1")
@@ -98,7 +98,7 @@ def test_a_panic_and_a_reboot_end_the_line_that_stood_there() -> None:
     for said in (b"Kernel panic - not syncing: x\r\n", b"reboot: Restarting system\r\n"):
         heard = KernelFilter().feed(b"vm login: [   12.345678] " + said)
         assert heard.data.endswith(said)
-        assert heard.kernel == ()
+        assert heard.kernel_lines == ()
 
 
 @pytest.mark.parametrize("prompt", ["vm loin: ", "vm loggin: ", "vm lo\ufffdin: ", "vm login ", "vm ogin: "])

@@ -1,0 +1,99 @@
+"""How fast to type on a line that loses bytes, and how much damage it did."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..transports import Transport
+from .events import Event, EventSink
+
+__all__ = ["SLOWEST_PACE", "Pacer", "pace_for_damage"]
+
+#: (bytes in a burst, seconds between bursts), from the fastest pace to the slowest. A UART without flow control
+#: has a FIFO of 16 bytes and loses what arrives while it is full; iDRAC requires 5 bytes in 0.2 s.
+_PACES = ((4096, 0.0), (64, 0.02), (16, 0.02), (8, 0.05), (5, 0.2))
+SLOWEST_PACE = len(_PACES) - 1
+#: How many damaged lines it takes to reach each slower pace. Typing slower helps against overruns and not against
+#: noise, so each step needs more evidence than the one before.
+_DAMAGE_LIMITS = (2, 4, 7, 11)
+
+
+def pace_for_damage(damaged_lines: int) -> int:
+    """Return the pace (0 is the fastest) to use after `damaged_lines` typed lines came back damaged."""
+    return sum(damaged_lines >= limit for limit in _DAMAGE_LIMITS)
+
+
+class Pacer:
+    """Writes to a transport at a limited pace, which falls as damage is noted.
+
+    Args:
+        transport: the connection to write to.
+        pace: the first pace, an index from 0 (as fast as possible) to `SLOWEST_PACE`.
+        emit: receives an event when the pace falls.
+    """
+
+    def __init__(self, transport: Transport, pace: int, emit: EventSink) -> None:
+        self._transport = transport
+        self._pace = pace
+        self._emit = emit
+        self._last_write = 0.0
+        self._damaged_lines = 0
+        self._damaged_replies = 0
+
+    @property
+    def pace(self) -> int:
+        """The present pace: 0 is as fast as possible, `SLOWEST_PACE` the slowest."""
+        return self._pace
+
+    def slow_down(self, pace: int) -> None:
+        """Type no faster than `pace` from now on."""
+        self._pace = max(self._pace, pace)
+
+    def note_damage(self, *, typed: bool = True) -> None:
+        """Count one damaged line, and type slower if there have been too many.
+
+        Args:
+            typed: whether a typed line was damaged; False for a reply, which a slower pace does not help.
+        """
+        self._damaged_lines += typed
+        self._damaged_replies += not typed
+        pace = pace_for_damage(self._damaged_lines)
+        if pace > self._pace:
+            self._pace = pace
+            burst, pause = _PACES[pace]
+            self._emit(Event("detail", f"the line damages what is typed: now {burst} bytes at a time, {pause} s apart"))
+
+    def damage_report(self, size: int) -> str:
+        """Return a sentence about the measured damage and its remedy; empty if there was none.
+
+        Args:
+            size: how many bytes went over the line, in both directions.
+        """
+        count = self._damaged_lines + self._damaged_replies
+        if not count:
+            return ""
+        times = "once" if count == 1 else f"{count} times"
+        return (
+            f"The line damaged data {times} in {size:,} bytes, at least 1 byte in {size // count:,}. "
+            "Lower its speed or check its flow control, then run again."
+        )
+
+    async def write(self, data: bytes, pace: int | None = None) -> None:
+        """Write `data` in bursts.
+
+        Args:
+            data: bytes for the transport.
+            pace: the pace to use instead of the present one.
+
+        Raises:
+            EndpointLost: the connection is gone.
+
+        When it is cancelled, a part of `data` may have been sent.
+        """
+        loop = asyncio.get_running_loop()
+        burst, pause = _PACES[self._pace if pace is None else pace]
+        for start in range(0, len(data), burst):
+            if pause:
+                await asyncio.sleep(pause - (loop.time() - self._last_write))
+            await self._transport.write(data[start : start + burst])
+            self._last_write = loop.time()

@@ -1,0 +1,132 @@
+"""The text a console has shown: finished lines, the open line, and marks to compare with later."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..terminal.expect import Expecter, Match, Patterns
+from ..terminal.kernel import is_kernel_line
+from .redact import NOT_RECORDED
+
+__all__ = ["Mark", "ReceivedText"]
+
+_KEPT_LINES = 200
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment on a console, to ask later what came since.
+
+    Fields:
+        lines: how many lines were finished by then.
+        open_line: the open line at that moment. Empty in a mark that lets any open line count as new.
+        cursor_jumps: how often programs had moved the cursor to another row by then.
+        kernel_lines: how many of the finished lines were kernel messages.
+    """
+
+    lines: int
+    open_line: str = ""
+    cursor_jumps: int = 0
+    kernel_lines: int = 0
+
+
+class ReceivedText:
+    """Text of one console; the last 200 lines are kept.
+
+    Attributes:
+        line_count: how many lines have been finished so far.
+    """
+
+    def __init__(self) -> None:
+        self.line_count = 0
+        self._kernel_count = 0
+        self._text = Expecter()
+        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+
+    def feed(self, data: bytes, kernel_lines: Sequence[str] = (), *, private: bool = False) -> None:
+        """Add output of the console.
+
+        Args:
+            data: the next bytes, without the kernel messages that interrupted them.
+            kernel_lines: those messages.
+            private: keep a placeholder instead of each line that `data` finishes.
+        """
+        self._lines.extend(kernel_lines)
+        self.line_count += len(kernel_lines)
+        self._kernel_count += len(kernel_lines)
+        lines = self._text.feed(data)
+        self.line_count += len(lines)
+        self._kernel_count += sum(map(is_kernel_line, lines))
+        self._lines.extend([NOT_RECORDED] * len(lines) if private else lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The last finished lines, oldest first."""
+        return tuple(self._lines)
+
+    @property
+    def open_line(self) -> str:
+        """The line that has no newline yet, without a right prompt."""
+        return self._text.prompt
+
+    @property
+    def whole_open_line(self) -> str:
+        """The line that has no newline yet, including what stands behind the cursor."""
+        return self._text.open_line
+
+    @property
+    def right_prompt(self) -> tuple[int, str] | None:
+        """The text behind the cursor and its column; None if there is none."""
+        text = self._text.after_cursor
+        column = len(self._text.open_line) - len(text.lstrip())
+        return (column, text.strip()) if text.strip() else None
+
+    @property
+    def just_jumped(self) -> bool:
+        """Whether nothing was written since a program last moved the cursor to another row."""
+        return self._text.just_jumped
+
+    def mark(self) -> Mark:
+        """Return a mark of this moment: the present open line does not count as new."""
+        return Mark(self.line_count, self.open_line, self._text.cursor_jumps, self._kernel_count)
+
+    def mark_before_open_line(self) -> Mark:
+        """Return a mark of the end of the last line: the present open line, however drawn, counts as new."""
+        return Mark(self.line_count, kernel_lines=self._kernel_count)
+
+    def since(self, mark: Mark) -> tuple[list[str], str]:
+        """Return the lines finished since `mark` (at most the last 200) and the open line.
+
+        The open line is returned empty if it is still the one at `mark`: while a distant endpoint takes its
+        time to answer, the previous prompt must not be taken for the next one.
+        """
+        count = min(self.line_count - mark.lines, len(self._lines))
+        lines = list(self._lines)[len(self._lines) - count :]
+        unchanged = self.open_line == mark.open_line and not self.count_lines_since(mark)
+        return lines, "" if unchanged else self.open_line
+
+    def count_lines_since(self, mark: Mark) -> int:
+        """Return how many lines were finished since `mark`, not counting kernel messages."""
+        return self.line_count - mark.lines - (self._kernel_count - mark.kernel_lines)
+
+    def jumped_since(self, mark: Mark) -> bool:
+        """Whether a program moved the cursor to another row since `mark`, as full-screen programs do."""
+        return self._text.cursor_jumps > mark.cursor_jumps
+
+    def restore_open_line(self, mark: Mark) -> None:
+        """Make the open line what it was at `mark`, to discard a meaningless echo."""
+        self._text.restart(mark.open_line)
+
+    def replace_open_line(self, text: str) -> None:
+        """Make the open line `text`; for where the drawing of a line editor was misread."""
+        self._text.restart(text)
+
+    def find(self, patterns: Patterns) -> Match | None:
+        """Search what came since the last match; see `Expecter.find`."""
+        return self._text.find(patterns)
+
+    def skip(self) -> None:
+        """Consume everything received so far: only later text can match."""
+        self._text.skip()

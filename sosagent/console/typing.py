@@ -1,0 +1,179 @@
+"""Typing a line and comparing its echo before Enter is pressed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from ..deadline import Deadline
+from ..errors import ConsoleError, ConsoleStateUnknown
+from ..terminal.text import Text
+from .pacing import Pacer
+from .received import ReceivedText
+
+__all__ = ["LineTyper", "shows_line"]
+
+_ECHO_SECONDS = 2.0
+_ECHO_PAUSE = 0.5  # the longest pause in the middle of an echo
+_NEW_PROMPT_SECONDS = 3.0
+_MAX_ECHO = 64 * 1024
+#: What is typed before the keys that bring up a new prompt, in each attempt. A flipped bit may have produced a ^S,
+#: which stops all output; ^Q resumes it, but quotes the next key in some line editors, so that key is ^U. Some
+#: terminals ignore ^C, so the last attempt uses Enter.
+_PREFIXES = ("", "\x11\x15", "\x11\x15\x15\x15")
+#: fish makes the row below a full one with this: a carriage return goes back to the full row, and no line has ended.
+_DOWN_AND_UP = re.compile(rb"\r*\n\x1b\[A")
+#: Terminal widths at which an echo is read. Shells assume 80 for a serial tty without a size.
+_WIDTHS = (80, 999, *range(40, 260))
+
+_E = TypeVar("_E", bound=ConsoleError)
+
+
+class _TypingConsole(Protocol):
+    """What typing needs of a console."""
+
+    async def send(self, text: str | bytes) -> None: ...
+    async def receive(self, seconds: float, *, ignore_kernel: bool = False) -> bytes | None: ...
+    async def quiet(self, seconds: float, at_most: float) -> bool: ...
+    def error(self, kind: type[_E], message: str, hint: str | None = None) -> _E: ...
+    def damage_report(self) -> str: ...
+
+
+class LineTyper:
+    """Types lines on one console.
+
+    Args:
+        console: the console to type on.
+        received: its text.
+        pacer: counts the damage.
+
+    Attributes:
+        last_echo: what came back for the line typed last.
+    """
+
+    def __init__(self, console: _TypingConsole, received: ReceivedText, pacer: Pacer) -> None:
+        self.last_echo = b""
+        self._console = console
+        self._received = received
+        self._pacer = pacer
+        self._echo: bytearray | None = None  # what came since typing started; None while nothing is being typed
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that the console received; they are kept while a line is being typed."""
+        if self._echo is not None and len(self._echo) < _MAX_ECHO:
+            self._echo += data
+
+    async def type_line(self, text: str, *, tries: int = 3, new_prompt_keys: str = "", required: bool = True) -> bool:
+        """Type `text` without Enter and check that it appears behind the prompt exactly as typed.
+
+        A damaged line is erased and typed again, slower if damage goes on.
+
+        Args:
+            text: printable ASCII.
+            tries: how often to type it.
+            new_prompt_keys: keys that bring up the same prompt on a new line, for line editors on which the
+                effect of ^U cannot be read. Keys that start with ^U are used without trying ^U alone first.
+            required: raise if the line never appears intact; otherwise a new prompt is enough.
+
+        Returns:
+            Whether the line stands behind the prompt. If not, the prompt is empty; `last_echo` is what came back.
+
+        Raises:
+            ConsoleStateUnknown: the line did not come back intact, and nothing shows what the console holds now.
+
+        When it is cancelled, a part of the line may stand behind the prompt.
+        """
+        before, right_prompt = self._received.open_line, self._received.right_prompt
+        for attempt in range(tries):
+            self._echo = bytearray()
+            try:
+                await self._console.send(text)
+                intact = await self._await_echo(before, text)
+                self.last_echo = bytes(self._echo)
+                if intact and right_prompt is not None and self._received.right_prompt not in (None, right_prompt):
+                    # The text behind the cursor moved: it belongs to the line and is not a right prompt.
+                    await self._erase()
+                    break
+                if intact:
+                    self._forget_blank_rows(before + text, right_prompt)
+                    return True
+                if not await self._clear_line(before, new_prompt_keys):
+                    break  # anything typed now would be appended to it
+                if attempt + 1 == tries and not required:
+                    return False
+                self._pacer.note_damage()
+            finally:
+                self._echo = None
+        raise self._console.error(
+            ConsoleStateUnknown,
+            "the echo differs from what was typed; Enter was not pressed",
+            self._console.damage_report()
+            or "The line may lose characters (lower its speed), or no shell is reading this console.",
+        )
+
+    def _forget_blank_rows(self, line: str, right_prompt: tuple[int, str] | None) -> None:
+        """Drop the rows of blanks left by a longer line that was erased; the output of Enter would land in them."""
+        if right_prompt is None and len(self._received.whole_open_line) >= len(line) + _WIDTHS[0]:
+            self._received.replace_open_line(line)
+
+    async def _erase(self) -> None:
+        await self._console.send("\x15")
+        await self._console.quiet(0.2, 2.0)
+
+    async def _clear_line(self, prompt: str, new_prompt_keys: str) -> bool:
+        """Erase what was typed; return whether `prompt` is seen with nothing behind it."""
+        if not new_prompt_keys.startswith("\x15"):
+            await self._erase()
+            if self._received.open_line.rstrip() == prompt.rstrip():
+                return True
+        if not new_prompt_keys:
+            return False
+        # What a line editor drew, or a bad line showed, cannot be read: only a new line is sure to be empty.
+        for prefix, keys in zip(_PREFIXES, (new_prompt_keys, new_prompt_keys, "\r"), strict=True):
+            await self._console.send(prefix + keys)
+            if await self._await_new_prompt(prompt):
+                return True
+        return False
+
+    async def _await_new_prompt(self, prompt: str) -> bool:
+        """Wait until `prompt` stands alone on a new line; False if it does not come."""
+        deadline = Deadline(_NEW_PROMPT_SECONDS)
+        while True:
+            screens = [Text(width) for width in _WIDTHS[:2]]
+            for screen in screens:
+                # Some shells first pad the row to the terminal's width, to find out whether it was empty.
+                screen.feed(bytes(self._echo or b"").rpartition(b"\n")[2])
+            shown = next((screen.prompt for screen in screens if screen.prompt.rstrip() == prompt.rstrip()), None)
+            if shown is not None and await self._console.quiet(0.05, 0.5):
+                self._received.replace_open_line(shown)
+                return True
+            if await self._console.receive(deadline.remaining) is None:
+                return False
+
+    async def _await_echo(self, before: str, text: str) -> bool:
+        """Wait for the echo; return whether it shows `text` behind `before`."""
+        deadline = Deadline(_ECHO_SECONDS)
+        while not deadline.passed:
+            pause = _ECHO_PAUSE if self._echo else _ECHO_SECONDS
+            if await self._console.receive(pause, ignore_kernel=True) is None:
+                break
+            if shows_line(bytes(self._echo or b""), before, text, _WIDTHS[:2]):
+                return True
+        # A terminal of another width wraps elsewhere: try every width before giving up.
+        return shows_line(bytes(self._echo or b""), before, text, _WIDTHS)
+
+
+def shows_line(echo: bytes, before: str, text: str, widths: Sequence[int] = _WIDTHS) -> bool:
+    """Return whether `echo`, received behind `before`, leaves exactly `text` there at one of the `widths`.
+
+    Shells that know their terminal's width break the line themselves, so finished lines are joined. Text behind
+    the cursor was not typed: fish shows there how the line might continue.
+    """
+    echo = _DOWN_AND_UP.sub(b"\r", echo)
+    for width in widths:
+        screen = Text(width, before)
+        shown = "".join([*screen.feed(echo), screen.before_cursor])
+        if shown == before + text:
+            return True
+    return False

@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import BaseModel
-
 from docs.generated import DOCS, GeneratedPart
-from sosagent.runbook.check import GIVEN
-from sosagent.runbook.model import ACTIONS, KEYS, Condition, Parameter, Repeat
+from sosagent.runbook.actions import ACTIONS, KEYS
+from sosagent.runbook.conditions import Condition, Repeat
+from sosagent.runbook.fields import Strict
+from sosagent.runbook.model import Parameter
+from sosagent.runbook.names import BUILT_IN
 from sosagent.runbook.schema import runbook_schema
 from sosagent.terminal.states import STATES
 
@@ -45,7 +46,7 @@ def tables() -> str:
     parts += ["## The actions"]
     for name, model in ACTIONS.items():
         parts += [f"### {name}", _escaped(model.__doc__ or ""), _short_form(model), _fields(model)]
-    parts += ["## Names", "Every runbook can use these names: " + _list(GIVEN) + "."]
+    parts += ["## Names", "Every runbook can use these names: " + _list(BUILT_IN) + "."]
     parts += ["`wait_for` accepts these states: " + _list(state.name for state in STATES) + "."]
     parts += ["`send` with `keys: true` accepts these keys: " + _list(KEYS) + "."]
     parts += ["## A first runbook", "`sosagent runbook new FILE` writes this file:"]
@@ -56,12 +57,11 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _short_form(model: type[BaseModel]) -> str:
-    key = getattr(model, "short", None)
-    return "" if key is None else f"A plain text is short for `{key}`."
+def _short_form(model: type[Strict]) -> str:
+    return "" if model.short is None else f"Text alone is short for `{model.short}`."
 
 
-def _fields(model: type[BaseModel]) -> str:
+def _fields(model: type[Strict]) -> str:
     rows = [
         (
             field.alias or name,

@@ -7,7 +7,7 @@ world turned out to be. Each carries the exit code of the command line (README, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from .printable import printable
 
@@ -50,10 +50,10 @@ class SosError(Exception):
         tail: the console's last lines, oldest first, made printable.
         code: a short stable name for programs.
         exit_code: what the command line exits with.
-        record: of a runbook, what was done until then (`runbook.record.RunRecord`).
+        record: of a runbook's run, what was done until then: a `RunRecord`, see `runbook.record.record_of`.
     """
 
-    record: Any = None
+    record: object | None = None
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
     default_hint: ClassVar[str] = ""
@@ -64,9 +64,16 @@ class SosError(Exception):
         self.hint = self.default_hint if hint is None else hint
         self.state = state
         self.tail = tuple(printable(line) for line in tail)
+        self._located = False
 
     def __str__(self) -> str:
         return self.message
+
+    def at(self, place: str) -> None:
+        """Put `place` in front of the message. Has no effect after the first call, which named the exact place."""
+        if not self._located:
+            self.message = f"{place}: {self.message}"
+            self._located = True
 
 
 class UsageError(SosError):

@@ -40,7 +40,7 @@ def read_parameters(loaded: Loaded, given: list[str], *, ask: bool) -> dict[str,
     Raises:
         UsageError: that is no such text, a name stands twice, or a secret stands there itself.
     """
-    from ..runbook.values import given_values
+    from ..runbook.values import parameter_values
 
     values: dict[str, str | Secret] = {}
     texts: dict[str, str] = {}
@@ -52,7 +52,7 @@ def read_parameters(loaded: Loaded, given: list[str], *, ask: bool) -> dict[str,
         if name in texts:
             raise UsageError(f"-p {printable(name, 60)} is given twice")
         texts[name] = value
-    given_values(loaded.runbook, {name: value for name, value in texts.items() if not _is_secret(loaded, name)})
+    parameter_values(loaded.runbook, {name: value for name, value in texts.items() if not _is_secret(loaded, name)})
     for name, value in texts.items():
         values[name] = _secret(name, value) if _is_secret(loaded, name) else value
     if ask and sys.stdin.isatty():

@@ -61,7 +61,7 @@ def replay(
 
 def _replayed(cast: Path, runbook: str, parameters: list[str]) -> Replayed:
     from ..runbook.load import load_runbook
-    from ..runbook.recording import read_recording
+    from ..runbook.recording_reader import read_recording
     from ..runbook.replay import replay as compared
 
     loaded = load_runbook(runbook)

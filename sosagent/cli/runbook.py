@@ -50,7 +50,7 @@ class RunOptions:
         typer.Option("--against", metavar="lab", help="Try it on a simulated machine; no HOST.", show_default=False),
     ] = None
     step: Annotated[bool, typer.Option("--step", help="Ask before each step.")] = False
-    begin: Annotated[
+    start_at: Annotated[
         str | None,
         typer.Option("--from", metavar="STEP", help="Begin at this step: its number or name.", show_default=False),
     ] = None
@@ -103,7 +103,9 @@ def run(wanted: RunOptions, machine: RunMachineOptions) -> None:
             wanted.check(machine.host)
             record = _done(wanted, machine, progress)
     except SosError as error:
-        failure, record = error, error.record
+        from ..runbook.record import record_of
+
+        failure, record = error, record_of(error)
     progress.stop()
     if record is not None and wanted.report is not None:
         trouble = _written(wanted.report, record, machine.transcript)
@@ -127,21 +129,22 @@ def run(wanted: RunOptions, machine: RunMachineOptions) -> None:
 
 
 def _done(wanted: RunOptions, machine: RunMachineOptions, progress: Progress) -> RunRecord:
-    from ..runbook.engine import Settings, first_step, run_loaded
+    from ..runbook.engine import Settings
     from ..runbook.load import load_runbook
     from ..runbook.plan import needs_shell, planned
-    from ..runbook.values import check_given, given_values
+    from ..runbook.run import find_first_step, run_loaded
+    from ..runbook.values import complete_values, parameter_values
 
     loaded = load_runbook(wanted.runbook)
-    first_step(loaded, wanted.begin)
+    find_first_step(loaded, wanted.start_at)
     values = read_parameters(loaded, wanted.parameter or [], ask=not wanted.dry_run)
     if not wanted.dry_run:
-        check_given(loaded.runbook, values)  # before a password is asked for
+        complete_values(loaded.runbook, values)  # before a password is asked for
     if wanted.dry_run:
         user = LOGIN if wanted.against or not machine.host else machine.login_name
-        return planned(loaded, given_values(loaded.runbook, values), wanted.against or machine.host or "HOST", user)
+        return planned(loaded, parameter_values(loaded.runbook, values), wanted.against or machine.host or "HOST", user)
     settings = Settings(
-        wanted.begin, _confirming(progress, wanted.yes), _gate(progress) if wanted.step else None, progress.count
+        wanted.start_at, _confirming(progress, wanted.yes), _gate(progress) if wanted.step else None, progress.count
     )
     seconds = checked_timeout(machine.timeout or loaded.runbook.timeout)
     if wanted.against is not None:
@@ -161,7 +164,7 @@ async def _in_lab(
     """On a simulated machine that is there for this run alone."""
     from ..lab import open_lab
     from ..login.transitions import Entry
-    from ..runbook.engine import run_loaded
+    from ..runbook.run import run_loaded
     from ..session.machine import Access
 
     async with open_lab() as lab:

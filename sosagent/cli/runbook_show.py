@@ -19,7 +19,7 @@ _MOST_LINES = 40
 
 def lines_of_runbook(loaded: Loaded) -> Iterator[str]:
     """A runbook for people who think about running it."""
-    from ..runbook.plan import described, numbered
+    from ..runbook.plan import numbered, title_of
 
     runbook = loaded.runbook
     yield printable(runbook.name)
@@ -33,7 +33,7 @@ def lines_of_runbook(loaded: Loaded) -> Iterator[str]:
         yield f"  {name} ({printable(kind, 200)}, {need}) {printable(one.description or '')}".rstrip()
     yield "Steps:"
     for number, step in numbered(loaded):
-        yield f"  {number:>4} {described(step)}"
+        yield f"  {number:>4} {title_of(step)}"
 
 
 def lines_of_plan(record: RunRecord) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`run_runbook`, for other programs."""
+"""`run_runbook`, the library's function to run a runbook."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Literal, Unpack
 from ..endpoint.target import Target
 from ..session.access import AccessOptions, access_to
 from ..transports import Transport
-from .engine import Settings, run_loaded
+from .engine import Settings
 from .load import Loaded, load_runbook
 from .record import RunRecord
+from .run import run_loaded
 from .steps import Ask
 from .values import Value
 
@@ -23,34 +24,34 @@ async def run_runbook(
     runbook: str | Path | Loaded,
     parameters: Mapping[str, Value] | None = None,
     *,
-    begin: str | None = None,
+    start_at: str | None = None,
     confirm: Ask | Literal[True] | None = None,
     **options: Unpack[AccessOptions],
 ) -> RunRecord:
-    """Run a runbook on a machine that is reached through its serial console.
+    """Run a runbook on a machine through its serial console.
 
     Args:
         target: HOST as on the command line, a `Target`, or a connected transport.
-        runbook: a file, a shipped one's name, or what `load_runbook` gave.
-        parameters: values by name; a secret one as a `Secret`.
-        begin: number or name of the first step to do.
-        confirm: is asked what `confirm` steps ask, ``await confirm(question)``; True says yes to all. None: a
-            runbook that asks fails there.
-        options: how to get there: ``password=`` and others, see `AccessOptions`. ``timeout`` is for the whole
-            run, the runbook's own by default.
+        runbook: a file, the name of a shipped runbook, or the result of `load_runbook`.
+        parameters: values by name; the value of a secret parameter is a `Secret`.
+        start_at: number or name of the first step to run.
+        confirm: called with the question of each `confirm` step, ``await confirm(question)``; True answers yes to
+            all questions. With None, a `confirm` step fails.
+        options: how to reach the machine: ``password=`` and others, see `AccessOptions`. ``timeout`` applies to
+            the whole run; by default it is the runbook's.
 
     Returns:
-        What was done, step by step.
+        The record of all steps.
 
     Raises:
-        UsageError: the runbook or a parameter is wrong; nothing was sent.
-        SosError: what stopped it; its `record` tells what was done until then.
+        UsageError: the runbook or a parameter is invalid; nothing was sent.
+        SosError: why the run ended early; its `record` is a `RunRecord` of what was done until then.
 
-    When cancelled it does what is in ``finally``, logs out, and lets the cancellation go on.
+    When cancelled, it runs the steps in ``finally``, logs out, and raises the cancellation, also with a `record`.
     """
     loaded = runbook if isinstance(runbook, Loaded) else load_runbook(runbook)
     options.setdefault("timeout", loaded.runbook.timeout)
-    settings = Settings(begin, _yes if confirm is True else confirm)
+    settings = Settings(start_at, _yes if confirm is True else confirm)
     return await run_loaded(access_to(target, **options), loaded, parameters or {}, settings)
 
 

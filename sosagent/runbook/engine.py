@@ -1,49 +1,45 @@
-"""Runs a runbook: its steps in order, what is to be done when one fails, and what is to be done in any case."""
+"""Run a runbook: its steps in order, then `on_failure` if one failed, then `finally`."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from ..console.events import Event
-from ..errors import (
-    DeadlineExceeded,
-    EndpointBusy,
-    EndpointLost,
-    MachineRestarted,
-    PasswordMissing,
-    SosError,
-    StepFailed,
-    UsageError,
-)
+from ..deadline import Deadline
+from ..errors import DeadlineExceeded, EndpointBusy, EndpointLost, MachineRestarted, SosError, StepFailed
 from ..printable import printable
 from ..session.machine import Access, at_console, reached
-from ..transports import Transport
-from ..transports.remember import remembering
+from .actions import Confirm, Include, Run
+from .live_site import LiveSite
 from .load import Loaded
-from .model import Include, Run, Step
-from .names import GIVEN, stored_names, used_names
-from .plan import described, needs_shell, numbered
-from .record import RunRecord, StepRecord
+from .model import Step
+from .names import BUILT_IN, stored_names
+from .outcome import Outcome
+from .plan import numbered, title_of
+from .record import RunRecord, Status, StepRecord, attach_record
 from .scope import Scope
 from .site import Site
-from .steps import DOES, Ask, Outcome
-from .values import check_given
+from .steps import STEPS, Ask, confirm
+from .values import complete_values
 
-__all__ = ["Engine", "Settings", "first_step", "run_loaded"]
+__all__ = ["Engine", "Settings"]
 
-_SECONDS = {"run": 60.0, "expect": 60.0, "wait_for": 300.0}
-#: For a program and its output to pass a slow line, besides its own time.
-_ON_THE_WAY = 30.0
+_PROGRAM_SECONDS = 60.0
+#: The action -> the time limit of a step without `timeout`.
+_STEP_SECONDS = {"run": _PROGRAM_SECONDS, "expect": 60.0, "wait_for": 300.0}
+#: Added to the patience of the shell, so that the machine ends a program before we give up.
+_PATIENCE_MARGIN = 5
 _SCREEN_BYTES = 16384
-#: Nothing can be done on the console any more, or it is somebody else's.
-_GONE = (EndpointLost, EndpointBusy)
+#: After these, nothing can be done on the console: the connection is gone, or another user has it.
+_CONSOLE_GONE = (EndpointLost, EndpointBusy)
 
+#: Called before each step with its number and title.
 Gate = Callable[[str, str], Awaitable[Literal["run", "skip", "stop"]]]
 
 
@@ -52,74 +48,48 @@ class Settings:
     """How a runbook is run.
 
     Fields:
-        begin: the number or name of the first step to do.
-        ask: asks a person a question of `confirm`; None where nobody is there.
-        gate: is asked before each step, with its number and name.
-        count: is told how much of a file has been carried, and of how much.
+        start_at: number or name of the first step to run; the steps before it are skipped.
+        ask: asks the user the questions of `confirm` steps; None if no user is present.
+        gate: decides before each step whether it runs.
+        count: called with the bytes of a file copied so far, and their total.
     """
 
-    begin: str | None = None
+    start_at: str | None = None
     ask: Ask | None = None
     gate: Gate | None = None
     count: Callable[[int, int], None] | None = None
 
 
-async def run_loaded(access: Access, loaded: Loaded, given: Mapping[str, Any], settings: Settings) -> RunRecord:
-    """Run a runbook.
+@dataclass
+class _Attempts:
+    """What is known about a step while it runs.
 
-    Args:
-        access: the way to the machine; its `timeout` is for the whole run.
-        loaded: the runbook.
-        given: values of its parameters.
-        settings: how.
-
-    Returns:
-        What was done.
-
-    Raises:
-        SosError: what stopped it, with a `record` of what was done until then.
-
-    When cancelled, what is in `finally` is done, and it logs out; then the cancellation goes on, with a `record`. That
-    takes a minute at most, and another one where a program still runs on the machine: there is no key that ends it.
+    Fields:
+        number, title: of the step.
+        started: when, on the clock of `time.monotonic`.
+        times: how often it has been run.
+        status: becomes ``done`` or ``skipped``.
+        outcome: of the last time.
     """
-    values = check_given(loaded.runbook, given)
-    first = first_step(loaded, settings.begin)
-    if access.password is None and needs_shell(loaded) and isinstance(access.target, Transport):
-        raise PasswordMissing(f"no password of {printable(access.entry.login, 60)} on the machine was given")
-    with remembering():
-        return await Engine(access, loaded, Scope(loaded, values), settings, first).go()
 
-
-def first_step(loaded: Loaded, begin: str | None) -> int:
-    """The index of the step to begin with.
-
-    Raises:
-        UsageError: there is none, or a later step needs what an earlier one stores.
-    """
-    steps = loaded.runbook.steps
-    if begin is None:
-        return 0
-    found = [at for at, step in enumerate(steps) if begin in (str(at + 1), step.name)]
-    if not found:
-        names = ", ".join(f"{at + 1} ({described(step)})" for at, step in enumerate(steps))
-        raise UsageError(
-            f"--from: there is no step {printable(begin, 60)!r}", hint=f"There are {printable(names, 1000)}."
-        )
-    first = found[0]
-    stored = {name: at for at in range(first) for name in stored_names(steps[at])}
-    for at in range(first, len(steps)):
-        for name in sorted(used_names(steps[at]) & set(stored)):
-            raise UsageError(
-                f"--from {printable(begin, 60)}: step {at + 1} needs {name}, which step {stored[name] + 1} stores",
-                hint=f"Begin at step {stored[name] + 1} or before.",
-            )
-        for name in stored_names(steps[at]) if steps[at].when is None else ():
-            stored.pop(name, None)
-    return first
+    number: str
+    title: str
+    started: float = field(default_factory=time.monotonic)
+    times: int = 0
+    status: Status = "failed"
+    outcome: Outcome = field(default_factory=Outcome)
 
 
 class Engine:
-    """One run. `Replay` is one on a recording instead of a machine."""
+    """One run of a runbook on a machine. `replay` derives from it a run on a recording.
+
+    Args:
+        access: how to reach the machine.
+        loaded: the runbook.
+        scope: the values of its parameters.
+        settings: how to run it.
+        first: index of the first step to run.
+    """
 
     def __init__(self, access: Access, loaded: Loaded, scope: Scope, settings: Settings, first: int) -> None:
         self.access = access
@@ -127,218 +97,250 @@ class Engine:
         self.scope = scope
         self.settings = settings
         self.first = first
-        self.began = datetime.now(UTC)
-        self.clock = time.monotonic()
         self.records: list[StepRecord] = []
         self.site: Site | None = None
+        self._began = datetime.now(UTC)
+        self._clock = time.monotonic()
 
-    async def go(self) -> RunRecord:
+    async def run(self) -> RunRecord:
+        """Run it; see `run.run_loaded`."""
         failure: BaseException | None = None
         try:
-            async with self.sited() as site:
+            async with self.open_site() as site:
                 self.site, access = site, self.access
                 self.scope.known.update(host=access.host, login=access.entry.login, hostname="", state="", error="")
-                await self._all(site)
-        except BaseException as error:  # noqa: BLE001 - it goes on below, with the record
+                await self._run_and_log_out(site)
+        except BaseException as error:  # noqa: BLE001 - raised again below, with the record
             failure = error
         record = self._record(failure)
         if failure is not None:
             if isinstance(failure, (SosError, asyncio.CancelledError)):
-                failure.record = record  # type: ignore[union-attr]
+                attach_record(failure, record)
             raise failure
         return record
 
     @asynccontextmanager
-    async def sited(self) -> AsyncIterator[Site]:
-        """Where the steps are done."""
-        async with reached(self.access) as (access, deadline):
-            left = deadline - asyncio.get_running_loop().time()
-            async with at_console(access, left) as console:
+    async def open_site(self) -> AsyncIterator[Site]:
+        """Connect to the console."""
+        async with reached(self.access) as (access, end):
+            deadline = Deadline(end - asyncio.get_running_loop().time())
+            async with at_console(access, deadline.remaining) as console:
                 self.access = access
-                patience = int(max(_SECONDS["run"], *self._program_seconds()) + 5)
-                yield Site(console, access, deadline, patience, count=self.settings.count)
+                patience = int(max(_PROGRAM_SECONDS, *self._program_timeouts()) + _PATIENCE_MARGIN)
+                yield LiveSite(console, access, deadline, patience, self.settings.count)
 
-    def _program_seconds(self) -> list[float]:
-        steps = [step for _, step in numbered(self.loaded) if isinstance(step.does, Run)]
+    def _program_timeouts(self) -> list[float]:
+        steps = [step for _, step in numbered(self.loaded) if isinstance(step.options, Run)]
         return [step.timeout or 0.0 for step in steps] or [0.0]
 
-    async def _all(self, site: Site) -> None:
+    # -- runbooks -----------------------------------------------------------------------------
+
+    async def _run_and_log_out(self, site: Site) -> None:
         failure: BaseException | None = None
         try:
-            await self._runbook(site, self.scope, "", self.first)
-        except BaseException as error:  # noqa: BLE001 - it goes on when we are logged out
+            await self._run_all(site, self.scope, "", self.first)
+        except BaseException as error:  # noqa: BLE001 - raised again after logging out
             failure = error
         await site.log_out(failure)
         if failure is not None:
             raise failure
 
-    async def _runbook(self, site: Site, scope: Scope, prefix: str, first: int) -> None:
-        """All steps of a runbook; then, whatever came of them, what it says is to be done."""
+    async def _run_all(self, site: Site, scope: Scope, prefix: str, first: int) -> None:
+        """Run all sections of a runbook, which may be an included one."""
         runbook = scope.loaded.runbook
         with site.console.unrecorded(*scope.secrets):
-            pass  # the console knows them from here on, and hides them wherever they come from
+            pass  # from now on, the console redacts them wherever they appear
         failure: BaseException | None = None
         try:
-            await self._steps(site, scope, runbook.steps, prefix, first)
-        except BaseException as error:  # noqa: BLE001 - it goes on when all is cleaned up
+            await self._run_steps(site, scope, runbook.steps, prefix, first)
+        except BaseException as error:  # noqa: BLE001 - raised again after the cleanup
             failure = error
-            if isinstance(error, (MachineRestarted, *_GONE)):
+            if isinstance(error, (MachineRestarted, *_CONSOLE_GONE)):
                 await site.log_out(error)
         try:
             if failure is not None and isinstance(failure, SosError):
                 scope.known["error"] = printable(failure.message, 400)
-                await self._cleaning(site, scope, runbook.on_failure, f"{prefix}on_failure ", failure)
-            await self._cleaning(site, scope, runbook.finally_, f"{prefix}finally ", failure)
-        except BaseException as error:  # noqa: BLE001 - the same
+                await self._clean_up(site, scope, runbook.on_failure, f"{prefix}on_failure ", failure)
+            await self._clean_up(site, scope, runbook.finally_, f"{prefix}finally ", failure)
+        except BaseException as error:  # noqa: BLE001 - the first failure is the one to raise
             failure = failure or error
         if failure is not None:
             raise failure
 
-    async def _cleaning(
+    async def _clean_up(
         self, site: Site, scope: Scope, steps: tuple[Step, ...], prefix: str, failure: BaseException | None
     ) -> None:
-        """What is done after a failure, or in any case; what goes wrong there is told with what went wrong first."""
+        """Run `on_failure` or `finally`. If they fail after `failure`, they only add a note to it."""
         if not steps:
             return
-        if isinstance(failure, _GONE):
-            self._not_run(steps, prefix, 0, "the console is gone")
+        if isinstance(failure, _CONSOLE_GONE):
+            self._record_not_run(steps, prefix, 0, "the console is gone")
             return
         if failure is not None:
-            site.leave_time()
+            site.allow_cleanup()
         try:
-            await self._steps(site, scope, steps, prefix, 0)
+            await self._run_steps(site, scope, steps, prefix, 0)
         except SosError as error:
             if failure is None:
                 raise
             failure.add_note(f"{prefix.strip()}: {error.message}")
 
-    async def _steps(self, site: Site, scope: Scope, steps: tuple[Step, ...], prefix: str, first: int) -> None:
+    async def _run_steps(self, site: Site, scope: Scope, steps: tuple[Step, ...], prefix: str, first: int) -> None:
         for at, step in enumerate(steps):
             number = f"{prefix}{at + 1}"
             if at < first:
-                self.records.append(StepRecord(number, described(step), step.action, "skipped", said="--from"))
+                self.records.append(StepRecord(number, title_of(step), step.action, "skipped", said="--from"))
                 continue
             try:
-                await self._step(site, scope, step, number)
+                await self.run_step(site, scope, step, number)
             except BaseException:
-                self._not_run(steps, prefix, at + 1)
+                self._record_not_run(steps, prefix, at + 1)
                 raise
 
-    def _not_run(self, steps: tuple[Step, ...], prefix: str, first: int, why: str = "") -> None:
+    def _record_not_run(self, steps: tuple[Step, ...], prefix: str, first: int, why: str = "") -> None:
         self.records += [
-            StepRecord(f"{prefix}{at + 1}", described(step), step.action, "not run", said=why)
+            StepRecord(f"{prefix}{at + 1}", title_of(step), step.action, "not run", said=why)
             for at, step in enumerate(steps)
             if at >= first
         ]
 
-    async def _step(self, site: Site, scope: Scope, step: Step, number: str) -> None:
-        words = described(step)
+    # -- one step -----------------------------------------------------------------------------
+
+    async def run_step(self, site: Site, scope: Scope, step: Step, number: str) -> None:
+        """Run a step, with its condition and repetition, and record it.
+
+        Raises:
+            SosError: why it failed; the message names the step.
+        """
         scope.known.update(hostname=site.hostname, state=site.console.state, host=self.access.host)
-        started, times = time.monotonic() - self.clock, 0
-        outcome = Outcome()
-        status: Literal["done", "failed", "skipped"] = "failed"
+        attempts = _Attempts(number, title_of(step))
         place = len(self.records)
         try:
-            if step.when is not None and not scope.holds(step.when):
-                status, outcome = "skipped", Outcome("its condition does not hold")
-                return
-            answer = "run" if self.settings.gate is None else await self.settings.gate(number, words)
-            if answer == "skip":
-                status, outcome = "skipped", Outcome("somebody said so")
-                return
-            if answer == "stop":
-                raise StepFailed("somebody said stop", hint="Nothing after it was done.")
-            site.console.emit(Event("start", f"[{number}] {words}"))
-            site.console.mark_recording(f"{number} {words}")
-            while True:
-                times += 1
-                outcome = await self._within(site, scope, step, number)
-                if self._enough(scope, step, outcome, times):
-                    break
-                assert step.repeat is not None
-                await self.pause(site, step.repeat.pause)
-            status = "done"
-            site.console.emit(Event("done", f"[{number}] {words}: {outcome.said}"))
+            if await self._is_wanted(scope, step, attempts):
+                await self._attempt(site, scope, step, attempts)
         except SosError as error:
-            told = error.record if isinstance(error.record, Outcome) else outcome
-            error.record = None
-            outcome = replace(told, said=printable(error.message, 600))
-            # Its words may hold what a secret program printed; for `replay`, that it failed is enough.
+            attempts.outcome = replace(attempts.outcome, message=printable(error.message, 600))
+            # The message may contain the output of a secret program; `replay` needs only the code.
             site.console.mark_recording(f"failed {number}: {error.code}")
-            if not error.message.startswith("step "):
-                error.message = f"step {number}, {words}: {error.message}"
+            error.at(f"step {number}, {attempts.title}")
             raise
         except asyncio.CancelledError:
-            outcome = Outcome("it was interrupted")
+            attempts.outcome = Outcome("interrupted")
             raise
         finally:
-            record = StepRecord(
-                number, words, step.action, status, started, time.monotonic() - self.clock - started, times,
-                outcome.said, outcome.output, outcome.exit_status, site.console.output[-_SCREEN_BYTES:],
-            )  # fmt: skip
-            self.records.insert(place, record)
+            self.records.insert(place, self._step_record(site, step, attempts))
 
-    async def _within(self, site: Site, scope: Scope, step: Step, number: str) -> Outcome:
-        """Do it once, within its time."""
-        seconds = step.timeout or _SECONDS.get(step.action)
+    async def _is_wanted(self, scope: Scope, step: Step, attempts: _Attempts) -> bool:
+        if step.when is not None and not scope.holds(step.when):
+            attempts.status, attempts.outcome = "skipped", Outcome("its condition is false")
+            return False
+        answer = "run" if self.settings.gate is None else await self.settings.gate(attempts.number, attempts.title)
+        if answer == "skip":
+            attempts.status, attempts.outcome = "skipped", Outcome("skipped by the user")
+        if answer == "stop":
+            raise StepFailed("stopped by the user", hint="This step and the steps after it were not run.")
+        return answer == "run"
+
+    async def _attempt(self, site: Site, scope: Scope, step: Step, attempts: _Attempts) -> None:
+        """Run the step until its repetition ends."""
+        site.console.emit(Event("start", f"[{attempts.number}] {attempts.title}"))
+        site.console.mark_recording(f"{attempts.number} {attempts.title}")
+        while True:
+            attempts.times += 1
+            attempts.outcome = await self._run_within_limit(site, scope, step, attempts.number)
+            if attempts.outcome.failure is not None:
+                raise attempts.outcome.failure
+            if self.is_enough(scope, step, attempts.outcome, attempts.times):
+                break
+            assert step.repeat is not None
+            await self.pause(site, step.repeat.pause)
+        attempts.status = "done"
+        site.console.emit(Event("done", f"[{attempts.number}] {attempts.title}: {attempts.outcome.message}"))
+
+    async def _run_within_limit(self, site: Site, scope: Scope, step: Step, number: str) -> Outcome:
+        """Run the step once, within its time limit, and store its value."""
+        seconds = step.timeout or _STEP_SECONDS.get(step.action)
         limit = self._limit(site, step, seconds)
         try:
             async with asyncio.timeout(limit) as timer:
-                outcome = await self._do(site, scope, step, number)
+                outcome = await self.run_action(site, scope, step, number)
         except TimeoutError:
             if not timer.expired():
                 raise
-            over = seconds is None or (limit is not None and limit < seconds)
+            run_is_over = seconds is None or (limit is not None and limit < seconds)
             raise DeadlineExceeded(
-                "the time for the whole run is up" if over else f"it was not done within {seconds:.0f} s",
+                "the time of the whole run is up" if run_is_over else f"the step did not finish within {seconds:.0f} s",
                 state=site.console.state,
                 tail=site.console.tail(),
-                hint=None if over else "Give the step a longer timeout, if it only needs more time.",
+                hint=None if run_is_over else "If it only needs more time, give the step a longer timeout.",
             ) from None
-        scope.known["result"] = outcome.value or {"output": outcome.said}
-        store = getattr(step.does, "store", None)
-        if store is not None:
-            scope.known[store] = outcome.value
+        if outcome.failure is None:
+            scope.known["result"] = outcome.value or {"output": outcome.message}
+            for name in stored_names(step):
+                scope.known[name] = outcome.value
         return outcome
 
-    async def _do(self, site: Site, scope: Scope, step: Step, number: str) -> Outcome:
-        if not isinstance(step.does, Include):
-            return await DOES[step.action](site, scope, step.does, self.settings.ask)
-        other = scope.loaded.included[step.does.runbook]
-        given = {
+    async def run_action(self, site: Site, scope: Scope, step: Step, number: str) -> Outcome:
+        """Run the action of a step once."""
+        if isinstance(step.options, Confirm):
+            return await confirm(scope, step.options, self.settings.ask)
+        if not isinstance(step.options, Include):
+            return await STEPS[step.action](site, scope, step.options)
+        other = scope.loaded.included[step.options.runbook]
+        parameters = {
             name: (scope.secret(value) or scope.fill(value)) if isinstance(value, str) else value
-            for name, value in step.does.parameters.items()
+            for name, value in step.options.parameters.items()
         }
-        known = {name: value for name, value in scope.known.items() if name in GIVEN}
-        inner = Scope(other, check_given(other.runbook, given), known)
-        await self._runbook(site, inner, f"{number}.", 0)
-        return Outcome(f"did {len(other.runbook.steps)} steps")
+        known = {name: value for name, value in scope.known.items() if name in BUILT_IN}
+        inner = Scope(other, complete_values(other.runbook, parameters), known)
+        await self._run_all(site, inner, f"{number}.", 0)
+        return Outcome(f"ran {len(other.runbook.steps)} steps")
 
     def _limit(self, site: Site, step: Step, seconds: float | None) -> float | None:
-        """What a step may take at most, here. A program is ended there, at its own time."""
-        if isinstance(step.does, Include):
-            return seconds  # its steps have limits of their own, and more time when the run's is up
-        if isinstance(step.does, Run):
-            site.time_for(seconds or _SECONDS["run"])
-            seconds = site.run_seconds + site.busy + _ON_THE_WAY
+        """Return the seconds after which we give up on a step; None for no limit."""
+        if isinstance(step.options, Include):
+            return seconds  # its steps have limits of their own, and time for cleanup after the end of the run
+        if isinstance(step.options, Run):
+            seconds = site.limit_program(seconds or _PROGRAM_SECONDS)
         left = site.console.time_left()
         return min((one for one in (seconds, left) if one is not None), default=None)
 
     async def pause(self, site: Site, seconds: float) -> None:
-        """Between two times of a step."""
+        """Wait between two repetitions of a step."""
         left = site.console.time_left()
         await asyncio.sleep(seconds if left is None else min(seconds, left))
         if left is not None and left < seconds:
-            raise DeadlineExceeded("the time for the whole run is up", state=site.console.state)
+            raise DeadlineExceeded("the time of the whole run is up", state=site.console.state)
 
-    def _enough(self, scope: Scope, step: Step, outcome: Outcome, times: int) -> bool:
+    def is_enough(self, scope: Scope, step: Step, outcome: Outcome, times: int) -> bool:
+        """Whether a step need not be repeated.
+
+        Raises:
+            StepFailed: it has been repeated as often as allowed.
+        """
         if step.repeat is None or scope.holds(step.repeat.until):
             return True
         if times >= step.repeat.times:
-            error = StepFailed(f"what is waited for did not come in {times} times; at last: {outcome.said}")
-            error.record = outcome
-            raise error
+            raise StepFailed(f"the condition of repeat was still false after {times} times; last: {outcome.message}")
         return False
+
+    # -- records ------------------------------------------------------------------------------
+
+    def _step_record(self, site: Site, step: Step, attempts: _Attempts) -> StepRecord:
+        outcome = attempts.outcome
+        return StepRecord(
+            attempts.number,
+            attempts.title,
+            step.action,
+            attempts.status,
+            attempts.started - self._clock,
+            time.monotonic() - attempts.started,
+            attempts.times,
+            outcome.message,
+            outcome.output,
+            outcome.exit_status,
+            site.console.output[-_SCREEN_BYTES:],
+        )
 
     def _record(self, failure: BaseException | None) -> RunRecord:
         site, runbook = self.site, self.loaded.runbook
@@ -346,20 +348,26 @@ class Engine:
         if failure is not None:
             error = {
                 "code": getattr(failure, "code", "interrupted"),
-                "message": printable(getattr(failure, "message", "it was interrupted"), 2000),
+                "message": printable(getattr(failure, "message", "interrupted"), 2000),
                 "hint": printable(getattr(failure, "hint", ""), 2000),
                 "state": getattr(failure, "state", ""),
                 "tail": list(getattr(failure, "tail", ())),
             }
         return RunRecord(
-            runbook.name, self.loaded.name, runbook.description, self.access.host, self.access.entry.login, self.began,
+            runbook.name,
+            self.loaded.name,
+            runbook.description,
+            self.access.host,
+            self.access.entry.login,
+            self._began,
             "done" if failure is None else "failed",
             self.scope.shown,
             tuple(self.records),
-            *(("", None) if site is None else (site.hostname, site.machine_id)),
-            seconds=time.monotonic() - self.clock,
+            hostname="" if site is None else site.hostname,
+            machine_id=None if site is None else site.machine_id,
+            seconds=time.monotonic() - self._clock,
             state_found="" if site is None else site.state_found,
             logged_out=None if site is None else site.logged_out,
             warnings=() if site is None else tuple(site.troubles),
             error=error,
-        )  # fmt: skip
+        )

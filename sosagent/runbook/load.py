@@ -1,4 +1,4 @@
-"""Runbooks from files and from the ones that are shipped, with all that they include."""
+"""Load runbooks from files or from the shipped ones, with all runbooks that they include."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from pathlib import Path
 
 from ..errors import ConfigInvalid, UsageError
 from ..printable import printable
+from .actions import Include
 from .check import invalid, read_runbook
-from .model import Include, Runbook, Step
-from .names import LISTS, secret_names
+from .model import Runbook
+from .names import SECTIONS, secret_names
 from .template import parse_template
 from .text import MOST_BYTES
+from .text import Path as DocumentPath
 from .values import check_value
-from .words import beginning, near, unknown
+from .words import excerpt, suggestion, unknown
 
 __all__ = ["Loaded", "load_runbook", "shipped"]
 
-_DEEPEST = 8
+_MOST_NESTED = 8
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A checked runbook and those that it includes.
+    """A checked runbook and the runbooks that it includes.
 
     Fields:
-        runbook: itself.
-        name: how it was called: a shipped one's name, or a path.
-        folder: what its relative paths begin at; None for a shipped one.
-        text: the file's.
-        included: by the words of its `include` steps.
+        runbook: the runbook.
+        name: the name it was loaded by: a shipped runbook's, or a path.
+        folder: the base of its relative paths; None for a shipped runbook.
+        text: the text of the file.
+        included: the included runbooks, by the names in the `include` steps.
     """
 
     runbook: Runbook
@@ -41,111 +43,106 @@ class Loaded:
     included: Mapping[str, Loaded] = field(default_factory=dict)
 
     def path(self, text: str) -> Path:
-        """A path in the runbook, which begins at its folder."""
+        """Return a path from the runbook. A relative one starts at the runbook's folder."""
         return _path(text, self.folder)
 
 
 def shipped() -> dict[str, str]:
-    """The names of the runbooks that come with sosagent -> their texts."""
+    """Return the texts of the runbooks that come with sosagent, by name."""
     folder = files(__package__).joinpath("library")
-    found = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(".yml")}
-    return {name.removesuffix(".yml"): found[name].read_text("utf-8") for name in sorted(found)}
+    entries = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(".yml")}
+    return {name.removesuffix(".yml"): entries[name].read_text("utf-8") for name in sorted(entries)}
 
 
 def load_runbook(name: str | Path, beside: Path | None = None) -> Loaded:
-    """Read a runbook, check it, and all that it includes.
+    """Load and check a runbook and everything that it includes.
 
     Args:
-        name: a file; or a shipped one's name, where no file is called so.
-        beside: the folder that a relative path begins at; the current one by default.
+        name: a file; or a shipped runbook, if no such file exists.
+        beside: the folder in which a relative path starts; the working directory by default.
 
     Raises:
-        UsageError: there is none of that name, or it cannot be read.
-        ConfigInvalid: with file, line, column and what was expected; its `mistakes` are all of them.
+        UsageError: the runbook does not exist or cannot be read.
+        ConfigInvalid: with file, line and column; its `mistakes` lists all mistakes.
     """
     return _load(str(name), beside, ())
 
 
-def _load(name: str, beside: Path | None, above: tuple[str, ...]) -> Loaded:
+def _load(name: str, beside: Path | None, including: tuple[str, ...]) -> Loaded:
     path = _path(name, beside)
     if "/" not in name and name in shipped() and not path.exists():
-        text, shown, folder, identity = shipped()[name], name, None, name
+        text, folder, identity = shipped()[name], None, name
     else:
-        text, shown, folder, identity = _read(path, name), name, path.parent, str(path.resolve())
-    if identity in above:
-        raise ConfigInvalid(f"{printable(shown, 200)} includes itself")
-    if len(above) >= _DEEPEST:
-        raise ConfigInvalid(f"{printable(shown, 200)}: runbooks include each other {_DEEPEST} deep, which is the most")
-    runbook, document = read_runbook(text, shown)
-    wrong: list[tuple[tuple[str | int, ...], str]] = []
+        text, folder, identity = _read(path, name), path.parent, str(path.resolve())
+    if identity in including:
+        raise ConfigInvalid(f"{printable(name, 200)} includes itself")
+    if len(including) >= _MOST_NESTED:
+        raise ConfigInvalid(f"{printable(name, 200)}: includes are nested more than {_MOST_NESTED} levels deep")
+    runbook, document = read_runbook(text, name)
+    mistakes: list[tuple[DocumentPath, str]] = []
     included: dict[str, Loaded] = {}
-    secrets = secret_names(runbook.parameters, tuple(step for key in LISTS for step in _steps(runbook, key)))
-    for key in LISTS:
-        for at, step in enumerate(_steps(runbook, key)):
-            if not isinstance(step.does, Include):
+    secrets = secret_names(runbook.parameters, tuple(step for key in SECTIONS for step in runbook.section(key)))
+    for key in SECTIONS:
+        for at, step in enumerate(runbook.section(key)):
+            if not isinstance(step.options, Include):
                 continue
-            where = (key, at, "include")
+            place = (key, at, "include")
+            options = step.options
             try:
-                found = included.get(step.does.runbook) or _load(step.does.runbook, folder, (*above, identity))
+                other = included.get(options.runbook) or _load(options.runbook, folder, (*including, identity))
             except ConfigInvalid as error:
-                wrong += [(where, f"in what it includes: {one}") for one in error.mistakes or (error.message,)]
+                mistakes += [(place, f"in the included runbook: {one}") for one in error.mistakes or (error.message,)]
                 continue
             except UsageError as error:
-                wrong.append(((*where, "runbook"), error.message))
+                mistakes.append(((*place, "runbook"), error.message))
                 continue
-            included[step.does.runbook] = found
-            wrong += [((*where, *path), words) for path, words in _given(step.does, found.runbook, secrets)]
-    if wrong:
-        raise invalid(document, wrong)
-    return Loaded(runbook, shown, folder, text, included)
+            included[options.runbook] = other
+            mistakes += [((*place, *path), message) for path, message in _check(options, other.runbook, secrets)]
+    if mistakes:
+        raise invalid(document, mistakes)
+    return Loaded(runbook, name, folder, text, included)
 
 
 def _path(text: str, folder: Path | None) -> Path:
-    """A path as people write it, from a folder on.
+    """Return `text` as a path, relative to `folder`, with ~ expanded.
 
     Raises:
-        UsageError: it cannot be one.
+        UsageError: it is not a valid path.
     """
     try:
         path = Path(text).expanduser()
     except RuntimeError:
-        raise UsageError(f"{printable(text, 200)}: ~ stands for the home of a user who is not there") from None
+        raise UsageError(f"{printable(text, 200)}: there is no such user's home directory") from None
     if "\0" in text:
-        raise UsageError(f"{printable(text, 200)} is no path: it holds a NUL")
+        raise UsageError(f"{printable(text, 200)} is not a valid path: it contains a NUL character")
     return path if folder is None else folder / path
 
 
-def _steps(runbook: Runbook, key: str) -> tuple[Step, ...]:
-    steps: tuple[Step, ...] = getattr(runbook, "finally_" if key == "finally" else key)
-    return steps
-
-
-def _given(does: Include, other: Runbook, secrets: set[str]) -> list[tuple[tuple[str | int, ...], str]]:
-    """What is wrong with the parameters that are given to an included runbook."""
-    wrong: list[tuple[tuple[str | int, ...], str]] = []
-    for name, value in does.parameters.items():
+def _check(options: Include, other: Runbook, secrets: set[str]) -> list[tuple[DocumentPath, str]]:
+    """Return the mistakes in the parameters that are passed to an included runbook."""
+    mistakes: list[tuple[DocumentPath, str]] = []
+    for name, value in options.parameters.items():
         names = set(parse_template(value).names) if isinstance(value, str) else set()
+        path = ("parameters", name)
         if name not in other.parameters:
-            wrong.append((("parameters", name), unknown(name, other.parameters)))
+            mistakes.append((path, unknown(name, other.parameters, "parameter")))
         elif names & secrets and other.parameters[name].type != "secret":
-            words = f"{min(names & secrets)} is a secret, and {name} of {beginning(other.name)!r} is none"
-            wrong.append((("parameters", name), f"{words}: it would be seen there"))
+            words = f"{min(names & secrets)} is a secret, but the parameter {name} of {excerpt(other.name)!r} is not"
+            mistakes.append((path, f"{words}: it would be visible there"))
         elif not names and other.parameters[name].type == "secret":
-            words = f"{name} is a secret: in the file everybody could read it"
-            wrong.append(
-                (("parameters", name), f"{words}; a secret parameter of this one goes there, as {{{{ NAME }}}}")
-            )
+            words = f"{name} is a secret, and everyone who reads the file could see it here"
+            mistakes.append((path, f"{words}; pass a secret parameter of this runbook, as {{{{ NAME }}}}"))
         elif not names:
             try:
                 check_value(name, other.parameters[name], value)
             except UsageError as error:
-                wrong.append((("parameters", name), error.message))
-    wrong += [
-        (("parameters",), f"its parameter {name} is missing: {beginning(other.name)!r} needs it")
+                mistakes.append((path, error.message))
+    mistakes += [
+        (("parameters",), f"the parameter {name} is missing: {excerpt(other.name)!r} needs it")
         for name, one in other.parameters.items()
-        if one.default is None and name not in does.parameters
+        if one.default is None and name not in options.parameters
     ]
-    return wrong
+    return mistakes
 
 
 def _read(path: Path, name: str) -> str:
@@ -156,13 +153,13 @@ def _read(path: Path, name: str) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if len(data) > MOST_BYTES:
-            raise ConfigInvalid(f"{shown} is larger than any runbook") from None
+            raise ConfigInvalid(f"{shown} is larger than {MOST_BYTES >> 20} MiB, the limit for a runbook") from None
         line, column = data.count(b"\n", 0, error.start) + 1, error.start - data.rfind(b"\n", 0, error.start)
-        words = f"the byte {data[error.start]:#04x} is not UTF-8; save the file in that encoding"
-        raise ConfigInvalid(f"{shown}, line {line}, column {column}: {words}") from None
+        message = f"the byte {data[error.start]:#04x} is not UTF-8; save the file as UTF-8"
+        raise ConfigInvalid(f"{shown}, line {line}, column {column}: {message}") from None
     except FileNotFoundError:
         raise UsageError(
-            f"there is no file {shown}, and no shipped runbook of that name{near(name, shipped())}",
+            f"{shown} is neither a file nor a shipped runbook{suggestion(name, shipped(), 'shipped runbooks')}",
             hint="`sosagent runbook list` shows the shipped ones.",
         ) from None
     except OSError as error:

@@ -1,28 +1,47 @@
-"""What a runbook would do, without doing it. No I/O."""
+"""What a runbook would do: its steps with their numbers, and the plan of a dry run. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from ..errors import UsageError
 from ..printable import printable
 from ..secrets.secret import Secret
+from .actions import Include, Run
 from .load import Loaded
-from .model import Assert, Confirm, Expect, Include, Keys, Login, Run, Send, SendBreak, Step, WaitFor
+from .model import Step
 from .record import RunRecord, StepRecord
 from .scope import Scope
 
-__all__ = ["described", "needs_shell", "numbered", "planned"]
+__all__ = ["needs_shell", "numbered", "planned", "title_of"]
 
 _NEED_A_SHELL = ("login", "run", "add_key", "remove_key", "upload", "download")
+#: The action -> the most telling part of its options.
+_SUBJECTS: dict[str, Callable[[Any], str | None]] = {
+    "login": lambda login: login.user,
+    "run": lambda run: run.program,
+    "expect": lambda expect: expect.pattern,
+    "send": lambda send: send.text,
+    "add_key": lambda keys: keys.key,
+    "remove_key": lambda keys: keys.key,
+    "upload": lambda upload: f"{upload.source} -> {upload.target}",
+    "download": lambda download: f"{download.source} -> {download.target}",
+    "wait_for": lambda wait: wait.text or wait.state,
+    "send_break": lambda send: send.sysrq,
+    "assert": lambda condition: condition.that,
+    "confirm": lambda confirm: confirm.question,
+    "include": lambda include: include.runbook,
+    "logout": lambda logout: None,
+}
 
 
-def described(step: Step) -> str:
-    """A step in a few words: its name, or what it does."""
+def title_of(step: Step) -> str:
+    """Return a step's name, or its action and the start of its options."""
     if step.name is not None:
         return printable(step.name, 120)
-    return printable(f"{step.action} {_first_line(_text(step))}".strip(), 120)
+    return printable(f"{step.action} {_first_line(_subject(step))}".strip(), 120)
 
 
 def _first_line(text: str) -> str:
@@ -30,40 +49,19 @@ def _first_line(text: str) -> str:
     return (lines[0][:80] + (" ..." if len(lines) > 1 or len(lines[0]) > 80 else "")) if lines else ""
 
 
-def _text(step: Step) -> str:
-    """What a step is about, as it stands in the file."""
-    does = step.does
-    if isinstance(does, Run):
-        return does.program
-    if isinstance(does, Send | WaitFor):
-        return does.text or getattr(does, "state", "") or ""
-    if isinstance(does, Expect):
-        return does.pattern
-    if isinstance(does, Keys):
-        return does.key
-    if isinstance(does, Assert):
-        return does.that
-    if isinstance(does, Confirm):
-        return does.question
-    if isinstance(does, Include):
-        return does.runbook
-    if isinstance(does, Login):
-        return does.user or ""
-    if isinstance(does, SendBreak):
-        return does.sysrq or ""
-    source, target = getattr(does, "source", ""), getattr(does, "target", "")
-    return f"{source} -> {target}" if source else ""
+def _subject(step: Step) -> str:
+    return _SUBJECTS[step.action](step.options) or ""
 
 
 def numbered(loaded: Loaded, prefix: str = "") -> Iterator[tuple[str, Step]]:
-    """All steps with their numbers, those of included runbooks behind their `include`."""
-    runbook = loaded.runbook
-    for kind, steps in (("", runbook.steps), ("on_failure ", runbook.on_failure), ("finally ", runbook.finally_)):
-        for at, step in enumerate(steps):
-            number = f"{prefix}{kind}{at + 1}"
+    """Yield all steps with their numbers; those of an included runbook follow their `include`."""
+    for key in ("steps", "on_failure", "finally"):
+        section = "" if key == "steps" else f"{key} "
+        for at, step in enumerate(loaded.runbook.section(key)):
+            number = f"{prefix}{section}{at + 1}"
             yield number, step
-            if isinstance(step.does, Include):
-                yield from numbered(loaded.included[step.does.runbook], f"{number}.")
+            if isinstance(step.options, Include):
+                yield from numbered(loaded.included[step.options.runbook], f"{number}.")
 
 
 def needs_shell(loaded: Loaded) -> bool:
@@ -72,10 +70,17 @@ def needs_shell(loaded: Loaded) -> bool:
 
 
 def planned(loaded: Loaded, values: Mapping[str, str | Secret], host: str, user: str) -> RunRecord:
-    """What a run would do, as the record of one."""
+    """Return the record of a dry run: every step is ``planned``.
+
+    Args:
+        loaded: the runbook.
+        values: of its parameters, as far as they are known.
+        host: the endpoint.
+        user: who would log in.
+    """
     scope = Scope(loaded, values)
     steps = tuple(
-        StepRecord(number, described(step), step.action, "planned", said=_condition(step), output=_filled(scope, step))
+        StepRecord(number, title_of(step), step.action, "planned", said=_modifiers(step), output=_filled(scope, step))
         for number, step in numbered(loaded)
     )
     runbook = loaded.runbook
@@ -85,22 +90,22 @@ def planned(loaded: Loaded, values: Mapping[str, str | Secret], host: str, user:
     )  # fmt: skip
 
 
-def _condition(step: Step) -> str:
+def _modifiers(step: Step) -> str:
+    """Return a step's condition and repetition in words."""
     words = []
     if step.when is not None:
-        kind = next((name for name in ("equals", "matches", "contains") if getattr(step.when, name) is not None), "")
-        what = f" {kind} {getattr(step.when, kind)!r}" if kind else ""
-        words.append(f"{'unless' if step.when.negate else 'if'} {step.when.that}{what}")
+        comparison = "" if step.when.comparison is None else " {} {!r}".format(*step.when.comparison)
+        words.append(f"{'unless' if step.when.negate else 'if'} {step.when.that}{comparison}")
     if step.repeat is not None:
         words.append(f"up to {step.repeat.times} times")
     return printable(", ".join(words), 300)
 
 
 def _filled(scope: Scope, step: Step) -> str:
-    text = _text(step)
-    if not isinstance(step.does, Run):
+    text = _subject(step)
+    if not isinstance(step.options, Run):
         try:
             text = scope.fill(text)
         except UsageError:
-            pass  # a value that only the run knows: the hole is shown
+            pass  # a value that is known only during a run: the placeholder is shown
     return "\n".join(printable(line, 2000) for line in text.rstrip().splitlines())

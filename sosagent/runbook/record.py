@@ -1,4 +1,4 @@
-"""What a run of a runbook did, step by step. No I/O."""
+"""The record of a run: what a runbook did, step by step. No I/O."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-__all__ = ["RunRecord", "StepRecord", "record_fields"]
+__all__ = ["RunRecord", "StepRecord", "attach_record", "record_fields", "record_of"]
 
 Status = Literal["done", "failed", "skipped", "not run", "planned"]
 
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One step.
+    """The record of one step.
 
     Fields:
-        number: ``3``; ``3.1`` of what step 3 includes; ``on_failure 1``, ``finally 1``.
-        name: its name, or what it does.
-        action: the word of the step.
-        status: what became of it.
-        started, seconds: since the run began, and how long it took.
-        times: how often it was done.
-        said: what came of it, in a sentence.
-        output: what its program printed, or the program itself of a step that is planned; without secrets.
+        number: ``3``; ``3.1`` in a runbook that step 3 includes; ``on_failure 1``, ``finally 1``.
+        name: the step's name, or a description of its action.
+        action: the key of the action.
+        status: the outcome.
+        started: seconds from the start of the run.
+        seconds: how long the step took.
+        times: how often it was repeated.
+        said: the result in one sentence.
+        output: the output of its program, or the program itself in a plan; without secrets.
         exit_status: of its program.
-        screen: the console's last bytes when it had ended, for a picture of the screen; without secrets.
+        screen: the last bytes that the console sent before the step ended, to draw its screen; without secrets.
     """
 
     number: str
@@ -43,23 +44,24 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run.
+    """The record of a run.
 
     Fields:
-        runbook, source: its name, and what it was called by.
+        runbook: its name.
+        source: the file or shipped runbook that was requested.
         description: of the runbook.
         host: the endpoint.
-        hostname, machine_id: the machine's own, where a shell told them.
-        user: who logged in.
-        began: when, in UTC.
-        seconds: how long it took.
+        user: the user that logged in.
+        began: when the run started, in UTC.
         status: ``done``, ``failed``, or ``planned`` for a dry run.
-        parameters: as they were given, secrets left out.
-        steps: what was done, in order.
-        state_found: the console's state at the first login; empty where none was needed.
-        logged_out: whether it was seen to be back; None where nobody logged in.
-        warnings: what went wrong on the way back.
-        error: what stopped it: code, message, hint, state, tail; None if nothing did.
+        parameters: their values, without secrets.
+        steps: in the order in which they ran.
+        hostname, machine_id: of the machine; empty and None if no shell was started.
+        seconds: how long the run took.
+        state_found: the console's state at the first login; empty if there was no login.
+        logged_out: whether that state was seen again after each logout; None if there was no login.
+        warnings: problems while logging out.
+        error: the failure (code, message, hint, state, tail), or None.
     """
 
     runbook: str
@@ -80,8 +82,19 @@ class RunRecord:
     error: dict[str, Any] | None = field(default=None)
 
 
+def attach_record(error: BaseException, record: RunRecord) -> None:
+    """Set ``error.record``, so that the caller of a failed or cancelled run can see what it did."""
+    vars(error)["record"] = record
+
+
+def record_of(error: BaseException) -> RunRecord | None:
+    """Return the record of the run that `error` ended, if there is one."""
+    record = getattr(error, "record", None)
+    return record if isinstance(record, RunRecord) else None
+
+
 def record_fields(record: RunRecord) -> dict[str, Any]:
-    """The record for JSON; without the screens."""
+    """Return the record for JSON, without the screens."""
     steps = [
         {
             "number": step.number,

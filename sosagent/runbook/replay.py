@@ -1,7 +1,7 @@
-"""Go through a runbook's steps with a recording in the machine's place: where would it do something else?
+"""Compare a runbook with a recording: where would it do something else?
 
-What a step would do is looked for in the recording, and what came of it is taken from there. From a step that
-differs it goes on as though what it did had come to what the recording's came to.
+The engine runs the steps, but on a `ReplaySite`: what a step would do is looked up in the recording, and the
+results are taken from there. A step that differs gets the results of what the recording did in its place.
 """
 
 from __future__ import annotations
@@ -15,38 +15,39 @@ from ..errors import EndpointBusy, EndpointLost, EndpointReadOnly, SosError, Ste
 from ..login.transitions import Entry
 from ..secrets.secret import Secret
 from ..session.machine import Access
+from .actions import Include, Run, Send
 from .engine import Engine, Settings
 from .load import Loaded
-from .model import Include, Run, Send, Step, WaitFor
-from .names import filled_names, program_names, stored_names
-from .plan import described, numbered
-from .record import RunRecord, StepRecord
-from .recording import Recording, Started
-from .replay_site import ReplaySite, never_came
+from .model import Step
+from .names import program_names, stored_names, template_names
+from .outcome import Outcome
+from .plan import numbered, title_of
+from .playback import Differs, LaterSteps, Playback, Verdict
+from .record import RunRecord, StepRecord, record_of
+from .recording import Recording, ShellStarted
+from .replay_site import ReplaySite
 from .scope import Scope
 from .site import Site
-from .steps import Outcome
-from .tape import Tape, Unlike, Verdict, Wanted
-from .values import check_given
+from .values import complete_values
 
 __all__ = ["Replayed", "ReplayedStep", "replay"]
 
-#: What these move is not in a recording, and here they would write to files.
-_NOT_COMPARED = {"upload": "files are not compared", "download": "files are not compared"}
-#: How a step fails when the console is gone, or is somebody else's: it may have sent nothing, and nothing follows.
-_GONE = {one.code: one for one in (EndpointLost, EndpointBusy, EndpointReadOnly)}
+#: Failures after which the console is gone: the step may have sent nothing, and no step follows.
+_CONSOLE_GONE = {one.code: one for one in (EndpointLost, EndpointBusy, EndpointReadOnly)}
+#: Names whose values no recording contains.
 _NEVER_KNOWN = frozenset({"error", "state"})
-_WORST: tuple[Verdict, ...] = ("same", "cannot be compared", "differs", "not in the recording")
+#: From the best to the worst.
+_VERDICTS: tuple[Verdict, ...] = ("same", "cannot be compared", "differs", "not in the recording")
 
 
 @dataclass(frozen=True)
 class ReplayedStep:
-    """A step of the runbook.
+    """The comparison of one step.
 
     Fields:
-        number, name, action: as in a record of a run.
-        verdict: how it is to the recording.
-        said: why, or what came of it there.
+        number, name, action: as in `StepRecord`.
+        verdict: how the step compares with the recording.
+        said: why; or the result of the step, if it is the same.
     """
 
     number: str
@@ -58,13 +59,13 @@ class ReplayedStep:
 
 @dataclass(frozen=True)
 class Replayed:
-    """How a runbook is to a recording.
+    """The comparison of a runbook with a recording.
 
     Fields:
         runbook: its name.
-        title: the recording's.
+        title: of the recording.
         steps: in order.
-        also: what the recording did, and the runbook would not.
+        also: what only the recording did.
     """
 
     runbook: str
@@ -74,192 +75,191 @@ class Replayed:
 
     @property
     def same(self) -> bool:
-        """Whether nothing differs, as far as it can be told."""
+        """Whether no difference is known. Steps that cannot be compared do not count."""
         return not self.also and all(step.verdict in ("same", "cannot be compared") for step in self.steps)
 
 
-async def replay(recording: Recording, loaded: Loaded, given: Mapping[str, Any]) -> Replayed:
-    """Compare a runbook with a recording. It connects nowhere.
+async def replay(recording: Recording, loaded: Loaded, parameters: Mapping[str, Any]) -> Replayed:
+    """Compare a runbook with a recording, without a connection.
 
     Args:
         recording: of a run.
         loaded: the runbook.
-        given: values of its parameters; secret ones are not needed.
+        parameters: values of its parameters; secret ones may be missing.
 
     Raises:
-        UsageError: a parameter has no value, or a wrong one.
+        UsageError: the value of a parameter is missing or not allowed.
     """
     secrets = {name for name, one in loaded.runbook.parameters.items() if one.type == "secret"}
-    values = check_given(loaded.runbook, {**dict.fromkeys(secrets, Secret("(a secret)")), **given})
-    engine = _Replay(recording, loaded, Scope(loaded, values))
+    values = complete_values(loaded.runbook, {**dict.fromkeys(secrets, Secret("(a secret)")), **parameters})
+    engine = _ReplayEngine(recording, loaded, Scope(loaded, values))
     try:
-        record = await engine.go()
+        record = await engine.run()
     except SosError as error:
-        if not isinstance(error.record, RunRecord):
+        failed = record_of(error)
+        if failed is None:
             raise
-        record = error.record
-    return Replayed(loaded.runbook.name, recording.title, engine.verdicts(record), tuple(engine.tape.left_over()))
+        record = failed
+    return Replayed(loaded.runbook.name, recording.title, engine.verdicts(record), engine.only_recorded())
 
 
-class _Replay(Engine):
-    """A run on a recording."""
+class _ReplayEngine(Engine):
+    """An engine that runs on a recording."""
 
     def __init__(self, recording: Recording, loaded: Loaded, scope: Scope) -> None:
         host = recording.title.removeprefix("sosagent ")
-        logins = (item.login for item in recording.items if isinstance(item, Started) and item.login)
+        logins = (item.login for item in recording.items if isinstance(item, ShellStarted) and item.login)
         access = Access(host, Secret(""), Entry(next(logins, "root")))
         super().__init__(access, loaded, scope, Settings(ask=self._answer), 0)
-        self.tape = Tape(recording)
-        self.unknown = set(_NEVER_KNOWN)
-        self.noted: dict[str, tuple[Verdict, str]] = {}
-        self.number = ""
-        self.begun = False
-        self.plan = list(numbered(loaded))
-        self.stopped: Verdict = "same"
+        self._playback = Playback(recording)
+        self._replay_site = ReplaySite(self._playback, access)
+        self._unknown = set(_NEVER_KNOWN)
+        self._notes: dict[str, tuple[Verdict, str]] = {}
+        self._number = ""  # of the current step
+        self._step_started = False  # whether the recording contains its start
+        self._plan = list(numbered(loaded))
+        self._stopped: Verdict = "same"
 
     @asynccontextmanager
-    async def sited(self) -> AsyncIterator[Site]:
-        yield ReplaySite(self.tape, self.access)
+    async def open_site(self) -> AsyncIterator[Site]:
+        yield self._replay_site
 
     async def pause(self, site: Site, seconds: float) -> None:
         pass
 
-    def note(self, number: str, verdict: Verdict, words: str) -> None:
-        """What is found out of a step; the worst counts."""
-        before = self.noted.get(number)
-        if before is None or _WORST.index(before[0]) < _WORST.index(verdict):
-            self.noted[number] = verdict, words
+    # -- verdicts -----------------------------------------------------------------------------
+
+    def _note(self, number: str, verdict: Verdict, message: str) -> None:
+        """Note how a step differs; the worst verdict counts."""
+        before = self._notes.get(number)
+        if before is None or _VERDICTS.index(before[0]) < _VERDICTS.index(verdict):
+            self._notes[number] = verdict, message
 
     def verdicts(self, record: RunRecord) -> tuple[ReplayedStep, ...]:
-        """What was found out of all steps."""
+        """Return the comparison of each step in the record of the replay."""
         return tuple(ReplayedStep(step.number, step.name, step.action, *self._verdict(step)) for step in record.steps)
 
     def _verdict(self, step: StepRecord) -> tuple[Verdict, str]:
-        if step.number in self.noted:
-            return self.noted[step.number]
+        if step.number in self._notes:
+            return self._notes[step.number]
         if step.status == "not run":
-            if self.stopped == "differs":
-                return "not in the recording", "the recording stops before it"
-            return "cannot be compared", "the recording stops before it, as the runbook does"
+            if self._stopped == "differs":
+                return "not in the recording", "the recording ends before this step"
+            return "cannot be compared", "the recording ends before this step, and so does the runbook"
         return "same", step.said
 
-    async def _step(self, site: Site, scope: Scope, step: Step, number: str) -> None:
-        self.number = number
-        self.tape.later = self._later(scope, number)
-        own = self._wanted(scope, [step])
-        begun = self.begun = self.tape.begin(number, described(step), own.wants)
-        missing = sorted(filled_names(step) & self.unknown)
+    def only_recorded(self) -> tuple[str, ...]:
+        """Describe what only the recording did."""
+        return tuple(self._playback.unused())
+
+    # -- steps --------------------------------------------------------------------------------
+
+    async def run_step(self, site: Site, scope: Scope, step: Step, number: str) -> None:
+        self._number = number
+        own = self._expected(scope, [step])
+        started = self._playback.start_step(number, title_of(step), own.expect, self._later_steps(scope, number))
+        self._step_started = started
+        missing = sorted(template_names(step) & self._unknown)
         if not missing:
-            await super()._step(site, scope, step, number)
-            if begun and self.records[-1].number == number and self.records[-1].status == "skipped":
-                self.note(number, "differs", "would be left out, since its condition does not hold; it was done there")
-                self.tape.leave()
+            await super().run_step(site, scope, step, number)
+            if started and self.records[-1].number == number and self.records[-1].status == "skipped":
+                self._note(number, "differs", "would be skipped, because its condition is false; the recording ran it")
+                self._playback.skip_step()
             return
-        words = f"it needs {', '.join(missing)}, which the recording does not tell"
-        self.note(number, "cannot be compared", words)
-        self.records.append(StepRecord(number, described(step), step.action, "skipped", said=words))
-        self.unknown |= stored_names(step)
-        failed = self.tape.leave() if begun else ""
+        message = f"it needs {', '.join(missing)}, which the recording does not contain"
+        self._note(number, "cannot be compared", message)
+        self.records.append(StepRecord(number, title_of(step), step.action, "skipped", said=message))
+        self._unknown |= stored_names(step)
+        failed = self._playback.skip_step() if started else ""
         if failed:
             raise self._stop("cannot be compared", failed)
 
-    async def _do(self, site: Site, scope: Scope, step: Step, number: str) -> Outcome:
-        if isinstance(step.does, Include):
-            return await super()._do(site, scope, step, number)
-        assert isinstance(site, ReplaySite)
-        site.notes.clear()
-        site.end, site.loose = _end(scope, step), bool(program_names(step) & self.unknown)
+    async def run_action(self, site: Site, scope: Scope, step: Step, number: str) -> Outcome:
+        if isinstance(step.options, Include):
+            return await super().run_action(site, scope, step, number)
+        self._replay_site.start_step(_program_end(scope, step), any_values=bool(program_names(step) & self._unknown))
         try:
-            outcome = await self._done(site, scope, step, number)
-        except Unlike as unlike:
-            return self._unlike(step, number, unlike)
+            outcome = await super().run_action(site, scope, step, number)
+        except Differs as difference:
+            return self._substitute(step, number, difference)
         except SosError as error:
-            if self.tape.failed(go=True):
-                self.stopped = "same"
-                raise
-            self.note(number, "differs", f"would fail there: {error.message}")
-            outcome = error.record if isinstance(error.record, Outcome) else Outcome(error.message)
-        for words in site.notes:
-            self.note(number, "differs", words)
+            outcome = Outcome(error.message, failure=error)
+        if outcome.failure is not None:
+            if self._playback.pass_failure():
+                self._stopped = "same"
+                return outcome
+            self._note(number, "differs", f"would fail there: {outcome.failure.message}")
+            outcome = outcome.succeeded()
+        for message in self._replay_site.differences:
+            self._note(number, "differs", message)
         return outcome
 
-    async def _done(self, site: ReplaySite, scope: Scope, step: Step, number: str) -> Outcome:
-        if step.action in _NOT_COMPARED:
-            raise Unlike("cannot be compared", _NOT_COMPARED[step.action])
-        if not isinstance(step.does, WaitFor) or step.does.state is None:
-            return await super()._do(site, scope, step, number)
-        await site.raw()
-        seen = self.tape.state(step.does.state)
-        if seen is None:
-            raise never_came(self.tape, f"waits for the state {step.does.state}, which never came")
-        return Outcome(f"on the console is {seen.state.title}", value={"output": seen.hostname or ""})
-
-    def _unlike(self, step: Step, number: str, unlike: Unlike) -> Outcome:
-        """Go on as though it had come to what the recording's came to."""
-        failed = self.tape.leave() if self.begun else ""
-        verdict = unlike.verdict
-        if verdict == "not in the recording" and failed in _GONE:
+    def _substitute(self, step: Step, number: str, difference: Differs) -> Outcome:
+        """Return the outcome of what the recording did in the place of a step that differs."""
+        failed = self._playback.skip_step() if self._step_started else ""
+        verdict, substitute = difference.verdict, difference.substitute
+        if verdict == "not in the recording" and failed in _CONSOLE_GONE:
             verdict = "cannot be compared"
-        self.note(number, verdict, unlike.words)
-        if unlike.stand_in is None:
-            self.unknown |= {*stored_names(step), "result"}
+        self._note(number, verdict, difference.message)
+        if substitute is None:
+            self._unknown |= {*stored_names(step), "result"}
         if failed:
             raise self._stop(verdict, failed)
-        output = "" if unlike.stand_in is None else unlike.stand_in.output.decode("utf-8", "replace")
-        status = 0 if unlike.stand_in is None else unlike.stand_in.status
-        return Outcome(unlike.words, output, status, {"output": output, "status": status})
+        output = "" if substitute is None else substitute.output.decode("utf-8", "replace")
+        status = 0 if substitute is None else substitute.status
+        return Outcome(difference.message, output, status, {"output": output, "status": status})
 
-    def _enough(self, scope: Scope, step: Step, outcome: Outcome, times: int) -> bool:
-        if self.number in self.noted:
+    def is_enough(self, scope: Scope, step: Step, outcome: Outcome, times: int) -> bool:
+        if self._number in self._notes:
             return True
         try:
-            enough = super()._enough(scope, step, outcome, times)
+            enough = super().is_enough(scope, step, outcome, times)
         except SosError as error:
-            if self.tape.failed(go=True):
+            if self._playback.pass_failure():
                 raise
-            self.note(self.number, "differs", f"would fail there: {error.message}")
+            self._note(self._number, "differs", f"would fail there: {error.message}")
             return True
-        failed = self.tape.failed(go=True) if enough else ""
+        failed = self._playback.pass_failure() if enough else ""
         if failed:
-            self.note(self.number, "differs", "would not fail; in the recording, this step failed")
+            self._note(self._number, "differs", "would not fail; this step failed in the recording")
             raise self._stop("differs", failed)
         return enough
 
     def _stop(self, verdict: Verdict, failed: str) -> SosError:
-        self.stopped = verdict
-        return _GONE.get(failed, StepFailed)("it failed in the recording")
+        self._stopped = verdict
+        return _CONSOLE_GONE.get(failed, StepFailed)("it failed in the recording")
 
     async def _answer(self, _question: str) -> bool:
-        """What somebody answered there."""
-        return not self.tape.failed()
+        """Answer a question as the user did in the recording."""
+        return not self._playback.failure()
 
-    # -- what comes later -----------------------------------------------------------------------
+    # -- what later steps do ------------------------------------------------------------------
 
-    def _later(self, scope: Scope, number: str) -> Wanted:
-        numbers = [one for one, _ in self.plan]
+    def _later_steps(self, scope: Scope, number: str) -> LaterSteps:
+        numbers = [one for one, _ in self._plan]
         at = numbers.index(number) + 1 if number in numbers else len(numbers)
-        return self._wanted(scope, [step for _, step in self.plan[at:]])
+        return self._expected(scope, [step for _, step in self._plan[at:]])
 
-    def _wanted(self, scope: Scope, steps: Sequence[Step]) -> Wanted:
-        return Wanted(
-            frozenset(filter(None, (_end(scope, step) for step in steps))),
-            frozenset(filter(None, (_sent(scope, step) for step in steps))),
-            frozenset(described(step) for step in steps),
+    def _expected(self, scope: Scope, steps: Sequence[Step]) -> LaterSteps:
+        return LaterSteps(
+            frozenset(filter(None, (_program_end(scope, step) for step in steps))),
+            frozenset(filter(None, (_typed_text(scope, step) for step in steps))),
+            frozenset(title_of(step) for step in steps),
         )
 
 
-def _end(scope: Scope, step: Step) -> str:
-    """How the program of a step ends as it is sent, whatever its names stand for."""
-    if not isinstance(step.does, Run):
+def _program_end(scope: Scope, step: Step) -> str:
+    """Return the last part of a step's program, which does not depend on the values of variables."""
+    if not isinstance(step.options, Run):
         return ""
-    program, _ = Scope(scope.loaded, {}).program(step.does.program)
+    program, _ = Scope(scope.loaded, {}).program(step.options.program)
     return program[program.index(";eval ") :]
 
 
-def _sent(scope: Scope, step: Step) -> str:
-    if not isinstance(step.does, Send) or step.does.keys:
+def _typed_text(scope: Scope, step: Step) -> str:
+    if not isinstance(step.options, Send) or step.options.keys:
         return ""
     try:
-        return scope.fill(step.does.text) + ("\r" if step.does.enter else "")
+        return scope.fill(step.options.text) + ("\r" if step.options.enter else "")
     except UsageError:
-        return ""  # of a secret, or of what is stored by then
+        return ""  # a secret, or a value that a step stores later

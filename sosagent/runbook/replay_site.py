@@ -1,33 +1,43 @@
-"""A recording in the place of a machine: console, shell and site, as far as steps use them."""
+"""A recording in the place of a machine: the console and the shell that the steps of a runbook use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, cast
 
-from ..console import Console
+from ..authorized_keys.append import Appended, append_keys
 from ..console.events import Event
 from ..errors import DeadlineExceeded
+from ..jobs.keys import KeysRemoved, remove_in
+from ..keys import PublicKey
 from ..secrets.secret import Secret
 from ..session.machine import Access
 from ..session.root_shell import RootShell
 from ..shell.shell import Result, Shell
+from ..shell.transfer import Transfer
 from ..terminal.expect import Match, Pattern
-from .site import Site
-from .tape import Tape, Unlike
+from ..terminal.states import Observation
+from .playback import Differs, Playback
 
-__all__ = ["ReplaySite", "never_came"]
+__all__ = ["ReplaySite"]
 
 
-class _Console:
-    """The console of a recording: the part of `Console` that steps use."""
+class _ReplayConsole:
+    """A `StepConsole` on a recording."""
 
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
+    def __init__(self, playback: Playback) -> None:
         self.state = ""
         self.output = b""
-        self.private = False
+        self._playback = playback
+        self._private = False
+
+    @property
+    def private(self) -> bool:
+        """Whether a program that is run now contains a secret."""
+        return self._private
 
     def emit(self, event: Event) -> None:
         pass
@@ -39,101 +49,163 @@ class _Console:
         return text
 
     def tail(self, count: int = 12) -> tuple[str, ...]:
-        return self.tape.tail()[-count:]
+        return self._playback.tail()[-count:]
 
     def time_left(self) -> float | None:
         return None
 
     @contextmanager
     def unrecorded(self, *secrets: Secret) -> Iterator[None]:
-        self.private = True
+        self._private = True
         try:
             yield
         finally:
-            self.private = False
+            self._private = False
 
     async def send(self, text: str) -> None:
-        self.tape.typed(text)
+        self._playback.send(text)
 
     async def send_secret(self, secret: Secret, enter: str = "\r") -> None:
-        self.tape.typed("(a secret)\r")
-        raise Unlike("cannot be compared", "a secret was typed there, too; which one, no recording tells")
+        self._playback.send("(a secret)\r")
+        raise Differs("cannot be compared", "a secret was typed there, too; recordings do not contain it")
 
     async def send_break(self) -> None:
-        self.tape.typed("(BREAK)")
+        self._playback.send("(BREAK)")
 
     async def expect(self, patterns: Sequence[Pattern], seconds: float = 30.0) -> Match:
-        found = self.tape.expect(patterns)
-        if found is None:
+        match = self._playback.expect(patterns)
+        if match is None:
             shown = " and ".join(repr(one) for one in patterns)
-            raise never_came(self.tape, f"waits for {shown}, which never came")
-        return found
+            raise _never_came(self._playback, f"waits for {shown}, which never came")
+        return match
 
 
-def never_came(tape: Tape, words: str) -> DeadlineExceeded:
-    """The error of a wait that would have no end."""
-    last = "; the last lines there: " + " / ".join(tape.tail()) if tape.tail() else ""
-    return DeadlineExceeded(f"{words} in the recording{last}", tail=tape.tail())
+def _never_came(playback: Playback, message: str) -> DeadlineExceeded:
+    """Return the error of a wait that would never end."""
+    tail = playback.tail()
+    last = "; the last lines there: " + " / ".join(tail) if tail else ""
+    return DeadlineExceeded(f"{message} in the recording{last}", tail=tail)
 
 
-class _Shell:
-    """The shell of a recording."""
+class _ReplayShell:
+    """The part of `Shell` that runs programs, on a recording."""
 
-    def __init__(self, site: ReplaySite) -> None:
-        self.site = site
-        self.console = site.console
+    def __init__(self, console: _ReplayConsole, run: Callable[[str], Result]) -> None:
+        self.console = console
+        self._run = run
 
     async def run(self, text: str) -> Result:
-        if self.site.told.private:
-            self.site.tape.private()
-        return self.site.tape.program(text, self.site.end or text, self.site.loose)
+        return self._run(text)
 
 
-class ReplaySite(Site):
-    """Where the steps are done: on a tape."""
+@dataclass(frozen=True)
+class _ReplaySession:
+    """A login in a recording; see `StepShell`."""
 
-    def __init__(self, tape: Tape, access: Access) -> None:
-        self.told = _Console(tape)
-        super().__init__(cast(Console, self.told), access, 0.0, 0)
-        self.tape = tape
-        self.end = ""
-        self.loose = False
-        self.notes: list[str] = []
+    ours: bool
+    root: bool = True
 
-    async def raw(self) -> Console:
+
+class ReplaySite:
+    """A `Site` on a recording.
+
+    Args:
+        playback: of the recording.
+        access: who logs in.
+    """
+
+    program_seconds = 0
+    machine_id: str | None = None
+    state_found = ""
+    troubles: Sequence[str] = ()
+
+    def __init__(self, playback: Playback, access: Access) -> None:
+        self.console = _ReplayConsole(playback)
+        self.access = access
+        self.hostname = ""
+        self.logged_out: bool | None = None
+        self._playback = playback
+        self._session: _ReplaySession | None = None
+        self._program_end = ""
+        self._any_values = False
+        self._differences: list[str] = []
+
+    def start_step(self, program_end: str, *, any_values: bool) -> None:
+        """Prepare for a step.
+
+        Args:
+            program_end: the last part of its program, after the values of variables.
+            any_values: whether the values of its variables are unknown.
+        """
+        self._program_end, self._any_values = program_end, any_values
+        self._differences = []
+
+    @property
+    def differences(self) -> Sequence[str]:
+        """How the login and logout of the current step differ from the recording."""
+        return self._differences
+
+    async def raw(self) -> _ReplayConsole:
         await self.log_out()
         return self.console
 
+    async def shell(self) -> _ReplaySession:
+        return self._session or await self.log_in_as(None, None, None)
+
     async def log_in_as(
         self, user: str | None, become: Literal["sudo", "su"] | None, password: Secret | None
-    ) -> RootShell:
-        return await self._log_in(user)
-
-    async def log_in(self) -> RootShell:
-        return await self._log_in(None)
-
-    async def _log_in(self, user: str | None) -> RootShell:
+    ) -> _ReplaySession:
         await self.log_out()
-        started, hostname = self.tape.log_in()
+        started, hostname = self._playback.log_in()
         if started is None:
-            self.notes.append("would log in there, where the recording is logged in still")
+            self._differences.append("would log in there, where the recording is still logged in")
         elif user is not None and started.login not in (None, user):
-            self.notes.append(f"would log in as {user!r}; the recording logged in as {started.login!r}")
+            self._differences.append(f"would log in as {user!r}; the recording logged in as {started.login!r}")
         self.hostname = self.hostname or hostname
-        ours = started is None or started.login is not None
-        self._session = RootShell(cast(Shell, _Shell(self)), "", ours, True)
+        self._session = _ReplaySession(ours=started is None or started.login is not None)
         return self._session
-
-    async def ran(self, shell: Shell, program: str) -> tuple[Result, bool]:
-        result = await shell.run(program)
-        return result, self.tape.failed() == DeadlineExceeded.code
 
     async def log_out(self, failure: BaseException | None = None) -> None:
         if self._session is None:
             return
         self._session, self.logged_out = None, True
-        if not self.tape.log_out():
-            self.notes.append("would log out there; the recording does not")
+        if not self._playback.log_out():
+            self._differences.append("would log out there; the recording does not")
 
-    def set_deadline(self) -> None:
+    async def run(self, program: str) -> tuple[Result, bool]:
+        return self._run(program), self._playback.failure() == DeadlineExceeded.code
+
+    def _run(self, program: str) -> Result:
+        if self.console.private:
+            self._playback.run_private()
+        return self._playback.run(program, self._program_end or program, any_values=self._any_values)
+
+    async def add_keys(self, keys: Sequence[PublicKey], user: str) -> Appended:
+        session = await self._root_shell()
+        return await append_keys(session.shell, keys, **self.access.rights(session, user))
+
+    async def remove_keys(self, keys: Sequence[str | PublicKey], user: str) -> KeysRemoved:
+        return await remove_in(await self._root_shell(), self.access, keys, user=user)
+
+    async def _root_shell(self) -> RootShell:
+        session = await self.shell()
+        return RootShell(cast(Shell, _ReplayShell(self.console, self._run)), "", session.ours, session.root)
+
+    async def upload(self, source: Path, target: str, mode: int) -> Transfer:
+        raise Differs("cannot be compared", "recordings contain no files")
+
+    async def download(self, source: str, target: Path) -> Transfer:
+        raise Differs("cannot be compared", "recordings contain no files")
+
+    async def wait_for_state(self, name: str) -> Observation:
+        await self.raw()
+        observation = self._playback.wait_for_state(name)
+        if observation is None:
+            raise _never_came(self._playback, f"waits for the state {name}, which never came")
+        return observation
+
+    def limit_program(self, seconds: float) -> float:
+        return seconds
+
+    def allow_cleanup(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""`re.search` in what a machine printed, within a time: a pattern may need years for a line that does not fit it."""
+"""Search machine output with a time limit: some patterns take years on a text that they do not match."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import StepFailed
-from .words import beginning
+from .words import excerpt
 
-__all__ = ["found_in"]
+__all__ = ["matches"]
 
 _SECONDS = 2.0
 
 
-class _Late(Exception):
-    """The time is up."""
+class _TimeUp(Exception):
+    """The time limit was reached."""
 
 
-def found_in(pattern: str, text: str) -> bool:
-    """Whether `pattern` is found in a line of `text`.
+def matches(pattern: str, text: str) -> bool:
+    """Whether `pattern` matches somewhere in `text`; ``^`` and ``$`` match at line ends.
 
     Raises:
-        StepFailed: it takes too long; meanwhile no deadline and no Ctrl-C would be heard.
+        StepFailed: the search takes too long. While it runs, deadlines and Ctrl-C have no effect.
     """
     try:
-        with _within(_SECONDS):
+        with _time_limit(_SECONDS):
             return re.search(pattern, text, re.MULTILINE) is not None
-    except _Late:
+    except _TimeUp:
         raise StepFailed(
-            f"the pattern '{beginning(pattern)}' was not done with {len(text)} characters within {_SECONDS:.0f} s",
-            hint="Write it without a repeat inside a repeat, such as (a+)+, and without more than one .* in a line.",
+            f"the pattern '{excerpt(pattern)}' did not finish on {len(text)} characters within {_SECONDS:.0f} s",
+            hint="Avoid nested repetition such as (a+)+, and more than one .* on a line.",
         ) from None
 
 
 @contextmanager
-def _within(seconds: float) -> Iterator[None]:
-    """Raise `_Late` when the time is up, where that is possible: only the main thread hears signals.
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise `_TimeUp` after `seconds`. Without effect outside the main thread, which alone receives signals.
 
-    `re` looks for signals while it works, and for nothing else. A program's own alarm is not touched.
+    A signal is the only thing that interrupts `re`. An alarm that the calling program has set is left alone.
     """
     main = threading.current_thread() is threading.main_thread()
     if not main or not hasattr(signal, "SIGALRM") or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
         yield
         return
 
-    def late(_number: int, _frame: Any) -> None:
-        raise _Late
+    def on_alarm(_number: int, _frame: Any) -> None:
+        raise _TimeUp
 
-    signal.signal(signal.SIGALRM, late)
+    signal.signal(signal.SIGALRM, on_alarm)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield

@@ -1,8 +1,9 @@
-"""`{{ name }}` in a runbook's texts: names and filters, no code. No I/O.
+"""Templates: ``{{ name }}`` in the text of a runbook. They contain names and filters, but no code. No I/O.
 
-``{{ name }}`` is a parameter or what a step stored, ``{{ name.status }}`` a part of it, ``{{ name | trim }}`` passes
-it through filters: ``quote`` (a word of the shell), ``trim``, ``lower``, ``upper``, ``first``, ``last`` (line),
-``lines`` (their number), ``default:TEXT``. Two braces themselves are written ``{{ '{{' }}``.
+``{{ name }}`` is the value of a parameter or of a name that a step stored, ``{{ name.status }}`` is a part
+of it, and ``{{ name | trim }}`` applies filters: ``quote`` (as one shell word), ``trim``, ``lower``,
+``upper``, ``first`` and ``last`` (line), ``lines`` (their number), ``default:TEXT``. Two literal braces are
+written ``{{ '{{' }}``.
 """
 
 from __future__ import annotations
@@ -13,29 +14,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Template", "TemplateInvalid", "Unknown", "parse_template"]
+__all__ = ["NameNotSet", "Template", "TemplateInvalid", "parse_template"]
 
-_HOLE = re.compile(r"\{\{(?P<body>.*?)\}\}", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\{\{(?P<body>.*?)\}\}", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
 
 class TemplateInvalid(ValueError):
-    """A text's holes cannot be read; the words say why."""
+    """A template cannot be parsed; the message says why."""
 
 
-class Unknown(LookupError):
-    """A name that nobody gave a value."""
+class NameNotSet(LookupError):
+    """A name in a template has no value."""
 
 
 @dataclass(frozen=True)
-class Hole:
-    """What stands between two pairs of braces.
+class Placeholder:
+    """The contents of one pair of double braces.
 
     Fields:
-        name: dotted; empty for a quoted text.
+        name: with its parts, separated by dots; empty for a quoted text.
         text: the quoted text.
-        filters: names and their arguments, from left to right.
+        filters: their names and arguments, from left to right.
     """
 
     name: str
@@ -45,88 +46,90 @@ class Hole:
 
 @dataclass(frozen=True)
 class Template:
-    """A text with holes.
+    """A parsed text.
 
     Fields:
-        pieces: texts and holes in their order.
+        pieces: literal texts and placeholders in their order.
     """
 
-    pieces: tuple[str | Hole, ...]
+    pieces: tuple[str | Placeholder, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that it needs, without parts."""
-        return tuple(dict.fromkeys(name for name, _ in self.holes))
+        """The names that it uses, without parts."""
+        return tuple(dict.fromkeys(name for name, _ in self.references))
 
     @property
-    def holes(self) -> tuple[tuple[str, str], ...]:
-        """Its names, each with the part of it that is wanted; an empty one for all of it."""
-        named = (one.name.partition(".") for one in self.pieces if isinstance(one, Hole) and one.name)
+    def references(self) -> tuple[tuple[str, str], ...]:
+        """The names that it uses, each with the part that is used; an empty part means the value itself."""
+        named = (one.name.partition(".") for one in self.pieces if isinstance(one, Placeholder) and one.name)
         return tuple(dict.fromkeys((name, part) for name, _, part in named))
 
     def fill(self, values: Mapping[str, Any], escape: Callable[[str], str] = str) -> str:
-        """The text with `values` in its holes.
+        """Return the text with `values` in place of the placeholders.
 
         Args:
-            values: texts, numbers, flags; a mapping has parts, and shows its ``output``.
-            escape: is given what goes into each hole.
+            values: texts, numbers and booleans by name. A mapping has parts; its own text is its ``output``.
+            escape: applied to every inserted value.
 
         Raises:
-            Unknown: a name has no value, and no default.
+            NameNotSet: a name has neither a value nor a default.
         """
-        return "".join(one if isinstance(one, str) else escape(_filled(one, values)) for one in self.pieces)
+        return "".join(one if isinstance(one, str) else escape(_value_of(one, values)) for one in self.pieces)
 
 
 def parse_template(text: str) -> Template:
-    """Read a text with holes.
+    """Parse a text with placeholders.
 
     Raises:
-        TemplateInvalid: a hole is not closed, or holds something else than names and filters.
+        TemplateInvalid: a placeholder is not closed, or contains something other than a name and filters.
     """
-    pieces: list[str | Hole] = []
+    pieces: list[str | Placeholder] = []
     at = 0
-    for found in _HOLE.finditer(text):
-        pieces += [text[at : found.start()], _hole(found["body"])]
-        at = found.end()
+    for match in _PLACEHOLDER.finditer(text):
+        pieces += [text[at : match.start()], _placeholder(match["body"])]
+        at = match.end()
     rest = text[at:]
     if "{{" in rest:
         raise TemplateInvalid("{{ is not closed by }}")
     return Template(tuple(one for one in (*pieces, rest) if one != ""))
 
 
-def _hole(body: str) -> Hole:
+def _placeholder(body: str) -> Placeholder:
     value, *filters = [part.strip() for part in body.split("|")]
     quoted = _QUOTED.fullmatch(value)
     if quoted is None and _NAME.fullmatch(value) is None:
-        raise TemplateInvalid(f"{{{{{body}}}}} does not hold a name: letters, digits and _, a part of it behind a dot")
-    made: list[tuple[str, str]] = []
+        raise TemplateInvalid(
+            f"{{{{{body}}}}} does not contain a name: letters, digits and _, with an optional part after a dot"
+        )
+    parsed: list[tuple[str, str]] = []
     for one in filters:
         name, colon, argument = one.partition(":")
         if name not in _FILTERS:
-            raise TemplateInvalid(f"there is no filter '{name}'; there are {', '.join(_FILTERS)}")
+            raise TemplateInvalid(f"unknown filter '{name}'; the filters are {', '.join(_FILTERS)}")
         if colon and name != "default":
-            raise TemplateInvalid(f"the filter {name} takes nothing behind a colon; only default does")
-        made.append((name, argument.strip().strip("'\"")))
-    return Hole("" if quoted else value, (quoted[1] or quoted[2] or "") if quoted else "", tuple(made))
+            raise TemplateInvalid(f"the filter {name} takes no argument; only default does")
+        parsed.append((name, argument.strip().strip("'\"")))
+    return Placeholder("" if quoted else value, (quoted[1] or quoted[2] or "") if quoted else "", tuple(parsed))
 
 
-def _filled(hole: Hole, values: Mapping[str, Any]) -> str:
-    if not hole.name:
-        value: Any = hole.text
+def _value_of(placeholder: Placeholder, values: Mapping[str, Any]) -> str:
+    if not placeholder.name:
+        value: Any = placeholder.text
     else:
-        value = _looked_up(hole.name, values)
-        default = next((argument for name, argument in hole.filters if name == "default"), None)
+        value = _lookup(placeholder.name, values)
+        default = next((argument for name, argument in placeholder.filters if name == "default"), None)
         if value is None and default is not None:
             value = default
         if value is None:
-            raise Unknown(hole.name)
-    text = _shown(value)
-    for name, argument in hole.filters:
+            raise NameNotSet(placeholder.name)
+    text = _text_of(value)
+    for name, argument in placeholder.filters:
         text = _FILTERS[name](text, argument)
     return text
 
 
-def _looked_up(name: str, values: Mapping[str, Any]) -> Any:
+def _lookup(name: str, values: Mapping[str, Any]) -> Any:
     value: Any = values
     for part in name.split("."):
         if not isinstance(value, Mapping):
@@ -135,7 +138,7 @@ def _looked_up(name: str, values: Mapping[str, Any]) -> Any:
     return value
 
 
-def _shown(value: Any) -> str:
+def _text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value.get("output", "") if isinstance(value, Mapping) else value)

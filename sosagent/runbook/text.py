@@ -1,7 +1,7 @@
-"""YAML with places: what a file says, and where it says it. No I/O.
+"""Parse YAML and keep the place of every key and value. No I/O.
 
-Of YAML 1.1 what a person would write by hand: no aliases, tags or merge keys, no key twice, and words such as
-``no`` or ``12:30`` stay words.
+Only the simple part of YAML 1.1 is accepted: no aliases, tags or merge keys, and no duplicate keys. Words such
+as ``no`` and ``12:30`` are text.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import yaml
 
 from ..errors import ConfigInvalid
 from ..printable import printable
-from .words import beginning
+from .words import excerpt
 
-__all__ = ["MOST_BYTES", "Document", "Place", "parse_yaml"]
+__all__ = ["MOST_BYTES", "Document", "Path", "Place", "parse_yaml"]
 
-#: PyYAML reads some 100 KiB in a second.
+#: PyYAML parses about 100 KiB a second.
 _MOST_CHARACTERS = 256 << 10
-_DEEPEST = 20
+_MOST_LEVELS = 20
 _MESSAGE = 900
-#: Of a file: so many characters may have 4 bytes each.
+#: Size limit of a file; a character has at most 4 bytes.
 MOST_BYTES = 4 * _MOST_CHARACTERS
 _BOOLEANS = {"true": True, "false": False}
 _OPENING = (
@@ -31,19 +31,19 @@ _OPENING = (
     yaml.FlowSequenceStartToken,
 )
 _CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
-_TOO_DEEP = "it is nested too deeply to be a runbook"
-_PLAIN = {"tag:yaml.org,2002:int": int, "tag:yaml.org,2002:float": float}
+_TOO_DEEP = f"more than {_MOST_LEVELS} nested levels"
+_NUMBERS = {"tag:yaml.org,2002:int": int, "tag:yaml.org,2002:float": float}
 
-#: A value's place: keys and indices from the top.
+#: The path of a value: keys and indices from the top.
 Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands.
+    """A place in a file.
 
     Fields:
-        line, column: from 1.
+        line, column: counted from 1.
     """
 
     line: int
@@ -59,7 +59,7 @@ class Document:
 
     Fields:
         value: dicts, lists, texts, numbers, booleans and None.
-        places: of every value and every key, by path.
+        places: the place of every value and key, by path.
         name: of the file, printable.
     """
 
@@ -68,18 +68,18 @@ class Document:
     name: str
 
     def place(self, path: Path) -> Place:
-        """Where `path` stands, or what it belongs to."""
+        """Return the place of `path`, or of its closest parent in the file."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, Place(1, 1))
 
-    def wrong(self, path: Path, words: str) -> str:
-        """A sentence about `path`: file, line, column, and what is wrong."""
-        return f"{self.name}, {self.place(path)}: {beginning(words, _MESSAGE)}"
+    def located(self, path: Path, message: str) -> str:
+        """Return `message` with the file, line and column of `path` in front."""
+        return f"{self.name}, {self.place(path)}: {excerpt(message, _MESSAGE)}"
 
 
 class _Loader(yaml.SafeLoader):
-    """Words stay words: of plain scalars, only numbers, true, false and null are anything else."""
+    """A loader for which an unquoted scalar is text, unless it is a number, true, false or null."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -93,76 +93,75 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def parse_yaml(text: str, name: str) -> Document:
-    """Read a YAML file.
+    """Parse a YAML file.
 
     Args:
-        text: of it.
-        name: what the file is called in messages.
+        text: the contents of the file.
+        name: of the file, for messages.
 
     Raises:
         ConfigInvalid: with file, line and column.
     """
     shown = printable(name, 200)
     if len(text) > _MOST_CHARACTERS:
-        raise ConfigInvalid(f"{shown} is larger than {_MOST_CHARACTERS >> 10} KiB: no runbook is so")
+        raise ConfigInvalid(f"{shown} is larger than {_MOST_CHARACTERS >> 10} KiB, the limit for a runbook")
     try:
-        _refuse_tokens(text, shown)
+        _check_tokens(text, shown)
         node = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
-        raise ConfigInvalid(_words(error, shown)) from None
+        raise ConfigInvalid(_syntax_message(error, shown)) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = Place(before.count("\n") + 1, error.position - before.rfind("\n"))
         character = printable(chr(error.character) if isinstance(error.character, int) else str(error.character))
-        raise ConfigInvalid(f"{shown}, {place}: the character {character} has no place in a runbook") from None
+        raise ConfigInvalid(f"{shown}, {place}: the character {character} is not allowed") from None
     places: dict[Path, Place] = {}
     value = None if node is None else _value(node, (), places, shown)
     return Document(value, places, shown)
 
 
-def _refuse_tokens(text: str, shown: str) -> None:
-    """Refuse aliases, anchors and tags, and what is too deep for a parser that calls itself."""
+def _check_tokens(text: str, shown: str) -> None:
+    """Refuse aliases, anchors and tags, and more levels than the recursive parser can handle."""
     depth = 0
     for token in yaml.scan(text, _Loader):
         place = _place(token.start_mark)
         if isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken):
-            words = "aliases, anchors and tags are not for runbooks; a text that begins with *, & or ! needs quotes"
+            words = "aliases, anchors and tags are not allowed; put text that starts with *, & or ! in quotes"
             raise ConfigInvalid(f"{shown}, {place}: {words}")
         depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
-        if depth > _DEEPEST:
+        if depth > _MOST_LEVELS:
             raise ConfigInvalid(f"{shown}, {place}: {_TOO_DEEP}")
 
 
 def _value(node: yaml.Node, path: Path, places: dict[Path, Place], shown: str) -> Any:
     places[path] = _place(node.start_mark)
-    if len(path) > _DEEPEST:
+    if len(path) > _MOST_LEVELS:
         raise ConfigInvalid(f"{shown}, {places[path]}: {_TOO_DEEP}")
     if isinstance(node, yaml.SequenceNode):
         return [_value(one, (*path, index), places, shown) for index, one in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, places, shown)
-    return _scalar(node, places[path], shown)
+    return _scalar(node)
 
 
 def _mapping(node: yaml.MappingNode, path: Path, places: dict[Path, Place], shown: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     for key_node, value_node in node.value:
         place = _place(key_node.start_mark)
         if not isinstance(key_node, yaml.ScalarNode):
-            hole = isinstance(key_node, yaml.MappingNode) and key_node.flow_style
-            words = "a text that begins with {{ needs quotes" if hole else "a key is a word, not a list or keys"
+            is_template = isinstance(key_node, yaml.MappingNode) and key_node.flow_style
+            words = "put text that starts with {{ in quotes" if is_template else "a key must be a word"
             raise ConfigInvalid(f"{shown}, {place}: {words}")
         key = str(key_node.value)
-        if key in found:
-            raise ConfigInvalid(
-                f"{shown}, {place}: '{beginning(key)}' stands twice, first on line {places[(*path, key)].line}"
-            )
-        found[key] = _value(value_node, (*path, key), places, shown)
-        places[(*path, key)] = place  # of the key: its value may begin on another line
-    return found
+        if key in mapping:
+            first = places[(*path, key)].line
+            raise ConfigInvalid(f"{shown}, {place}: duplicate key '{excerpt(key)}', first used on line {first}")
+        mapping[key] = _value(value_node, (*path, key), places, shown)
+        places[(*path, key)] = place  # of the key: its value may start on another line
+    return mapping
 
 
-def _scalar(node: yaml.Node, place: Place, shown: str) -> Any:
+def _scalar(node: yaml.Node) -> Any:
     text = str(node.value)
     if getattr(node, "style", None) is not None:
         return text
@@ -170,12 +169,12 @@ def _scalar(node: yaml.Node, place: Place, shown: str) -> Any:
         return _BOOLEANS[text]
     if node.tag == "tag:yaml.org,2002:null":
         return None
-    kind = _PLAIN.get(node.tag)
+    kind = _NUMBERS.get(node.tag)
     try:
         number = None if kind is None else kind(text)
-    except ValueError:  # 0x10, .inf, 12:30: numbers that people mean as words here
+    except ValueError:  # 0x10, .inf, 12:30: numbers in YAML, but text in a runbook
         return text
-    # Else 1.50 would be 1.5, and 007 seven, where a text is meant.
+    # Keep 1.50 and 007 as text where they would change as numbers.
     return text if number is None or str(number) != text else number
 
 
@@ -183,37 +182,35 @@ def _place(mark: Any) -> Place:
     return Place(mark.line + 1, mark.column + 1)
 
 
-#: What PyYAML says -> what it means, and whether it is told where the thing began.
+_BACKSLASH = "YAML interprets a backslash in double quotes; use single quotes"
+#: Part of PyYAML's message -> our message, and whether to report the start of the construct instead.
 _PROBLEMS = {
-    "'\\t'": ("a tab: YAML indents with blanks", False),
-    "mapping values are not allowed": ("a second colon in the line: a text that holds ': ' needs quotes", False),
-    "unknown escape character": ("in double quotes a backslash is YAML's own; single quotes leave it as it is", False),
-    "expected escape sequence": ("in double quotes a backslash is YAML's own; single quotes leave it as it is", False),
+    "'\\t'": ("this is a tab; indent YAML with spaces", False),
+    "mapping values are not allowed": ("this line has a second colon; put text that contains ': ' in quotes", False),
+    "unknown escape character": (_BACKSLASH, False),
+    "expected escape sequence": (_BACKSLASH, False),
     "unexpected end of stream": ("this quote is not closed", True),
     "unexpected document separator": ("this quote is not closed", True),
     "expected ',' or ']'": ("this [ is not closed by ]", True),
     "expected ',' or '}'": ("this { is not closed by }", True),
-    "could not find expected ':'": ("a colon is missing in this line, behind a key, or a quote around a text", True),
-    "expected <block end>": (
-        "the line does not begin below those that it belongs to, or a quote ends too early",
-        False,
-    ),
-    "expected alphabetic or numeric": ("a text that begins with * or & needs quotes", False),
-    "found another document": ("a second document begins here (---): a file holds one runbook", False),
-    "sequence entries are not allowed": ("a list begins on a line of its own", False),
-    "that cannot start any token": ("a text that begins with {character} needs quotes", False),
+    "could not find expected ':'": ("this line needs a colon after its key, or quotes around its text", True),
+    "expected <block end>": ("the indentation does not match the lines above, or a quote ends too early", False),
+    "expected alphabetic or numeric": ("put text that starts with * or & in quotes", False),
+    "found another document": ("a second document starts here (---); a file contains one runbook", False),
+    "sequence entries are not allowed": ("a list must start on a line of its own", False),
+    "that cannot start any token": ("put text that starts with {character} in quotes", False),
 }
 
 
-def _words(error: yaml.MarkedYAMLError, shown: str) -> str:
+def _syntax_message(error: yaml.MarkedYAMLError, shown: str) -> str:
     problem, context, mark = error.problem or "", error.context or "", error.problem_mark or error.context_mark
-    for part, (words, at_begin) in _PROBLEMS.items():
+    for part, (words, at_start) in _PROBLEMS.items():
         if part in problem:
-            mark = error.context_mark if at_begin and error.context_mark is not None else mark
+            mark = error.context_mark if at_start and error.context_mark is not None else mark
             character = problem.split("'")[1] if "'" in problem else "it"
-            told = words.replace("{character}", printable(character, 20))
+            message = words.replace("{character}", printable(character, 20))
             break
     else:
-        told = f"this is not YAML: {printable(problem, 200)}" + (f" ({printable(context, 100)})" if context else "")
-    where = f", {_place(mark)}" if mark is not None else ""
-    return f"{shown}{where}: {told}"
+        message = f"invalid YAML: {printable(problem, 200)}" + (f" ({printable(context, 100)})" if context else "")
+    place = f", {_place(mark)}" if mark is not None else ""
+    return f"{shown}{place}: {message}"

@@ -1,4 +1,4 @@
-"""The values of a runbook's parameters: what the caller gives, checked. No I/O."""
+"""Check the values that the caller passes for a runbook's parameters. No I/O."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from ..errors import UsageError
 from ..printable import printable
 from ..secrets.secret import Secret
-from .model import Parameter, Runbook, as_text, is_number
-from .words import beginning, near
+from .fields import as_text, is_number
+from .model import Parameter, Runbook
+from .words import excerpt, suggestion
 
-__all__ = ["Value", "check_given", "check_value", "given_values"]
+__all__ = ["Value", "check_value", "complete_values", "parameter_values"]
 
 Value = str | int | float | bool | Secret
 
@@ -20,78 +21,82 @@ _FLAGS |= {"false": "false", "no": "false", "off": "false", "0": "false"}
 _MOST_CHARACTERS = 65536
 
 
-def given_values(runbook: Runbook, given: Mapping[str, Value]) -> dict[str, str | Secret]:
-    """The value of every parameter that has one: what was given, else its default.
+def parameter_values(runbook: Runbook, values: Mapping[str, Value]) -> dict[str, str | Secret]:
+    """Return the checked value of each parameter that has one: the caller's, otherwise its default.
+
+    Args:
+        runbook: declares the parameters.
+        values: the caller's, by name.
 
     Raises:
-        UsageError: there is no such parameter, or it may not have that value.
+        UsageError: a name is unknown, or a value is not allowed.
     """
-    found: dict[str, str | Secret] = {}
-    for name, value in given.items():
+    checked: dict[str, str | Secret] = {}
+    for name, value in values.items():
         if name not in runbook.parameters:
             raise UsageError(
                 f"{printable(runbook.name, 80)!r} has no parameter {printable(name, 60)!r}"
-                f"{near(name, runbook.parameters) if runbook.parameters else ''}"
+                f"{suggestion(name, runbook.parameters, 'parameters')}"
             )
-        found[name] = check_value(name, runbook.parameters[name], value)
+        checked[name] = check_value(name, runbook.parameters[name], value)
     for name, parameter in runbook.parameters.items():
-        if name not in found and parameter.default is not None:
-            found[name] = check_value(name, parameter, parameter.default)
-    return found
+        if name not in checked and parameter.default is not None:
+            checked[name] = check_value(name, parameter, parameter.default)
+    return checked
 
 
-def check_given(runbook: Runbook, given: Mapping[str, Value]) -> dict[str, str | Secret]:
-    """`given_values`, where every parameter must have one.
+def complete_values(runbook: Runbook, values: Mapping[str, Value]) -> dict[str, str | Secret]:
+    """Return `parameter_values`, and make sure that every parameter has one.
 
     Raises:
-        UsageError: a value is wrong, or is missing.
+        UsageError: a value is not allowed or missing, or a name is unknown.
     """
-    values = given_values(runbook, given)
-    missing = [name for name in runbook.parameters if name not in values]
+    checked = parameter_values(runbook, values)
+    missing = [name for name in runbook.parameters if name not in checked]
     if missing:
         raise UsageError(
-            f"'{beginning(runbook.name, 80)}' needs a value for {', '.join(missing)}",
-            hint="\n".join(_how(name, runbook.parameters[name]) for name in missing),
+            f"'{excerpt(runbook.name, 80)}' needs a value for {', '.join(missing)}",
+            hint="\n".join(_usage(name, runbook.parameters[name]) for name in missing),
         )
-    return values
+    return checked
 
 
-def _how(name: str, parameter: Parameter) -> str:
+def _usage(name: str, parameter: Parameter) -> str:
     value = "prompt" if parameter.type == "secret" else "..."
     return f"-p {name}={value}  {printable(parameter.description or '', 200)}".rstrip()
 
 
 def check_value(name: str, parameter: Parameter, value: Value) -> str | Secret:
-    """A parameter's value as it goes into texts.
+    """Return a parameter's value as text, or as a secret.
 
     Raises:
-        UsageError: it may not have that value; a secret is not shown.
+        UsageError: the value is not allowed; the message never shows a secret.
     """
     if isinstance(value, Secret) and parameter.type != "secret":
         raise UsageError(
-            f"the parameter {name} is no secret in this runbook: its value would be shown",
-            hint=f"Give it as a text, or let the runbook say  {name}: {{type: secret}}",
+            f"the parameter {name} is not a secret in this runbook: its value would be shown",
+            hint=f"Pass it as text, or declare it in the runbook as  {name}: {{type: secret}}",
         )
     text = value.reveal() if isinstance(value, Secret) else str(as_text(value))
     if len(text) > _MOST_CHARACTERS:
         raise UsageError(f"the parameter {name} is longer than {_MOST_CHARACTERS} characters")
     if "\0" in text:
-        raise UsageError(f"the parameter {name} holds a NUL, which no program can be given")
+        raise UsageError(f"the parameter {name} contains a NUL character, which cannot be passed to a program")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise UsageError(f"the parameter {name} is not UTF-8 text") from None
     if parameter.type == "secret":
         return value if isinstance(value, Secret) else Secret(text)
-    shown = beginning(text, 80)
+    shown = excerpt(text, 80)
     if parameter.type == "flag":
         if text.lower() not in _FLAGS:
-            raise UsageError(f"the parameter {name} is true or false, not '{shown}'")
+            raise UsageError(f"the parameter {name} must be true or false, not '{shown}'")
         text = _FLAGS[text.lower()]
     elif parameter.type == "number" and not is_number(text):
-        raise UsageError(f"the parameter {name} is a number, not '{shown}'")
+        raise UsageError(f"the parameter {name} must be a number, not '{shown}'")
     elif parameter.type == "choice" and text not in parameter.choices:
-        raise UsageError(f"the parameter {name} is one of {', '.join(parameter.choices)}; not '{shown}'")
+        raise UsageError(f"the parameter {name} must be one of {', '.join(parameter.choices)}; not '{shown}'")
     if parameter.pattern is not None and re.fullmatch(parameter.pattern, text) is None:
-        raise UsageError(f"the parameter {name} must fit {parameter.pattern}; '{shown}' does not")
+        raise UsageError(f"the parameter {name} must match {parameter.pattern}; '{shown}' does not")
     return text

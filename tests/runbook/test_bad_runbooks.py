@@ -11,6 +11,7 @@ import pytest
 
 from sosagent.errors import ConfigInvalid, UsageError
 from sosagent.printable import is_clean
+from sosagent.runbook.conditions import Condition
 from sosagent.runbook.load import load_runbook
 
 FOLDER = Path(__file__).with_name("bad_runbooks")
@@ -72,7 +73,7 @@ def test_a_bad_file_is_exit_2_everywhere(command: list[str]) -> None:
     call += ["--against", "lab"] if command[0] == "run" else []
     done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert "line 4, column 5: there is no 'sned'; 'send' is meant?" in done.stdout + done.stderr
+    assert "line 4, column 5: unknown key 'sned'; did you mean 'send'?" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -85,7 +86,7 @@ def test_a_file_that_is_too_large_is_refused_at_once(size: int, tmp_path: Path) 
 
 
 def test_a_device_without_end_is_refused_at_once() -> None:
-    with pytest.raises(ConfigInvalid, match=r"is larger than|has no place"):
+    with pytest.raises(ConfigInvalid, match=r"is larger than|is not allowed"):
         load_runbook("/dev/zero")
 
 
@@ -124,7 +125,8 @@ def test_a_number_that_reads_otherwise_stays_as_it_is_written(tmp_path: Path) ->
     runbook = load_runbook(file).runbook
     assert runbook.parameters["v"].default == "1.50"
     assert runbook.timeout == 1.5
-    assert runbook.steps[0].does.equals == "007"
+    options = runbook.steps[0].options
+    assert isinstance(options, Condition) and options.equals == "007"
 
 
 def test_a_step_that_is_wrong_makes_no_mistakes_of_others(tmp_path: Path) -> None:
@@ -136,5 +138,5 @@ def test_a_step_that_is_wrong_makes_no_mistakes_of_others(tmp_path: Path) -> Non
     with pytest.raises(ConfigInvalid) as caught:
         load_runbook(file)
     assert [one.partition(": ")[2] for one in caught.value.mistakes] == [
-        "there is no 'colour'; there are program, expect, status, store, secret"
+        "unknown key 'colour'; the keys are program, expect, status, store, secret"
     ]

@@ -19,7 +19,8 @@ from sosagent.lab import Faults, Lab, open_lab
 from sosagent.printable import is_clean
 from sosagent.runbook.api import run_runbook
 from sosagent.runbook.load import load_runbook
-from sosagent.runbook.recording import Program, read_recording
+from sosagent.runbook.recording import Program
+from sosagent.runbook.recording_reader import read_recording
 from sosagent.runbook.replay import Replayed, replay
 
 from ..conftest import new_key, target_of
@@ -103,7 +104,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], dict[str, str], str
     ),
     "what a program is to print": (
         edit(lambda steps: steps[12].update(run={"program": "echo bye", "expect": "good"})), {"13": "differs"},
-        "does not hold 'good'",
+        "does not match 'good'",
     ),
     "its exit status": (
         edit(lambda steps: steps[2]["run"].update(status=0)), {"3": "differs"}, "exit status 3",
@@ -265,12 +266,12 @@ async def test_what_a_program_printed_is_known_although_a_recording_keeps_less(l
 
 WRONG: dict[str, tuple[Callable[[str], str], str]] = {
     "empty": (lambda _: "", "line 1"),
-    "not JSON": (lambda _: "name: try\nsteps: []\n", "line 1: the header"),
+    "not JSON": (lambda _: "name: try\nsteps: []\n", "line 1: expected the header"),
     "another version": (lambda text: text.replace('"version": 2', '"version": 1', 1), "line 1: .* version 2"),
-    "cut off": (lambda text: text[: text.rindex('"') - 3], "line {last}: an event"),
-    "a line of another kind": (lambda text: text.replace("\n", '\n{"a": 1}\n', 2), "line 2: an event"),
-    "an event with numbers": (lambda text: text.replace("\n", '\n[1, "o", 2]\n', 1), "line 2: an event"),
-    "nested": (lambda text: text.replace("\n", "\n" + "[" * 100_000 + "\n", 1), "line 2: an event"),
+    "cut off": (lambda text: text[: text.rindex('"') - 3], "line {last}: expected an event"),
+    "a line of another kind": (lambda text: text.replace("\n", '\n{"a": 1}\n', 2), "line 2: expected an event"),
+    "an event with numbers": (lambda text: text.replace("\n", '\n[1, "o", 2]\n', 1), "line 2: expected an event"),
+    "nested": (lambda text: text.replace("\n", "\n" + "[" * 100_000 + "\n", 1), "line 2: expected an event"),
 }
 
 

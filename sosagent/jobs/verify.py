@@ -21,7 +21,7 @@ from ..printable import printable
 from ..shell.programs import Expanded, program
 from ..shell.shell import Shell
 from ..transports import Ask
-from ..transports.ssh import configuration
+from ..transports.ssh_config import configuration
 from .host_keys import HostKeys, parse_host_keys
 from .signers import Signer, signers
 from .verify_ssh import Attempt, log_in_by_ssh

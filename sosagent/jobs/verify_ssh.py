@@ -19,7 +19,8 @@ from ..errors import SosError
 from ..keys import PublicKey
 from ..printable import printable
 from ..transports import Ask
-from ..transports.ssh import Configuration, configuration, open_jumps
+from ..transports.ssh_config import Configuration, configuration
+from ..transports.ssh_connect import open_jumps
 from .signers import Pair, Signer
 
 __all__ = ["Attempt", "Outcome", "log_in_by_ssh"]

@@ -1,4 +1,4 @@
-"""Ways to a console: the smallest interface, and what implements it."""
+"""Transports carry the bytes of a console: the interface, and one module for each kind of endpoint."""
 
 from .base import Ask, Transport
 

@@ -1,4 +1,4 @@
-"""The smallest interface that a console needs."""
+"""The interface that a console needs from a transport."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from ..errors import UsageError
 
 __all__ = ["Ask", "Transport"]
 
-#: Asks the user: the name of the endpoint that wants to know (empty for a key's passphrase), the words, whether the
-#: answer may be shown.
+#: Asks the user a question and returns the answer, or None if there is none. Arguments: the name of the endpoint that
+#: asks (empty for the passphrase of a key), the question, whether the answer may be echoed.
 Ask = Callable[[str, str, bool], Awaitable[str | None]]
 
 
 class Transport(ABC):
-    """Bytes to and from one console. Owned by one task.
+    """Carries bytes to and from one console. One task owns it.
 
-    Errors of the library beneath are mapped here, at the boundary: methods raise `EndpointLost`
-    when the connection is gone, and nothing of that library's own.
+    Implementations map the errors of their libraries: methods raise `EndpointLost` when the connection is lost,
+    and no exception of a library.
     """
 
-    #: What it is connected to, in the user's words; safe to print.
+    #: The endpoint as the user named it; safe to print.
     name: str = "console"
-    #: Which console it is, where the name alone does not tell; see `target.place_of`.
+    #: Identifies the console if the name alone does not; see `target.place_of`.
     place: str = ""
-    #: Whether the endpoint has let us in already, so that it asks for no login of its own any more.
+    #: Whether the endpoint has authenticated us, so that it shows no login prompt of its own.
     logged_in: bool = False
-    #: What ends a line that the endpoint itself asks for.
+    #: Ends a line that the endpoint itself asks for.
     newline: str = "\r"
-    #: Whether the endpoint has given us its console, so that closing must end that session too.
+    #: Whether the endpoint has opened its console for us, so that closing has to end that session.
     has_console: bool = False
-    #: Bits a second of the line, where this end sets them.
+    #: Bits per second of the line, if this side sets the speed; else None.
     baud: int | None = None
 
     def set_place(self, place: str) -> None:
@@ -43,34 +43,34 @@ class Transport(ABC):
         self.has_console = granted
 
     def others(self) -> str:
-        """Who else is connected, in words, where that would explain that nothing comes; empty if nobody is known."""
+        """Return who else is connected, if that may explain a silent console; an empty string if unknown."""
         return ""
 
     @abstractmethod
     async def read(self) -> bytes:
-        """Wait for the next bytes; ``b""`` when the endpoint has closed. Cancelling it loses nothing."""
+        """Wait for the next bytes; ``b""`` when the endpoint has closed. No bytes are lost when cancelled."""
 
     @abstractmethod
     async def write(self, data: bytes) -> None:
-        """Send `data`. Returns when it is handed to the connection, which may still be sending it.
+        """Send `data`. Returns when the connection has accepted it; it may still be on its way.
 
         Raises:
-            EndpointLost: the connection is gone.
+            EndpointLost: the connection is lost.
         """
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Close the connection to the endpoint. Does nothing the second time, and never raises."""
+        """Close the connection to the endpoint. Can be called more than once, and never raises."""
 
     async def send_break(self) -> None:
-        """Send a BREAK, which Linux and boot loaders take as a key of its own (SysRq).
+        """Send a BREAK, which Linux (SysRq) and boot loaders react to.
 
         Raises:
-            UsageError: this endpoint has no way to.
-            EndpointLost: the connection is gone.
+            UsageError: the endpoint cannot send one.
+            EndpointLost: the connection is lost.
         """
-        raise UsageError(f"{self.name} has no way to send a BREAK")
+        raise UsageError(f"{self.name} cannot send a BREAK")
 
     def resize(self, columns: int, rows: int) -> None:
-        """The user's terminal has this size now. Tells the far end where there is a way to; a serial line has none."""
+        """Report a new size of the user's terminal to the far end. Does nothing where that is impossible."""
         return None

@@ -1,4 +1,4 @@
-"""A console behind a file descriptor: a serial device's, or a pty's."""
+"""A console behind a file descriptor: of a serial device or a pty."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .incoming import Incoming
 
 __all__ = ["DescriptorTransport"]
 
-_PORTION = 1 << 16
+_CHUNK = 1 << 16
 
 
 class DescriptorTransport(Transport):
-    """Reads and writes a descriptor that does not block. Who made it closes it, in `_close`.
+    """Reads and writes a descriptor without blocking. Subclasses override `_close` if they own the descriptor.
 
     Args:
-        name: of the endpoint, safe to print.
-        descriptor: of a tty; it is made non-blocking.
+        name: the endpoint's name, safe to print.
+        descriptor: of a tty; it is set to non-blocking mode.
     """
 
     def __init__(self, name: str, descriptor: int) -> None:
@@ -38,17 +38,17 @@ class DescriptorTransport(Transport):
 
     async def write(self, data: bytes) -> None:
         """See `Transport.write`."""
-        left = memoryview(data)
-        while left:
+        rest = memoryview(data)
+        while rest:
             if self._closed or self._incoming.ended:
                 raise EndpointLost(f"the connection to {self.name} is closed")
             try:
-                left = left[os.write(self._descriptor, left) :]
+                rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:
                 await self._writable()
             except OSError as error:
                 self._end()
-                raise EndpointLost(f"{self.name} cannot be written to: {error.strerror}") from None
+                raise EndpointLost(f"cannot write to {self.name}: {error.strerror}") from None
         await asyncio.sleep(0)
 
     async def aclose(self) -> None:
@@ -64,10 +64,10 @@ class DescriptorTransport(Transport):
 
     def _readable(self) -> None:
         try:
-            data = os.read(self._descriptor, _PORTION)
+            data = os.read(self._descriptor, _CHUNK)
         except BlockingIOError:
             return
-        except OSError:  # EIO: nobody holds the other end of the pty; ENXIO: the device was unplugged
+        except OSError:  # EIO: the other end of the pty is closed; ENXIO: the device was unplugged
             data = b""
         if data:
             self._incoming.feed(data)
@@ -76,14 +76,14 @@ class DescriptorTransport(Transport):
 
     async def _writable(self) -> None:
         self._ready = self._loop.create_future()
-        self._loop.add_writer(self._descriptor, self._woken)
+        self._loop.add_writer(self._descriptor, self._wake_writer)
         try:
             await self._ready
         finally:
             self._loop.remove_writer(self._descriptor)
             self._ready = None
 
-    def _woken(self) -> None:
+    def _wake_writer(self) -> None:
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
 
@@ -91,7 +91,7 @@ class DescriptorTransport(Transport):
         if not self._incoming.ended:
             self._stop_reading()
             self._incoming.end()
-            self._woken()
+            self._wake_writer()
 
     def _stop_reading(self) -> None:
         self._loop.remove_reader(self._descriptor)

@@ -1,9 +1,9 @@
-"""Is the endpoint who it says? The policy of host keys (design, section 10).
+"""The host key policy: which keys of an endpoint are trusted.
 
-asyncssh decides with a list of trusted keys; the policy gives it that list for each hop, whatever
-ssh_config says, so ``StrictHostKeyChecking no`` or ``UserKnownHostsFile none`` switch nothing off.
-A key that is not on the list is refused; only where the files have no entry at all for a host may
-a new one be accepted, and then only if the user said so.
+asyncssh compares the server's key with a list of trusted keys. The policy supplies that list for each hop
+regardless of ssh_config, so ``StrictHostKeyChecking no`` or ``UserKnownHostsFile none`` do not disable the check.
+A key that is not in the list is refused. Only if the files have no entry for the host can a new key be accepted,
+and only if the user has chosen ``accept-new``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ __all__ = ["HostKeys"]
 
 @dataclass
 class HostKeys:
-    """The policy for one hop; given to asyncssh as its ``known_hosts``.
+    """The policy for one hop; asyncssh receives it as its ``known_hosts``.
 
     Fields:
-        files: known_hosts files in their order; those that are not there are passed over.
-        policy: what to do with a host that no file knows.
-        write_to: where ``accept-new`` writes.
-        known: whether the files have an entry for the host; set once it is connected.
+        files: known_hosts files in the order of precedence; missing files are ignored.
+        policy: what to do with a host that has no entry in any file.
+        write_to: the file that ``accept-new`` appends to.
+        known: whether the files have an entry for the host; set when asyncssh has connected.
     """
 
     files: tuple[Path, ...]
@@ -40,33 +40,33 @@ class HostKeys:
     known: bool = field(default=False, init=False)
     _place: str = field(default="", init=False)
     _elsewhere: tuple[asyncssh.SSHKey, ...] = field(default=(), init=False)
-    _shown: asyncssh.SSHKey | None = field(default=None, init=False)
+    _presented: asyncssh.SSHKey | None = field(default=None, init=False)
     _accepted: bool = field(default=False, init=False)
 
     def __call__(self, host: str, addr: str, port: int | None) -> tuple[Any, ...]:
-        """What the files say of a host and port: asyncssh asks once it is connected."""
+        """Return the entries of the files for a host and port; asyncssh calls this when it has connected."""
         text = self._read()
         trusted = _load(text)
         self._place = _place(host, port)
         places = [self._place, *([_place(addr, port)] if addr else [])]
-        # Entries whose key we cannot read are entries all the same: such a host is not new.
+        # A host whose entries have keys that we cannot read is not new.
         entries = _load(_with_one_key(text))
-        having = [place for place in places if any(entries.match(place, "", None))]
-        self.known = bool(having)
+        matching = [place for place in places if any(entries.match(place, "", None))]
+        self.known = bool(matching)
         if port is not None:
-            # As ssh does it: a key on file for the host without a port is good for its other ports.
+            # As in ssh, a host's key that is on file without a port is valid for its other ports.
             self._elsewhere = tuple(trusted.match(host, addr, None)[0])
-        # The name's own entries go before its address's: that may be another host's, by a forged DNS answer.
-        found = list(trusted.match(having[0] if having else self._place, "", None))
+        # Entries of the name take precedence over those of its address, which a forged DNS answer may have changed.
+        result = list(trusted.match(matching[0] if matching else self._place, "", None))
         for place in places:
             revoked = trusted.match(place, "", None)
             for index in (2, 4, 6):
-                found[index] = [*found[index], *revoked[index]]
-        return tuple(found)
+                result[index] = [*result[index], *revoked[index]]
+        return tuple(result)
 
     def accept(self, key: asyncssh.SSHKey) -> bool:
-        """Decide on a key that is not on the list."""
-        self._shown = key
+        """Return whether to accept a key that is not in the list."""
+        self._presented = key
         if self.known:
             return False
         if key in self._elsewhere:
@@ -75,14 +75,17 @@ class HostKeys:
         return self._accepted
 
     def remember(self) -> str | None:
-        """After a connection: write down a key that was accepted as new; give its fingerprint.
+        """Append a key that was accepted as new to the file; call this after connecting.
+
+        Returns:
+            The key's fingerprint, or None if no key was accepted as new.
 
         Raises:
             UsageError: the file cannot be written.
         """
-        if self._shown is None or not self._accepted:
+        if self._presented is None or not self._accepted:
             return None
-        line = f"{self._place} {_kind(self._shown)} {_base64(self._shown)}"
+        line = f"{self._place} {_kind(self._presented)} {_base64(self._presented)}"
         try:
             self.write_to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.write_to.open("a+b") as opened:
@@ -96,19 +99,19 @@ class HostKeys:
             raise UsageError(
                 f"cannot write the new host key to {printable(str(self.write_to))}: {error.strerror}"
             ) from None
-        return _fingerprint(self._shown)
+        return _fingerprint(self._presented)
 
     def refusal(self, endpoint: str) -> HostKeyUnknown | HostKeyChanged:
-        """The error for a key that was refused."""
+        """Return the error for a key that was refused."""
         files = ", ".join(printable(str(path)) for path in self.files)
-        if self.known or self._shown is None:
-            shown = f" It shows {_fingerprint(self._shown)}." if self._shown else ""
-            return HostKeyChanged(f"the host key of {endpoint} is not the one on file ({files}).{shown}")
-        line = f"{self._place} {_kind(self._shown)} {_base64(self._shown)}"
+        if self.known or self._presented is None:
+            presented = f" It presents {_fingerprint(self._presented)}." if self._presented else ""
+            return HostKeyChanged(f"the host key of {endpoint} differs from the one on file ({files}).{presented}")
+        line = f"{self._place} {_kind(self._presented)} {_base64(self._presented)}"
         return HostKeyUnknown(
-            f"the host key of {endpoint} is not known: {_fingerprint(self._shown)} ({_kind(self._shown)})",
-            hint=f"Compare the fingerprint with the one your provider publishes. If it is right, add this line to "
-            f"{printable(str(self.write_to))}, or run again with --host-key accept-new:\n{line}",
+            f"the host key of {endpoint} is unknown: {_fingerprint(self._presented)} ({_kind(self._presented)})",
+            hint=f"Compare the fingerprint with the one that your provider publishes. If they are equal, add this line "
+            f"to {printable(str(self.write_to))}, or run again with --host-key accept-new:\n{line}",
         )
 
     def _read(self) -> str:
@@ -124,7 +127,7 @@ class HostKeys:
 
 
 def _load(text: str) -> asyncssh.SSHKnownHosts:
-    """Read known_hosts lines; one that is no such line is passed over, as ssh does."""
+    """Read known_hosts lines, and skip invalid ones, as ssh does."""
     try:
         return asyncssh.import_known_hosts(text)
     except ValueError:
@@ -142,7 +145,7 @@ _SOME_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRY
 
 
 def _with_one_key(text: str) -> str:
-    """The same places with a key that can be read, so that all of them are seen."""
+    """Replace the key of every entry with a readable one, so that no entry is skipped."""
     lines = []
     for line in text.splitlines():
         words = line.split()

@@ -1,4 +1,4 @@
-"""Private keys for the endpoint: OpenSSH's and PuTTY's, with their passphrases."""
+"""Load private keys for the login at an endpoint: OpenSSH's and PuTTY's, and ask for their passphrases."""
 
 from __future__ import annotations
 
@@ -19,55 +19,58 @@ from .remember import opened_keys
 
 __all__ = ["unlocked"]
 
-_TRIES = 3
-_MOST_BYTES = 1 << 20
-_TO_THE_AGENT = "Add it to your agent (ssh-add FILE, or Pageant) and run again."
+_ATTEMPTS = 3
+_MAX_BYTES = 1 << 20
+_USE_AGENT = "Add it to your agent (ssh-add FILE, or Pageant) and run again."
 
 
 async def unlocked(path: Path, ask: Ask | None, *, and_certificate: bool = True) -> Any:
-    """What asyncssh takes for the key in `path`.
+    """Load the private key in `path`, in a form that asyncssh accepts.
 
     Args:
-        path: of an OpenSSH, PEM or PuTTY private key.
-        ask: asks the user for the passphrase; None where nobody is there.
-        and_certificate: give the path itself where no passphrase is needed, so that a certificate beside it counts.
+        path: an OpenSSH, PEM or PuTTY private key.
+        ask: asks the user for the passphrase; None if nobody can be asked.
+        and_certificate: return the path for a key without a passphrase, so that asyncssh uses a certificate beside it.
+
+    Returns:
+        An `asyncssh.SSHKey`, or the path as a string.
 
     Raises:
-        UsageError: it cannot be read, or the passphrase is wrong or missing.
+        UsageError: the file cannot be read, or the passphrase is wrong or missing.
     """
-    opened = opened_keys()
-    if path in opened:
-        return opened[path]
-    key = await _opened(path, ask)
+    unlocked_keys = opened_keys()
+    if path in unlocked_keys:
+        return unlocked_keys[path]
+    key = await _unlock(path, ask)
     if key is None:
-        return str(path) if and_certificate else _imported(path)
-    opened[path] = key
+        return str(path) if and_certificate else _import(path)
+    unlocked_keys[path] = key
     return key
 
 
-async def _opened(path: Path, ask: Ask | None) -> asyncssh.SSHKey | None:
-    """The key, if it is PuTTY's or needs a passphrase."""
+async def _unlock(path: Path, ask: Ask | None) -> asyncssh.SSHKey | None:
+    """Return the key if it is a PuTTY file or needs a passphrase, else None."""
     shown = printable(str(path))
-    opener = _opener(path, shown)
-    if opener is None:
+    unlock = _unlocker(path, shown)
+    if unlock is None:
         return None
     try:
-        return await asyncio.to_thread(opener, None)
+        return await asyncio.to_thread(unlock, None)
     except WrongPassphrase:
         pass
-    for _ in range(_TRIES):
+    for _ in range(_ATTEMPTS):
         answer = await ask("", f"Passphrase of {shown}:", False) if ask is not None else None
         if answer is None:
-            raise UsageError(f"the identity {shown} is encrypted", hint=_TO_THE_AGENT)
+            raise UsageError(f"the identity {shown} is encrypted", hint=_USE_AGENT)
         try:
-            return await asyncio.to_thread(opener, Secret(answer))
+            return await asyncio.to_thread(unlock, Secret(answer))
         except WrongPassphrase:
             continue
-    raise UsageError(f"that is not the passphrase of {shown}")
+    raise UsageError(f"wrong passphrase for {shown}")
 
 
-def _opener(path: Path, shown: str) -> Callable[[Secret | None], asyncssh.SSHKey] | None:
-    """How the key is opened; None where that takes no passphrase, and asyncssh is to read the file itself."""
+def _unlocker(path: Path, shown: str) -> Callable[[Secret | None], asyncssh.SSHKey] | None:
+    """Return a function that unlocks the key; None if no passphrase is needed and asyncssh can read the file."""
     data = _read(path, shown)
     lines = re.split("\r\n|\n|\r", data.decode("latin-1"))
     if is_putty(lines[0]):
@@ -78,41 +81,40 @@ def _opener(path: Path, shown: str) -> Callable[[Secret | None], asyncssh.SSHKey
         try:
             return asyncssh.import_private_key(data, None if phrase is None else phrase.reveal())
         except (asyncssh.KeyImportError, ValueError) as error:
-            # With a wrong one, PEM may come out as anything.
-            if phrase is not None or _is_about_the_passphrase(error):
+            # A PEM file that is decrypted with a wrong passphrase may cause any error.
+            if phrase is not None or _concerns_passphrase(error):
                 raise WrongPassphrase(str(error)) from None
-            raise UsageError(
-                f"the identity {shown} cannot be used: {printable(str(error))}", hint=_TO_THE_AGENT
-            ) from None
+            raise UsageError(f"the identity {shown} cannot be used: {printable(str(error))}", hint=_USE_AGENT) from None
 
     try:
         openssh(None)
     except WrongPassphrase:
         return openssh
     except UsageError:
-        pass  # asyncssh has words of its own for what is wrong with it
+        pass  # asyncssh reports what is wrong with the file
     return None
 
 
-def _is_about_the_passphrase(error: Exception) -> bool:
-    # A class of its own says that one is wrong in OpenSSH's form, words in PEM and PKCS#8 and where there is none.
+def _concerns_passphrase(error: Exception) -> bool:
+    # asyncssh has a class for a wrong passphrase of an OpenSSH key; for PEM and PKCS#8, and for a missing passphrase,
+    # there is only the message.
     return (
         isinstance(error, asyncssh.KeyEncryptionError)
         or re.search(r"assphrase|Unable to decrypt", str(error)) is not None
     )
 
 
-def _imported(path: Path) -> asyncssh.SSHKey:
+def _import(path: Path) -> asyncssh.SSHKey:
     shown = printable(str(path))
     try:
         return asyncssh.import_private_key(_read(path, shown))
     except (asyncssh.KeyImportError, ValueError) as error:
-        raise UsageError(f"the key {shown} cannot be used: {printable(str(error))}", hint=_TO_THE_AGENT) from None
+        raise UsageError(f"the key {shown} cannot be used: {printable(str(error))}", hint=_USE_AGENT) from None
 
 
 def _read(path: Path, shown: str) -> bytes:
     try:
         with path.expanduser().open("rb") as opened:
-            return opened.read(_MOST_BYTES)
+            return opened.read(_MAX_BYTES)
     except OSError as error:
         raise UsageError(f"cannot read {shown}: {error.strerror}", hint="Check -i and -F.") from None

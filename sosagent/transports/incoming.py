@@ -1,4 +1,4 @@
-"""What has come from an endpoint and was not read yet."""
+"""A buffer for bytes that have arrived from an endpoint and have not been read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _PAUSE_BYTES = 1 << 20
 
 
 class Incoming:
-    """Bytes between a callback that brings them and a task that reads them. Holds about 1 MiB.
+    """Passes bytes from a callback to a task that reads them. Holds about 1 MiB.
 
     Args:
-        pause, resume: stop the source when too much waits, and let it go on; they may be called
+        pause, resume: stop the source when too many bytes are waiting, and start it again. Each may be called
             several times in a row.
     """
 
@@ -26,7 +26,7 @@ class Incoming:
         self.ended = False
 
     def feed(self, data: bytes) -> None:
-        """Take what came."""
+        """Add bytes that have arrived."""
         self._data += data
         self._arrived.set()
         if len(self._data) > _PAUSE_BYTES and not self._paused:
@@ -34,12 +34,12 @@ class Incoming:
             self._pause()
 
     def end(self) -> None:
-        """Nothing more will come."""
+        """Mark the end of the stream."""
         self.ended = True
         self._arrived.set()
 
     async def read(self) -> bytes:
-        """Wait for bytes; ``b""`` at the end. Cancelling it loses nothing."""
+        """Wait for bytes; ``b""`` at the end of the stream. No bytes are lost when cancelled."""
         await self._arrived.wait()
         data = bytes(self._data)
         self._data.clear()

@@ -1,4 +1,4 @@
-"""A console in memory: for tests, for trying patterns, for programs that have the bytes already."""
+"""A console in memory: for tests, for trying out patterns, and for programs that already have the bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["MemoryTransport", "memory_pair"]
 
 
 class MemoryTransport(Transport):
-    """One end of a pair: what one end writes, the other reads, in the portions it was written in."""
+    """One end of a pair. Each `read` returns the bytes of one `write` at the other end."""
 
     def __init__(self, name: str = "memory") -> None:
         self.name = name
@@ -45,7 +45,7 @@ class MemoryTransport(Transport):
 
 
 def memory_pair() -> tuple[MemoryTransport, MemoryTransport]:
-    """Give two ends that are connected to each other."""
+    """Return two transports that are connected to each other."""
     one, other = MemoryTransport(), MemoryTransport()
     one.peer, other.peer = other, one
     return one, other

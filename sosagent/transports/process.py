@@ -1,4 +1,4 @@
-"""A console that a program of this machine shows: run on a pty by pexpect."""
+"""The console of a local program such as ipmitool or virsh, which pexpect runs on a pty."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ _SECOND_RUN_SECONDS = 15.0
 
 
 class ProcessTransport(DescriptorTransport):
-    """The pty of a program, which is told to end by its own keys, then by a hang-up, then killed.
+    """The pty of a program. Closing sends it a hang-up, and kills it if that does not end it.
 
     Args:
-        name: of the endpoint, safe to print.
-        child: runs.
-        argv: it was called by.
+        name: the endpoint's name, safe to print.
+        child: the running program.
+        argv: its command line.
     """
 
     def __init__(self, name: str, child: pexpect.spawn[bytes], argv: tuple[str, ...]) -> None:
         super().__init__(name, child.child_fd)
-        self.newline = "\n"  # its terminal is raw, so no Enter is made one
+        self.newline = "\n"  # the pty is raw, so the kernel does not translate Enter
         self._child = child
         self._argv = argv
 
     def resize(self, columns: int, rows: int) -> None:
-        """See `Transport.resize`: the pty's, of which the program is told by a signal."""
-        with suppress(OSError):  # it is gone
+        """See `Transport.resize`: resizes the pty, and the kernel signals the program."""
+        with suppress(OSError):  # the program has ended
             self._child.setwinsize(rows, columns)
 
     async def _close(self) -> None:
-        with suppress(OSError, pexpect.ExceptionPexpect):  # it does not end; its session has to all the same
+        with suppress(OSError, pexpect.ExceptionPexpect):  # end its session even if the program does not end
             await asyncio.to_thread(self._child.close, True)
         if self.has_console:
-            with suppress(OSError):  # the program is gone; the session runs out by itself
+            with suppress(OSError):  # the program was removed; the session times out by itself
                 await _end_session(self._argv)
 
 
 async def _end_session(argv: tuple[str, ...]) -> None:
-    """The second run of a program whose session outlives it."""
+    """Run a program again to end a session that outlives it, such as ``ipmitool sol deactivate``."""
     old, new = dialect_of_program(argv).second_run or ("", "")
     if old not in argv:
         return
@@ -61,13 +61,13 @@ async def _end_session(argv: tuple[str, ...]) -> None:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         env=environment_for_children(),
-        start_new_session=True,  # without a terminal, on which it would ask for its password
+        start_new_session=True,  # without a terminal it cannot ask for its password
     )
     try:
         async with asyncio.timeout(_SECOND_RUN_SECONDS):
             await process.wait()
     except TimeoutError:
-        pass  # the session runs out by itself
+        pass  # the session times out by itself
     finally:
         if process.returncode is None:
             process.kill()
@@ -75,22 +75,22 @@ async def _end_session(argv: tuple[str, ...]) -> None:
 
 
 async def open_process(target: ExecTarget, *, kick: bool = False) -> ProcessTransport:
-    """Run the program.
+    """Run the program of `target`.
 
     Args:
-        target: its command line.
-        kick: end the session that somebody has there first, or take it over.
+        target: the command line.
+        kick: end or take over another user's session of the console first.
 
     Raises:
-        UsageError: there is no such program.
-        EndpointUnreachable: it could not be started.
+        UsageError: the program is not installed.
+        EndpointUnreachable: the program could not be started.
     """
     program = target.argv[0]
     if shutil.which(program) is None:
-        raise UsageError(f"there is no program {printable(program)!r} here", hint="Install it, or write its path.")
+        raise UsageError(f"the program {printable(program)!r} is not installed", hint="Install it, or write its path.")
     if kick:
         await _end_session(target.argv)
-    argv = _told(target.argv, kick)
+    argv = _with_console_options(target.argv, kick)
     try:
         child: pexpect.spawn[bytes] = pexpect.spawn(
             program,
@@ -101,17 +101,17 @@ async def open_process(target: ExecTarget, *, kick: bool = False) -> ProcessTran
             env=environment_for_children(),
         )
     except (OSError, pexpect.ExceptionPexpect) as error:
-        raise EndpointUnreachable(f"{target} cannot be started: {printable(str(error))}") from None
-    # Bytes go to the program as they are; it makes its own side raw where it is a console client.
+        raise EndpointUnreachable(f"cannot start {target}: {printable(str(error))}") from None
+    # Bytes must reach the program unchanged. A console client sets the modes that it needs itself.
     tty.setraw(child.child_fd)
     return ProcessTransport(str(target), child, target.argv)
 
 
-def _told(argv: tuple[str, ...], kick: bool) -> tuple[str, ...]:
-    """`argv` with what its program has to be told besides."""
+def _with_console_options(argv: tuple[str, ...], kick: bool) -> tuple[str, ...]:
+    """Return `argv` with the options that the program's dialect adds."""
     dialect = dialect_of_program(argv)
     words = [] if set(dialect.words[:1]) & set(argv) else [*dialect.words]
     words.append(dialect.force if kick else dialect.polite)
-    # Behind the sub-command where it has one: virsh -c URI console NAME.
+    # After the subcommand if there is one: virsh -c URI console NAME.
     at = argv.index("console", 1) + 1 if "console" in argv[1:] else 1
     return (*argv[:at], *(word for word in words if word and word not in argv), *argv[at:])

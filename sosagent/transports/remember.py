@@ -1,4 +1,4 @@
-"""Keys that were opened with a passphrase, as long as a job lasts: a second connection asks for none again."""
+"""Remember unlocked private keys for the duration of a job, so that a reconnect does not ask for the passphrase."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OPENED: ContextVar[dict[Path, Any] | None] = ContextVar("opened", default=None)
 
 @contextmanager
 def remembering() -> Iterator[None]:
-    """Within it, a passphrase is asked for once, however often a key is used."""
+    """Within this context, the passphrase of a key is asked for only once. Contexts can be nested."""
     token = _OPENED.set({} if (outer := _OPENED.get()) is None else outer)
     try:
         yield
@@ -24,6 +24,6 @@ def remembering() -> Iterator[None]:
 
 
 def opened_keys() -> dict[Path, Any]:
-    """Those of the job at hand; a new place for them outside of one."""
+    """Return the unlocked keys of the current job, by path; an empty mapping outside of `remembering`."""
     opened = _OPENED.get()
     return {} if opened is None else opened

@@ -1,4 +1,4 @@
-"""A console on a serial line: a device of this machine, or one behind RFC 2217 (pyserial)."""
+"""A console on a serial line: a local device, or a remote one over RFC 2217 (pyserial)."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ __all__ = ["SerialTransport", "ThreadTransport", "open_rfc2217", "open_serial"]
 
 _POLL_SECONDS = 0.1
 _BREAK_SECONDS = 0.3
-_WORDS_SECONDS = 1.0
-_PORTION = 4096
+_REPLY_SECONDS = 1.0
+_CHUNK = 4096
 
 
 class SerialTransport(DescriptorTransport):
-    """A serial device with a descriptor that can be waited for."""
+    """A serial device whose descriptor the event loop can watch."""
 
     def __init__(self, name: str, port: serial.Serial) -> None:
         super().__init__(name, port.fileno())
@@ -50,11 +50,11 @@ class SerialTransport(DescriptorTransport):
 
 
 class ThreadTransport(Transport):
-    """A port of pyserial without a descriptor to wait for: one thread reads it.
+    """A pyserial port whose descriptor cannot be watched: a thread reads it.
 
     Args:
-        name: of the endpoint, safe to print.
-        port: open, with a read timeout.
+        name: the endpoint's name, safe to print.
+        port: an open port with a read timeout.
     """
 
     def __init__(self, name: str, port: Any) -> None:
@@ -66,7 +66,7 @@ class ThreadTransport(Transport):
         self._incoming = Incoming(self._may_read.clear, self._may_read.set)
         self._closed = False
         self._writing = asyncio.Lock()
-        self._thread = threading.Thread(target=self._read_on, name=f"console {name}", daemon=True)
+        self._thread = threading.Thread(target=self._read_until_closed, name=f"console {name}", daemon=True)
         self._thread.start()
 
     async def read(self) -> bytes:
@@ -97,11 +97,11 @@ class ThreadTransport(Transport):
                 raise EndpointLost(f"the connection to {self.name} is closed")
             try:
                 await asyncio.to_thread(call, argument)
-            except OSError:  # SerialException is one
+            except OSError:  # SerialException is a subclass
                 self._incoming.end()
                 raise EndpointLost(f"the connection to {self.name} is closed") from None
 
-    def _read_on(self) -> None:
+    def _read_until_closed(self) -> None:
         while not self._closed:
             self._may_read.wait()
             try:
@@ -109,25 +109,25 @@ class ThreadTransport(Transport):
                 if data:
                     data += self._port.read(self._port.in_waiting)
             except OSError:
-                self._tell(self._incoming.end)
+                self._in_loop(self._incoming.end)
                 return
             if data:
-                self._tell(self._incoming.feed, data)
+                self._in_loop(self._incoming.feed, data)
 
-    def _tell(self, call: Any, *arguments: Any) -> None:
+    def _in_loop(self, call: Any, *arguments: Any) -> None:
         try:
             self._loop.call_soon_threadsafe(call, *arguments)
-        except RuntimeError:  # the loop has ended, and nobody reads any more
+        except RuntimeError:  # the loop is closed
             self._closed = True
 
 
 async def open_serial(target: SerialTarget) -> Transport:
-    """Open a serial device, for us alone.
+    """Open a serial device exclusively.
 
     Raises:
-        UsageError: there is no such device, or it cannot be one.
-        EndpointBusy: somebody else has it.
-        EndpointUnreachable: it may not be opened, or does not answer.
+        UsageError: the device does not exist, or is not a serial device.
+        EndpointBusy: another program has opened it.
+        EndpointUnreachable: it cannot be opened, for example because permission is denied.
     """
     name = str(target)
     try:
@@ -148,13 +148,14 @@ async def open_serial(target: SerialTarget) -> Transport:
 
 
 async def open_rfc2217(target: TcpTarget) -> Transport:
-    """Connect to a serial line behind RFC 2217, and set its speed if the target says one.
+    """Connect to a serial line over RFC 2217, and set its speed if the target names one.
 
     Raises:
-        EndpointUnreachable: nobody answers, or not in RFC 2217.
+        EndpointBusy: another client is connected.
+        EndpointUnreachable: the server does not answer, or does not speak RFC 2217.
     """
     host = f"[{target.host}]" if ":" in target.host else target.host
-    # Without a speed of ours, what the server refuses to change is no error.
+    # If we set no speed, it does not matter that the server refuses to change settings.
     ignore = "" if target.baud or target.flow else "?ign_set_control"
     settings: dict[str, Any] = {"rtscts": target.flow == "rtscts", "xonxoff": target.flow == "xonxoff"}
     if target.baud:
@@ -162,12 +163,12 @@ async def open_rfc2217(target: TcpTarget) -> Transport:
     try:
         port = await asyncio.to_thread(_rfc2217, f"rfc2217://{host}:{target.port}{ignore}", settings)
     except (OSError, ValueError) as error:
-        said = await asyncio.to_thread(_first_words, target)
-        if "in use" in said.lower():
-            raise EndpointBusy(f"{target} has somebody connected already: {said}") from None
+        message = await asyncio.to_thread(_first_message, target)
+        if "in use" in message.lower():
+            raise EndpointBusy(f"another client is connected to {target}: {message}") from None
         raise EndpointUnreachable(
             f"{target}: {printable(str(error))}",
-            hint="Is it a port that speaks RFC 2217? Else write socket:// or telnet://.",
+            hint="If the port does not speak RFC 2217, write socket:// or telnet://.",
         ) from None
     transport = ThreadTransport(str(target), port)
     transport.baud = target.baud
@@ -175,7 +176,7 @@ async def open_rfc2217(target: TcpTarget) -> Transport:
 
 
 class _Rfc2217(rfc2217.Serial):  # type: ignore[misc]
-    """pyserial's, without the traceback that its thread prints where the server hangs up, nor the socket it forgets."""
+    """pyserial's port, which prints no traceback when the server hangs up and does not leak its socket."""
 
     def _telnet_read_loop(self) -> None:
         try:
@@ -203,13 +204,13 @@ def _rfc2217(url: str, settings: dict[str, Any]) -> Any:
         return port
 
 
-def _first_words(target: TcpTarget) -> str:
-    """What a port says before it closes, which pyserial keeps to itself; empty if nothing."""
-    telnet, text, until = Telnet(), b"", time.monotonic() + _WORDS_SECONDS
-    with suppress(OSError), socket.create_connection((target.host, target.port), _WORDS_SECONDS) as connection:
-        while (left := until - time.monotonic()) > 0:
-            connection.settimeout(left)
-            data = connection.recv(_PORTION)
+def _first_message(target: TcpTarget) -> str:
+    """Return the message that a port sends before it closes, which pyserial discards; empty if there is none."""
+    telnet, text, until = Telnet(), b"", time.monotonic() + _REPLY_SECONDS
+    with suppress(OSError), socket.create_connection((target.host, target.port), _REPLY_SECONDS) as connection:
+        while (remaining := until - time.monotonic()) > 0:
+            connection.settimeout(remaining)
+            data = connection.recv(_CHUNK)
             if not data:
                 break
             text += telnet.receive(data)[0]
@@ -220,33 +221,33 @@ def _refused(target: SerialTarget, error: Exception) -> SosError:
     name, path = str(target), Path(target.device)
     number = getattr(error, "errno", None)
     if not path.exists() and os.name == "posix":
-        there = ", ".join(sorted(printable(port.device) for port in list_ports.comports())) or "none"
-        return UsageError(f"there is no device {name}", hint=f"Serial devices here: {there}.")
+        devices = ", ".join(sorted(printable(port.device) for port in list_ports.comports())) or "none"
+        return UsageError(f"the device {name} does not exist", hint=f"Serial devices on this computer: {devices}.")
     if isinstance(error, PermissionError) or number == 13:
-        return EndpointUnreachable(f"{name}: you may not open it", hint=_who_may(path))
+        return EndpointUnreachable(f"you have no permission to open {name}", hint=_permission_hint(path))
     holders = ", ".join(sorted(set(_holders(path))))
     if number in (11, 16):  # EAGAIN of the lock, EBUSY of TIOCEXCL
         return EndpointBusy(f"{name} is in use" + (f" by {holders}" if holders else ""), hint="End that program first.")
     if os.name == "posix" and not stat.S_ISCHR(path.stat().st_mode):
-        return UsageError(f"{name} is no serial device")
-    return EndpointUnreachable(f"{name} cannot be used: {printable(str(error))}", hint="Is it a serial line?")
+        return UsageError(f"{name} is not a serial device")
+    return EndpointUnreachable(f"cannot use {name}: {printable(str(error))}", hint="Is it a serial device?")
 
 
-def _who_may(path: Path) -> str:
+def _permission_hint(path: Path) -> str:
     try:
         import grp
 
         status = path.stat()
         group = grp.getgrgid(status.st_gid).gr_name
     except (ImportError, KeyError, OSError):
-        return "Ask your administrator for it."
+        return "Ask your administrator for access."
     if not status.st_mode & stat.S_IWGRP or status.st_gid == 0:
-        return "Only its owner may: run it by sudo."
-    return f"It belongs to the group {group}: sudo usermod -aG {group} $USER, and log in anew."
+        return "Only its owner has access; run the command with sudo."
+    return f"It belongs to the group {group}. Run sudo usermod -aG {group} $USER, and log in again."
 
 
 def _holders(path: Path) -> Iterator[str]:
-    """The programs of ours that have it open, as far as /proc shows."""
+    """Yield the other processes that have the device open, as far as /proc shows them to us."""
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         try:
             if descriptor.samefile(path) and descriptor.parts[2] != str(os.getpid()):

@@ -1,4 +1,4 @@
-"""A console behind a socket: TCP as it is, or one in the file system; and telnet's, over either."""
+"""A console behind a socket: plain TCP, telnet over TCP, or a Unix socket."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from .telnet import BREAK, Telnet
 __all__ = ["SocketTransport", "TelnetTransport", "open_tcp", "open_unix"]
 
 _CONNECT_SECONDS = 20.0
-_PORTION = 1 << 16
-#: States of sockets in /proc/net/unix: connected and not taken in yet (SS_CONNECTING), and connected.
+_CHUNK = 1 << 16
+#: States of sockets in /proc/net/unix: connected but not accepted yet (SS_CONNECTING), and connected.
 _WAITING, _CONNECTED = "02", "03"
 
 
-#: How other protocols begin, and what to do then. Some TLS servers answer what is none by an alert (RFC 8446, 6).
+#: The first bytes of other protocols, their names, and what to do. A TLS server may answer other input with an alert
+#: (RFC 8446, 6).
 _OTHER_PROTOCOLS = (
     (re.compile(rb"\x15\x03[\x00-\x04]\x00"), "TLS", "Write exec:openssl s_client -quiet -connect HOST:PORT."),
     (re.compile(rb"SSH-\d"), "SSH", "Write ssh://USER@HOST:PORT."),
-    (re.compile(rb"HTTP/\d"), "HTTP", "That is a web server's port, not a console's."),
+    (re.compile(rb"HTTP/\d"), "HTTP", "The port belongs to a web server, not to a console."),
 )
 _TELNET = (re.compile(rb"\xff[\xfb-\xfe]"), "telnet", "Write telnet://HOST:PORT, or rfc2217://HOST:PORT.")
 
 
 class SocketTransport(Transport):
-    """A socket, byte by byte."""
+    """A socket whose bytes are the console's."""
 
-    not_ours: ClassVar[tuple[tuple[re.Pattern[bytes], str, str], ...]] = (*_OTHER_PROTOCOLS, _TELNET)
+    other_protocols: ClassVar[tuple[tuple[re.Pattern[bytes], str, str], ...]] = (*_OTHER_PROTOCOLS, _TELNET)
 
     def __init__(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.name = name
@@ -46,10 +47,10 @@ class SocketTransport(Transport):
         """See `Transport.read`.
 
         Raises:
-            EndpointRefused: what comes first is another protocol's.
+            EndpointRefused: the first bytes belong to another protocol.
         """
         try:
-            data = await self._reader.read(_PORTION)
+            data = await self._reader.read(_CHUNK)
         except OSError:
             return b""
         if self._first and data:
@@ -58,8 +59,8 @@ class SocketTransport(Transport):
         return data
 
     def _refuse_other_protocols(self, data: bytes) -> None:
-        for begin, protocol, hint in self.not_ours:
-            if begin.match(data):
+        for start, protocol, hint in self.other_protocols:
+            if start.match(data):
                 raise EndpointRefused(f"{self.name} speaks {protocol}", hint=hint)
 
     async def write(self, data: bytes) -> None:
@@ -83,9 +84,9 @@ class SocketTransport(Transport):
 
 
 class TelnetTransport(SocketTransport):
-    """The same, with telnet's commands taken out and answered (RFC 854)."""
+    """A socket that speaks telnet, whose commands are removed from the bytes and answered (RFC 854)."""
 
-    not_ours = _OTHER_PROTOCOLS
+    other_protocols = _OTHER_PROTOCOLS
 
     def __init__(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         super().__init__(name, reader, writer)
@@ -111,14 +112,14 @@ class TelnetTransport(SocketTransport):
 
 
 class UnixTransport(SocketTransport):
-    """A socket in the file system, which may have others connected to it."""
+    """A Unix socket, to which other clients may be connected."""
 
     def __init__(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: Path) -> None:
         super().__init__(name, reader, writer)
         self._path = path
 
     def others(self) -> str:
-        """See `Transport.others`. Linux: /proc/net/unix has a socket of that name for each (proc(5))."""
+        """See `Transport.others`. On Linux, /proc/net/unix lists a socket of that name for each client (proc(5))."""
         try:
             table = Path("/proc/net/unix").read_text(errors="replace").splitlines()[1:]
         except OSError:
@@ -127,20 +128,20 @@ class UnixTransport(SocketTransport):
         states = {one[5] for one in fields if len(one) == 8 and one[7] == str(self._path)}
         if _WAITING not in states:
             return ""
-        return "somebody else is connected to it" if _CONNECTED in states else "its program lets nobody in"
+        return "another client is connected to it" if _CONNECTED in states else "its program accepts no clients"
 
 
 async def open_tcp(target: TcpTarget) -> Transport:
-    """Connect to a TCP port that is a serial line.
+    """Connect to the TCP port of a serial line, plain or over telnet.
 
     Raises:
-        EndpointUnreachable: with the reason.
+        EndpointUnreachable: the port cannot be reached.
     """
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             reader, writer = await asyncio.open_connection(target.host, target.port)
     except TimeoutError:
-        raise EndpointUnreachable(f"{target} does not answer within {_CONNECT_SECONDS:.0f} s") from None
+        raise EndpointUnreachable(f"{target} did not answer within {_CONNECT_SECONDS:.0f} s") from None
     except OSError as error:
         raise _unreachable(str(target), error) from None
     kind = TelnetTransport if target.protocol == "telnet" else SocketTransport
@@ -148,10 +149,10 @@ async def open_tcp(target: TcpTarget) -> Transport:
 
 
 async def open_unix(target: UnixTarget) -> Transport:
-    """Connect to a socket in the file system.
+    """Connect to a Unix socket.
 
     Raises:
-        EndpointUnreachable: with the reason.
+        EndpointUnreachable: the socket cannot be reached.
     """
     try:
         reader, writer = await asyncio.open_unix_connection(str(target.path))
@@ -162,11 +163,11 @@ async def open_unix(target: UnixTarget) -> Transport:
 
 def _unreachable(name: str, error: OSError) -> SosError:
     if isinstance(error, socket.gaierror):
-        return EndpointUnreachable(f"{name}: the name is not known here", hint="Check it, and your DNS.")
+        return EndpointUnreachable(f"{name}: the host name cannot be resolved", hint="Check the name and your DNS.")
     why = os.strerror(error.errno) if error.errno else printable(str(error))
     hints = {
-        "FileNotFoundError": "Is the machine running, and is that its socket?",
-        "ConnectionRefusedError": "Nobody listens there: is the machine, or the console server, running?",
-        "PermissionError": "Who may open it is told by ls -l; libvirt's sockets are root's.",
+        "FileNotFoundError": "Is the machine running, and is this its socket?",
+        "ConnectionRefusedError": "No program listens there. Is the machine, or the console server, running?",
+        "PermissionError": "`ls -l` shows who may open it; the sockets of libvirt belong to root.",
     }
     return EndpointUnreachable(f"{name}: {why}", hint=hints.get(type(error).__name__, ""))

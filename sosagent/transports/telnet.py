@@ -1,6 +1,6 @@
-"""Telnet as far as a console needs it (RFC 854, 855, 856, 857, 858). No I/O.
+"""The part of telnet that a console needs (RFC 854, 855, 856, 857, 858). No I/O.
 
-Both sides are to send all eight bits, the far one is to echo, and nothing is to be asked besides.
+We agree that both sides send all eight bits and that the far side echoes, and refuse all other options.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ __all__ = ["BREAK", "Telnet"]
 
 _IAC, _DONT, _DO, _WONT, _WILL, _SB, _BRK, _SE = 255, 254, 253, 252, 251, 250, 243, 240
 _BINARY, _ECHO, _GO_AHEAD = 0, 1, 3
-#: The options of the far end that we want, and those of ours that it may have.
+#: The options that the far side may enable for itself, and those that it may enable for us.
 _THEIRS, _OURS = {_BINARY, _ECHO, _GO_AHEAD}, {_BINARY, _GO_AHEAD}
-_MOST_SUBNEGOTIATION = 4096
+_MAX_SUBNEGOTIATION = 4096
 
 BREAK = bytes((_IAC, _BRK))
 
 
 class Telnet:
-    """One connection's telnet: takes commands out of what comes, and gives the answers to them."""
+    """The telnet state of one connection: removes commands from received bytes, and answers them."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -25,12 +25,16 @@ class Telnet:
         self._after_return = False
 
     def send(self, data: bytes) -> bytes:
-        """`data` as it travels: 255 doubled; a return followed by NUL, until both sides send all eight bits."""
+        """Encode `data`: double each byte 255, and follow CR with NUL unless we send all eight bits."""
         escaped = data.replace(b"\xff", b"\xff\xff")
         return escaped if self._on.get((_WILL, _BINARY)) else escaped.replace(b"\r", b"\r\0")
 
     def receive(self, data: bytes) -> tuple[bytes, bytes]:
-        """What came -> the console's bytes, and what is to be sent back."""
+        """Decode received bytes.
+
+        Returns:
+            The console's bytes, and the answer to send back.
+        """
         data = self._rest + data
         self._rest = b""
         text, answer, at = bytearray(), bytearray(), 0
@@ -40,7 +44,7 @@ class Telnet:
                 continue
             length = self._command_length(data, at)
             if length == 0:
-                self._rest = data[at:] if len(data) - at < _MOST_SUBNEGOTIATION else b""
+                self._rest = data[at:] if len(data) - at < _MAX_SUBNEGOTIATION else b""
                 break
             command = data[at + 1]
             if command == _IAC:
@@ -51,14 +55,14 @@ class Telnet:
         return bytes(text), bytes(answer)
 
     def _plain(self, byte: int, text: bytearray) -> int:
-        # A return alone travels as CR NUL, where the far end does not send all eight bits.
+        # A CR is transmitted as CR NUL unless the far side sends all eight bits.
         if not (byte == 0 and self._after_return and not self._on.get((_DO, _BINARY))):
             text.append(byte)
         self._after_return = byte == 13
         return 1
 
     def _command_length(self, data: bytes, at: int) -> int:
-        """How long the command at `at` is; 0 if its end has not come yet."""
+        """Return the length of the command at `at`; 0 if it is not complete yet."""
         if at + 1 >= len(data):
             return 0
         if data[at + 1] == _SB:
@@ -69,7 +73,7 @@ class Telnet:
         return 2
 
     def _negotiate(self, command: int, option: int) -> bytes:
-        """Answer WILL, WONT, DO, DONT; what is as it is gets no answer, so nothing goes round in circles."""
+        """Answer WILL, WONT, DO or DONT. A request that changes nothing gets no answer, which prevents loops."""
         asks_us = command in (_DO, _DONT)
         wanted = command in (_DO, _WILL)
         agreed = wanted and option in (_OURS if asks_us else _THEIRS)

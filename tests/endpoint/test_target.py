@@ -122,10 +122,10 @@ async def refused(target: Target) -> sosagent.SosError:
 async def test_what_is_not_there(tmp_path: Path) -> None:
     error = await refused(SerialTarget("/dev/ttyNone7"))
     assert isinstance(error, sosagent.UsageError)
-    assert "there is no device /dev/ttyNone7" in str(error)
-    assert "Serial devices here: " in error.hint
+    assert "the device /dev/ttyNone7 does not exist" in str(error)
+    assert "Serial devices on this computer: " in error.hint
     (tmp_path / "file").touch()
-    assert "is no serial device" in str(await refused(SerialTarget(str(tmp_path / "file"))))
+    assert "is not a serial device" in str(await refused(SerialTarget(str(tmp_path / "file"))))
     assert "No such file" in str(await refused(UnixTarget(tmp_path / "none")))
     error = await refused(ExecTarget(("no-such-program",)))
     assert isinstance(error, sosagent.UsageError)
@@ -178,12 +178,12 @@ async def test_a_device_that_we_may_not_open() -> None:
         os.seteuid(0)
         device.chmod(0o600)
         os.seteuid(65534)
-        assert "by sudo" in (await refused(SerialTarget(str(device)))).hint  # no group would help
+        assert "with sudo" in (await refused(SerialTarget(str(device)))).hint  # no group would help
     finally:
         os.seteuid(0)
         os.close(master)
         os.close(slave)
-    assert (error.exit_code, "you may not open it" in str(error)) == (3, True)
+    assert (error.exit_code, "no permission to open" in str(error)) == (3, True)
     assert "group tty" in error.hint
 
 

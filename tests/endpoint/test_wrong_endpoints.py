@@ -125,7 +125,7 @@ async def test_a_socket_that_lets_in_one_says_who_has_it(tmp_path: Path) -> None
     reader, writer = await asyncio.open_unix_connection(path)
     assert await reader.readexactly(5) == b"web-1"
     running.get_loop().remove_reader(running.sockets[0].fileno())  # who comes now is not accepted
-    with pytest.raises(sosagent.EndpointBusy, match="somebody else is connected to it") as caught:
+    with pytest.raises(sosagent.EndpointBusy, match="another client is connected to it") as caught:
         await add(UnixTarget(path))
     assert "ss -xp" in caught.value.hint
     writer.close()

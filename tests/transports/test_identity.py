@@ -76,7 +76,7 @@ async def test_without_anybody_to_ask(name: str, lab: Lab, tmp_path: Path) -> No
     async def ask(endpoint: str, prompt: str, echo: bool) -> str | None:
         return "wrong"
 
-    with pytest.raises(sosagent.UsageError, match="not the passphrase"):
+    with pytest.raises(sosagent.UsageError, match="wrong passphrase"):
         await sosagent.add_key(on(lab, identity), new_key(), password=lab.password, ask=ask)
 
 

@@ -184,7 +184,7 @@ async def test_nor_on_a_jump_host(lab: Lab, tmp_path: Path, jump: tuple[int, asy
 
 async def test_a_jump_that_goes_in_circles(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n")
-    with pytest.raises(sosagent.UsageError, match="circles"):
+    with pytest.raises(sosagent.UsageError, match="leads in a circle"):
         await add(sosagent.SshTarget("a", ssh_config=tmp_path / "config"), lab)
 
 
@@ -204,7 +204,7 @@ async def test_each_way_not_to_get_in_has_its_own_words(lab: Lab, tmp_path: Path
     key = await refused(sosagent.EndpointRefused, sosagent.SshTarget(**{**vars(base), "identities": (stranger,)}), lab)
     assert "nothing listens" in port.message
     assert "name" in name.message
-    assert "does not let 'lab' in" in key.message
+    assert "refused the login of 'lab'" in key.message
     assert len({port.message, name.message, key.message}) == 3
 
 
@@ -223,7 +223,7 @@ async def test_something_that_is_no_ssh_server(lab: Lab, tmp_path: Path) -> None
 async def test_a_missing_identity_or_config(lab: Lab, tmp_path: Path) -> None:
     base = target(lab, tmp_path, known="")
     for change in ({"identities": (tmp_path / "none",)}, {"ssh_config": tmp_path / "none"}, {"ssh_config": tmp_path}):
-        with pytest.raises(sosagent.UsageError, match=r"no.* file "):
+        with pytest.raises(sosagent.UsageError, match=r"cannot read|does not exist"):
             await add(sosagent.SshTarget(**{**vars(base), **change}), lab)
 
 
@@ -289,7 +289,7 @@ async def test_an_old_endpoint_is_let_in_by_name_and_said_so(tmp_path: Path) -> 
     assert not notes
     transport = await open_transport(replace(where, dialect="ilo"), ask=None, note=notes.append)
     await transport.aclose()
-    assert ["speaks old SSH only" in note for note in notes] == [True]
+    assert ["supports only old SSH algorithms" in note for note in notes] == [True]
     other = f"[127.0.0.1]:{port} {asyncssh.generate_private_key('ssh-dss').export_public_key().decode()}"
     (tmp_path / "known").write_text(other)
     with pytest.raises(sosagent.HostKeyChanged):  # it is old, not trusted

@@ -1,0 +1,145 @@
+"""What ssh_config(5) says about a connection, as far as it is obeyed.
+
+User, port, identities, agent, ProxyJump and ProxyCommand apply. Settings that would weaken or change the session
+do not: host key checks stay on for every hop, nothing is forwarded, and no RemoteCommand, SendEnv or SetEnv
+reaches the endpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from ..endpoint.target import SshTarget
+from ..errors import UsageError
+from ..printable import printable
+from .host_keys import HostKeys
+
+__all__ = ["Configuration", "configuration", "connection_arguments", "connection_options", "host_keys", "route"]
+
+_MAX_HOPS = 8
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The settings of ssh_config for a target.
+
+    Fields:
+        files: the files that were read.
+        port: None if the files name none.
+        agent: the path of the agent's socket; empty if the files name none.
+    """
+
+    files: list[str]
+    port: int | None
+    agent: str
+
+
+def configuration(target: SshTarget) -> Configuration:
+    """Read ssh_config for `target`.
+
+    Raises:
+        UsageError: a file cannot be used.
+    """
+    # Without the target's own port, which would override the one in the files.
+    config: Any = connection_options(replace(target, port=None), None).config
+    return Configuration(_files(target), config.get("Port"), config.get("IdentityAgent", ""))
+
+
+def route(target: SshTarget) -> list[SshTarget]:
+    """Return all hops to `target`, which is the last: its ProxyJump, and the ProxyJump of the first jump host.
+
+    Raises:
+        UsageError: a file cannot be used, or ProxyJump leads in a circle.
+    """
+    hops = [target]
+    while True:
+        options = connection_options(hops[0], None)
+        jumps = (hops[0] is target and target.jump) or options.tunnel
+        if not isinstance(jumps, str) or not jumps:
+            return hops
+        if len(hops) > _MAX_HOPS:
+            raise UsageError(f"ProxyJump of {printable(hops[0].host)} leads in a circle")
+        hops[:0] = [_jump_host(text.strip(), target) for text in jumps.split(",")]
+
+
+def _jump_host(text: str, target: SshTarget) -> SshTarget:
+    user, _, place = text.removeprefix("ssh://").rpartition("@")
+    host, port = place, None
+    if place.startswith("["):
+        host, _, rest = place[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif place.count(":") == 1:
+        host, _, port = place.partition(":")
+    return SshTarget(
+        host,
+        user or None,
+        int(port) if port and port.isdigit() else None,
+        (),
+        target.ssh_config,
+        target.known_hosts,
+        target.host_key,
+    )
+
+
+def _files(target: SshTarget) -> list[str]:
+    if target.ssh_config is not None:
+        path = target.ssh_config
+        if not path.exists() or path.is_dir():  # /dev/null exists and is not a folder
+            raise UsageError(f"the ssh_config file {printable(str(path))} does not exist")
+        return [str(path)]
+    default = Path.home() / ".ssh" / "config"
+    return [str(default)] if default.is_file() else []
+
+
+def connection_arguments(target: SshTarget, keys: Sequence[Any] | None) -> dict[str, Any]:
+    """Return asyncssh's arguments for `target`; `keys` as for `connection_options`."""
+    arguments: dict[str, Any] = {"config": _files(target)}
+    if target.user is not None:
+        arguments["username"] = target.user
+    if target.port is not None:
+        arguments["port"] = target.port
+    if keys is None:
+        arguments["client_keys"] = None
+    elif keys:
+        arguments["client_keys"] = list(keys)
+    return arguments
+
+
+def connection_options(target: SshTarget, keys: Sequence[Any] | None) -> asyncssh.SSHClientConnectionOptions:
+    """Return asyncssh's options for `target`, with ssh_config applied.
+
+    Args:
+        target: the host to connect to.
+        keys: the private keys to offer. Those of ssh_config if empty; none at all if None.
+
+    Raises:
+        UsageError: ssh_config or an identity cannot be used.
+    """
+    try:
+        return asyncssh.SSHClientConnectionOptions(host=target.host, **connection_arguments(target, keys))
+    except OSError as error:
+        name = printable(str(error.filename or ""))
+        raise UsageError(f"cannot read {name}: {error.strerror}", hint="Check -i and -F.") from None
+    except asyncssh.KeyEncryptionError:
+        raise UsageError(
+            "an identity is encrypted", hint="Add it to your agent (ssh-add FILE) and run again."
+        ) from None
+    except (asyncssh.KeyImportError, ValueError) as error:
+        raise UsageError(f"ssh_config or an identity cannot be used: {printable(str(error))}") from None
+
+
+def host_keys(target: SshTarget, options: asyncssh.SSHClientConnectionOptions) -> HostKeys:
+    """Return the host key policy of a hop on the route to `target`."""
+    default = Path.home() / ".ssh" / "known_hosts"
+    if target.known_hosts is not None:
+        return HostKeys((target.known_hosts,), target.host_key, target.known_hosts)
+    config: Any = options.config
+    named = [Path(name).expanduser() for name in config.get("UserKnownHostsFile", ()) if name != "none"]
+    # Users write /dev/null to switch the check off. It stays on.
+    users = tuple(path for path in named if str(path) != "/dev/null") or (default,)
+    return HostKeys((*users, Path("/etc/ssh/ssh_known_hosts")), target.host_key, users[0])

@@ -1,0 +1,172 @@
+"""Connect to one SSH server, an endpoint or a jump host: host key, authentication, and errors with advice."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import asyncssh
+
+from ..endpoint.target import SshTarget, dialect_of
+from ..errors import ConsoleError, EndpointRefused, EndpointUnreachable
+from ..printable import printable
+from .base import Ask
+from .host_keys import HostKeys
+from .ssh_config import connection_arguments, connection_options, host_keys, route
+
+__all__ = ["CONNECT_SECONDS", "connect_hop", "open_jumps"]
+
+CONNECT_SECONDS = 20.0
+_LOGIN_SECONDS = 40.0
+_KEEPALIVE_SECONDS = 15
+_KEEPALIVE_COUNT = 3
+_MAX_QUESTIONS = 3
+
+#: Algorithms that old endpoints need and asyncssh does not offer by default.
+_LEGACY: dict[str, Any] = {
+    "kex_algs": "+diffie-hellman-group-exchange-sha1,diffie-hellman-group1-sha1",
+    "encryption_algs": "+aes256-cbc,aes128-cbc,3des-cbc",
+    "server_host_key_algs": "+ssh-dss",
+    "mac_algs": "+hmac-md5",
+}
+
+# Without a handler, asyncssh's log would go to standard error.
+logging.getLogger("asyncssh").addHandler(logging.NullHandler())
+
+
+class _Client(asyncssh.SSHClient):
+    """Answers the questions of one hop's authentication; never with the machine's password."""
+
+    def __init__(self, name: str, keys: HostKeys, ask: Ask | None) -> None:
+        self._name = name
+        self._keys = keys
+        self._ask = ask
+        self._questions = 0
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        return self._keys.accept(key)
+
+    async def password_auth_requested(self) -> str | None:
+        if self._ask is None or self._questions >= _MAX_QUESTIONS:
+            return None
+        self._questions += 1
+        return await self._ask(self._name, "Password:", False)
+
+    async def kbdint_auth_requested(self) -> str | None:
+        return None if self._ask is None or self._questions >= _MAX_QUESTIONS else ""
+
+    async def kbdint_challenge_received(
+        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> Sequence[str] | None:
+        answers: list[str] = []
+        for prompt, echo in prompts:
+            assert self._ask is not None
+            self._questions += 1
+            answer = await self._ask(self._name, printable(prompt.strip()), echo)
+            if answer is None:
+                return None
+            answers.append(answer)
+        return answers
+
+
+async def open_jumps(
+    target: SshTarget,
+    hops: list[asyncssh.SSHClientConnection],
+    ask: Ask | None,
+    note: Callable[[str], None] | None = None,
+) -> None:
+    """Connect to the jump hosts before `target`, and append each connection to `hops`, which the caller closes."""
+    for place in route(target)[:-1]:
+        hops.append(await connect_hop(place, target, [], hops[-1] if hops else None, ask, note))
+
+
+async def connect_hop(
+    place: SshTarget,
+    target: SshTarget,
+    client_keys: Sequence[Any],
+    tunnel: asyncssh.SSHClientConnection | None,
+    ask: Ask | None,
+    note: Callable[[str], None] | None,
+) -> asyncssh.SSHClientConnection:
+    """Connect to `place`, one hop on the route to `target`.
+
+    Args:
+        place: the server to connect to; `target` itself for the last hop.
+        target: decides on known_hosts files and the host key policy of all hops.
+        client_keys: the private keys to offer; those of ssh_config if empty.
+        tunnel: the connection to the previous hop.
+        ask: asks the user the server's questions; None if nobody can be asked.
+        note: called with remarks for the user.
+
+    Raises:
+        EndpointUnreachable, EndpointRefused, HostKeyUnknown, HostKeyChanged, UsageError: with advice.
+    """
+    options = connection_options(place, client_keys)
+    name = str(place)
+    attempts: list[dict[str, Any]] = [{}]
+    if place is target and dialect_of(target).legacy:
+        attempts.append(_LEGACY)
+    for algorithms in attempts:
+        keys = host_keys(target, options)
+        try:
+            connection, _ = await asyncssh.create_connection(
+                partial(_Client, name, keys, ask),
+                place.host,
+                **connection_arguments(place, client_keys),
+                **algorithms,
+                tunnel=tunnel,
+                known_hosts=keys,
+                agent_forwarding=False,
+                x509_trusted_certs=None,
+                keepalive_interval=_KEEPALIVE_SECONDS,
+                keepalive_count_max=_KEEPALIVE_COUNT,
+                connect_timeout=CONNECT_SECONDS,
+                login_timeout=_LOGIN_SECONDS,
+            )
+            break
+        except (OSError, asyncssh.Error) as error:
+            if not isinstance(error, asyncssh.KeyExchangeFailed) or algorithms is attempts[-1]:
+                raise _console_error(error, name, options, keys) from None
+    if note is not None and algorithms:
+        note(f"{place} supports only old SSH algorithms that are considered broken; they were allowed for it alone")
+    fingerprint = keys.remember()
+    if fingerprint is not None and note is not None:
+        note(f"the host key of {name} was unknown and has been added to known_hosts: {fingerprint}")
+    return connection
+
+
+def _console_error(
+    error: Exception, name: str, options: asyncssh.SSHClientConnectionOptions, keys: HostKeys
+) -> ConsoleError:
+    """Return our error for one of asyncssh or the network, with advice."""
+    text = printable(str(error))
+    match error:
+        case asyncssh.HostKeyNotVerifiable():
+            return keys.refusal(name)
+        case asyncssh.KeyExchangeFailed() if keys.known and "host key" in text:
+            return keys.refusal(name)
+        case asyncssh.KeyExchangeFailed() if str(error).startswith(("No matching", "Unable to find")):
+            offered = printable(str(error).rpartition(" and received ")[2], 200)
+            return EndpointRefused(
+                f"{name} and sosagent have no SSH algorithm in common; it offers {offered}",
+                hint="If it is an old management controller, add its dialect to HOST: ssh://...?dialect=ilo.",
+            )
+        case asyncssh.PermissionDenied():
+            return EndpointRefused(f"{name} refused the login of {printable(options.username)!r}: {text}")
+        case asyncssh.ChannelOpenError():
+            return EndpointUnreachable(f"the jump host cannot reach {name}: {text}")
+        case asyncssh.ConnectionLost():
+            return EndpointUnreachable(f"{name} closed the connection before SSH was set up: {text}")
+        case asyncssh.Error():
+            return EndpointRefused(f"no SSH session with {name}: {text}", hint="Is this an SSH port?")
+        case socket.gaierror():
+            return EndpointUnreachable(f"the name {printable(options.host)} is not known: {text}")
+        case ConnectionRefusedError():
+            return EndpointUnreachable(f"nothing listens on {name}, port {options.port}: connection refused")
+        case TimeoutError():
+            return EndpointUnreachable(f"{name} does not answer on port {options.port}")
+        case _:
+            return EndpointUnreachable(f"{name} cannot be reached: {text}")

@@ -19,7 +19,7 @@ def table() -> str:
 def _row(state: State) -> str:
     example = state.example.strip().replace("\n", " ⏎ ")
     shown = f"`{example}`" if example.isascii() and example else example.replace("\ufffd", "?")
-    action = state.way.value + (" (`--take-over` discards it)" if state.force else "")
+    action = state.action.value + (" (`--take-over` discards it)" if state.force else "")
     return table_row(f"`{state.name}`", state.title, shown, action)
 
 

@@ -20,7 +20,7 @@ from sosagent.errors import SosError
 from sosagent.printable import clean, is_clean, playable, printable
 from sosagent.secrets.secret import Secret
 from sosagent.secrets.sources import find_password
-from sosagent.terminal.states import STATES, State, Way, classify
+from sosagent.terminal.states import STATES, Action, State, classify
 
 HOSTILE = "\x1b]52;c;aGk=\x07\x1b[31mred\x9b1m\u202eevil\u2066[/foo]\r\n\x00\ufeff"
 
@@ -208,7 +208,7 @@ def test_every_row_is_what_its_example_shows(state: State) -> None:
         return
     *lines, open_line = state.example.split("\n")
     assert classify(lines, open_line, screen=bool(state.screen)).state is state
-    assert state.hint or state.way not in (Way.STOP, Way.BUSY, Way.RECONNECT, Way.REFUSED)
+    assert state.hint or state.action not in (Action.STOP, Action.BUSY, Action.RECONNECT, Action.REFUSED)
     assert state.title.startswith(("a ", "an ", "the ", "emergency ", "somebody's ", "vim's ", "tmux ", "characters "))
 
 

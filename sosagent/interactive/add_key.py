@@ -12,7 +12,7 @@ from ..login.observe import observe
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..session.root_shell import RootShell, root_shell
-from ..terminal.states import Way
+from ..terminal.states import Action
 from .context import SessionContext
 
 __all__ = ["add_key_in_session"]
@@ -30,7 +30,7 @@ async def add_key_in_session(session: SessionContext, keys: Sequence[PublicKey])
     # Earlier output is not an answer to what the job types.
     console.skip()
     console.mark_machine_start(console.mark_before_open_line())
-    shell_is_open = observe(console, console.machine_start).state.way is Way.PROBE
+    shell_is_open = observe(console, console.machine_start).state.action is Action.PROBE
     password = Secret("") if shell_is_open else await _password(session)
     if password is None:
         session.notice("no key was added", start=b"")

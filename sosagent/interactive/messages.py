@@ -10,7 +10,7 @@ from ..endpoint.target import ExecTarget, SerialTarget, SshTarget, TcpTarget, Un
 from ..login.observe import observe
 from ..printable import printable
 from ..session.machine import Access
-from ..terminal.states import SILENT, UNKNOWN, Observation, Way
+from ..terminal.states import SILENT, UNKNOWN, Action, Observation
 
 __all__ = ["describe_login", "describe_status"]
 
@@ -18,9 +18,18 @@ _UNCERTAIN = "sosagent cannot determine whether a shell is open on the console"
 _USER_AT_HOST = re.compile(r"[\w.-]+@(?P<host>[\w.-]+)")
 _ROOT_PROMPT = re.compile(r"# ?$")
 #: Actions of the states in which no user is logged in.
-_LOGGED_OUT = (Way.LOG_IN, Way.MAINTAIN, Way.ENTER, Way.PRESS, Way.REFUSED, Way.CLOSED, Way.BUSY, Way.RECONNECT)
+_LOGGED_OUT = (
+    Action.LOG_IN,
+    Action.MAINTAIN,
+    Action.ENTER,
+    Action.PRESS,
+    Action.REFUSED,
+    Action.CLOSED,
+    Action.BUSY,
+    Action.RECONNECT,
+)
 #: Actions of the states of a program that may have been started from a shell.
-_IN_A_PROGRAM = (Way.SUSPEND, Way.LEAVE_INSERT, Way.INTERRUPT, Way.STOP)
+_IN_A_PROGRAM = (Action.SUSPEND, Action.LEAVE_INSERT, Action.INTERRUPT, Action.STOP)
 #: States with such an action that occur before the operating system runs, so no shell exists.
 _BEFORE_THE_SYSTEM = ("grub", "uefi-shell", "boot-prompt", "firmware", "panic", "disk-passphrase", "boot-menu")
 _TRANSPORTS: tuple[tuple[type, str], ...] = (
@@ -41,16 +50,16 @@ def describe_login(console: Console) -> str:
     state = observation.state
     if state is SILENT or state is UNKNOWN:
         return _UNCERTAIN
-    if state.way is Way.LOG_IN:
+    if state.action is Action.LOG_IN:
         return "the console is at the login prompt; nobody is logged in"
-    if state.way is Way.PROBE:
+    if state.action is Action.PROBE:
         match = _USER_AT_HOST.search(line)
         host = f" at {printable(match['host'], 60)}" if match else ""
         shell = "root's shell" if _ROOT_PROMPT.search(line) else "a shell"
         return f"{shell}{host} is still logged in: {printable(line, 80)}"
-    if state.way in _IN_A_PROGRAM and state.name not in _BEFORE_THE_SYSTEM:
+    if state.action in _IN_A_PROGRAM and state.name not in _BEFORE_THE_SYSTEM:
         return f"the console shows {state.title}; a shell may be open behind it"
-    if state.way in _LOGGED_OUT or state.name in _BEFORE_THE_SYSTEM:
+    if state.action in _LOGGED_OUT or state.name in _BEFORE_THE_SYSTEM:
         return f"the console shows {state.title}; no shell is open"
     return f"the console shows {state.title}; {_UNCERTAIN}"
 

@@ -99,7 +99,7 @@ async def _seen(console: Console, host: str, poke: bool, seconds: float) -> Cons
         host=host,
         name=state.name,
         title=state.title,
-        would=state.way.value,
+        would=state.action.value,
         hint=hint or state.hint,
         hostname=seen.hostname,
         tail=console.tail(),

@@ -10,7 +10,7 @@ from ..deadline import Deadline
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..printable import printable
 from ..secrets.secret import Secret
-from ..terminal.states import READING, SILENT, UNKNOWN, Observation, Way
+from ..terminal.states import READING, SILENT, UNKNOWN, Action, Observation
 from .attempt import Attempt, Stage, Undo
 from .failures import console_error, state_error
 from .initramfs import in_initramfs, open_root
@@ -48,7 +48,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
             observed = observe(console, console.mark_before_open_line())
         else:
             observed = await password_outcome(console, mark := sent)
-    if observed.state.way is Way.LOG_IN:
+    if observed.state.action is Action.LOG_IN:
         raise refusal_error(console, mark)
     _check_shell(attempt, await _quit_pager(attempt, observed), mark)
     # A probe is not needed: the start line is answered by shells only.
@@ -92,7 +92,7 @@ def _check_shell(attempt: Attempt, observed: Observation, mark: Mark) -> None:
     console = attempt.console
     if observed.state.name in ("password", "password-expired"):
         raise refusal_error(console, mark)
-    if observed.state.way is Way.PROBE:
+    if observed.state.action is Action.PROBE:
         return
     if observed.state not in (UNKNOWN, READING) or attempt.stage is not Stage.PASSWORD_SENT:
         raise state_error(console, observed)
@@ -130,7 +130,7 @@ async def log_in_for_maintenance(attempt: Attempt, _observed: Observation, passw
         attempt.forget_undo()
         return await settle(console, WAKE_SECONDS)
     observed = await password_outcome(console, mark)
-    if observed.state.way is not Way.PROBE:
+    if observed.state.action is not Action.PROBE:
         attempt.forget_undo()
         raise refusal_error(console, mark)
     await _use_maintenance_shell(attempt)
@@ -147,7 +147,7 @@ async def press_enter_for_maintenance(
     attempt.will_undo(Undo.MAINTENANCE)
     await console.send("\r")
     observed = await settle(console, LOGIN_SECONDS, mark=mark)
-    if observed.state.way is not Way.PROBE:
+    if observed.state.action is not Action.PROBE:
         attempt.forget_undo()
         return observed
     await _use_maintenance_shell(attempt)
@@ -182,7 +182,7 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
         if sent is None:
             raise state_error(console, observe(console, console.mark_before_open_line()))
         observed = await _settle_or_asked(console, own_prompt, mark := sent)
-    if observed.state.way is not Way.PROBE or (await probe(attempt)).uid != 0:
+    if observed.state.action is not Action.PROBE or (await probe(attempt)).uid != 0:
         raise refusal_error(console, mark, f"{entry.become} did not make {printable(entry.login)} root")
     attempt.became_root()
     console.emit(Event("done", f"became root by {entry.become}"))

@@ -11,7 +11,7 @@ from ..console.console import Console, Mark
 from ..console.events import Event
 from ..endpoint.dialects import PLAIN, dialect_of_prompt
 from ..errors import EndpointLost
-from ..terminal.states import NOTHING, READING, RUNNING, SILENT, UNKNOWN, Observation, Way
+from ..terminal.states import NOTHING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation
 from .entrance import enter_endpoint
 from .failures import state_error
 from .listen import (
@@ -49,7 +49,7 @@ async def find_state(console: Console, *, take_over: bool = False, receiver_open
     """
     await enter_endpoint(console)
     observed = await _detect(console, take_over, receiver_open)
-    if observed.state.way is Way.START:
+    if observed.state.action is Action.START:
         _change_dialect(console, observed)
         await enter_endpoint(console)
         observed = await _detect(console, take_over, receiver_open)
@@ -76,11 +76,11 @@ async def _detect(console: Console, take_over: bool, receiver_open: bool) -> Obs
     console.emit(Event("start", "look at the console"))
     try:
         observed = await _without_enter(console, take_over)
-        if observed.state in NOTHING or observed.state.way is Way.WAIT:
+        if observed.state in NOTHING or observed.state.action is Action.WAIT:
             observed = await wake(console, observed, receiver_open)
     except EndpointLost as lost:
         raise closing_error(console, lost) from None
-    if observed.state.way in (Way.SUSPEND, Way.LEAVE_INSERT) and not take_over:
+    if observed.state.action in (Action.SUSPEND, Action.LEAVE_INSERT) and not take_over:
         await refuse_typing(console)
     return observed
 

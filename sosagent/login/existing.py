@@ -9,7 +9,7 @@ from ..errors import ConsoleOccupied
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.expect import TIMEOUT
-from ..terminal.states import READING, RUNNING, SILENT, STATES, Observation, Way, classify
+from ..terminal.states import READING, RUNNING, SILENT, STATES, Action, Observation, classify
 from .attempt import Attempt, Undo
 from .authenticate import become_root
 from .detect import find_state
@@ -81,7 +81,7 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, password: 
 async def interrupt(attempt: Attempt, _observed: Observation, _password: Secret) -> Observation:
     """Press ^C, which discards a shell's unfinished command; in a program, only if `Entry.take_over` allows it."""
     observed = await press(attempt.console, "\x03", WAKE_SECONDS)
-    if observed.state.way is Way.INTERRUPT:
+    if observed.state.action is Action.INTERRUPT:
         # It is a prompt that looks like that of an unfinished command.
         return Observation(_SHELL)
     return observed
@@ -94,7 +94,7 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         ConsoleOccupied: it cannot be suspended.
     """
     console = attempt.console
-    if observed.state.way is Way.LEAVE_INSERT:
+    if observed.state.action is Action.LEAVE_INSERT:
         await console.send("\x1b")
         await console.quiet(0.3, 2.0)
         attempt.will_undo(Undo.INSERT_MODE)
@@ -113,7 +113,7 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
     if observed.state is RUNNING:
         # A machine that boots without messages echoes, too, before anything runs there.
         later = await settle(console, _PATIENCE_SECONDS, mark=console.mark())
-        if later.state.way is Way.WAIT or (is_decided(later) and later.state is not observed.state):
+        if later.state.action is Action.WAIT or (is_decided(later) and later.state is not observed.state):
             later = later if is_decided(later) else await wake(console)
             attempt.started_in(later)
             return later
@@ -122,11 +122,11 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
 
 async def _shell_after_suspending(attempt: Attempt) -> bool:
     """Press ^Z, and return whether a shell's prompt follows."""
-    console, prompts = attempt.console, (Way.PROBE, Way.INTERRUPT)
+    console, prompts = attempt.console, (Action.PROBE, Action.INTERRUPT)
     mark = console.mark()
     attempt.will_undo(Undo.SUSPENSION)
     observed = await press(console, "\x1a", SUSPEND_SECONDS, prompts)
-    if observed.state.way in prompts:
+    if observed.state.action in prompts:
         return True
     if not any(map(_STOPPED.search, console.since(mark)[0])):
         attempt.need_not_undo(Undo.SUSPENSION)
@@ -136,7 +136,7 @@ async def _shell_after_suspending(attempt: Attempt) -> bool:
 async def _cannot_suspend(attempt: Attempt, observed: Observation, password: Secret) -> Observation:
     console = attempt.console
     console.note_state(observed.state.name)
-    if classify([], console.open_line).state.way is Way.PROBE:
+    if classify([], console.open_line).state.action is Action.PROBE:
         # A shell's prompt on a screen that another program draws: ^Z went to that shell.
         attempt.started_in(Observation(_MULTIPLEXER))
         return Observation(_MULTIPLEXER)
@@ -157,7 +157,7 @@ async def end_password_prompt(attempt: Attempt, _observed: Observation, _passwor
     Raises:
         ConsoleOccupied: the prompt stays.
     """
-    until = (Way.LOG_IN, Way.PROBE, Way.MAINTAIN, Way.SUSPEND)
+    until = (Action.LOG_IN, Action.PROBE, Action.MAINTAIN, Action.SUSPEND)
     observed = await press(attempt.console, "\r", LOGIN_SECONDS, until)
     if observed.state is SILENT or observed.state.name == "password":
         raise state_error(attempt.console, observed)
@@ -200,6 +200,6 @@ async def discard(attempt: Attempt, observed: Observation, _password: Secret) ->
     console.emit(Event("note", f"discarding {observed.state.title}"))
     for keys in observed.state.force:
         after = await press(console, keys, SUSPEND_SECONDS)
-        if after.state.way in (Way.PROBE, Way.LOG_IN):
+        if after.state.action in (Action.PROBE, Action.LOG_IN):
             return after
     return await find_state(console, take_over=True)

@@ -13,7 +13,7 @@ from ..errors import (
     EndpointRefused,
     LoginRefused,
 )
-from ..terminal.states import GARBLED, SILENT, UNKNOWN, Observation, Way, looks_garbled
+from ..terminal.states import GARBLED, SILENT, UNKNOWN, Action, Observation, looks_garbled
 from .observe import conclude
 
 __all__ = ["busy_error", "console_error", "silent_error", "state_error"]
@@ -25,10 +25,10 @@ _ONE_AT_A_TIME = (
 )
 _SPEEDS = (115200, 9600, 57600, 38400, 19200)
 #: The error for an action that ends the login; `ConsoleOccupied` for any other.
-_ERRORS: dict[Way, type[ConsoleError]] = {
-    Way.CLOSED: EndpointRefused,
-    Way.RECONNECT: EndpointReadOnly,
-    Way.REFUSED: LoginRefused,
+_ERRORS: dict[Action, type[ConsoleError]] = {
+    Action.CLOSED: EndpointRefused,
+    Action.RECONNECT: EndpointReadOnly,
+    Action.REFUSED: LoginRefused,
 }
 
 
@@ -40,7 +40,7 @@ def console_error(console: Console, kind: type[ConsoleError], message: str, hint
 def state_error(console: Console, observed: Observation) -> ConsoleError:
     """The error for a state that no transition leads out of."""
     state = observed.state
-    if state.way is Way.BUSY:
+    if state.action is Action.BUSY:
         return busy_error(console)
     conclude(console, state)
     if state is GARBLED:
@@ -54,7 +54,7 @@ def state_error(console: Console, observed: Observation) -> ConsoleError:
         )
     if state is SILENT:
         return silent_error(console, "the console went silent")
-    kind = _ERRORS.get(state.way, ConsoleOccupied)
+    kind = _ERRORS.get(state.action, ConsoleOccupied)
     return console_error(console, kind, f"the console shows {state.title}", state.hint or _TO_LOGIN)
 
 

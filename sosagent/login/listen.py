@@ -8,7 +8,7 @@ import re
 from ..console.console import Console
 from ..deadline import Deadline
 from ..errors import ConsoleError, ConsoleOccupied, EndpointBusy, EndpointLost
-from ..terminal.states import Observation, Way
+from ..terminal.states import Action, Observation
 from .failures import console_error, state_error
 from .observe import observe
 
@@ -52,7 +52,7 @@ async def listen_until_quiet(console: Console, seconds: float) -> tuple[Observat
 def closing_error(console: Console, lost: EndpointLost) -> ConsoleError:
     """The error for a lost connection, by the reason that the endpoint sent just before it closed."""
     observed = observe(console, console.machine_start, connecting=True)
-    if observed.state.way in (Way.BUSY, Way.CLOSED, Way.RECONNECT):
+    if observed.state.action in (Action.BUSY, Action.CLOSED, Action.RECONNECT):
         return state_error(console, observed)
     if not console.bytes_received and console.bytes_sent:
         return EndpointLost(lost.message, hint=_OTHER_PROTOCOL, state=lost.state, tail=lost.tail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..console.console import QUIET_SECONDS, Console, Mark
 from ..deadline import Deadline
-from ..terminal.states import NOTHING, SILENT, UNKNOWN, Observation, State, Way, classify
+from ..terminal.states import NOTHING, SILENT, UNKNOWN, Action, Observation, State, classify
 
 __all__ = [
     "LOGIN_SECONDS",
@@ -55,11 +55,11 @@ def conclude(console: Console, state: State, hostname: str | None = None) -> Obs
 
 def is_decided(observed: Observation) -> bool:
     """Whether the observation leads to a transition or an error: it is neither silence, unknown text nor a boot."""
-    return observed.state not in (*NOTHING, UNKNOWN) and observed.state.way is not Way.WAIT
+    return observed.state not in (*NOTHING, UNKNOWN) and observed.state.action is not Action.WAIT
 
 
 async def settle(
-    console: Console, seconds: float, *, mark: Mark | None = None, until: tuple[Way, ...] = (), at_once: bool = False
+    console: Console, seconds: float, *, mark: Mark | None = None, until: tuple[Action, ...] = (), at_once: bool = False
 ) -> Observation:
     """Wait until the console shows a known state and the line is quiet.
 
@@ -80,8 +80,8 @@ async def settle(
         data = await console.receive(QUIET_SECONDS, ignore_kernel=True)
         if data is None or at_once:
             observed = observe(console, mark)
-            known = observed.state not in (UNKNOWN, SILENT) and observed.state.way is not Way.WAIT
-            if known and (not until or observed.state.way in until):
+            known = observed.state not in (UNKNOWN, SILENT) and observed.state.action is not Action.WAIT
+            if known and (not until or observed.state.action in until):
                 return observed
             if observed.state is UNKNOWN and not until:
                 unknown = unknown or Deadline(_UNKNOWN_SECONDS)
@@ -93,14 +93,14 @@ async def settle(
             return observe(console, mark)
 
 
-async def press(console: Console, keys: str, seconds: float, until: tuple[Way, ...] = ()) -> Observation:
+async def press(console: Console, keys: str, seconds: float, until: tuple[Action, ...] = ()) -> Observation:
     """Send `keys`, and wait for the state that they lead to; see `settle`."""
     mark = console.mark()
     await console.send(keys)
     return await settle(console, seconds, mark=mark, until=until)
 
 
-async def submit(console: Console, line: str, seconds: float, until: tuple[Way, ...] = ()) -> Observation:
+async def submit(console: Console, line: str, seconds: float, until: tuple[Action, ...] = ()) -> Observation:
     """Type `line` at a shell's prompt, compare its echo, press Enter, and wait for the next state; see `settle`."""
     await console.type_line(line)
     return await press(console, "\r", seconds, until)

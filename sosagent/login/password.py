@@ -9,7 +9,7 @@ from ..deadline import Deadline
 from ..errors import ConsoleError, ConsoleStateUnknown, LoginRefused
 from ..printable import printable
 from ..secrets.secret import Secret
-from ..terminal.states import NOTHING, READING, SILENT, UNKNOWN, Observation, Way
+from ..terminal.states import NOTHING, READING, SILENT, UNKNOWN, Action, Observation
 from .failures import console_error
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, settle
 from .redraw import erase, line_editor_redrew, redraw
@@ -55,7 +55,7 @@ async def type_password(console: Console, password: Secret, mark: Mark, own_prom
     # If the prompt timed out meanwhile, the next prompt would get the password as a name.
     while await console.receive(_QUIET_SECONDS - QUIET_SECONDS, ignore_kernel=True) is not None:
         observed = await settle(console, LOGIN_SECONDS, mark=mark)
-        asked = observed.state.way is Way.MAINTAIN or observed.state.name in PASSWORD_PROMPTS
+        asked = observed.state.action is Action.MAINTAIN or observed.state.name in PASSWORD_PROMPTS
         if not asked and (own_prompt is None or console.open_line != own_prompt):
             return None
     if console.kernel_line_pending:
@@ -87,9 +87,9 @@ async def password_outcome(console: Console, mark: Mark) -> Observation:
     observed = await settle(console, WAKE_SECONDS, mark=mark)
     if observed.state is SILENT and not console.received.count_lines_since(mark):
         await console.send("\r")  # the password's Enter may be lost
-    if observed.state is SILENT or observed.state.way is Way.WAIT:
+    if observed.state is SILENT or observed.state.action is Action.WAIT:
         observed = await settle(console, LOGIN_SECONDS, mark=mark)
-    while observed.state.way in (Way.LOG_IN, Way.ENTER):
+    while observed.state.action in (Action.LOG_IN, Action.ENTER):
         # A refusal; or the message of the day, part of which looks like a prompt for a moment.
         before = console.open_line
         if await console.receive(_REFUSAL_SECONDS, ignore_kernel=True) is None and console.open_line == before:
@@ -102,7 +102,7 @@ async def password_outcome(console: Console, mark: Mark) -> Observation:
         if observed.state in (UNKNOWN, READING) and not line_editor_redrew(console):
             # No line editor reads yet: the login's own programs run. Our ^L must not stay on the line.
             await erase(console)
-            until = (Way.PROBE, Way.LOG_IN, Way.MAINTAIN)
+            until = (Action.PROBE, Action.LOG_IN, Action.MAINTAIN)
             observed = await settle(console, _PROFILE_SECONDS, mark=mark, until=until)
     return observed
 

@@ -20,7 +20,7 @@ from ..console.console import Console
 from ..console.events import Event
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..secrets.secret import Secret
-from ..terminal.states import READING, Observation, Way
+from ..terminal.states import READING, Action, Observation
 from .attempt import Attempt, Stage, Undo
 from .authenticate import log_in, log_in_for_maintenance, press_enter_for_maintenance
 from .detect import find_state
@@ -53,26 +53,26 @@ async def stop(attempt: Attempt, observed: Observation, _password: Secret) -> No
 Step = Callable[[Attempt, Observation, Secret], Awaitable[Observation | None]]
 
 #: For each action of a console state (terminal/states.py), the step that takes it.
-STEPS: dict[Way, Step] = {
+STEPS: dict[Action, Step] = {
     # -- leads to a shell's prompt
-    Way.LOG_IN: log_in,  # at a login prompt
-    Way.MAINTAIN: log_in_for_maintenance,  # at a maintenance prompt that asks for root's password
-    Way.PRESS: press_enter_for_maintenance,  # at a maintenance prompt that asks for Enter
-    Way.PROBE: use_existing_shell,  # at a shell's prompt
+    Action.LOG_IN: log_in,  # at a login prompt
+    Action.MAINTAIN: log_in_for_maintenance,  # at a maintenance prompt that asks for root's password
+    Action.PRESS: press_enter_for_maintenance,  # at a maintenance prompt that asks for Enter
+    Action.PROBE: use_existing_shell,  # at a shell's prompt
     # -- leads to another state
-    Way.ENTER: end_password_prompt,  # at a password prompt for another user's name
-    Way.INTERRUPT: interrupt,  # in the middle of a command in a shell
-    Way.SUSPEND: suspend,  # in a program
-    Way.LEAVE_INSERT: suspend,  # in an editor in insert mode
-    Way.END_OURS: end_receiver,  # at the receiver of an interrupted run
-    Way.STOP: discard,  # at anything else: with --take-over only
+    Action.ENTER: end_password_prompt,  # at a password prompt for another user's name
+    Action.INTERRUPT: interrupt,  # in the middle of a command in a shell
+    Action.SUSPEND: suspend,  # in a program
+    Action.LEAVE_INSERT: suspend,  # in an editor in insert mode
+    Action.END_OURS: end_receiver,  # at the receiver of an interrupted run
+    Action.STOP: discard,  # at anything else: with --take-over only
     # -- ends the login with an error
-    Way.START: stop,  # at the prompt of an endpoint
-    Way.WAIT: stop,  # the machine still boots
-    Way.RECONNECT: stop,  # the endpoint is read-only
-    Way.REFUSED: stop,  # nobody can log in
-    Way.BUSY: stop,  # another session has the endpoint
-    Way.CLOSED: stop,  # the endpoint provides no console
+    Action.START: stop,  # at the prompt of an endpoint
+    Action.WAIT: stop,  # the machine still boots
+    Action.RECONNECT: stop,  # the endpoint is read-only
+    Action.REFUSED: stop,  # nobody can log in
+    Action.BUSY: stop,  # another session has the endpoint
+    Action.CLOSED: stop,  # the endpoint provides no console
 }
 
 #: Takes the attempt, and whether our shell has ended already.
@@ -156,12 +156,12 @@ class Login:
             attempt.console, take_over=attempt.entry.take_over, receiver_open=receiver_open
         )
         assert observed is not None
-        if observed.state.way in (Way.LOG_IN, Way.END_OURS):
+        if observed.state.action in (Action.LOG_IN, Action.END_OURS):
             attempt.record.forget()
         attempt.started_in(observed)
         attempt.console.emit(Event("done", f"console state: {observed.state.title}"))
         for _ in range(_MOST_STEPS):
-            observed = await STEPS[observed.state.way](attempt, observed, password)
+            observed = await STEPS[observed.state.action](attempt, observed, password)
             if observed is None:
                 return
         raise console_error(attempt.console, ConsoleStateUnknown, f"no shell prompt after {_MOST_STEPS} steps")
@@ -203,14 +203,14 @@ class Login:
         """
         attempt, no_password = self._attempt, Secret("")
         observed = await find_state(attempt.console, receiver_open=True)
-        if observed.state.way is Way.END_OURS:
+        if observed.state.action is Action.END_OURS:
             observed = await end_receiver(attempt, observed, no_password)
         if observed.state is READING:
             observed = await suspend(attempt, observed, no_password)
         if Undo.SUSPENSION in attempt.undo:
             await self.leave()
             raise console_error(attempt.console, ConsoleOccupied, "another user's program is on the console")
-        if observed.state.way is Way.PROBE:
+        if observed.state.action is Action.PROBE:
             attempt.shell_adopted()
             await self.leave()
 

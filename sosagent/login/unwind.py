@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..console.console import QUIET_SECONDS
 from ..console.events import Event
 from ..errors import ConsoleStateUnknown
-from ..terminal.states import UNKNOWN, Observation, Way
+from ..terminal.states import UNKNOWN, Action, Observation
 from .attempt import Attempt, Stage, Undo
 from .failures import console_error
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, observe, press, settle, submit
@@ -37,21 +37,21 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
     """
     console = attempt.console
     if attempt.stage is Stage.PASSWORD_SENT:
-        observed = await settle(console, LOGIN_SECONDS, until=(Way.LOG_IN, Way.PROBE, Way.ENTER, Way.STOP))
-        attempt.password_resolved(inside=observed.state.way is Way.PROBE)
+        observed = await settle(console, LOGIN_SECONDS, until=(Action.LOG_IN, Action.PROBE, Action.ENTER, Action.STOP))
+        attempt.password_resolved(inside=observed.state.action is Action.PROBE)
     if attempt.becoming:
         observed = await end_becoming(attempt)
     elif attempt.logged_in:
         observed = await (_login_prompt(attempt) if ended else log_out(attempt))
     else:
         observed = await _end_dialogue(attempt)
-        if observed.state.way is Way.PROBE:  # it asked for no password
+        if observed.state.action is Action.PROBE:  # it asked for no password
             observed = await log_out(attempt)
-    if observed.state.way is not Way.LOG_IN:
+    if observed.state.action is not Action.LOG_IN:
         # Some consoles show a prompt only after Enter.
         await console.send("\r")
         observed = await _login_prompt(attempt)
-    if observed.state.way is not Way.LOG_IN:
+    if observed.state.action is not Action.LOG_IN:
         raise console_error(
             console,
             ConsoleStateUnknown,
@@ -62,7 +62,7 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
 
 
 async def _login_prompt(attempt: Attempt) -> Observation:
-    return await settle(attempt.console, LOGOUT_SECONDS, until=(Way.LOG_IN,), at_once=True)
+    return await settle(attempt.console, LOGOUT_SECONDS, until=(Action.LOG_IN,), at_once=True)
 
 
 async def log_out(attempt: Attempt) -> Observation:
@@ -70,8 +70,8 @@ async def log_out(attempt: Attempt) -> Observation:
     await erase(attempt.console)
     observed = Observation(UNKNOWN)
     for _ in range(3):
-        observed = await submit(attempt.console, "exit", LOGOUT_SECONDS, (Way.LOG_IN, Way.PROBE))
-        if observed.state.way is Way.LOG_IN:
+        observed = await submit(attempt.console, "exit", LOGOUT_SECONDS, (Action.LOG_IN, Action.PROBE))
+        if observed.state.action is Action.LOG_IN:
             break
     return observed
 
@@ -80,7 +80,7 @@ async def _end_dialogue(attempt: Attempt) -> Observation:
     """At a prompt of the login's dialogue: an empty answer ends it; at most three are needed."""
     observed = await settle(attempt.console, WAKE_SECONDS)
     for _ in range(3):
-        if observed.state.way in (Way.LOG_IN, Way.PROBE):
+        if observed.state.action in (Action.LOG_IN, Action.PROBE):
             break
         observed = await press(attempt.console, "\r", LOGIN_SECONDS / 3)
     return observed
@@ -93,19 +93,19 @@ async def end_becoming(attempt: Attempt) -> Observation:
         ConsoleStateUnknown: the existing shell's prompt did not come back.
     """
     console = attempt.console
-    until = (Way.LOG_IN, Way.PROBE, Way.MAINTAIN)
+    until = (Action.LOG_IN, Action.PROBE, Action.MAINTAIN)
     observed = await settle(console, SUSPEND_SECONDS, until=until)
     for keys in ("\x03", "\r", "\r"):
-        if observed.state.way in until:
+        if observed.state.action in until:
             break
         observed = await press(console, keys, LOGOUT_SECONDS, until)
     attempt.stopped_becoming()
-    if observed.state.way is not Way.PROBE:
+    if observed.state.action is not Action.PROBE:
         return observed
     if attempt.logged_in:
         return await log_out(attempt)
     if console.open_line != attempt.prompt:
-        observed = await submit(console, "exit", LOGOUT_SECONDS, (Way.PROBE,))
+        observed = await submit(console, "exit", LOGOUT_SECONDS, (Action.PROBE,))
     if console.open_line != attempt.prompt:
         raise console_error(
             console,
@@ -152,11 +152,11 @@ async def resume_program(attempt: Attempt, _ended: bool) -> None:
         ConsoleStateUnknown: the shell showed its prompt instead.
     """
     console = attempt.console
-    observed = await settle(console, SUSPEND_SECONDS, mark=console.mark_before_open_line(), until=(Way.PROBE,))
-    if observed.state.way is not Way.PROBE:
+    observed = await settle(console, SUSPEND_SECONDS, mark=console.mark_before_open_line(), until=(Action.PROBE,))
+    if observed.state.action is not Action.PROBE:
         return  # it was not suspended, and is still in the foreground
-    observed = await submit(console, " fg", 1.0, (Way.PROBE,))
-    if observed.state.way is Way.PROBE and console.open_line == attempt.prompt:
+    observed = await submit(console, " fg", 1.0, (Action.PROBE,))
+    if observed.state.action is Action.PROBE and console.open_line == attempt.prompt:
         raise console_error(
             console,
             ConsoleStateUnknown,
@@ -168,11 +168,11 @@ async def resume_program(attempt: Attempt, _ended: bool) -> None:
 async def restore_insert_mode(attempt: Attempt, _ended: bool) -> None:
     """Return an editor to insert mode, at the same position."""
     console = attempt.console
-    if observe(console, console.mark_before_open_line()).state.way is not Way.PROBE:
+    if observe(console, console.mark_before_open_line()).state.action is not Action.PROBE:
         await console.send("gi")
         await console.quiet(0.2, 2.0)
 
 
 async def wait_for_prompt(attempt: Attempt) -> None:
     """Wait until the existing shell shows its prompt again."""
-    await settle(attempt.console, WAKE_SECONDS, until=(Way.PROBE, Way.INTERRUPT))
+    await settle(attempt.console, WAKE_SECONDS, until=(Action.PROBE, Action.INTERRUPT))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..console.console import Console, Mark
 from ..console.events import Event
 from ..deadline import Deadline
-from ..terminal.states import ECHOING, READING, RUNNING, SILENT, UNKNOWN, Observation, Way, nearly_login
+from ..terminal.states import ECHOING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation, nearly_login
 from .failures import silent_error
 from .observe import WAKE_SECONDS, conclude, is_decided, observe, settle
 from .redraw import erase, redraw
@@ -40,7 +40,7 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
     most, tries = _TRIES, 0
     observed = observed or observe(console, console.machine_start)
     while tries < most:
-        if observed.state.way is Way.WAIT:
+        if observed.state.action is Action.WAIT:
             most = _TRIES_IN_BOOT
             observed = await _boot_ends(console, observed)
             if is_decided(observed) or observed.state is UNKNOWN:
@@ -96,7 +96,7 @@ async def _boot_ends(console: Console, observed: Observation) -> Observation:
             return again
         if kernel.passed and _only_kernel_lines(console):
             return observed
-        observed = again if again.state.way is Way.WAIT else observed
+        observed = again if again.state.action is Action.WAIT else observed
 
 
 def _only_kernel_lines(console: Console) -> bool:

@@ -6,7 +6,7 @@ import re
 
 from ..console.console import Console, Mark
 from ..errors import ConsoleError, ConsoleStateUnknown, EndpointBusy, LineDamaged, MachineRestarted, NotVerified
-from ..terminal.states import Way, classify
+from ..terminal.states import Action, classify
 
 __all__ = ["at_prompt", "no_receiver", "not_ended", "not_run", "not_started", "raise_if_gone", "unknown_result"]
 
@@ -82,7 +82,7 @@ def raise_if_gone(console: Console, mark: Mark) -> None:
     """
     lines, open_line = console.since(mark)
     endpoint = classify(lines, "", connecting=True).state
-    if endpoint.way in (Way.BUSY, Way.CLOSED):
+    if endpoint.action in (Action.BUSY, Action.CLOSED):
         console.note_state(endpoint.name)
         raise EndpointBusy(
             f"another session took over the console during the job: {console.tail(1)[0]}",
@@ -92,7 +92,7 @@ def raise_if_gone(console: Console, mark: Mark) -> None:
             "Run again when the console is free.",
         )
     machine = classify(lines, open_line).state
-    if machine.way in (Way.LOG_IN, Way.MAINTAIN, Way.PRESS) or any(map(_RESTARTED.search, lines)):
+    if machine.action in (Action.LOG_IN, Action.MAINTAIN, Action.PRESS) or any(map(_RESTARTED.search, lines)):
         console.note_state(machine.name)
         raise MachineRestarted(
             f"the machine went away during the job; the console shows {machine.title}",
@@ -104,4 +104,4 @@ def raise_if_gone(console: Console, mark: Mark) -> None:
 def at_prompt(console: Console, mark: Mark) -> bool:
     """Whether the output since `mark` ends at a prompt of a login or a shell: then our shell has ended."""
     lines, open_line = console.since(mark)
-    return classify(lines, open_line).state.way in (Way.LOG_IN, Way.PROBE)
+    return classify(lines, open_line).state.action in (Action.LOG_IN, Action.PROBE)

@@ -12,7 +12,7 @@ from sosagent.errors import ConsoleError, ConsoleOccupied
 from sosagent.login.attempt import Undo
 from sosagent.login.entry import Entry
 from sosagent.login.transitions import STEPS, UNDO_STEPS, Login
-from sosagent.terminal.states import Way
+from sosagent.terminal.states import Action
 from sosagent.transports.memory import memory_pair
 
 from ..support.dialogue import Exchange, FarEnd, typed
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.virtual_time
 
 
 def test_every_action_and_every_change_has_a_step() -> None:
-    assert set(STEPS) == set(Way)
+    assert set(STEPS) == set(Action)
     assert set(UNDO_STEPS) == set(Undo)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, EndpointBusy, LoginRefused, WrongMachine
 from sosagent.login.entry import Entry
-from sosagent.terminal.states import STATES, State, Way
+from sosagent.terminal.states import STATES, Action, State
 
 from ..support.dialogue import Exchange, typed
 from .conversation import (
@@ -179,11 +179,11 @@ ENDS = {
     state.name: Case(
         (shown(state),),
         state=state.name,
-        error=LoginRefused if state.way is Way.REFUSED else ConsoleOccupied,
+        error=LoginRefused if state.action is Action.REFUSED else ConsoleOccupied,
         message=state.title,
     )
     for state in STATES
-    if state.way in (Way.STOP, Way.REFUSED)
+    if state.action in (Action.STOP, Action.REFUSED)
 }
 #: States that --take-over discards by keys: the last of them brings a shell's prompt.
 DISCARDED = {
@@ -197,7 +197,7 @@ DISCARDED = {
         entry=TAKE_OVER,
     )
     for state in STATES
-    if state.force and state.way is Way.STOP
+    if state.force and state.action is Action.STOP
 }
 
 

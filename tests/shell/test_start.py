@@ -61,7 +61,7 @@ async def test_enter_is_withheld_where_the_echo_is_wrong(tmp_path: Path) -> None
         await console.send("stty olcuc\r")
         await console.quiet(0.3, 5)
         mark = tmp_path / "mark"
-        with pytest.raises(sosagent.ConsoleStateUnknown, match="as it was typed"):
+        with pytest.raises(sosagent.ConsoleStateUnknown, match="the echo differs"):
             await console.type_line(f"touch {mark}")
         await console.send("\r")
         await console.quiet(0.3, 5)

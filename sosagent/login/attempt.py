@@ -10,7 +10,6 @@ from ..errors import WrongMachine
 from ..printable import printable
 from ..terminal.states import Observation
 from .entry import Entry
-from .failures import console_error
 from .record import OpenLogin
 
 __all__ = ["Attempt", "Stage", "Undo"]
@@ -83,15 +82,14 @@ class Attempt:
         if expected is None:
             return
         if hostname is None:
-            raise console_error(
-                self.console,
+            raise self.console.error(
                 WrongMachine,
                 f"the console shows no host name to compare with {printable(expected)}",
                 hint="Leave out --expect-host if you are sure of the endpoint.",
             )
         if hostname.split(".")[0].lower() != expected.split(".")[0].lower():
             message = f"the machine is {printable(hostname)}, not {printable(expected)}"
-            raise console_error(self.console, WrongMachine, message)
+            raise self.console.error(WrongMachine, message)
 
     # -- the initial state --------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.states import READING, SILENT, UNKNOWN, Action, Observation
 from .attempt import Attempt, Stage, Undo
-from .failures import console_error, state_error
+from .failures import state_error
 from .initramfs import in_initramfs, open_root
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, press, settle
 from .password import PASSWORD_PROMPTS, password_outcome, refusal_error, type_password
@@ -99,8 +99,7 @@ def _check_shell(attempt: Attempt, observed: Observation, mark: Mark) -> None:
     # An unusual prompt is a shell's if a line editor redrew it.
     if not line_editor_redrew(console):
         attempt.gave_up()
-        raise console_error(
-            console,
+        raise console.error(
             ConsoleStateUnknown,
             "unknown text follows the password; nothing was typed there",
             hint="Check the console: our session may be open there.",
@@ -116,8 +115,7 @@ async def log_in_for_maintenance(attempt: Attempt, _observed: Observation, passw
     """
     console = attempt.console
     if attempt.entry.login != "root":
-        raise console_error(
-            console,
+        raise console.error(
             ConsoleOccupied,
             "the machine is in emergency mode, where only root can log in",
             hint="Run again without --login, with root's password.",

@@ -18,7 +18,7 @@ from ..endpoint.dialects import PLAIN, Dialect
 from ..errors import ConsoleError, ConsoleStateUnknown, EndpointLost, EndpointRefused, UsageError
 from ..printable import printable
 from ..secrets.secret import Secret
-from .failures import busy_error, console_error
+from .failures import busy_error
 
 __all__ = ["enter_endpoint", "leave_endpoint"]
 
@@ -174,8 +174,7 @@ class _Entrance:
         self._questions += 1
         answer = None if ask is None or self._questions > _MOST_QUESTIONS else await ask(name, prompt, not hidden)
         if answer is None:
-            raise console_error(
-                console,
+            raise console.error(
                 EndpointRefused,
                 f"{name} asks for its own login ({prompt}), and no answer is available",
                 hint="Run on a terminal, or set endpoint_password in the machines file. "
@@ -228,8 +227,7 @@ class _Entrance:
     def _stuck(self) -> ConsoleError:
         can_kick = self._dialect.kick and not self._console.endpoint.kick
         kick = " --kick ends another session first." if can_kick else ""
-        return console_error(
-            self._console,
+        return self._console.error(
             ConsoleStateUnknown,
             f"{self._dialect.title} stays at its own command line",
             hint=f"Its messages above may say why.{kick}",

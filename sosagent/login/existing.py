@@ -13,7 +13,7 @@ from ..terminal.states import READING, RUNNING, SILENT, STATES, Action, Observat
 from .attempt import Attempt, Undo
 from .authenticate import become_root
 from .detect import find_state
-from .failures import console_error, state_error
+from .failures import state_error
 from .initramfs import in_initramfs, open_root
 from .listen import refuse_other_run
 from .observe import (
@@ -69,8 +69,7 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, password: 
         console.emit(Event("note", f"logging out the existing shell of {printable(shell.name or 'an unknown user')}"))
         attempt.forget_undo()
         return await log_out(attempt)
-    raise console_error(
-        console,
+    raise console.error(
         ConsoleOccupied,
         f"the console shows a shell of {printable(shell.name or 'an unknown user')}, who is not root; "
         "it stays as it is",
@@ -143,8 +142,7 @@ async def _cannot_suspend(attempt: Attempt, observed: Observation, password: Sec
     if attempt.entry.take_over:
         console.emit(Event("note", f"interrupting {observed.state.title}, which cannot be suspended"))
         return await interrupt(attempt, observed, password)
-    raise console_error(
-        console,
+    raise console.error(
         ConsoleOccupied,
         f"the console shows {observed.state.title}, which cannot be suspended",
         hint="End it by hand, or with --take-over (which interrupts it).",
@@ -178,8 +176,7 @@ async def end_receiver(attempt: Attempt, _observed: Observation, _password: Secr
     await console.send("]Z\r")
     ended = await console.expect([r"=Z\n", TIMEOUT], PROBE_SECONDS)
     if ended.index:
-        raise console_error(
-            console,
+        raise console.error(
             ConsoleOccupied,
             "the shell of an interrupted run of sosagent does not end",
             hint="Its dead-man's switch ends it 30 s after that run's time limit. Run again then.",

@@ -16,7 +16,7 @@ from ..errors import (
 from ..terminal.states import GARBLED, SILENT, UNKNOWN, Action, Observation, looks_garbled
 from .observe import conclude
 
-__all__ = ["busy_error", "console_error", "silent_error", "state_error"]
+__all__ = ["busy_error", "silent_error", "state_error"]
 
 _BUSY = "endpoint-busy"
 _TO_LOGIN = "Bring the console to a login prompt by hand, then run again."
@@ -32,11 +32,6 @@ _ERRORS: dict[Action, type[ConsoleError]] = {
 }
 
 
-def console_error(console: Console, kind: type[ConsoleError], message: str, hint: str | None = None) -> ConsoleError:
-    """An error of `kind` with the console's state and last lines."""
-    return kind(message, state=console.state, tail=console.tail(), hint=hint)
-
-
 def state_error(console: Console, observed: Observation) -> ConsoleError:
     """The error for a state that no transition leads out of."""
     state = observed.state
@@ -44,10 +39,9 @@ def state_error(console: Console, observed: Observation) -> ConsoleError:
         return busy_error(console)
     conclude(console, state)
     if state is GARBLED:
-        return console_error(console, ConsoleOccupied, f"the console shows {state.title}", _other_speed(console))
+        return console.error(ConsoleOccupied, f"the console shows {state.title}", _other_speed(console))
     if state is UNKNOWN:
-        return console_error(
-            console,
+        return console.error(
             ConsoleStateUnknown,
             "the console shows text that sosagent does not recognise; no command was typed there",
             None if console.transport.baud is None else f"If the text is not readable: {_other_speed(console)}",
@@ -55,7 +49,7 @@ def state_error(console: Console, observed: Observation) -> ConsoleError:
     if state is SILENT:
         return silent_error(console, "the console went silent")
     kind = _ERRORS.get(state.action, ConsoleOccupied)
-    return console_error(console, kind, f"the console shows {state.title}", state.hint or _TO_LOGIN)
+    return console.error(kind, f"the console shows {state.title}", state.hint or _TO_LOGIN)
 
 
 def busy_error(console: Console) -> ConsoleError:
@@ -67,7 +61,7 @@ def busy_error(console: Console) -> ConsoleError:
         hint = f"What frees it: {dialect.free}."
         if dialect.can_kick and not console.endpoint.kick:
             hint += " --kick does that."
-    return console_error(console, EndpointBusy, f"another session has the console of {console.transport.name}", hint)
+    return console.error(EndpointBusy, f"another session has the console of {console.transport.name}", hint)
 
 
 def silent_error(console: Console, message: str) -> ConsoleError:
@@ -77,8 +71,8 @@ def silent_error(console: Console, message: str) -> ConsoleError:
     others = console.transport.others()
     if others and not console.bytes_received:
         message = f"{console.transport.name} sends nothing, and {others}"
-        return console_error(console, EndpointBusy, message, _ONE_AT_A_TIME)
-    return console_error(console, ConsoleSilent, message)
+        return console.error(EndpointBusy, message, _ONE_AT_A_TIME)
+    return console.error(ConsoleSilent, message)
 
 
 def _other_speed(console: Console) -> str:

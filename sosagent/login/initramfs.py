@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..console.events import Event
 from ..errors import EditRefused
 from .attempt import Attempt
-from .failures import console_error
 from .probe import ask
 
 __all__ = ["in_initramfs", "open_root"]
@@ -33,8 +32,7 @@ async def open_root(attempt: Attempt) -> None:
     lines = await ask(attempt, f"ls -1d {' '.join(files)};grep -E ' ({'|'.join(_ROOTS)}) ' /proc/mounts")
     root = next((root for root in _ROOTS if f"{root}/etc/passwd" in lines), None)
     if root is None:
-        raise console_error(
-            console,
+        raise console.error(
             EditRefused,
             "the machine is in its initramfs, and its root file system is not mounted",
             hint="Mount it by hand (such as: mount /dev/vda1 /root), then run again. The messages above that prompt "
@@ -45,8 +43,7 @@ async def open_root(attempt: Attempt) -> None:
         attempt.will_undo_mount(f"mount -o remount,ro {root}")
         lines_after = await ask(attempt, f"mount -o remount,rw {root};grep ' {root} ' /proc/mounts")
         if _is_read_only(lines_after, root):
-            raise console_error(
-                console,
+            raise console.error(
                 EditRefused,
                 "the root file system cannot be remounted read-write",
                 hint="The last lines of dmesg may say why. A disk with errors stays read-only until fsck has run.",

@@ -9,7 +9,7 @@ from ..console.console import Console
 from ..deadline import Deadline
 from ..errors import ConsoleError, ConsoleOccupied, EndpointBusy, EndpointLost
 from ..terminal.states import Action, Observation
-from .failures import console_error, state_error
+from .failures import state_error
 from .observe import observe
 
 __all__ = ["closing_error", "listen", "listen_until_quiet", "receiver_spoke", "refuse_other_run", "refuse_typing"]
@@ -76,8 +76,7 @@ async def refuse_other_run(console: Console) -> None:
         if deadline.passed:
             return
         await console.receive(deadline.remaining)
-    raise console_error(
-        console,
+    raise console.error(
         EndpointBusy,
         "another run of sosagent is at work on this console; nothing was typed",
         hint="Wait until it ends, at the latest at its time limit.",
@@ -103,8 +102,7 @@ async def refuse_typing(console: Console) -> None:
         # A machine's output may come in small pieces too, but faster.
         keys += pause > _KEY_SECONDS
     if keys >= 2:
-        raise console_error(
-            console,
+        raise console.error(
             ConsoleOccupied,
             "another user is typing on the console; nothing was typed",
             hint="Find out who works there. --take-over continues anyway.",

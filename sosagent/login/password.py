@@ -10,7 +10,6 @@ from ..errors import ConsoleError, ConsoleStateUnknown, LoginRefused
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.states import NOTHING, READING, SILENT, UNKNOWN, Action, Observation
-from .failures import console_error
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, settle
 from .redraw import erase, line_editor_redrew, redraw
 
@@ -63,7 +62,7 @@ async def type_password(console: Console, password: Secret, mark: Mark, own_prom
         if await _kernel_line_ends(console):
             return await type_password(console, password, mark, own_prompt)
         message = "text follows the password prompt; nothing was typed there"
-        raise console_error(console, ConsoleStateUnknown, message)
+        raise console.error(ConsoleStateUnknown, message)
     sent = console.mark()
     await console.send_secret(password)
     return sent
@@ -119,7 +118,7 @@ def refusal_error(console: Console, mark: Mark, otherwise: str = "") -> ConsoleE
     # The line may have damaged the password, whose echo cannot be compared.
     damage = console.damage_report()
     hint = f"{LoginRefused.default_hint} The line may have damaged it, too. {damage}" if damage else None
-    return console_error(console, LoginRefused, message, hint)
+    return console.error(LoginRefused, message, hint)
 
 
 def _reason(console: Console, mark: Mark) -> str:

@@ -11,7 +11,6 @@ from ..deadline import Deadline
 from ..errors import ConsoleStateUnknown, DeadlineExceeded
 from ..terminal.kernel import is_kernel_line
 from .attempt import Attempt
-from .failures import console_error
 from .observe import PROBE_SECONDS
 
 __all__ = ["Probe", "ask", "probe"]
@@ -69,7 +68,7 @@ async def ask(attempt: Attempt, command: str) -> list[str]:
         if console.deadline.passed:
             raise
         message = "the prompt did not answer as a shell would"
-        raise console_error(console, ConsoleStateUnknown, message) from None
+        raise console.error(ConsoleStateUnknown, message) from None
     await _wait_for_prompt(console, prompt)
     return [line.strip() for line in match.before.split("\n")[:-1] if not is_kernel_line(line)]
 

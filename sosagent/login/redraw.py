@@ -12,7 +12,6 @@ from ..console.events import Event
 from ..errors import ConsoleStateUnknown
 from ..terminal.kernel import without_kernel_lines
 from ..terminal.states import ECHOING, READING, SILENT, STATES, Observation
-from .failures import console_error
 from .listen import LISTEN_AT_MOST
 from .observe import conclude, settle
 
@@ -123,8 +122,7 @@ async def erase(console: Console) -> None:
     await console.send("\x15")
     await console.quiet(QUIET_SECONDS, LISTEN_AT_MOST)
     if console.open_line.endswith("^U"):
-        raise console_error(
-            console,
+        raise console.error(
             ConsoleStateUnknown,
             "the terminal does not erase a line at ^U, so Enter could run text that is typed there already",
             hint="If nothing is typed there, press Enter by hand and run `stty sane`; then run again.",

@@ -26,7 +26,7 @@ from .authenticate import log_in, log_in_for_maintenance, press_enter_for_mainte
 from .detect import find_state
 from .entry import Entry
 from .existing import discard, end_password_prompt, end_receiver, interrupt, suspend, use_existing_shell
-from .failures import console_error, state_error
+from .failures import state_error
 from .unwind import (
     close_root_shell,
     end_becoming,
@@ -164,7 +164,7 @@ class Login:
             observed = await STEPS[observed.state.action](attempt, observed, password)
             if observed is None:
                 return
-        raise console_error(attempt.console, ConsoleStateUnknown, f"no shell prompt after {_MOST_STEPS} steps")
+        raise attempt.console.error(ConsoleStateUnknown, f"no shell prompt after {_MOST_STEPS} steps")
 
     async def leave(self, *, ended: bool = False) -> None:
         """Return to the initial state, and check that it is back.
@@ -209,7 +209,7 @@ class Login:
             observed = await suspend(attempt, observed, no_password)
         if Undo.SUSPENSION in attempt.undo:
             await self.leave()
-            raise console_error(attempt.console, ConsoleOccupied, "another user's program is on the console")
+            raise attempt.console.error(ConsoleOccupied, "another user's program is on the console")
         if observed.state.action is Action.PROBE:
             attempt.shell_adopted()
             await self.leave()

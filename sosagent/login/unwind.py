@@ -7,7 +7,6 @@ from ..console.events import Event
 from ..errors import ConsoleStateUnknown
 from ..terminal.states import UNKNOWN, Action, Observation
 from .attempt import Attempt, Stage, Undo
-from .failures import console_error
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, observe, press, settle, submit
 from .probe import ask
 from .redraw import erase
@@ -52,8 +51,7 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
         await console.send("\r")
         observed = await _login_prompt(attempt)
     if observed.state.action is not Action.LOG_IN:
-        raise console_error(
-            console,
+        raise console.error(
             ConsoleStateUnknown,
             "the login prompt did not come back",
             hint="Check the console: a shell may be open there.",
@@ -107,8 +105,7 @@ async def end_becoming(attempt: Attempt) -> Observation:
     if console.open_line != attempt.prompt:
         observed = await submit(console, "exit", LOGOUT_SECONDS, (Action.PROBE,))
     if console.open_line != attempt.prompt:
-        raise console_error(
-            console,
+        raise console.error(
             ConsoleStateUnknown,
             "the prompt of the existing shell did not come back",
             hint=f"Check the console: a root shell, opened by {attempt.entry.become}, may be open there.",
@@ -157,8 +154,7 @@ async def resume_program(attempt: Attempt, _ended: bool) -> None:
         return  # it was not suspended, and is still in the foreground
     observed = await submit(console, " fg", 1.0, (Action.PROBE,))
     if observed.state.action is Action.PROBE and console.open_line == attempt.prompt:
-        raise console_error(
-            console,
+        raise console.error(
             ConsoleStateUnknown,
             "the suspended program did not come back to the foreground",
             hint="Check the console: `fg` there brings it back.",

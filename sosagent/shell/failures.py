@@ -18,10 +18,9 @@ _RESTARTED = re.compile(
 
 def not_started(console: Console) -> ConsoleStateUnknown:
     """Return the error for a shell that did not answer the start line."""
-    return ConsoleStateUnknown(
+    return console.error(
+        ConsoleStateUnknown,
         "the shell did not start a /bin/sh",
-        state=console.state,
-        tail=console.tail(),
         hint="The lines above show the reason.",
     )
 
@@ -29,46 +28,41 @@ def not_started(console: Console) -> ConsoleStateUnknown:
 def no_receiver(console: Console) -> ConsoleError:
     """Return the error for a receiver that did not start, however often it was sent."""
     if any("cksum" in line and "SOS" not in line for line in console.tail(4)):
-        return ConsoleStateUnknown(
+        return console.error(
+            ConsoleStateUnknown,
             "this machine has no cksum, so nothing sent to it can be verified",
-            state=console.state,
-            tail=console.tail(),
             hint="Nothing was changed. Install coreutils there, or a BusyBox with cksum.",
         )
-    return LineDamaged(
+    return console.error(
+        LineDamaged,
         "the line damages data: the shell could not be set up, and nothing was changed",
-        state=console.state,
-        tail=console.tail(),
         hint=console.damage_report(),
     )
 
 
 def not_run(console: Console) -> LineDamaged:
     """Return the error for a program that did not arrive intact, and so did not run."""
-    return LineDamaged(
+    return console.error(
+        LineDamaged,
         "the line damages data: a program did not arrive intact, and was not run",
-        state=console.state,
-        tail=console.tail(),
         hint=console.damage_report(),
     )
 
 
 def unknown_result(console: Console, message: str) -> NotVerified:
     """Return the error for a program that may have run, and whose result is unknown."""
-    return NotVerified(
+    return console.error(
+        NotVerified,
         message,
-        state=console.state,
-        tail=console.tail(),
         hint=console.damage_report() or "Run again: no key is added twice.",
     )
 
 
 def not_ended(console: Console) -> ConsoleStateUnknown:
     """Return the error for a shell that did not confirm that it has ended."""
-    return ConsoleStateUnknown(
+    return console.error(
+        ConsoleStateUnknown,
         "the shell on the machine did not confirm that it has ended",
-        state=console.state,
-        tail=console.tail(),
         hint="Its dead-man's switch closes it at the end of its time limit.",
     )
 
@@ -84,20 +78,18 @@ def raise_if_gone(console: Console, mark: Mark) -> None:
     endpoint = classify(lines, "", connecting=True).state
     if endpoint.action in (Action.BUSY, Action.CLOSED):
         console.note_state(endpoint.name)
-        raise EndpointBusy(
+        raise console.error(
+            EndpointBusy,
             f"another session took over the console during the job: {console.tail(1)[0]}",
-            state=endpoint.name,
-            tail=console.tail(),
             hint="The dead-man's switch closes our shell within the time limit and 30 s. "
             "Run again when the console is free.",
         )
     machine = classify(lines, open_line).state
     if machine.action in (Action.LOG_IN, Action.MAINTAIN, Action.PRESS) or any(map(_RESTARTED.search, lines)):
         console.note_state(machine.name)
-        raise MachineRestarted(
+        raise console.error(
+            MachineRestarted,
             f"the machine went away during the job; the console shows {machine.title}",
-            state=machine.name,
-            tail=console.tail(),
         )
 
 

@@ -111,14 +111,17 @@ def test_no_other_prompt_is_one(prompt: str) -> None:
     assert not nearly_login(prompt)
 
 
+_SEEDS = 20
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", CLASSES)
 async def test_over_a_bad_line_nothing_is_lost_or_claimed(name: str) -> None:
-    """Fifty seeds of each; `make soak` runs a thousand."""
+    """A sample of the seeds; `make soak` runs a thousand of each."""
     faults, least = CLASSES[name]
-    outcomes = await every(faults, range(50))
+    outcomes = await every(faults, range(_SEEDS))
     assert not [outcome for outcome in outcomes if outcome.wrong]
-    assert sum(outcome.said == "added" for outcome in outcomes) >= int(50 * least) - 2, outcomes
+    assert sum(outcome.said == "added" for outcome in outcomes) >= int(_SEEDS * least) - 1, outcomes
 
 
 @pytest.mark.parametrize("faults", ["baud=9600", "fifo=16,baud=115200", "fifo=16", "stall=1@700", "klog=5/s,drop=1e-4"])

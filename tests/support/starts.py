@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from sosagent.shell.start_line import MODES_SANE, start_line
 
 from .ptys import PtyTransport
 
-__all__ = ["INTERACTIVE", "Damage", "damages", "harm_of", "line_length"]
+__all__ = ["INTERACTIVE", "Damage", "every_damage", "harm_of", "sample"]
 
 #: Shells that somebody may have left open, with their interactive line editors.
 INTERACTIVE = {
@@ -32,7 +33,10 @@ INTERACTIVE = {
     "fish": ["fish", "-N"],
     "tcsh": ["tcsh", "-f"],
 }
-_AT_ONCE = 20
+#: Enter, ^J, ^O (bash and zsh run the line) and ^S (stops the output).
+_DANGEROUS_KEYS = (b"\r", b"\n", b"\x0f", b"\x13")
+_OTHERS = 8
+_AT_ONCE = 30
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -55,17 +59,27 @@ class Damage:
         return byte * 2 if self.how == "double" else b""
 
 
-def line_length() -> int:
-    """Bytes of the start line that replaces a login shell."""
+def typed_line() -> bytes:
+    """Return the start line that replaces a login shell, with its Enter."""
     receiver = program("receiver", modes=Expanded(MODES_SANE), seconds=Expanded(20), patience=Expanded(60))
-    return len(start_line(receiver, "00", replace=True, modes=MODES_SANE).line)
+    return f"{start_line(receiver, '00', replace=True, modes=MODES_SANE).line}\r".encode()
 
 
-def damages(length: int) -> Iterator[Damage]:
-    """Every single damage to the first `length` bytes, and to the Enter behind them."""
-    for at in range(length + 1):
-        for how in ("drop", "double", *range(8)):
-            yield Damage(at, how)
+def every_damage() -> list[Damage]:
+    """Return every single damage to the start line and its Enter."""
+    return [Damage(at, how) for at in range(len(typed_line())) for how in ("drop", "double", *range(8))]
+
+
+def sample(name: str) -> list[Damage]:
+    """Return a few damages for the shell `name`, the same in each run.
+
+    Among them are all that make a key which runs the line or stops the output, and a lost and a doubled Enter. The
+    shells that are left for a plain sh get one more line first, so there the same places hold other bytes.
+    """
+    line, damages = typed_line(), every_damage()
+    keys = [damage for damage in damages if damage.of(line[damage.at : damage.at + 1]) in _DANGEROUS_KEYS]
+    end = [Damage(len(line) - 1, "drop"), Damage(len(line) - 1, "double")]
+    return [*keys, *end, *random.Random(name).sample(damages, _OTHERS)]
 
 
 class _DamagedPty(PtyTransport):
@@ -154,7 +168,7 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
 
 def main() -> None:
     """Every damage in every shell that is here, or in those that are named; prints what did harm."""
-    every = list(damages(line_length()))
+    every = every_damage()
     for name in sys.argv[1:] or INTERACTIVE:
         command = INTERACTIVE[name]
         if shutil.which(command[0], path=_PATH) is None:

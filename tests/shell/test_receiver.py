@@ -1,4 +1,4 @@
-"""remote/receiver.sh in real shells on real ptys, by way of `Shell`."""
+"""remote/receiver.sh in real shells on real ptys, driven by `Shell`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import sosagent
-from sosagent.shell.frame import CHECK, END, Ended, Reply, cksum, portions, request
+from sosagent.shell.frame import CHECK, END, Ended, Reply, ReplyReader, portions, request
+from sosagent.shell.shell import Result
 from sosagent.shell.start_line import MODES_SAVED, start_line
 
 from ..conftest import processes_of, until
@@ -18,27 +19,21 @@ from ..support.ptys import bring_up, collector, on_pty, receiver, verified_shell
 
 async def test_output_and_status_are_exact(sh: list[str], tmp_path: Path) -> None:
     async with verified_shell(sh, tmp_path) as (shell, _):
-        assert await shell.run("echo one;echo two >&2;exit 3") == sosagent_result(3, b"one\ntwo")
-        assert await shell.run(":") == sosagent_result(0, b"")
+        assert await shell.run("echo one;echo two >&2;exit 3") == Result(3, b"one\ntwo")
+        assert await shell.run(":") == Result(0, b"")
         assert (await shell.run("printf '%s\\n' '=3 0 1 2' ':x' '  y'")).lines == ["=3 0 1 2", ":x", "  y"]
         assert (await shell.run("printf 'caf\\303\\251 \\377'")).output == b"caf\xc3\xa9 \xff"
         assert (await shell.run("printf 'a\\r\\nb\\\\c'")).output == b"a\r\nb\\c"
         assert (await shell.run("x=1;echo $HOME")).output == str(tmp_path).encode()
         big = (await shell.run("i=0;while [ $i -lt 3000 ];do echo line $i of many;i=$((i+1));done")).lines
         assert big == [f"line {number} of many" for number in range(3000)]
-        assert (await shell.run("cat;echo end")).output == b"end"  # its input is empty
+        assert (await shell.run("cat;echo end")).output == b"end"  # its standard input is empty
         await shell.close()
 
 
-def odd_number() -> int:
-    """Seconds by which a test knows its own sleep among those of its neighbours."""
+def unusual_seconds() -> int:
+    """Return a number by which a test recognises its own sleep among those of other tests."""
     return random.SystemRandom().randrange(10_000, 99_999)
-
-
-def sosagent_result(status: int, output: bytes) -> object:
-    from sosagent.shell.shell import Result
-
-    return Result(status, output)
 
 
 async def test_a_long_program_of_many_lines(sh: list[str], tmp_path: Path) -> None:
@@ -48,8 +43,8 @@ async def test_a_long_program_of_many_lines(sh: list[str], tmp_path: Path) -> No
         await shell.close()
 
 
-async def test_the_modes_are_put_back_and_no_process_stays(sh: list[str], tmp_path: Path) -> None:
-    seconds = odd_number()
+async def test_tty_modes_are_restored_and_no_process_stays(sh: list[str], tmp_path: Path) -> None:
+    seconds = unusual_seconds()
     start = start_line(receiver(seconds), "7f3a", replace=False, modes=MODES_SAVED)
     async with on_pty(["dash", "-i"], tmp_path, PS1="prompt# ") as (console, transport):
         await console.expect("prompt# $")
@@ -66,17 +61,18 @@ async def test_the_modes_are_put_back_and_no_process_stays(sh: list[str], tmp_pa
         await until(lambda: not processes_of(f"sleep {seconds}"))
 
 
-async def events_after(console: sosagent.Console, reader: object, data: bytes, kind: type) -> object:
+async def event_after(console: sosagent.Console, reader: ReplyReader, data: bytes, kind: type) -> object:
+    """Send `data` and return the first event of `kind`."""
     await console.send(data)
     while (received := await console.receive(10)) is not None:
-        for event in reader.feed(received):  # type: ignore[attr-defined]
+        for event in reader.feed(received):
             if isinstance(event, kind):
                 return event
     raise AssertionError(console.tail())
 
 
 @pytest.mark.damages
-async def test_a_damaged_request_is_not_run_and_a_repeated_one_only_once(sh: list[str], tmp_path: Path) -> None:
+async def test_a_damaged_request_does_not_run_and_a_repeated_one_runs_once(sh: list[str], tmp_path: Path) -> None:
     start = start_line(receiver(), "7f3a", replace=False, modes=MODES_SAVED)
     done = tmp_path / "done"
     good = request(0, f"echo x >>{done};echo ran")
@@ -93,18 +89,18 @@ async def test_a_damaged_request_is_not_run_and_a_repeated_one_only_once(sh: lis
                 bad.insert(at, bad[at])
             else:
                 bad[at] ^= 1 << choice.randrange(7)
-            # A line that was cut in two or joined is ended, and an answer asked for.
-            event = await events_after(console, reader, bytes(bad) + b"\r]\r", Reply)
+            # The Enter ends a line that was split or joined by the damage; the rest asks for an answer.
+            event = await event_after(console, reader, bytes(bad) + b"\r]\r", Reply)
             assert isinstance(event, Reply)
             assert event.number == 0, bytes(bad)
             assert not done.exists(), bytes(bad)
             await console.quiet(0.05, 1)
             reader.feed(b"\n")
         for _ in range(3):
-            event = await events_after(console, reader, good, Reply)
+            event = await event_after(console, reader, good, Reply)
             assert event == Reply(1, 0, b"ran")
         assert done.read_text() == "x\n"
-        assert isinstance(await events_after(console, reader, END, Ended), Ended)
+        assert isinstance(await event_after(console, reader, END, Ended), Ended)
 
 
 async def test_a_damaged_receiver_is_not_evaluated(sh: list[str], tmp_path: Path) -> None:
@@ -122,7 +118,7 @@ async def test_a_damaged_receiver_is_not_evaluated(sh: list[str], tmp_path: Path
 
 
 async def test_the_dead_mans_switch_ends_a_silent_and_a_busy_shell(sh: list[str], tmp_path: Path) -> None:
-    sleep = f"sleep {odd_number()}"
+    sleep = f"sleep {unusual_seconds()}"
     for program in ("", sleep):
         async with verified_shell(sh, tmp_path, seconds=3) as (shell, transport):
             if program:
@@ -140,7 +136,7 @@ async def test_the_dead_mans_switch_ends_a_silent_and_a_busy_shell(sh: list[str]
 
 
 async def test_the_watchdog_ends_a_program_that_hangs(sh: list[str], tmp_path: Path) -> None:
-    sleep = f"sleep {odd_number()}"
+    sleep = f"sleep {unusual_seconds()}"
     async with verified_shell(sh, tmp_path, patience=1) as (shell, _):
         result = await shell.run(f"exec {sleep}")
         assert result.status == 128 + 9
@@ -149,20 +145,16 @@ async def test_the_watchdog_ends_a_program_that_hangs(sh: list[str], tmp_path: P
         await shell.close()
 
 
-async def test_close_ends_a_shell_whose_receiver_never_came(sh: list[str], tmp_path: Path) -> None:
+async def test_close_ends_a_shell_that_has_no_receiver_yet(sh: list[str], tmp_path: Path) -> None:
     async with verified_shell(sh, tmp_path) as (shell, transport):
         await shell.console.send(")half a line")
         await shell.close()
         await until(lambda: not transport.child.isalive())
 
 
-async def test_close_after_half_a_request(sh: list[str], tmp_path: Path) -> None:
+async def test_close_after_part_of_a_request(sh: list[str], tmp_path: Path) -> None:
     async with verified_shell(sh, tmp_path) as (shell, transport):
         await shell.run(":")
         await shell.console.send(")echo half")
         await shell.close()
         await until(lambda: not transport.child.isalive())
-
-
-def test_the_checksum_covers_the_number() -> None:
-    assert request(1, "x").split(b"\r")[1] != b"]1 " + cksum(b"0x").encode()

@@ -1,4 +1,4 @@
-"""The start line in real login shells: its echo compared, the program run, the shell and its tty as before."""
+"""The start line in real login shells: the echo is compared, programs run, and the shell and its tty are restored."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_as_a_child_of_an_open_shell(interactive: list[str], width: int, t
         assert (await shell.run("echo it works;echo $-")).lines[0] == "it works"
         await shell.close()
         await console.quiet(0.5, 5)
-        # zsh pads its mark for a missing newline to the width it knows, which may be the new one by now.
+        # zsh pads its mark for a missing newline to the width that it knows, which may be the new one by now.
         assert console.open_line.rstrip().endswith(("prompt#", "#"))
         assert transport.modes == modes
         await console.type_line("echo A\\B")
@@ -39,7 +39,7 @@ async def test_as_a_child_of_an_open_shell(interactive: list[str], width: int, t
 
 
 @pytest.mark.parametrize("name", ["bash", "dash", "busybox", "zsh"])
-async def test_in_place_of_a_login_shell(name: str, tmp_path: Path) -> None:
+async def test_replacing_a_login_shell(name: str, tmp_path: Path) -> None:
     command = installed(INTERACTIVE[name])
     async with on_pty(command, tmp_path, PS1="prompt# ", HISTFILE=str(tmp_path / "history")) as (console, _):
         await console.quiet(0.5, 5)
@@ -54,8 +54,8 @@ async def test_in_place_of_a_login_shell(name: str, tmp_path: Path) -> None:
         assert not file.is_file() or b"stty" not in file.read_bytes(), file
 
 
-async def test_enter_is_withheld_where_the_echo_is_wrong(tmp_path: Path) -> None:
-    """`stty` makes what is typed come back in capitals: nothing may be executed."""
+async def test_enter_is_not_pressed_if_the_echo_differs(tmp_path: Path) -> None:
+    """`stty olcuc` makes the echo come back in capitals; no command may run."""
     async with on_pty(["dash", "-i"], tmp_path, PS1="prompt# ") as (console, _):
         await console.expect("prompt# $")
         await console.send("stty olcuc\r")
@@ -69,8 +69,8 @@ async def test_enter_is_withheld_where_the_echo_is_wrong(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["bash", "dash", "busybox", "zsh", "fish", "tcsh"])
-async def test_the_echo_compares_wherever_the_row_ends(name: str, tmp_path: Path) -> None:
-    """A line that fills its row exactly is drawn in each shell's own way, the cursor waiting in the next row."""
+async def test_echo_is_recognised_at_any_row_width(name: str, tmp_path: Path) -> None:
+    """Each shell draws a line that fills its row exactly in its own manner, with the cursor in the next row."""
     command = installed(INTERACTIVE[name])
     async with on_pty(command, tmp_path, PS1="prompt# ") as (console, _):
         await console.quiet(0.5, 5)
@@ -83,7 +83,7 @@ async def test_the_echo_compares_wherever_the_row_ends(name: str, tmp_path: Path
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", INTERACTIVE)
-async def test_a_start_line_with_one_byte_damaged_is_harmless(name: str, tmp_path: Path) -> None:
+async def test_start_line_with_one_damaged_byte_is_harmless(name: str, tmp_path: Path) -> None:
     """The damages that make a key which a shell acts on, and a sample of the others; `make soak` tries every one."""
     installed(INTERACTIVE[name])
     assert await harm_of(name, sample(name), tmp_path) == []

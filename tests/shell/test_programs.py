@@ -1,0 +1,33 @@
+"""shell/programs.py: the programs of remote/ as they are sent."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.resources import files
+
+import pytest
+
+from sosagent.shell.programs import Expanded, Word, program, shrink
+
+NAMES = sorted(entry.name.removesuffix(".sh") for entry in files("sosagent.shell").joinpath("remote").iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_program_is_valid_syntax(name: str, sh: list[str]) -> None:
+    text = program(name)
+    assert "\n" not in text
+    assert "sos_" not in text
+    assert "!" not in text.replace("$!", "").replace("!=", "")
+    done = subprocess.run([*sh, "-n"], input=text.encode(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_values_are_quoted_expanded_or_assigned() -> None:
+    text = program("append", path="a b", format=Expanded("'x\\n'"), size="unused")
+    assert text == "C='a b';printf 'x\\n'>>$C||echo f;sync $C||sync&echo a $(cksum<$C);wait"
+    assert program("append", path=Word("~/x")).startswith("C=~/x;")
+
+
+def test_shrinking_keeps_quoted_text() -> None:
+    source = "# a comment\nif true; then\n  echo 'a  &&  b' && echo \"c ; d\"\nfi\n"
+    assert shrink(source) == "if true; then echo 'a  &&  b'&&echo \"c ; d\";fi".replace("; then", ";then")

@@ -1,0 +1,105 @@
+"""The receiver of the verified shell in Python, at the far end of a memory transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sosagent.shell.frame import cksum
+from sosagent.transports.memory import MemoryTransport
+
+__all__ = ["Ran", "SimulatedReceiver"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a program does.
+
+    Fields:
+        output: what it prints.
+        status: its exit status.
+        seconds: how long it runs.
+    """
+
+    output: str = ""
+    status: int = 0
+    seconds: float = 0.0
+
+
+class SimulatedReceiver:
+    """Collects lines like the start line's shell, then answers requests like remote/receiver.sh.
+
+    Args:
+        transport: its end of a memory pair.
+        program: returns what a program does, given its text.
+
+    Attributes:
+        programs: texts of the programs that ran, in sequence.
+        sent_lines: every line that arrived.
+        damage_in: is applied to each line that arrives; returns it as the receiver gets it.
+        damage_out: the same for each reply.
+        up: whether the receiver was evaluated.
+        ended: whether it was ended.
+        prompt: what the console shows once it has ended; None while it never ends.
+    """
+
+    def __init__(self, transport: MemoryTransport, program: Callable[[str], Ran]) -> None:
+        self.programs: list[str] = []
+        self.sent_lines: list[str] = []
+        self.damage_in: Callable[[str], str] = lambda line: line
+        self.damage_out: Callable[[str], str] = lambda reply: reply
+        self.up = False
+        self.ended = False
+        self.prompt: str | None = "vm login: "
+        self._transport = transport
+        self._program = program
+        self._collected = ""
+        self._last: tuple[str, str] = ("", "")
+        self._pending = b""
+
+    async def serve(self) -> None:
+        """Answer until the connection ends."""
+        while data := await self._transport.read():
+            *lines, self._pending = (self._pending + data).split(b"\r")
+            for line in lines:
+                self.sent_lines.append(line.decode("ascii"))
+                await self._take(self.damage_in(line.decode("ascii")))
+
+    async def say(self, text: str) -> None:
+        """Print `text`, whose newlines become those of a tty."""
+        await self._transport.write(text.replace("\n", "\r\n").encode())
+
+    async def _take(self, line: str) -> None:
+        if self.ended:
+            return
+        if line.startswith(")"):
+            self._collected += line[1:]
+        elif line == "]Z" and self.up and self.prompt is not None:
+            self.ended = True
+            await self.say(self.damage_out(f"=Z\n{self.prompt}"))
+        elif line.startswith("]") and self.up and line != "]Z":
+            await self._answer(line)
+        elif self.up:
+            await self.say(self.damage_out("=R\n"))
+        else:
+            await self._check()
+
+    async def _check(self) -> None:
+        """Evaluate what was collected if it is the whole receiver."""
+        self.up = self._collected.startswith("x=;n=0;") and self._collected.endswith("echo =Z;exit")
+        self._collected = ""
+        if self.up:
+            await self.say(self.damage_out("=R\n"))
+
+    async def _answer(self, line: str) -> None:
+        text, number = self._collected, len(self.programs)
+        self._collected = ""
+        if line == f"]{number} {cksum(f'{number}{text}'.encode())}":
+            ran = self._program(text)
+            self.programs.append(text)
+            self._last = (str(ran.status), ran.output)
+            await asyncio.sleep(ran.seconds)
+        status, output = self._last
+        head = f"{len(self.programs)} {status}"
+        await self.say(self.damage_out(f":{output}\n={head} {cksum(f'{head} {output}'.encode())}\n"))

@@ -19,9 +19,7 @@ _RESTARTED = re.compile(
 def not_started(console: Console) -> ConsoleStateUnknown:
     """Return the error for a shell that did not answer the start line."""
     return console.error(
-        ConsoleStateUnknown,
-        "the shell did not start a /bin/sh",
-        hint="The lines above show the reason.",
+        ConsoleStateUnknown, "the shell did not start a /bin/sh", hint="The lines above show the reason."
     )
 
 
@@ -33,29 +31,19 @@ def no_receiver(console: Console) -> ConsoleError:
             "this machine has no cksum, so nothing sent to it can be verified",
             hint="Nothing was changed. Install coreutils there, or a BusyBox with cksum.",
         )
-    return console.error(
-        LineDamaged,
-        "the line damages data: the shell could not be set up, and nothing was changed",
-        hint=console.damage_report(),
-    )
+    message = "the line damages data: the shell could not be set up, and nothing was changed"
+    return console.error(LineDamaged, message, hint=console.damage_report())
 
 
 def not_run(console: Console) -> LineDamaged:
     """Return the error for a program that did not arrive intact, and so did not run."""
-    return console.error(
-        LineDamaged,
-        "the line damages data: a program did not arrive intact, and was not run",
-        hint=console.damage_report(),
-    )
+    message = "the line damages data: a program did not arrive intact, and was not run"
+    return console.error(LineDamaged, message, hint=console.damage_report())
 
 
 def unknown_result(console: Console, message: str) -> NotVerified:
     """Return the error for a program that may have run, and whose result is unknown."""
-    return console.error(
-        NotVerified,
-        message,
-        hint=console.damage_report() or "Run again: no key is added twice.",
-    )
+    return console.error(NotVerified, message, hint=console.damage_report() or "Run again: no key is added twice.")
 
 
 def not_ended(console: Console) -> ConsoleStateUnknown:
@@ -87,10 +75,8 @@ def raise_if_gone(console: Console, mark: Mark) -> None:
     machine = classify(lines, open_line).state
     if machine.action in (Action.LOG_IN, Action.MAINTAIN, Action.PRESS) or any(map(_RESTARTED.search, lines)):
         console.note_state(machine.name)
-        raise console.error(
-            MachineRestarted,
-            f"the machine went away during the job; the console shows {machine.title}",
-        )
+        message = f"the machine went away during the job; the console shows {machine.title}"
+        raise console.error(MachineRestarted, message)
 
 
 def at_prompt(console: Console, mark: Mark) -> bool:

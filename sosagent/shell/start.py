@@ -13,6 +13,7 @@ from ..console.events import Event
 from ..errors import DeadlineExceeded
 from ..terminal.expect import TIMEOUT, Match, Pattern
 from .failures import not_started
+from .refusal import OUR_SHELL
 from .replies import LineSpeed
 from .start_line import MODES_SANE, MODES_SAVED, PLAIN_SHELL, StartLine, start_line
 
@@ -136,7 +137,7 @@ class Starter:
             self._entered = False
             return False
         self._collecting = True
-        console.note_state("our shell")
+        console.note_state(OUR_SHELL)
         return True
 
     async def _press_enter(self, answers: Sequence[Pattern]) -> Match:

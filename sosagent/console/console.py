@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from ..deadline import Deadline
 from ..errors import ConsoleError, EndpointLost
 from ..printable import printable
+from ..secrets.marks import NOT_RECORDED, REDACTED
 from ..secrets.secret import Secret
 from ..terminal.expect import Match, Pattern, compile_patterns
 from ..terminal.kernel import FilteredOutput
@@ -21,7 +22,7 @@ from .events import Event, EventSink
 from .pacing import Pacer
 from .received import Mark, ReceivedText
 from .recorder import Recorder
-from .redact import NOT_RECORDED, REDACTED, EchoMask
+from .redact import EchoMask
 from .transcript import Transcript
 from .typing import LineTyper
 

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..secrets.marks import NOT_RECORDED
 from ..terminal.expect import Expecter, Match, Patterns
 from ..terminal.kernel import is_kernel_line
-from .redact import NOT_RECORDED
 
 __all__ = ["Mark", "ReceivedText"]
 

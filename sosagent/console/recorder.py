@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..secrets.marks import NOT_RECORDED
 from ..secrets.secret import Secret
-from .redact import NOT_RECORDED, Redactor
+from .redact import Redactor
 from .transcript import Transcript
 
 __all__ = ["Recorder"]

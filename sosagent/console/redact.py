@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 
+from ..secrets.marks import REDACTED
 from ..secrets.secret import Secret
 from ..terminal.kernel import looks_like_kernel_line
 
-__all__ = ["NOT_RECORDED", "REDACTED", "EchoMask", "Redactor"]
-
-#: Replaces a secret.
-REDACTED = "(a secret)"
-#: Replaces text that is not recorded, because it may contain a secret.
-NOT_RECORDED = "(not recorded)"
+__all__ = ["EchoMask", "Redactor"]
 
 _MIN_LENGTH = 4  # shorter secrets occur inside too many ordinary words
 _MAX_MASKED = 64 * 1024
@@ -90,7 +86,7 @@ class EchoMask:
             return data
         masked, newline, rest = data.partition(b"\n")
         self._masked = (self._masked + masked)[-_MAX_MASKED:]
-        while newline and looks_like_kernel_line(self._masked):
+        while newline and looks_like_kernel_line(self._masked.strip(b"\r").decode("latin-1")):
             # The kernel printed a line before the echo: that newline is not the echo's.
             self._masked, newline, rest = rest.partition(b"\n")
         self.active = not newline

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from ..console.console import Console, Mark
 from ..console.events import Event
 from ..deadline import Deadline
+from ..terminal.kernel import is_kernel_banner, looks_like_kernel_line
 from ..terminal.states import ECHOING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation, nearly_login
 from .failures import silent_error
 from .observe import WAKE_SECONDS, conclude, is_decided, observe, settle
@@ -19,7 +19,6 @@ _TRIES = 3
 _TRIES_IN_BOOT = 12
 _BOOT_QUIET_SECONDS = 2.0
 _RECEIVER_SECONDS = 27.0  # our collector on the machine ends after 25.5 s of silence (shell/start.py)
-_KERNEL_LINE = re.compile(r"\[ *\d+\.\d+\] (?!Linux version)")
 _KERNEL_SECONDS = 10.0
 _STUCK_SECONDS = 10.0
 
@@ -101,4 +100,4 @@ async def _boot_ends(console: Console, observed: Observation) -> Observation:
 
 def _only_kernel_lines(console: Console) -> bool:
     """Whether the console shows only kernel lines, and not those of the kernel's start."""
-    return all(map(_KERNEL_LINE.match, console.tail()))
+    return all(looks_like_kernel_line(line) and not is_kernel_banner(line) for line in console.tail())

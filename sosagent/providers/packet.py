@@ -19,7 +19,8 @@ from ..fetch import FetchFailed, checked_base, fetch_object
 from ..keys import PublicKey, parse_public_keys
 from ..printable import clean, printable
 from ..secrets.file import read_file
-from ..secrets.secret import HIDDEN, Secret, hidden
+from ..secrets.marks import HIDDEN
+from ..secrets.secret import Secret, hidden
 from .base import Provider, Resolved
 from .sos import ID, console_of
 

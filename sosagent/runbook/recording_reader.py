@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..printable import printable
+from ..secrets.marks import NOT_RECORDED, REDACTED
 from ..shell.frame import Reply, ReplyReader, cksum
 from .recording import Item, Marker, Printed, PrivateProgram, Program, Recording, ShellEnded, ShellStarted, Typed
 from .sent import without_time_limit
@@ -20,8 +21,6 @@ _REQUEST = re.compile(r"\](\d{1,9}) (\d{1,10} \d{1,10})")
 _PROGRESS_REQUEST = re.compile(r"\r*\]?\r")
 _END_REQUEST = re.compile(r"\r*\]Z\r")
 _START_LINE = re.compile(r"""env "-i" "HOME=\$HOME" "/bin/sh" "-c" '""")
-_PRIVATE = "(not recorded)"
-_SECRET = "(a secret)"
 #: What is typed while logging out.
 _LOGOUT = ("exit\r", "fg\r")
 _NUMBER = re.compile(r"(?:(?:on_failure |finally )?\d+\.?)+ ")
@@ -122,7 +121,7 @@ class _Reader:
         return "\n".join(lines[start:end]).removeprefix(":").rstrip("\n").encode("utf-8", "replace")
 
     def _add_input(self, text: str) -> None:
-        if text == _PRIVATE:
+        if text == NOT_RECORDED:
             if not (self.items and isinstance(self.items[-1], PrivateProgram)):  # otherwise it was sent again
                 self.items.append(PrivateProgram())
             self.running = None
@@ -184,6 +183,6 @@ def _mark_logins(items: tuple[Item, ...]) -> None:
             for one in typed:
                 one.by_login = True
             words = [one.text.strip() for one in typed if one.text.strip()]
-            if _SECRET in words and words.index(_SECRET):
-                item.login = words[words.index(_SECRET) - 1]
+            if REDACTED in words and words.index(REDACTED):
+                item.login = words[words.index(REDACTED) - 1]
             typed, ended = [], False

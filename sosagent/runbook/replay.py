@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import EndpointBusy, EndpointLost, EndpointReadOnly, SosError, StepFailed, UsageError
 from ..login.transitions import Entry
+from ..secrets.marks import REDACTED
 from ..secrets.secret import Secret
 from ..session.machine import Access
 from .actions import Include, Run, Send
@@ -91,7 +92,7 @@ async def replay(recording: Recording, loaded: Loaded, parameters: Mapping[str, 
         UsageError: the value of a parameter is missing or not allowed.
     """
     secrets = {name for name, one in loaded.runbook.parameters.items() if one.type == "secret"}
-    values = complete_values(loaded.runbook, {**dict.fromkeys(secrets, Secret("(a secret)")), **parameters})
+    values = complete_values(loaded.runbook, {**dict.fromkeys(secrets, Secret(REDACTED)), **parameters})
     engine = _ReplayEngine(recording, loaded, Scope(loaded, values))
     try:
         record = await engine.run()

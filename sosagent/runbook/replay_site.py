@@ -13,6 +13,7 @@ from ..console.events import Event
 from ..errors import DeadlineExceeded
 from ..jobs.keys import KeysRemoved, remove_in
 from ..keys import PublicKey
+from ..secrets.marks import REDACTED
 from ..secrets.secret import Secret
 from ..session.machine import Access
 from ..session.root_shell import RootShell
@@ -66,7 +67,7 @@ class _ReplayConsole:
         self._playback.send(text)
 
     async def send_secret(self, secret: Secret, enter: str = "\r") -> None:
-        self._playback.send("(a secret)\r")
+        self._playback.send(f"{REDACTED}\r")
         raise Differs("cannot be compared", "a secret was typed there, too; recordings do not contain it")
 
     async def send_break(self) -> None:

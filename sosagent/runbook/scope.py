@@ -11,6 +11,7 @@ from typing import Any
 from ..authorized_keys.programs import printf_form
 from ..errors import UsageError
 from ..printable import printable
+from ..secrets.marks import REDACTED
 from ..secrets.secret import Secret
 from .conditions import Condition
 from .load import Loaded
@@ -55,8 +56,7 @@ class Scope:
     def shown(self) -> dict[str, str]:
         """The parameters for a record: printable, without secrets."""
         return {
-            name: "(a secret)" if isinstance(one, Secret) else printable(one, 400)
-            for name, one in self.parameters.items()
+            name: REDACTED if isinstance(one, Secret) else printable(one, 400) for name, one in self.parameters.items()
         }
 
     def fill(self, text: str, *, pattern: bool = False) -> str:

@@ -9,6 +9,7 @@ from ..authorized_keys.programs import check_user
 from ..errors import DeadlineExceeded, StepFailed, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..printable import clean, printable
+from ..secrets.marks import NOT_RECORDED
 from ..secrets.secret import Secret, hidden
 from ..shell.transfer import Transfer
 from ..shell.verified import Result
@@ -63,7 +64,7 @@ async def run(site: Site, scope: Scope, options: Run) -> Outcome:
     text = hidden(site.console.redact(output), secrets)
     stored: str | Secret = text
     if private:
-        stored, text = Secret(output), "(not recorded)"
+        stored, text = Secret(output), NOT_RECORDED
         with site.console.unrecorded(stored):
             pass  # from now on, the console redacts it like any other secret
     outcome = Outcome(

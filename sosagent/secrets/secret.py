@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import NoReturn
 
-__all__ = ["HIDDEN", "Secret", "hidden"]
+from .marks import HIDDEN
+
+__all__ = ["Secret", "hidden"]
 
 #: Shorter secrets are not redacted: they would match parts of unrelated words.
 _MIN_REDACTED = 6
-#: Replaces a redacted secret.
-HIDDEN = "(…)"
 
 
 class Secret:

@@ -1,8 +1,9 @@
-"""What the kernel prints on its console: past the tty, wherever the cursor stands, whoever is typing.
+"""Kernel lines: messages that the kernel prints on the console past the tty, in the middle of any other output.
 
-With time stamps (printk.time, the default of distributions) its lines can be told from others:
-``[   12.345678] usb 1-1: new device``. What stood on the line before stands there still for whoever
-wrote it, and goes on after; so such a line is taken out of the middle of others.
+With time stamps (printk.time, the default of distributions) they can be recognised:
+``[   12.345678] usb 1-1: new device``. The text that a kernel line interrupts is still on the line for the
+program that wrote it, and continues after the message. So `KernelFilter` removes kernel lines from the middle of
+others. All patterns for kernel lines are in this module.
 """
 
 from __future__ import annotations
@@ -11,54 +12,70 @@ import re
 from dataclasses import dataclass
 
 __all__ = [
+    "LOOSE_STAMP",
     "FilteredOutput",
     "KernelFilter",
     "contains_kernel_stamp",
+    "is_kernel_banner",
     "is_kernel_line",
     "looks_like_kernel_line",
     "without_kernel_lines",
 ]
 
+#: A time stamp of any precision, for patterns that need no certainty.
+LOOSE_STAMP = r"\[ *\d+\.\d+\] "
+
+#: A time stamp as the kernel prints it, perhaps with the caller (CONFIG_PRINTK_CALLER).
 _STAMP = rb"\[ *\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? "
-#: A line of the kernel's, not an escape sequence's parameters; and the end of what came, if one may begin there.
-#: After a panic or a reboot nobody reads what stood on the line before.
+#: A whole kernel line. After ESC, the bracket starts an escape sequence instead. After a panic or at a reboot no
+#: program reads what was on the line before, so those messages end that line and are not removed.
 _LINE = re.compile(rb"(?<!\x1b)" + _STAMP + rb"(?!Kernel panic|reboot: |Linux version )[^\n]*\n")
-_BEGINS = re.compile(rb"(?<!\x1b)(?:" + _STAMP + rb"[^\n]*|\[(?: *| *\d{1,8}(?:\.\d{0,6}\]?(?:\[[ TC\d]*\]?)?)?))\Z")
-_IS = re.compile(_STAMP.decode())
-#: Nothing stands there yet; or a reply of our shell begins (shell/frame.py), whose output may be dmesg's.
-_BEGIN = (b"", b":")
-_LOOKS_LIKE = re.compile(rb"\r*\n?\[ *\d+\.\d+\] [^\n]*\r?\Z")
-_MOST_HELD = 2048  # printk's own limit is half of it
+#: The end of received bytes, where it may be the start of a kernel line.
+_PARTIAL_LINE = re.compile(
+    rb"(?<!\x1b)(?:" + _STAMP + rb"[^\n]*|\[(?: *| *\d{1,8}(?:\.\d{0,6}\]?(?:\[[ TC\d]*\]?)?)?))\Z"
+)
+_STAMP_TEXT = re.compile(_STAMP.decode())
+_LOOSE_STAMP = re.compile(LOOSE_STAMP)
+_BANNER = re.compile(LOOSE_STAMP + "Linux version")
+#: A kernel line after one of these does not interrupt other text: the line is empty, or it is the start of a
+#: reply from our shell (shell/frame.py), whose output may be that of dmesg.
+_UNINTERRUPTED = (b"", b":")
+_MAX_HELD = 2048  # printk limits a line to half of this
 
 
 def is_kernel_line(line: str) -> bool:
-    """Whether `line` is the kernel's."""
-    return line[:1] == "[" and _IS.match(line) is not None
+    """Return whether `line` is a kernel line."""
+    return line[:1] == "[" and _STAMP_TEXT.match(line) is not None
+
+
+def looks_like_kernel_line(line: str) -> bool:
+    """Return whether `line` starts with a time stamp of any precision."""
+    return _LOOSE_STAMP.match(line) is not None
+
+
+def is_kernel_banner(line: str) -> bool:
+    """Return whether `line` is the first message of a kernel that boots."""
+    return _BANNER.match(line) is not None
 
 
 def contains_kernel_stamp(line: str) -> bool:
-    """Whether the kernel has begun to speak somewhere in `line`."""
-    return _IS.search(line) is not None
+    """Return whether a kernel line starts anywhere in `line`."""
+    return _STAMP_TEXT.search(line) is not None
 
 
 def without_kernel_lines(data: bytes) -> bytes:
-    """Take all of the kernel's lines out of what came."""
+    """Return `data` without the kernel lines in it."""
     return _LINE.sub(b"", data)
-
-
-def looks_like_kernel_line(data: bytes) -> bool:
-    """Return whether `data`, received without its newline, looks like one kernel message; any time stamp counts."""
-    return _LOOKS_LIKE.match(data) is not None
 
 
 @dataclass(frozen=True)
 class FilteredOutput:
-    """What a console sent.
+    """Output of a console, with kernel lines taken apart.
 
     Fields:
-        data: the bytes without kernel messages that interrupted other lines.
-        kernel_lines: those messages.
-        only_kernel: whether nothing but kernel messages came, wherever they stood.
+        data: the bytes without kernel lines that interrupted other lines.
+        kernel_lines: those lines.
+        only_kernel: whether no other output than kernel lines came, whether they interrupted a line or not.
     """
 
     data: bytes
@@ -67,46 +84,46 @@ class FilteredOutput:
 
 
 class KernelFilter:
-    """Takes the kernel's lines out of the middle of others. Feed it bytes in any portions."""
+    """Removes kernel lines from the middle of others. Feed it bytes in portions of any size."""
 
     def __init__(self) -> None:
-        self._held = b""  # may become a line of the kernel's
-        self._line = b""  # how the line begins that is not finished
+        self._held = b""  # may become a kernel line
+        self._line_start = b""  # the first bytes of the unfinished line
 
     @property
     def holds_partial_line(self) -> bool:
-        """Whether the last bytes are held back because they may be the start of a kernel message."""
+        """Whether the last bytes are held back because they may be the start of a kernel line."""
         return bool(self._held)
 
     def feed(self, data: bytes) -> FilteredOutput:
-        """Take the next bytes. Where a line of the kernel's may have begun, its bytes wait for its end."""
+        """Process the next bytes. Bytes that may be the start of a kernel line are held back until it ends."""
         if not self._held and b"[" not in data:
-            self._went(data)
+            self._note_line(data)
             return FilteredOutput(data)
         data, self._held = self._held + data, b""
-        kept, kernel, only_kernel, end = bytearray(), [], True, 0
-        for found in _LINE.finditer(data):
-            if found.start() > end:
-                kept += data[end : found.start()]
+        kept, kernel_lines, only_kernel, end = bytearray(), [], True, 0
+        for match in _LINE.finditer(data):
+            if match.start() > end:
+                kept += data[end : match.start()]
                 only_kernel = False
-                self._went(data[end : found.start()])
-            if self._line in _BEGIN:
-                self._went(found[0])
-                kept += found[0]
+                self._note_line(data[end : match.start()])
+            if self._line_start in _UNINTERRUPTED:
+                self._note_line(match[0])
+                kept += match[0]
             else:
-                kernel.append(found[0].decode("utf-8", "replace").rstrip("\r\n"))
-            end = found.end()
+                kernel_lines.append(match[0].decode("utf-8", "replace").rstrip("\r\n"))
+            end = match.end()
         rest = data[end:]
-        begins = _BEGINS.search(rest)
-        if begins and len(rest) - begins.start() <= _MOST_HELD:
-            rest, self._held = rest[: begins.start()], rest[begins.start() :]
+        partial = _PARTIAL_LINE.search(rest)
+        if partial and len(rest) - partial.start() <= _MAX_HELD:
+            rest, self._held = rest[: partial.start()], rest[partial.start() :]
         if rest:
             kept += rest
             only_kernel = False
-            self._went(rest)
-        return FilteredOutput(bytes(kept), tuple(kernel), only_kernel)
+            self._note_line(rest)
+        return FilteredOutput(bytes(kept), tuple(kernel_lines), only_kernel)
 
-    def _went(self, data: bytes) -> None:
-        """The line went on, or others came."""
+    def _note_line(self, data: bytes) -> None:
+        """Remember how the unfinished line starts after `data`."""
         _, newline, rest = data.rpartition(b"\n")
-        self._line = (rest if newline else self._line + data)[:2]
+        self._line_start = (rest if newline else self._line_start + data)[:2]

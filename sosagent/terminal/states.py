@@ -13,6 +13,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .kernel import LOOSE_STAMP
+
 __all__ = [
     "ECHOING",
     "NOTHING",
@@ -221,7 +223,8 @@ STATES: tuple[State, ...] = (
          message=r"Kernel panic - not syncing",
          hint="The machine has crashed. It must be reset (power cycle) before anybody can log in."),
     _row("booting", "a machine that boots", Action.WAIT, "[    0.000000] Linux version 6.1.0\n",
-         message=r"^\[ *\d+\.\d+\] |^\[ *(?:OK|FAILED|DEPEND|WARN|TIME|INFO) *\] |^\[[ *]{4,}\] |^Begin: "
+         message=rf"^{LOOSE_STAMP}"
+         r"|^\[ *(?:OK|FAILED|DEPEND|WARN|TIME|INFO) *\] |^\[[ *]{4,}\] |^Begin: "
          r"|^Loading (?:Linux|initial)|^>>Start |^BdsDxe: |^iPXE .*Open Source|^Configuring \(net"
          r"|^(?:Starting|Started|Stopping|Reached target|Mounting|Welcome to) .*|^ \* \w+ing .*\.\.\.|^\s*Booting "),
     _row("garbled", "characters that make no sense", Action.STOP, "\ufffd\ufffdx\ufffd\ufffd\ufffd",

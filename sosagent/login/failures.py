@@ -33,7 +33,7 @@ _ERRORS: dict[Action, type[ConsoleError]] = {
 
 
 def state_error(console: Console, observed: Observation) -> ConsoleError:
-    """The error for a state that no transition leads out of."""
+    """Return the error for a state that no transition leads out of."""
     state = observed.state
     if state.action is Action.BUSY:
         return busy_error(console)
@@ -53,19 +53,19 @@ def state_error(console: Console, observed: Observation) -> ConsoleError:
 
 
 def busy_error(console: Console) -> ConsoleError:
-    """The error for a console that another session holds; its hint says how to free it."""
+    """Return the error for a console that another session holds; its hint says how to free it."""
     dialect = console.endpoint.dialect
     console.note_state(_BUSY)
     hint = "Wait until the other session ends, or end it at the endpoint."
     if dialect.free:
-        hint = f"What frees it: {dialect.free}."
+        hint = f"How to free it: {dialect.free}."
         if dialect.can_kick and not console.endpoint.kick:
             hint += " --kick does that."
     return console.error(EndpointBusy, f"another session has the console of {console.transport.name}", hint)
 
 
 def silent_error(console: Console, message: str) -> ConsoleError:
-    """The error for a console that does not answer: the cause may be its speed, or another connection."""
+    """Return the error for a console that does not answer: the cause may be its speed, or another connection."""
     if looks_garbled(console.output):
         return state_error(console, Observation(GARBLED))
     others = console.transport.others()

@@ -55,6 +55,6 @@ async def open_root(attempt: Attempt) -> None:
 
 
 def _is_read_only(lines: list[str], root: str) -> bool:
-    """Whether a line of /proc/mounts in `lines` mounts `root` read-only."""
+    """Return whether a line of /proc/mounts in `lines` mounts `root` read-only."""
     mounts = [line.split() for line in lines]
     return any(len(words) > 3 and words[1] == root and "ro" in words[3].split(",") for words in mounts)

@@ -50,7 +50,7 @@ async def listen_until_quiet(console: Console, seconds: float) -> tuple[Observat
 
 
 def closing_error(console: Console, lost: EndpointLost) -> ConsoleError:
-    """The error for a lost connection, by the reason that the endpoint sent just before it closed."""
+    """Return the error for a lost connection, with the reason if the endpoint sent one just before it closed."""
     observed = observe(console, console.machine_start, connecting=True)
     if observed.state.action in (Action.BUSY, Action.CLOSED, Action.RECONNECT):
         return state_error(console, observed)
@@ -104,6 +104,6 @@ async def refuse_typing(console: Console) -> None:
     if keys >= 2:
         raise console.error(
             ConsoleOccupied,
-            "another user is typing on the console; nothing was typed",
+            "another user is typing on the console; nothing was sent",
             hint="Find out who works there. --take-over continues anyway.",
         )

@@ -54,7 +54,7 @@ def conclude(console: Console, state: State, hostname: str | None = None) -> Obs
 
 
 def is_decided(observed: Observation) -> bool:
-    """Whether the observation leads to a transition or an error: it is neither silence, unknown text nor a boot."""
+    """Return whether the observation calls for a step: it is neither silence, unknown text nor a boot."""
     return observed.state not in (*NOTHING, UNKNOWN) and observed.state.action is not Action.WAIT
 
 

@@ -107,7 +107,7 @@ async def password_outcome(console: Console, mark: Mark) -> Observation:
 
 
 def refusal_error(console: Console, mark: Mark, otherwise: str = "") -> ConsoleError:
-    """The error for a refused password.
+    """Return the error for a refused password.
 
     Args:
         console: the console.
@@ -122,7 +122,7 @@ def refusal_error(console: Console, mark: Mark, otherwise: str = "") -> ConsoleE
 
 
 def _reason(console: Console, mark: Mark) -> str:
-    """The machine's reason for a refusal, from the lines since `mark`; empty if it gave none."""
+    """Return the machine's reason for a refusal, from the lines since `mark`; empty if it gave none."""
     lines, _ = console.since(mark)
     for pattern, reason in _REFUSALS:
         for line in reversed(lines):

@@ -109,7 +109,7 @@ async def _collect(console: Console, seconds: float) -> bytes:
 
 
 def line_editor_redrew(console: Console) -> bool:
-    """Whether a shell's line editor just answered ^L: it clears the screen, whatever its prompt looks like."""
+    """Return whether a shell's line editor just answered ^L: it clears the screen, whatever its prompt looks like."""
     return _CLEARED.search(console.output[-_REDRAWN_BYTES:]) is not None
 
 

@@ -70,7 +70,7 @@ STEPS: dict[Action, Step] = {
     Action.START: stop,  # at the prompt of an endpoint
     Action.WAIT: stop,  # the machine still boots
     Action.RECONNECT: stop,  # the endpoint is read-only
-    Action.REFUSED: stop,  # nobody can log in
+    Action.REFUSED: stop,  # no user can log in
     Action.BUSY: stop,  # another session has the endpoint
     Action.CLOSED: stop,  # the endpoint provides no console
 }

@@ -99,5 +99,5 @@ async def _boot_ends(console: Console, observed: Observation) -> Observation:
 
 
 def _only_kernel_lines(console: Console) -> bool:
-    """Whether the console shows only kernel lines, and not those of the kernel's start."""
+    """Return whether the console shows only kernel lines, and not those of the kernel's start."""
     return all(looks_like_kernel_line(line) and not is_kernel_banner(line) for line in console.tail())

@@ -105,8 +105,8 @@ class _Lifecycle:
         console, login = self._console, self._login
         await login.enter(password)
         if dead_man is None:
-            left = console.time_left()
-            dead_man = int(_DEFAULT_SECONDS if left is None else left) + _MARGIN_SECONDS
+            remaining = console.time_left()
+            dead_man = int(_DEFAULT_SECONDS if remaining is None else remaining) + _MARGIN_SECONDS
         self._replaced = login.replaceable
         self._shell = shell = Shell(
             console,

@@ -1,4 +1,4 @@
-"""Existing shells and programs on a console are not run, changed or logged out: real ones on ptys."""
+"""A login leaves existing shells and programs unchanged. Real shells and editors run on ptys."""
 
 from __future__ import annotations
 

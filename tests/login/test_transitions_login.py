@@ -35,7 +35,7 @@ CASES = {
         (), key(REDRAW, REDRAW) + key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login"
     ),
     "login without a password": Case((LOGIN,), typed("root", ROOT), LOG_OUT, state="login"),
-    "exit is asked for twice": Case(
+    "exit is needed twice": Case(
         (LOGIN,),
         LOG_IN,
         key(CLEAR) + typed("exit", "There are jobs.\r\n" + ROOT) + typed("exit", LOGIN),
@@ -71,7 +71,7 @@ CASES = {
         (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nready! ") + key(REDRAW, REDRAWN + "ready! "),
         key(CLEAR) + typed("exit", LOGIN), state="login",
     ),
-    "text behind the password that is not a prompt": Case(
+    "text after the password that is not a prompt": Case(
         (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nready! ") + key(REDRAW, REDRAW) + key(CLEAR), state="login",
         error=ConsoleStateUnknown, message="unknown text follows the password",
     ),

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from docs.generated import DOCS, GeneratedPart
-from sosagent.cli.main import sosagent_app
+from sosagent.cli.app import sosagent_app
 
 _BAR = "\\|"
 

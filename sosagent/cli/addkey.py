@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..endpoint.target import SshTarget
 from ..errors import NotVerified
 from .exits import Reported, VersionOption
 from .key_options import KeyOptions
 from .machine_options import MachineOptions
 from .options import with_options
+from .preload import preload
 from .show import Progress, error_json, result_json, show_result
 
 if TYPE_CHECKING:
@@ -114,6 +116,8 @@ def addkey(machine: MachineOptions, wanted: KeyOptions, how: AddOptions) -> None
 
     def job(progress: Progress) -> Coroutine[Any, Any, AddKeyResult]:
         target, _ = machine.check()
+        if isinstance(target, SshTarget):
+            preload("asyncssh")
         proof = how.proof(wanted.keyfile or [], machine, progress)
         # Help needs neither of these.
         from ..authorized_keys.obstacles import Allow

@@ -1,0 +1,61 @@
+"""Convert the texts of the command line to values without pydantic.
+
+typer 0.29 converts with pydantic, which takes a quarter of the start-up time of a job to import. The few types that our
+options have are converted here instead. Other versions of typer have no hook of this name, and are left as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+import typer
+
+__all__ = ["convert_plainly"]
+
+_HOOK = "_runtime_param"
+_PLAIN_TYPES = (str, bool, int, float, Path)
+
+
+class _PlainConversion:
+    """Converts the value of one parameter, with the interface of typer's own conversions."""
+
+    def __init__(self, convert: Callable[[Any], Any], name: str) -> None:
+        self._convert = convert
+        self._name = name
+
+    def coerce(self, value: Any, *, param: Any, ctx: Any) -> Any:
+        """Convert `value`, a text or a sequence of texts; a missing value stays missing."""
+        several = param.multiple or param.nargs == -1
+        if value is None:
+            return () if several else None
+        try:
+            return [self._convert(one) for one in value] if several else self._convert(value)
+        except ValueError:
+            raise typer.BadParameter(f"{value!r} is not a valid {self._name}", ctx=ctx, param=param) from None
+
+
+def convert_plainly(command: Any) -> None:
+    """Set our conversions on the parameters of `command` and its subcommands, where typer has the hook for them."""
+    for parameter in command.params:
+        info = getattr(parameter, "type_descriptor", None)
+        if info is None or not hasattr(parameter, _HOOK):
+            continue
+        plain = _plain_type(info.annotation)
+        if plain is not None and (info.parameter_info.min, info.parameter_info.max) == (None, None):
+            setattr(parameter, _HOOK, _PlainConversion(plain, plain.__name__))
+    for below in getattr(command, "commands", {}).values():
+        convert_plainly(below)
+
+
+def _plain_type(annotation: Any) -> type | None:
+    """Return the type of one value for ``T``, ``T | None`` and ``list[T]``, if T is one that we convert."""
+    while True:
+        inner = [one for one in get_args(annotation) if one is not NoneType]
+        if annotation in _PLAIN_TYPES:
+            return annotation  # type: ignore[no-any-return]
+        if len(inner) != 1 or (get_origin(annotation) not in (list, None) and NoneType not in get_args(annotation)):
+            return None
+        annotation = inner[0]

@@ -1,0 +1,67 @@
+"""What the commands import, and how they convert option values without pydantic."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .test_cli import run
+
+ROOT = Path(__file__).parents[2]
+_CODE = """
+import os, sys
+import sosagent.cli.main as main
+main._exit = lambda status: print("STATUS", status, "MODULES", *sys.modules)
+sys.argv = {argv!r}
+main.{entry}()
+"""
+_SLOW = ("asyncssh", "cryptography", "json", "pexpect", "pydantic", "pyte", "rich", "serial", "yaml")
+
+
+def modules_after(entry: str, *argv: str) -> tuple[str, set[str]]:
+    """Return the exit status, and the modules that the command has imported."""
+    code = _CODE.format(argv=[entry, *argv], entry=entry)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    status, _, modules = done.stdout.rpartition("STATUS ")[2].partition(" MODULES ")
+    return status, set(modules.split())
+
+
+def test_help_imports_only_what_it_needs() -> None:
+    status, modules = modules_after("addkey_main", "--help")
+    assert status == "0"
+    assert not modules & set(_SLOW)
+    for package in ("console", "keys", "jobs", "login", "session", "shell", "terminal"):
+        assert f"sosagent.{package}" not in modules
+
+
+def test_a_wrong_command_line_imports_no_more() -> None:
+    status, modules = modules_after("addkey_main", "--no-such-option")
+    assert status == "2"
+    assert not modules & set(_SLOW)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--timeout", "soon"], "'soon' is not a valid float"),
+        (["--timeout"], "Option '--timeout' requires an argument"),
+        (["--no-such-option"], "No such option"),
+    ],
+)
+async def test_an_invalid_option_is_reported(options: list[str], message: str) -> None:
+    status, out, err = await run("user@host", "key.pub", *options)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+
+
+async def test_options_of_every_type(tmp_path: Path) -> None:
+    """Repeated options, paths and numbers reach the command; here up to the first error of the command itself."""
+    keyfile = tmp_path / "no.pub"
+    status, _, err = await run(
+        "user@host", keyfile, "--timeout", "1e1", "--option", "no-pty", "--option", "restrict", "-F", tmp_path / "none"
+    )
+    assert (status, f"cannot read {keyfile}" in err) == (2, True), err

@@ -8,10 +8,9 @@ import tempfile
 from pathlib import Path
 
 import sosagent
+from sosagent.access import Access
 from sosagent.jobs.transfer import Transferred, download, upload
 from sosagent.lab import DirectTransport, Faults, FaultyTransport, SimulatedMachine
-from sosagent.login.transitions import Entry
-from sosagent.session.machine import Access
 from sosagent.transports.memory import memory_pair
 
 _BAUD = 115200
@@ -55,7 +54,7 @@ async def _both() -> tuple[Transferred, Transferred]:
 
         def access() -> Access:
             transport = FaultyTransport(DirectTransport(machine), Faults(baud=_BAUD))
-            return Access(transport, _PASSWORD, Entry("root"), 600.0)
+            return Access(transport, _PASSWORD, timeout=600.0)
 
         try:
             sent = await upload(access(), data, "~/file")

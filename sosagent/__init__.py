@@ -41,20 +41,21 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from .access import AccessOptions, ConnectOptions
     from .api import host_keys, list_keys, remove_key, root_shell
     from .authorized_keys.append import KeyOutcome
     from .config.file import load_machines
     from .config.machines import Machine, Machines
     from .console import Console, Event
+    from .endpoint.parse import parse_target
     from .endpoint.target import (
         ExecTarget,
-        ProviderTarget,
+        ProviderReference,
         SerialTarget,
         SshTarget,
         Target,
         TcpTarget,
         UnixTarget,
-        parse_target,
     )
     from .jobs.add_key import AddKeyResult, add_key
     from .jobs.host_keys import HostKeys
@@ -67,7 +68,6 @@ if TYPE_CHECKING:
     from .runbook.record import RunRecord, StepRecord
     from .secrets.secret import Secret
     from .secrets.sources import find_password
-    from .session.access import AccessOptions
     from .session.connect import connect
     from .session.console import ConnectedConsole
     from .shell.shell import Result, Shell
@@ -82,6 +82,7 @@ __all__ = [
     "AccessOptions",
     "AddKeyResult",
     "ConfigInvalid",
+    "ConnectOptions",
     "ConnectedConsole",
     "Console",
     "ConsoleError",
@@ -114,7 +115,7 @@ __all__ = [
     "Match",
     "NotVerified",
     "PasswordMissing",
-    "ProviderTarget",
+    "ProviderReference",
     "PublicKey",
     "Result",
     "RunRecord",
@@ -152,8 +153,9 @@ __all__ = [
 #: Public name -> the module that defines it. Each is imported when it is first used (PEP 562): a program that only
 #: prints its help needs none of them.
 _LAZY = {
-    "AccessOptions": "session.access",
+    "AccessOptions": "access",
     "AddKeyResult": "jobs.add_key",
+    "ConnectOptions": "access",
     "ConnectedConsole": "session.console",
     "Console": "console",
     "ConsoleState": "jobs.state",
@@ -168,7 +170,7 @@ _LAZY = {
     "Machine": "config.machines",
     "Machines": "config.machines",
     "Match": "terminal.expect",
-    "ProviderTarget": "endpoint.target",
+    "ProviderReference": "endpoint.target",
     "PublicKey": "keys",
     "Result": "shell.shell",
     "RunRecord": "runbook.record",
@@ -193,7 +195,7 @@ _LAZY = {
     "load_machines": "config.file",
     "load_runbook": "runbook.load",
     "parse_public_keys": "keys",
-    "parse_target": "endpoint.target",
+    "parse_target": "endpoint.parse",
     "remove_key": "api",
     "root_shell": "api",
     "run_runbook": "runbook.api",

@@ -1,23 +1,22 @@
-"""What other programs call, besides `add_key`: the jobs by HOST and keywords, and a shell of their own."""
+"""Functions for other programs, besides `add_key`: the jobs with keyword arguments, and a shell of your own."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields
 from typing import Unpack
 
-from .authorized_keys.obstacles import Allow
+from .access import AccessOptions, ConnectSettings, access_to
 from .console import Console
-from .endpoint.target import Target
-from .errors import PasswordMissing, UsageError
+from .deadline import Deadline
+from .endpoint.located import Locatable
+from .errors import UsageError
 from .jobs.host_keys import HostKeys
 from .jobs.host_keys import host_keys as _host_keys
 from .jobs.keys import KeyListing, KeysRemoved, remove_keys
 from .jobs.keys import list_keys as _list_keys
 from .keys import PublicKey, parse_public_keys
-from .session.access import AccessOptions, access_to
 from .session.machine import at_machine
 from .session.root_shell import root_shell as _root_shell
 from .shell.shell import Shell
@@ -25,62 +24,60 @@ from .transports import Transport
 
 __all__ = ["host_keys", "list_keys", "remove_key", "root_shell"]
 
-#: What `connect` was told, or not, when it gave a `Console`.
-_OF_CONNECTING = ("timeout", "transcript", "on_event", "ask", "kick")
+#: Options that only `connect` can take.
+_CONNECT_OPTIONS = ("timeout", *(one.name for one in fields(ConnectSettings)))
 _FINGERPRINTS = ("SHA256:", "MD5:")
+_LEAST_SECONDS = 0.001
 
 
 async def list_keys(
-    target: str | Target | Transport, *, user: str | None = None, **options: Unpack[AccessOptions]
+    target: Locatable | Transport, *, user: str | None = None, **options: Unpack[AccessOptions]
 ) -> KeyListing:
-    """Read a user's authorized_keys over the console; nothing is changed.
+    """Read a user's authorized_keys over the console. Changes nothing.
 
     Args:
         target: HOST as on the command line, a `Target`, or a connected transport.
-        user: whose; the login's by default.
+        user: the user; by default the one who logs in.
         options: how to get there: ``password=`` and others, see `AccessOptions`.
 
     Returns:
-        The file's lines, and what sshd makes of each.
+        The file's lines, and how sshd treats each.
 
     Raises:
-        SosError: one of its leaves; see `sosagent.errors`.
+        SosError: one of its subclasses; see `sosagent.errors`.
 
-    When cancelled it logs out first, within a time of its own, and then lets the cancellation go on.
+    When cancelled, it logs out first, with a deadline of its own, and then raises the cancellation.
     """
     return await _list_keys(access_to(target, **options), user=user)
 
 
 async def remove_key(
-    target: str | Target | Transport,
+    target: Locatable | Transport,
     keys: str | PublicKey | Sequence[str | PublicKey],
     *,
     user: str | None = None,
     force: bool = False,
-    allow_immutable: bool = False,
     **options: Unpack[AccessOptions],
 ) -> KeysRemoved:
-    """Take keys out of a user's authorized_keys. The file as it was is kept beside it.
+    """Remove keys from a user's authorized_keys. A backup of the file is kept beside it.
 
     Args:
         target: HOST as on the command line, a `Target`, or a connected transport.
-        keys: one or more: keys, fingerprints as ``ssh-keygen -l`` shows them (SHA256 or MD5), or the contents of
-            key files.
-        user: whose; the login's by default.
-        force: even if nobody could log in by a key afterwards.
-        allow_immutable: take ``chattr +i`` off the file for the write, and put it back.
+        keys: one or more keys, fingerprints as ``ssh-keygen -l`` shows them (SHA256 or MD5), or contents of key files.
+        user: the user; by default the one who logs in.
+        force: remove them even if no key could be used to log in afterwards.
         options: how to get there: ``password=`` and others, see `AccessOptions`.
 
     Returns:
-        The lines that were taken out; none if no line held the keys.
+        The lines that were removed; empty if no line had the keys.
 
     Raises:
-        UsageError: a fingerprint is none, or no line holds it.
-        EditRefused: nothing was changed, and why.
-        NotVerified: the file is not what it must be; the error names the backup.
-        SosError: another of its leaves.
+        UsageError: a fingerprint is not valid, or no line has it.
+        EditRefused: nothing was changed; the message says why.
+        NotVerified: the file is not as it should be; the error names the backup.
+        SosError: another of its subclasses.
 
-    When cancelled it logs out first, within a time of its own, and then lets the cancellation go on.
+    When cancelled, it logs out first, with a deadline of its own, and then raises the cancellation.
     """
     which: list[str | PublicKey] = []
     for one in [keys] if isinstance(keys, str | PublicKey) else keys:
@@ -89,74 +86,68 @@ async def remove_key(
         else:
             which += parse_public_keys(one, cert_authority=True)
     if not which:
-        raise UsageError("no key was given")
-    access = access_to(target, **options)
-    allow = Allow(access.entry.remount, allow_immutable, False)
-    return await remove_keys(access, which, user=user, force=force, allow=allow)
+        raise UsageError("no key to remove", hint="Pass a key or a fingerprint.")
+    return await remove_keys(access_to(target, **options), which, user=user, force=force)
 
 
-async def host_keys(target: str | Target | Transport, **options: Unpack[AccessOptions]) -> HostKeys:
-    """Read the machine's SSH host keys over its console; nothing is changed.
+async def host_keys(target: Locatable | Transport, **options: Unpack[AccessOptions]) -> HostKeys:
+    """Read the machine's SSH host keys over its console. Changes nothing.
 
     Args:
         target: HOST as on the command line, a `Target`, or a connected transport.
         options: how to get there: ``password=`` and others, see `AccessOptions`.
 
     Returns:
-        One key of each type, as its private half says, and what else was seen.
+        One key of each type, derived from its private key, and warnings.
 
     Raises:
-        EditRefused: it has none that could be read.
-        SosError: another of its leaves.
+        EditRefused: no key could be read.
+        SosError: another of its subclasses.
 
-    When cancelled it logs out first, within a time of its own, and then lets the cancellation go on.
+    When cancelled, it logs out first, with a deadline of its own, and then raises the cancellation.
     """
     return await _host_keys(access_to(target, **options))
 
 
 @asynccontextmanager
-async def root_shell(
-    target: str | Target | Transport | Console, **options: Unpack[AccessOptions]
-) -> AsyncIterator[Shell]:
+async def root_shell(target: Locatable | Transport | Console, **options: Unpack[AccessOptions]) -> AsyncIterator[Shell]:
     """Get from the console's state to a verified shell, and log out at the end of the block.
 
-    Nothing runs there that did not arrive intact, and each program's result is exact::
+    The machine runs only programs that arrived intact, and each result is exact::
 
         async with sosagent.root_shell("user@sos.example.net", password=password) as shell:
             result = await shell.run("uname -r")
 
-    On every way out, an error or a cancellation too, the shell is closed and the state found at the start is
-    seen to be back, within a time of its own. Where it is not, nothing is raised for that alone: it is told
-    to ``on_event``, or added as a note to the error on which the block was left.
+    At the end, also on an error or a cancellation, the shell is closed and the initial state of the console is
+    awaited, with a deadline of its own. If it does not return, no error is raised for that alone: it is reported to
+    ``on_event``, or added as a note to the error that ended the block.
 
     Args:
-        target: HOST as on the command line, a `Target`, a connected transport, or a `Console` that `connect`
-            gave. With a console, the block's waits end at the console's own deadline.
-        options: how to get there: ``password=`` and others, see `AccessOptions`. With a console those of
-            connecting (timeout, transcript, on_event, ask, kick) are said to `connect`.
+        target: HOST as on the command line, a `Target`, a connected transport, or a `Console` from `connect`. With a
+            console, waits in the block end at the console's own deadline.
+        options: how to get there: ``password=`` and others, see `AccessOptions`. With a console, pass the options for
+            connecting (timeout, transcript, on_event, ask, kick) to `connect` instead.
 
     Returns:
-        A context that gives a `Shell`. It is for one task at a time.
+        A context manager whose value is a `Shell`. Only one task at a time may use it.
 
     Raises:
         UsageError, PasswordMissing: nothing was sent.
-        ConsoleError: no shell, and why; see the leaves of `sosagent.errors`.
+        ConsoleError: no shell; see the subclasses in `sosagent.errors`.
     """
     if not isinstance(target, Console):
         async with at_machine(access_to(target, **options)) as there:
             yield there.session.shell
         return
-    if wrong := [name for name in _OF_CONNECTING if name in options]:
-        raise UsageError(f"{', '.join(wrong)}: this console is connected already", hint="Say it to connect().")
+    if wrong := [name for name in _CONNECT_OPTIONS if name in options]:
+        raise UsageError(f"{', '.join(wrong)}: this console is already connected", hint="Pass it to connect().")
     access = access_to(target.transport, **options)
-    if access.password is None:
-        raise PasswordMissing("no password for the machine was given")
-    entry = replace(access.entry, expect_host=access.entry.expect_host or None)
-    loop = asyncio.get_running_loop()
-    left, begun = target.time_left(), loop.time()
+    password = access.known_password
+    deadline = Deadline(target.time_left())
+    limited = target.time_left() is not None
     try:
-        async with _root_shell(target, access.password, entry=entry, dead_man=access.dead_man) as session:
+        async with _root_shell(target, password, settings=access, dead_man=access.dead_man) as session:
             yield session.shell
     finally:
-        # Logging out had a deadline of its own; what comes next has the console's again.
-        target.set_deadline(None if left is None else max(left - (loop.time() - begun), 0.001))
+        # Logging out had a deadline of its own; restore the console's.
+        target.set_deadline(max(deadline.remaining, _LEAST_SECONDS) if limited else None)

@@ -15,16 +15,16 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
 
+from .access import AccessOptions
 from .api import host_keys as _host_keys
 from .api import list_keys as _list_keys
 from .api import remove_key as _remove_key
 from .api import root_shell as _root_shell
-from .endpoint.target import Target
+from .endpoint.located import Locatable
 from .jobs.add_key import add_key as _add_key
 from .jobs.state import console_state as _console_state
 from .loop_thread import LoopThread
 from .runbook.api import run_runbook as _run_runbook
-from .session.access import AccessOptions
 from .shell.shell import Result
 from .shell.shell import Shell as _Shell
 from .shell.transfer import Transfer
@@ -130,7 +130,7 @@ class Shell:
 
 
 @contextmanager
-def root_shell(target: str | Target | Transport, **options: Unpack[AccessOptions]) -> Iterator[Shell]:
+def root_shell(target: Locatable | Transport, **options: Unpack[AccessOptions]) -> Iterator[Shell]:
     """Get from the console's state to a verified shell, and log out at the end of the block::
 
         with sosagent.blocking.root_shell("user@sos.example.net", password=password) as shell:

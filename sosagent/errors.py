@@ -122,11 +122,19 @@ class ConsoleError(SosError):
 
 
 class EndpointUnreachable(ConsoleError):
-    """No connection to the endpoint: name, route or port."""
+    """No connection to the endpoint: name, route or port.
+
+    Attributes:
+        unknown_host: the host name that could not be resolved; empty if there was another reason.
+    """
 
     code = "endpoint-unreachable"
     exit_code = 3
     default_hint = "Check the endpoint's name, its port and the route to it."
+
+    def __init__(self, message: str, *, unknown_host: str = "", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.unknown_host = unknown_host
 
 
 class EndpointRefused(ConsoleError):

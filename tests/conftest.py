@@ -74,7 +74,12 @@ def target_of(lab: Lab) -> sosagent.SshTarget:
     config = lab.folder / "ssh_config"
     config.touch()
     return sosagent.SshTarget(
-        "127.0.0.1", "lab", int(lab.host.rpartition(":")[2]), (lab.identity,), config, lab.known_hosts
+        "127.0.0.1",
+        "lab",
+        int(lab.host.rpartition(":")[2]),
+        identities=(lab.identity,),
+        ssh_config=config,
+        known_hosts=lab.known_hosts,
     )
 
 

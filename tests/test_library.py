@@ -15,6 +15,7 @@ import time
 import venv
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ import pytest
 
 import sosagent
 import sosagent.blocking
+from sosagent.access import Access, AccessOptions, ConnectOptions, ConnectSettings, Permissions, access_to
 from sosagent.authorized_keys.append import KeyOutcome
+from sosagent.endpoint.target import SshOptions, SshSettings
 from sosagent.lab import Lab, ThreadedLab, lab_in_thread
 from sosagent.loop_thread import LoopThread
 from sosagent.terminal.screen import screen_of
@@ -94,7 +97,7 @@ async def test_what_is_said_to_connect_is_refused_where_the_console_is_there(
 ) -> None:
     async with sosagent.connect(lab_target, timeout=20) as console:
         options: dict[str, Any] = {"password": lab.password, name: None}
-        with pytest.raises(sosagent.UsageError, match=f"{name}: .*connected already"):
+        with pytest.raises(sosagent.UsageError, match=f"{name}: .*already connected"):
             async with sosagent.root_shell(console, **options):
                 pass
         with pytest.raises(sosagent.PasswordMissing):
@@ -429,16 +432,37 @@ def test_every_parameter_is_documented(name: str, function: Any) -> None:
     assert inspect.signature(function).return_annotation != inspect.Signature.empty
 
 
-def test_every_option_of_access_is_documented_and_taken() -> None:
-    from sosagent.session.access import AccessOptions, access_to
+def documented(options: type) -> list[str]:
+    text = (inspect.getdoc(options) or "").partition("Fields:")[2]
+    return re.findall(r"\w+", " ".join(re.findall(r"^    ([\w, ]+): ", text, re.MULTILINE)))
 
-    listed = re.findall(r"^    (\w+): ", (inspect.getdoc(AccessOptions) or "").partition("Fields:")[2], re.MULTILINE)
-    assert listed == list(AccessOptions.__annotations__)
-    taken = inspect.signature(access_to).parameters
-    assert listed == [name for name, one in taken.items() if one.kind is one.KEYWORD_ONLY]
-    assert [one.default for one in taken.values()].count(inspect.Parameter.empty) == 2
+
+def names(settings: type) -> set[str]:
+    return {one.name for one in fields(settings)}
+
+
+def test_every_option_is_a_documented_keyword() -> None:
+    for options, settings in (
+        (ConnectOptions, names(ConnectSettings)),
+        (AccessOptions, names(Access) - {"target", "permissions"} | names(Permissions)),
+        (SshOptions, names(SshSettings)),
+    ):
+        assert set(options.__annotations__) == settings
+    for options in (ConnectOptions, AccessOptions):
+        assert set(documented(options)) == set(options.__annotations__)
+
+
+def test_keywords_become_an_access() -> None:
+    access = access_to("x", password="one", become_password="two", allow_immutable=True, timeout=3.0)
+    assert (access.target, access.login, access.timeout) == ("x", "root", 3.0)
+    assert access.known_password.reveal() == "one"
+    assert access.become_password is not None
+    assert access.become_password.reveal() == "two"
+    assert access.permissions == Permissions(allow_immutable=True)
     with pytest.raises(TypeError, match="pasword"):
         access_to("x", pasword="x")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="password"):
+        access_to("x")  # type: ignore[call-arg]
 
 
 def test_a_users_program_is_typed(tmp_path: Path) -> None:

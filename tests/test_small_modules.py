@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import sosagent
 from sosagent import errors
-from sosagent.endpoint.target import parse_target
+from sosagent.endpoint.parse import parse_target
 from sosagent.errors import SosError
 from sosagent.printable import clean, is_clean, playable, printable
 from sosagent.secrets.secret import Secret

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from ..access import Permissions
 from ..console.events import Event
 from ..errors import EditRefused, LineDamaged, NotVerified
 from ..keys import PublicKey
@@ -22,7 +23,7 @@ from ..shell.frame import EMPTY_CKSUM, cksum_appended
 from ..shell.shell import Result, Shell
 from .expiry import expiring
 from .line import Presence, Verdict, judge
-from .obstacles import Allow, cannot_write, left_lifted, lifted, mend_modes
+from .obstacles import cannot_write, left_lifted, lifted, mend_modes
 from .programs import SAFE_PATH, Guard, Work, work_for
 from .report import Looked, keys_path, obstacles, parse_look
 
@@ -84,7 +85,7 @@ async def append_keys(
     own: bool,
     logged_in: bool,
     dry_run: bool = False,
-    allow: Allow | None = None,
+    permissions: Permissions | None = None,
     until: datetime | None = None,
 ) -> Appended:
     """Add `keys` to the authorized_keys of `user`.
@@ -96,7 +97,7 @@ async def append_keys(
         own: whether the shell runs as `user`.
         logged_in: whether the login set ``$HOME`` just now; a shell that was found may have any.
         dry_run: only look.
-        allow: what may be lifted or mended besides; nothing by default.
+        permissions: what may be lifted or mended besides; nothing by default.
         until: when sshd is to refuse them again.
 
     Returns:
@@ -108,7 +109,7 @@ async def append_keys(
     """
     if until is not None:
         keys = await expiring(shell, keys, until)
-    run = _Append(shell, keys, work_for(user, own=own, logged_in=logged_in), dry_run, allow or Allow())
+    run = _Append(shell, keys, work_for(user, own=own, logged_in=logged_in), dry_run, permissions or Permissions())
     try:
         return await run.go()
     except LineDamaged as error:
@@ -122,7 +123,7 @@ class _Append:
     """One job under way.
 
     Fields:
-        shell, keys, work, dry_run, allow: as for `append_keys`; `work` is refined as more is known.
+        shell, keys, work, dry_run, permissions: as for `append_keys`; `work` is refined as more is known.
         written: whether something may have been written.
         left: what was lifted for the write and could not be put back, as warnings.
     """
@@ -131,7 +132,7 @@ class _Append:
     keys: Sequence[PublicKey]
     work: Work
     dry_run: bool
-    allow: Allow
+    permissions: Permissions
     written: bool = False
     left: tuple[str, ...] = ()
 
@@ -170,13 +171,13 @@ class _Append:
         reply, first = looked, tuple[str, ...]()
         if looked.after is None and not looked.failed:
             first = await _in_between(self.shell, self.work, looked)
-            reply, self.work = await _write(self.shell, self.work, absent, looked, first, self.allow)
+            reply, self.work = await _write(self.shell, self.work, absent, looked, first, self.permissions)
             self.written |= reply.after is not None or reply.failed
             self.left = left_lifted(self.work, reply)
             if reply.changed:
                 return "again"  # somebody wrote in between
         if reply.failed:
-            guard = await _taken_back(self.shell, self.work, absent, looked, reply, first, self.allow)
+            guard = await _taken_back(self.shell, self.work, absent, looked, reply, first, self.permissions)
             self.work = replace(self.work, guard=guard)
             return "again"
         seen = await _verified(self.shell, self.work, absent, looked, reply, first)
@@ -188,7 +189,7 @@ class _Append:
 
     async def _done(self, verdicts: Sequence[Verdict], looked: Looked, before: int, absent: Outcome) -> Appended:
         changes: tuple[str, ...] = ()
-        if self.allow.permissions and not self.dry_run:
+        if self.permissions.fix_permissions and not self.dry_run:
             self.written = True
             looked, changes = await mend_modes(self.shell, self.work, looked)
         return _result(self.work, self.keys, verdicts, looked, before, absent, changes, self.left)
@@ -203,7 +204,7 @@ async def _in_between(shell: Shell, work: Work, looked: Looked) -> tuple[str, ..
 
 
 async def _write(
-    shell: Shell, work: Work, keys: Sequence[PublicKey], looked: Looked, first: Sequence[str], allow: Allow
+    shell: Shell, work: Work, keys: Sequence[PublicKey], looked: Looked, first: Sequence[str], permissions: Permissions
 ) -> tuple[Looked, Work]:
     """Append to a file that was looked at, or make it; lift what stands in the way, if that is allowed."""
     while True:
@@ -218,7 +219,7 @@ async def _write(
         unmade = reply.changed and looked.checksum is None and reply.complaints
         if not unmade and (reply.changed or reply.failed or reply.after is not None):
             return reply, work
-        work = replace(work, guard=await lifted(shell, work, reply.complaints, allow))
+        work = replace(work, guard=await lifted(shell, work, reply.complaints, permissions))
 
 
 def _keys(count: int) -> str:
@@ -365,7 +366,7 @@ async def _taken_back(
     looked: Looked,
     reply: Looked,
     first: Sequence[str],
-    allow: Allow,
+    permissions: Permissions,
 ) -> Guard:
     """The write failed: nothing of it may stay. Gives what is lifted for the next try, if that is allowed.
 
@@ -394,7 +395,7 @@ async def _taken_back(
     if full or not reply.complaints:
         reason = "the file system is full" if full else ""
         raise cannot_write(work.path, [*reply.complaints, *usage], reason or "it does not say why")
-    return await lifted(shell, work, reply.complaints, allow)
+    return await lifted(shell, work, reply.complaints, permissions)
 
 
 def _result(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..access import Permissions
 from ..console.events import Event
 from ..errors import EditRefused
 from ..printable import printable
@@ -13,29 +14,14 @@ from ..shell.shell import Shell
 from .programs import SAFE_PATH, Guard, Work
 from .report import Looked, ModesFault, faults_of_modes, parse_look
 
-__all__ = ["Allow", "cannot_write", "left_lifted", "lifted", "mend_modes"]
+__all__ = ["cannot_write", "left_lifted", "lifted", "mend_modes"]
 
 _CAUSE = re.compile(r"(?i)read-only|no space|full|denied|permitted|quota|not a directory")
 _READ_ONLY = re.compile(r"(?i)read-only file ?system")
 _NOT_PERMITTED = re.compile(r"(?i)operation not permitted")
 
 
-@dataclass(frozen=True)
-class Allow:
-    """What the user allows beyond appending.
-
-    Fields:
-        remount: make a file system that is mounted read-only writable for the write.
-        immutable: take the immutable attribute (``chattr +i``) off for the write.
-        permissions: mend modes and owners that sshd's StrictModes refuses. They stay mended.
-    """
-
-    remount: bool = False
-    immutable: bool = False
-    permissions: bool = False
-
-
-async def lifted(shell: Shell, work: Work, complaints: Sequence[str], allow: Allow) -> Guard:
+async def lifted(shell: Shell, work: Work, complaints: Sequence[str], permissions: Permissions) -> Guard:
     """A guard that lifts what the complaints of a failed write name.
 
     Raises:
@@ -47,7 +33,7 @@ async def lifted(shell: Shell, work: Work, complaints: Sequence[str], allow: All
         point, options, beneath = found.mount or ("", frozenset(), frozenset())
         if "ro" not in options or not SAFE_PATH.fullmatch(point):
             raise cannot_write(work.path, complaints)
-        if not allow.remount:
+        if not permissions.remount:
             raise cannot_write(
                 work.path,
                 complaints,
@@ -61,7 +47,7 @@ async def lifted(shell: Shell, work: Work, complaints: Sequence[str], allow: All
         paths = parse_look((await shell.run(work.ask("list_attributes"))).lines).immutable
         ours = (work.path, work.path.rpartition("/")[0])
         safe = " ".join(path for path in ours if path in paths and SAFE_PATH.fullmatch(path))
-        if safe and not allow.immutable:
+        if safe and not permissions.allow_immutable:
             raise cannot_write(
                 work.path,
                 complaints,

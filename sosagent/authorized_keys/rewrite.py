@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..access import Permissions
 from ..console.events import Event
 from ..errors import EditRefused, NotVerified
 from ..keys import PublicKey
@@ -21,7 +22,7 @@ from ..shell.programs import Expanded
 from ..shell.shell import Shell
 from .append import look_at
 from .line import glued, parse_line
-from .obstacles import Allow, cannot_write, left_lifted, lifted
+from .obstacles import cannot_write, left_lifted, lifted
 from .programs import SAFE_PATH, Work, printf_form, work_for
 from .report import Looked, parse_look
 
@@ -74,12 +75,18 @@ class _Standing:
 
 
 async def remove_keys(
-    shell: Shell, keys: Sequence[PublicKey], *, user: str, own: bool, logged_in: bool, allow: Allow | None = None
+    shell: Shell,
+    keys: Sequence[PublicKey],
+    *,
+    user: str,
+    own: bool,
+    logged_in: bool,
+    permissions: Permissions | None = None,
 ) -> Rewritten:
     """Take every line that sshd reads as one of `keys` out of the authorized_keys of `user`.
 
     Args:
-        shell, keys, user, own, logged_in, allow: as for `append_keys`.
+        shell, keys, user, own, logged_in, permissions: as for `append_keys`.
 
     Raises:
         EditRefused: nothing was changed, and why.
@@ -93,14 +100,16 @@ async def remove_keys(
         entry = parse_line(standing.line.decode("utf-8", "replace"), any_options=True)
         if entry is not None and any(entry.key.same_key(key) for key in keys):
             edits.append(Edit(standing.offset, _with_newline(standing, looked), b"", standing.before))
-    return await _rewrite(shell, work, looked, edits, allow or Allow())
+    return await _rewrite(shell, work, looked, edits, permissions or Permissions())
 
 
-async def repair_keys(shell: Shell, *, user: str, own: bool, logged_in: bool, allow: Allow | None = None) -> Rewritten:
+async def repair_keys(
+    shell: Shell, *, user: str, own: bool, logged_in: bool, permissions: Permissions | None = None
+) -> Rewritten:
     """Make lines readable for sshd: take away a byte order mark, part keys that a missing newline has glued together.
 
     Args:
-        shell, user, own, logged_in, allow: as for `append_keys`.
+        shell, user, own, logged_in, permissions: as for `append_keys`.
 
     Raises:
         EditRefused, NotVerified: as for `remove_keys`.
@@ -116,7 +125,7 @@ async def repair_keys(shell: Shell, *, user: str, own: bool, logged_in: bool, al
             new = line[:seam] + b"\n" + line[seam:]
             if re.fullmatch(rb"[\n -~]*", new):
                 edits.append(Edit(at, line, new, standing.before))
-    return await _rewrite(shell, work, looked, edits, allow or Allow())
+    return await _rewrite(shell, work, looked, edits, permissions or Permissions())
 
 
 def _with_newline(standing: _Standing, looked: Looked) -> bytes:
@@ -134,7 +143,9 @@ async def _find(shell: Shell, work: Work, pattern: str) -> list[_Standing]:
     return found
 
 
-async def _rewrite(shell: Shell, work: Work, looked: Looked, edits: Sequence[Edit], allow: Allow) -> Rewritten:
+async def _rewrite(
+    shell: Shell, work: Work, looked: Looked, edits: Sequence[Edit], permissions: Permissions
+) -> Rewritten:
     """Make `edits`, in the order of their places, if the file is as it was seen."""
     work = replace(work, path=looked.chain[0].path if looked.chain else work.path)
     if not edits:
@@ -152,7 +163,7 @@ async def _rewrite(shell: Shell, work: Work, looked: Looked, edits: Sequence[Edi
             shell.console.emit(Event("note", text))
         if not after.failed or after.after != was:
             break
-        work = replace(work, guard=await lifted(shell, work, after.complaints, allow))
+        work = replace(work, guard=await lifted(shell, work, after.complaints, permissions))
     if after.changed:
         raise EditRefused(
             f"{printable(work.path)} was changed by somebody else meanwhile; nothing was done",

@@ -11,6 +11,7 @@ import typer
 
 from ..endpoint.target import SshTarget
 from ..errors import NotVerified
+from .ask import run_in_thread
 from .exits import Reported, VersionOption
 from .key_options import KeyOptions
 from .machine_options import MachineOptions
@@ -85,11 +86,10 @@ class AddOptions:
             progress.note("--dry-run: no key is added, so no login is tried")
         from ..jobs.verify import Verify
         from ..keys.known_hosts import address_of
-        from .endpoint_options import checked_policy
 
         address = self.verify_as
-        if address is None and machine.named is not None:
-            address = machine.named.address
+        if address is None and machine.entry is not None:
+            address = machine.entry.address
         host, port = ("", None) if address is None else address_of(address)
         beside = [Path(place) for name in keyfiles for place in (name, name.removesuffix(".pub"))]
         putty = [Path(f"{name.removesuffix('.pub')}.ppk") for name in keyfiles]
@@ -98,9 +98,9 @@ class AddOptions:
             host,
             port,
             tuple(dict.fromkeys(path for path in (*beside, *putty, *own) if path.is_file())),
-            ssh_config=machine.ssh_config,
-            known_hosts=machine.known_hosts,
-            host_key=checked_policy(machine.host_key),
+            ssh_config=machine.ssh.ssh_config,
+            known_hosts=machine.ssh.known_hosts,
+            host_key=machine.ssh.host_key,
         )
 
 
@@ -114,29 +114,31 @@ def addkey(machine: MachineOptions, wanted: KeyOptions, how: AddOptions) -> None
     """
     keys: list[PublicKey] = []
 
-    def job(progress: Progress) -> Coroutine[Any, Any, AddKeyResult]:
-        target, _ = machine.check()
-        if isinstance(target, SshTarget):
+    async def prepare(progress: Progress) -> Coroutine[Any, Any, AddKeyResult]:
+        machine.check()
+        if isinstance(machine.lookup.target, SshTarget):
             preload("asyncssh")
         proof = how.proof(wanted.keyfile or [], machine, progress)
         # Help needs neither of these.
-        from ..authorized_keys.obstacles import Allow
+        from ..access import Permissions
         from .key_lines import parse_expiry
 
         until = None if how.expires is None else parse_expiry(how.expires)
-        for one in wanted.find(target):
+        for one in await run_in_thread(lambda: wanted.find(machine.lookup.target)):
             keys.append(one.key)
             for note in one.notes:
                 progress.note(f"{one.where}: {note}")
-        access = machine.access(progress, remount=how.remount)
+        permissions = Permissions(
+            remount=how.remount, allow_immutable=how.allow_immutable, fix_permissions=how.fix_permissions
+        )
+        access = await machine.access(progress, permissions=permissions)
         from ..jobs.add_key import add_keys
 
-        allow = Allow(how.remount, how.allow_immutable, how.fix_permissions)
-        return add_keys(
-            access, keys, user=machine.user_name, allow=allow, until=until, verify=proof, dry_run=how.dry_run
-        )
+        return add_keys(access, keys, user=machine.user_name, until=until, verify=proof, dry_run=how.dry_run)
 
-    result = machine.run(job, lambda error: error_json(error, host=machine.host, user=machine.whose(), keys=keys))
+    result = machine.run(
+        prepare, lambda error: error_json(error, host=machine.host, user=machine.user_or_login(), keys=keys)
+    )
     if machine.json:
         print(result_json(result))
     else:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from ..errors import SosError, UsageError
 from .exits import Unexpected, prefix_errors
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from ..transports.base import Ask
     from .show import Progress
 
-__all__ = ["answer_from", "ask_on_terminal", "confirm", "in_thread"]
+__all__ = ["answer_from", "ask_on_terminal", "confirm", "in_thread", "run_in_thread"]
+
+T = TypeVar("T")
 
 _PASSWORD = re.compile(r"(?i)password")
 #: A prompt that contains one of these asks for something other than the endpoint's current password.
@@ -87,41 +89,50 @@ def answer_from(source: PasswordSource, endpoint: str, ask: Ask | None, where: s
 
 
 async def in_thread(question: Callable[[], str]) -> str | None:
-    """Run `question`, which waits for the user, in a thread; return the answer, or None at end of input.
+    """Run `question`, which waits for the user, in a thread; return the answer, or None at end of input."""
+    try:
+        return await run_in_thread(question)
+    except EOFError:
+        return None
+
+
+async def run_in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread, and return its result.
 
     When cancelled, the thread is abandoned and the terminal's modes are restored.
+
+    Raises:
+        SosError, EOFError: from `work`. Any other exception becomes `Unexpected`.
     """
     import asyncio  # not needed for help
 
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[str | None] = loop.create_future()
+    result: asyncio.Future[T] = loop.create_future()
 
-    def finish(text: str | None, error: SosError | None) -> None:
-        if answer.done():
+    def finish(value: T | None, error: BaseException | None) -> None:
+        if result.done():
             return
         if error is None:
-            answer.set_result(text)
+            result.set_result(cast(T, value))
         else:
-            answer.set_exception(error)
+            result.set_exception(error)
 
     def run() -> None:
-        text: str | None = None
-        error: SosError | None = None
+        value: T | None = None
+        failure: BaseException | None = None
         try:
-            text = question()
-        except EOFError:
-            pass  # no answer
-        except SosError as raised:
-            error = raised
-        except BaseException as raised:  # noqa: BLE001 - the future must be resolved, or its waiter hangs
-            error = Unexpected(raised)
+            value = work()
+        except (SosError, EOFError) as error:
+            failure = error
+        except BaseException as error:  # noqa: BLE001 - the future must be resolved, or its waiter hangs
+            failure = Unexpected(error)
         with suppress(RuntimeError):  # the waiter was cancelled and the loop is closed
-            loop.call_soon_threadsafe(finish, text, error)
+            loop.call_soon_threadsafe(finish, value, failure)
 
     with _terminal_modes_kept():
         # A daemon thread, because the end of the program must not wait for an answer that may never come.
         threading.Thread(target=run, daemon=True).start()
-        return await answer
+        return await result
 
 
 @contextmanager

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,12 +22,11 @@ from .key_reading import ReadOptions
 from .key_sources import find_keys
 from .machine_options import MachineOptions
 from .options import with_options
-from .run import run_job
+from .run import run_prepared
 from .show import Progress, show_error
 
 if TYPE_CHECKING:
     from ..interactive.options import InteractiveOptions
-    from ..session.machine import Access
 
 __all__ = ["console"]
 
@@ -68,12 +68,10 @@ def console(
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with expected_errors_only(verbose), where.near_names():
+        with expected_errors_only(verbose), where.suggesting():
             options = _interactive_options(where, login, progress, record, read_only, escape, pace)
-            access = _access(where, login, progress, checked_timeout(timeout))
-            from ..interactive.session import run_session
-
-            outcome = run_job(run_session(access, options), logs_out=False, hint="Nobody was logged out.")
+            prepare = _prepare(where, login, progress, checked_timeout(timeout), options)
+            outcome = run_prepared(prepare, logs_out=False, hint="Nobody was logged out.")
     except SosError as error:
         progress.stop()
         with suppress(OSError):  # the terminal may have gone
@@ -116,7 +114,7 @@ def _interactive_options(
     machine = _machine(where, login)
     return InteractiveOptions(
         _read_keys,
-        machine.password_at_hand,
+        machine.available_password,
         machine.user_name or machine.login_name,
         character,
         read_only,
@@ -131,14 +129,24 @@ def _machine(where: EndpointOptions, login: str | None) -> MachineOptions:
     return MachineOptions(**shared, login=login)
 
 
-def _access(where: EndpointOptions, login: str | None, progress: Progress, timeout: float) -> Access:
-    from ..login.transitions import Entry
-    from ..session.machine import Access
+async def _prepare(
+    where: EndpointOptions, login: str | None, progress: Progress, timeout: float, options: InteractiveOptions
+) -> Coroutine[Any, Any, str]:
+    from ..access import Access
+    from ..interactive.session import run_session
 
     machine = _machine(where, login)
-    entry = Entry(machine.login_name, None if machine.named is None else machine.named.hostname)
-    ask = where.asking(progress)
-    return Access(where.reached(progress), None, entry, timeout, on_event=progress, ask=ask, kick=where.kick)
+    access = Access(
+        await where.locate(progress, timeout),
+        None,
+        login=machine.login_name,
+        expect_host=None if machine.entry is None else machine.entry.hostname,
+        timeout=timeout,
+        on_event=progress,
+        ask=where.asking(progress),
+        kick=where.kick,
+    )
+    return run_session(access, options)
 
 
 def _read_keys(name: str) -> list[PublicKey]:

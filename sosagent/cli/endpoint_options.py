@@ -1,28 +1,30 @@
-"""What all commands that connect to a console say of its endpoint."""
+"""The options of every command that connects to a console endpoint."""
 
 from __future__ import annotations
 
-import asyncio
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from ..endpoint.target import HostKeyPolicy, SshTarget, Target, parse_target
-from ..errors import ConsoleError, EndpointUnreachable, PasswordMissing, UsageError
+from ..endpoint.target import HostKeyPolicy, SshSettings
+from ..errors import EndpointUnreachable, PasswordMissing, UsageError
 from ..printable import printable
 from ..secrets.sources import find_password, parse_source
-from .ask import answer_from, ask_on_terminal
+from .ask import answer_from, ask_on_terminal, run_in_thread
 from .exits import prefix_errors
 
 if TYPE_CHECKING:
-    from ..config.machines import Machine, Machines
+    from ..config.machines import Machine
+    from ..endpoint.located import Located
+    from ..secrets.secret import Secret
+    from ..secrets.sources import PasswordSource
+    from ..session.locate import Lookup
     from ..transports.base import Ask
     from .show import Progress
 
@@ -92,7 +94,7 @@ VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="More progr
 
 @dataclass(frozen=True)
 class EndpointOptions:
-    """What a command was told of the console's endpoint."""
+    """The options that say which endpoint to connect to, and how."""
 
     host: HostArgument
     identity: IdentityOption = None
@@ -102,124 +104,98 @@ class EndpointOptions:
     config: ConfigOption = None
     kick: KickOption = False
 
-    def target(self) -> Target:
-        """Where it goes.
+    @property
+    def ssh(self) -> SshSettings:
+        """The user's own settings for SSH.
 
         Raises:
-            UsageError: that is nowhere.
+            UsageError: --host-key is not a policy.
         """
-        told: dict[str, Any] = {
-            "identities": tuple(self.identity or ()),
-            "ssh_config": self.ssh_config,
-            "known_hosts": self.known_hosts,
-            "host_key": checked_policy(self.host_key),
-        }
-        if self.named is None:
-            return parse_target(self.host, **told)
-        from ..config.machines import target_of
-
-        return target_of(self.named, **told)
-
-    def reached(self, progress: Progress) -> Target:
-        """The same, as its management controller says how it is entered, where the file of machines names one.
-
-        Raises:
-            UsageError, PasswordMissing: HOST is none, or the controller's password is not where it should be.
-        """
-        target, named = self.target(), self.named
-        if named is None or named.redfish is None:
-            return target
-        user = target.user if isinstance(target, SshTarget) else None
-        if user is None or named.endpoint_password is None:
-            progress.note("Redfish is not asked: it takes the console's user@, and endpoint_password")
-            return target
-        from ..endpoint.redfish import serial_console, told_by
-
-        with prefix_errors(self.where("endpoint_password")):
-            password = find_password(source=parse_source(named.endpoint_password))
-        ca = None if named.redfish_ca is None else Path(named.redfish_ca)
-        try:
-            return told_by(asyncio.run(serial_console(named.redfish, user, password, ca=ca)), target)
-        except ConsoleError as error:
-            progress.note(f"{error.message}; going on without")
-            return target
+        return SshSettings(
+            identities=tuple(self.identity or ()),
+            ssh_config=self.ssh_config,
+            known_hosts=self.known_hosts,
+            host_key=checked_policy(self.host_key),
+        )
 
     @cached_property
-    def named(self) -> Machine | None:
-        """What the file of machines says of HOST; None where it is not the name of one.
+    def lookup(self) -> Lookup:
+        """What HOST refers to.
 
         Raises:
-            UsageError: the file cannot be used.
+            UsageError: HOST or machines.toml cannot be parsed.
         """
-        return None if self._machines is None else self._machines.named(self.host)
+        from ..session.locate import look_up
 
-    @cached_property
-    def _machines(self) -> Machines | None:
-        from ..config.file import has_machines, load_machines
-
-        # A file that is in no order is in nobody's way who does not mean it.
-        meant = self.config is not None or not re.search("[@:/]", self.host)
-        try:
-            return load_machines(self.config) if meant and has_machines(self.config) else None
-        except UsageError as error:
-            if self.config is None:
-                error.hint = f"{error.hint}\nHOST as user@HOST goes round the file of machines.".lstrip()
-            raise
-
-    def asking(self, progress: Progress) -> Ask | None:
-        """How the endpoint's own questions are answered; None where nobody can.
-
-        Raises:
-            UsageError: HOST is none.
-        """
-        ask = ask_on_terminal(progress) if sys.stdin.isatty() else None
-        if self.named is None or self.named.endpoint_password is None:
-            return ask
-        source = parse_source(self.named.endpoint_password)
-        return answer_from(source, str(self.target()), ask, self.where("endpoint_password"))
-
-    def where(self, field: str) -> str:
-        """What a field of the machine is called in messages."""
-        return f"[machines.{self.host}] {field}"
+        return look_up(self.host, ssh=self.ssh, config=self.config)
 
     @property
-    def near(self) -> str:
-        """Which machines are called nearly as HOST is, in words; empty where none is, or where it is one itself."""
-        machines = None if re.search("[@:/]", self.host) or self.named is not None else self._machines
-        near = machines.near(self.host) if machines else []
-        if not near or machines is None or machines.file is None:
-            return ""
-        return f"{printable(machines.file.name)} has no {printable(self.host)!r}; {' or '.join(near)} is meant?"
+    def entry(self) -> Machine | None:
+        """The machine's entry in machines.toml; None if HOST is not the name of one.
+
+        Raises:
+            UsageError: as for `lookup`.
+        """
+        return self.lookup.machine
+
+    async def locate(self, progress: Progress, timeout: float) -> Located:
+        """Find the console endpoint; see `session.locate.locate`.
+
+        Raises:
+            SosError: from the provider, or because the endpoint's password cannot be read.
+        """
+        from ..session.locate import locate
+
+        async def read_secret(source: PasswordSource, field: str) -> Secret:
+            progress.stop()
+            with prefix_errors(field):
+                return await run_in_thread(lambda: find_password(source=source))
+
+        return await locate(self.lookup, timeout=timeout, on_event=progress, read_secret=read_secret)
+
+    def asking(self, progress: Progress) -> Ask | None:
+        """Return a function that answers the endpoint's questions; None if no user can.
+
+        Raises:
+            UsageError: as for `lookup`.
+        """
+        ask = ask_on_terminal(progress) if sys.stdin.isatty() else None
+        if self.entry is None or self.entry.endpoint_password is None:
+            return ask
+        source = parse_source(self.entry.endpoint_password)
+        return answer_from(source, str(self.lookup.target), ask, self.lookup.field("endpoint_password"))
 
     @contextmanager
-    def near_names(self) -> Iterator[None]:
-        """Where nobody knows the name that HOST is, or its password, tell which machines are called nearly so."""
+    def suggesting(self) -> Iterator[None]:
+        """Add similar names of machines to an error that may come from a mistyped HOST."""
         try:
             yield
-        except (EndpointUnreachable, PasswordMissing) as error:
-            unknown = error.message.startswith(f"the name {printable(self.host)} is not known")
-            if (unknown or isinstance(error, PasswordMissing)) and self.near:
-                error.hint += f" {self.near}"
+        except EndpointUnreachable as error:
+            if error.unknown_host == self.host:
+                error.hint = f"{error.hint} {self.lookup.suggestion}".rstrip()
+            raise
+        except PasswordMissing as error:
+            error.hint = f"{error.hint} {self.lookup.suggestion}".rstrip()
             raise
 
 
 def checked_policy(text: str) -> HostKeyPolicy:
-    """The policy that is called `text`.
+    """Return `text` as a policy.
 
     Raises:
-        UsageError: none is.
+        UsageError: there is no such policy.
     """
     for policy in get_args(HostKeyPolicy):
         if text == policy:
             return cast(HostKeyPolicy, policy)
-    raise UsageError(f"--host-key is strict or accept-new, not {printable(text, 60)!r}")
+    raise UsageError(f"--host-key must be strict or accept-new, not {printable(text, 60)!r}")
 
 
 def checked_timeout(seconds: float) -> float:
-    """Give `seconds` back if a job may take so long.
+    """Return `seconds` if it is a valid time limit.
 
     Raises:
-        UsageError: it may not.
+        UsageError: it is not.
     """
     if not 0 < seconds <= _MOST_SECONDS:
         raise UsageError(f"--timeout must be between 0 and {_MOST_SECONDS} seconds")

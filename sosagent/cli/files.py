@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,14 +52,14 @@ def upload(
     interrupted transfer.
     """
 
-    def job(progress: Progress) -> Any:
+    async def prepare(progress: Progress) -> Coroutine[Any, Any, Transferred]:
         _check(machine)
         bits = _mode(mode)
         from ..jobs.transfer import upload as transfer
 
-        return transfer(machine.access(progress), file, remote, mode=bits, on_progress=progress.count)
+        return transfer(await machine.access(progress), file, remote, mode=bits, on_progress=progress.count)
 
-    _show(machine, machine.run(job, lambda error: as_json(_error_fields(machine, error))), "uploaded")
+    _show(machine, machine.run(prepare, lambda error: as_json(_error_fields(machine, error))), "uploaded")
 
 
 @with_options(MachineOptions)
@@ -79,15 +80,15 @@ def download(
     """
     target = None if file == _STANDARD else file or Path(remote.rpartition("/")[2])
 
-    def job(progress: Progress) -> Any:
+    async def prepare(progress: Progress) -> Coroutine[Any, Any, Transferred]:
         _check(machine)
         if target is None and machine.json:
             raise UsageError("--json and the file cannot both go to standard output", hint="Name a FILE.")
         from ..jobs.transfer import download as transfer
 
-        return transfer(machine.access(progress), remote, target, on_progress=progress.count)
+        return transfer(await machine.access(progress), remote, target, on_progress=progress.count)
 
-    done: Transferred = machine.run(job, lambda error: as_json(_error_fields(machine, error)))
+    done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)))
     if target is not None:
         _show(machine, done, "downloaded")
         return

@@ -17,9 +17,9 @@ from .options import with_options
 from .show import as_json, error_fields
 
 if TYPE_CHECKING:
+    from ..access import Access
     from ..jobs.host_keys import HostKeys
     from ..keys.known_hosts import Change
-    from ..session.machine import Access
     from .show import Progress
 
     _KeysAndChange: TypeAlias = tuple[HostKeys, Change | None]
@@ -55,7 +55,7 @@ def hostkeys(
     names: list[str] = []
     file = into or Path.home() / ".ssh" / "known_hosts"
 
-    def job(progress: Progress) -> Coroutine[Any, Any, _KeysAndChange]:
+    async def prepare(progress: Progress) -> Coroutine[Any, Any, _KeysAndChange]:
         machine.check()
         names.extend(name or names_for_ssh(machine))
         for one in names:
@@ -65,9 +65,9 @@ def hostkeys(
                 "--write needs --name, the machine's name when you use ssh",
                 hint="Or set known_as in the machines file.",
             )
-        return _read(machine.access(progress), file, names, write_them=write_them, replace=replace)
+        return _read(await machine.access(progress), file, names, write_them=write_them, replace=replace)
 
-    host, change = machine.run(job, lambda error: as_json({"host": machine.host, "error": error_fields(error)}))
+    host, change = machine.run(prepare, lambda error: as_json({"host": machine.host, "error": error_fields(error)}))
     records = all_sshfp(names, host.keys)
     written = file if write_them else None
     if machine.json:
@@ -78,9 +78,9 @@ def hostkeys(
 
 def names_for_ssh(machine: MachineOptions) -> list[str]:
     """Return the machine's names for ssh from the machines file."""
-    if machine.named is None:
+    if machine.entry is None:
         return []
-    return list(dict.fromkeys((*machine.named.known_as, *filter(None, [machine.named.address]))))
+    return list(dict.fromkeys((*machine.entry.known_as, *filter(None, [machine.entry.address]))))
 
 
 async def _read(access: Access, file: Path, names: Sequence[str], *, write_them: bool, replace: bool) -> _KeysAndChange:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..endpoint.target import Target
+    from ..endpoint.target import ProviderReference, Target
     from ..keys.read import SourcedKey
 
 __all__ = ["KeyOptions"]
@@ -58,7 +58,7 @@ class KeyOptions:
                      "sign."),
     ] = False  # fmt: skip
 
-    def find(self, host: Target | None = None) -> list[SourcedKey]:
+    def find(self, host: Target | ProviderReference | None = None) -> list[SourcedKey]:
         """Read the keys, and apply the comment and the options to them.
 
         Args:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..keys.read import SourcedKey, read_keys
 
 if TYPE_CHECKING:
-    from ..endpoint.target import Target
+    from ..endpoint.target import ProviderReference, Target
 
 __all__ = ["ReadOptions"]
 
@@ -31,7 +31,7 @@ class ReadOptions:
     cert_authority: bool = False
     yes: bool = False
     ignore_comment: bool = False
-    host: Target | None = None
+    host: Target | ProviderReference | None = None
 
     def read(self, data: bytes, name: str) -> list[SourcedKey]:
         """Read the keys in `data`, the contents of a source called `name`; see `read_keys`."""

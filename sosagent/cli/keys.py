@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from ..errors import SosError, UsageError
 from ..keys import PublicKey
 from ..printable import printable
 from .addkey import AllowImmutableOption, RemountOption
+from .ask import run_in_thread
 from .exits import Reported
 from .key_reading import ReadOptions
 from .key_sources import KeyFileUnreadable, find_keys
@@ -80,17 +82,17 @@ def remove(
 ) -> None:
     """Remove keys from a user's authorized_keys. A backup of the file is kept beside it."""
 
-    def job(progress: Progress) -> Any:
+    async def prepare(progress: Progress) -> Coroutine[Any, Any, KeysRemoved]:
         machine.check()
-        keys = [key for one in which for key in _fingerprint_or_keys(one)]
-        access = machine.access(progress, remount=remount)
-        from ..authorized_keys.obstacles import Allow
+        keys = [key for one in which for key in await run_in_thread(partial(_fingerprint_or_keys, one))]
+        from ..access import Permissions
         from ..jobs.keys import remove_keys
 
-        allow = Allow(remount, allow_immutable, False)
-        return remove_keys(access, keys, user=machine.user_name, force=force, allow=allow)
+        permissions = Permissions(remount=remount, allow_immutable=allow_immutable)
+        access = await machine.access(progress, permissions=permissions)
+        return remove_keys(access, keys, user=machine.user_name, force=force)
 
-    done: KeysRemoved = machine.run(job, lambda error: as_json(_error_fields(machine, error)))
+    done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)))
     if machine.json:
         names = ("host", "user", "file", "hostname", "removed", "backup", "left", "warnings", "logged_out")
         status = "removed" if done.removed else "absent"
@@ -126,14 +128,13 @@ def _fingerprint_or_keys(text: str) -> Sequence[str | PublicKey]:
 
 
 def _listing(machine: MachineOptions) -> KeyListing:
-    def job(progress: Progress) -> Any:
-        access = machine.access(progress)
+    async def prepare(progress: Progress) -> Coroutine[Any, Any, KeyListing]:
+        access = await machine.access(progress)
         from ..jobs.keys import list_keys
 
         return list_keys(access, user=machine.user_name)
 
-    listing: KeyListing = machine.run(job, lambda error: as_json(_error_fields(machine, error)))
-    return listing
+    return machine.run(prepare, lambda error: as_json(_error_fields(machine, error)))
 
 
 def _show_file(listing: KeyListing) -> None:
@@ -188,4 +189,4 @@ def _key_fields(listed: ListedKey) -> dict[str, Any]:
 
 
 def _error_fields(machine: MachineOptions, error: SosError) -> dict[str, Any]:
-    return {"host": machine.host, "user": machine.whose(), "error": error_fields(error)}
+    return {"host": machine.host, "user": machine.user_or_login(), "error": error_fields(error)}

@@ -1,39 +1,38 @@
-"""The options that all commands share which get to a shell on a machine, and how such a command runs."""
+"""The options of every command that gets to a shell on a machine, and how such a command runs."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from ..endpoint.target import ProviderTarget, Target
 from ..errors import PasswordMissing, SosError, UsageError, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..secrets.sources import PasswordSource, find_password, parse_source
+from .ask import run_in_thread
 from .endpoint_options import EndpointOptions, JsonOption, TimeoutOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only, prefix_errors
-from .run import run_job
+from .run import run_prepared
 from .show import Progress, show_error
 
 if TYPE_CHECKING:
-    from ..session.machine import Access
+    from ..access import Access, Become, Permissions
 
 __all__ = ["LOGIN", "MachineOptions"]
 
-LOGIN = "root"  # where neither the command line nor the file of machines says who
+LOGIN = "root"  # unless the command line or machines.toml names another user
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class MachineOptions(EndpointOptions):
-    """What a command was told of the machine and the way to it."""
+    """The options that say how to get to a root shell on a machine."""
 
     login: Annotated[
         str | None,
@@ -115,93 +114,100 @@ class MachineOptions(EndpointOptions):
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False
     verbose: VerboseOption = False
 
-    def check(self) -> tuple[Target, Literal["sudo", "su"] | None]:
-        """Where it goes, and how to become root; before anything is read or asked.
+    def check(self) -> Become | None:
+        """Check the options before anything is read or asked, and return how to become root.
 
         Raises:
             UsageError: an option is wrong.
         """
         checked_timeout(self.timeout)
-        return self.target(), self._become()
+        _ = self.lookup
+        become = self._value("become")
+        if become not in (None, "sudo", "su"):
+            raise UsageError(f"--become must be sudo or su, not {printable(become, 60)!r}")
+        return cast("Become | None", become)
 
-    def access(self, progress: Progress, *, remount: bool = False, password: bool = True) -> Access:
-        """The way to the machine; finds the passwords, and asks for one if need be.
+    async def access(
+        self, progress: Progress, *, permissions: Permissions | None = None, password: bool = True
+    ) -> Access:
+        """Locate the machine, and find the passwords; ask the user for one that is missing.
 
         Args:
-            progress: is told of it.
-            remount: see `Entry`.
-            password: whether one is needed.
+            progress: shows notes.
+            permissions: what the job may change to get past an obstacle; nothing by default.
+            password: whether the job needs a password.
 
         Raises:
             UsageError: an option is wrong, or there is no password.
+            SosError: from the provider.
         """
-        _, way = self.check()
-        if self.near:
-            progress.note(f"{self.near} Going on with the host {printable(self.host)}")
-        target = self.reached(progress)
-        # A provider may know what would be asked for; it is asked before the user is.
-        provided = isinstance(target, ProviderTarget)
-        secret = self._password() if password and (not provided or self._gives_password()) else None
-        second = self._become_password(way)
-        from ..login.transitions import Entry
-        from ..session.machine import Access
+        become = self.check()
+        if self.lookup.suggestion:
+            progress.note(f"{self.lookup.suggestion} Using {printable(self.host)} as a host name")
+        located = await self.locate(progress, self.timeout)
+        progress.stop()
+        # The user is not asked for a password that the provider has.
+        provided = located.password is not None and self.login_name == LOGIN and not self._has_source
+        secret = await run_in_thread(self._password) if password and not provided else None
+        second = await run_in_thread(lambda: self._become_password(become))
+        from ..access import Access, Permissions
+        from ..session.machine import with_located
 
-        name = self._of("expect_host", "hostname")
-        entry = Entry(self.login_name, name, way, second, self.take_over, self.continue_boot, remount)
         access = Access(
-            target,
+            located,
             secret,
-            entry,
-            self.timeout,
+            login=self.login_name,
+            become=become,
+            become_password=second,
+            expect_host=self._value("expect_host", "hostname"),
+            take_over=self.take_over,
+            continue_boot=self.continue_boot,
+            permissions=permissions or Permissions(),
+            timeout=self.timeout,
             transcript=self.transcript,
             on_event=progress,
             ask=self.asking(progress),
             kick=self.kick,
         )
-        return self._resolved(access, progress) if provided and password else access
+        return with_located(access, located)
 
-    def password_at_hand(self) -> Secret | None:
-        """The machine's password, where nobody has to be asked for it.
+    def available_password(self) -> Secret | None:
+        """Return the machine's password if the user does not have to be asked for it, else None.
 
         Raises:
-            UsageError: it is not where it should be.
+            UsageError: it cannot be read from its source.
         """
         source = self._source("password")
-        asked = source is None or source.kind == "prompt"
-        return self._password() if self._gives_password() and not (asked and "SOS_PASSWORD" not in os.environ) else None
+        asks = (source is None or source.kind == "prompt") and "SOS_PASSWORD" not in os.environ
+        return self._password() if self._has_source and not asks else None
 
-    def _gives_password(self) -> bool:
-        told = (self.password_file, self.password_command, self._source("password"))
-        return any(one is not None for one in told) or "SOS_PASSWORD" in os.environ
-
-    def _resolved(self, access: Access, progress: Progress) -> Access:
-        from ..session.machine import resolved
-
-        access = asyncio.run(resolved(access))
-        progress.stop()
-        return access if access.password is not None else replace(access, password=self._password())
+    @property
+    def _has_source(self) -> bool:
+        """Whether the user or machines.toml says where the machine's password comes from."""
+        sources = (self.password_file, self.password_command, self._source("password"))
+        return any(one is not None for one in sources) or "SOS_PASSWORD" in os.environ
 
     def run(
         self,
-        job: Callable[[Progress], Coroutine[Any, Any, T]],
+        prepare: Callable[[Progress], Coroutine[Any, Any, Coroutine[Any, Any, T]]],
         error_json: Callable[[SosError], str],
     ) -> T:
-        """Make a job and run it to its end; an error is shown, and ends the program.
+        """Run a command to its end. An error is shown, and ends the program.
 
         Args:
-            job: makes it; may raise what is wrong with the command line.
-            error_json: the one object of ``--json`` for an error.
+            prepare: checks the command line, gets the `access`, and returns the job.
+            error_json: returns the JSON object of ``--json`` for an error.
         """
         progress = Progress(quiet=self.quiet, verbose=self.verbose)
         try:
-            with expected_errors_only(self.verbose), self.near_names():
-                return run_job(job(progress))
+            with expected_errors_only(self.verbose), self.suggesting():
+                return run_prepared(prepare(progress))
         except SosError as error:
             progress.stop()
-            if isinstance(error, WrongMachine) and self.expect_host is None and self.named and self.named.hostname:
+            if isinstance(error, WrongMachine) and self.expect_host is None and self.entry and self.entry.hostname:
                 error.hint = (
-                    "The name that is expected is hostname in the file of machines; check that and the endpoint's "
-                    "address. --expect-host NAME goes before it, and --expect-host '' compares nothing."
+                    "The expected name is hostname in the machines file; check it, and the endpoint's address. "
+                    "--expect-host NAME overrides it, and --expect-host '' allows any name."
                 )
             if self.json:
                 print(error_json(error))
@@ -213,60 +219,54 @@ class MachineOptions(EndpointOptions):
 
     @property
     def login_name(self) -> str:
-        """Who logs in at the console."""
-        return self._of("login") or LOGIN
+        """The user who logs in on the console."""
+        return self._value("login") or LOGIN
 
     @property
     def user_name(self) -> str | None:
-        """Whose authorized_keys, where that was told."""
-        return self._of("user")
+        """The user of authorized_keys, if the command line or machines.toml names one."""
+        return self._value("user")
 
-    def whose(self) -> str:
-        """The same for an error, which may be that the file of machines cannot be used."""
+    def user_or_login(self) -> str:
+        """Return the user of authorized_keys, also if machines.toml cannot be read."""
         try:
             return self.user_name or self.login_name
         except SosError:
             return self.user or self.login or LOGIN
 
-    def _of(self, option: str, field: str | None = None) -> str | None:
-        """The option; where it is not there, the machine's field (of the same name, if none is told)."""
-        told: str | None = getattr(self, option)
-        return getattr(self.named, field or option, None) if told is None else told
+    def _value(self, option: str, field: str | None = None) -> str | None:
+        """Return the option, or else the field of the machine's entry, which has the same name by default."""
+        value: str | None = getattr(self, option)
+        return getattr(self.entry, field or option, None) if value is None else value
 
     def _source(self, field: str) -> PasswordSource | None:
-        """Where a password of the machine comes from; those of its own login are nobody else's."""
-        named = self.named
-        text = None if named is None else getattr(named, field)
-        if text is None or named is None or self.login not in (None, named.login or LOGIN):
+        """Return the source of a password in machines.toml, which is only for the login that is named there."""
+        entry = self.entry
+        text = None if entry is None else getattr(entry, field)
+        if text is None or entry is None or self.login not in (None, entry.login or LOGIN):
             return None
         return parse_source(text)
 
     def _password(self) -> Secret:
-        given = self.password_file is not None or self.password_command is not None
-        source = None if given else self._source("password")
+        by_option = self.password_file is not None or self.password_command is not None
+        source = None if by_option else self._source("password")
         prompt = f"{printable(self.login_name)}'s password on the machine: "
         try:
-            with prefix_errors("" if source is None else self.where("password")):
+            with prefix_errors("" if source is None else self.lookup.field("password")):
                 return find_password(
                     file=self.password_file, command=self.password_command, source=source, prompt=prompt
                 )
         except PasswordMissing as error:
-            named = self.named
-            if source is None and not given and named is not None and named.password is not None:
-                error.hint += f" The one in the file of machines is for {printable(named.login or LOGIN)} only."
+            entry = self.entry
+            if source is None and not by_option and entry is not None and entry.password is not None:
+                error.hint += f" The one in the machines file is only for {printable(entry.login or LOGIN)}."
             raise
 
-    def _become_password(self, way: Literal["sudo", "su"] | None) -> Secret | None:
+    def _become_password(self, become: Become | None) -> Secret | None:
         if self.become_password_file is not None:
             return find_password(file=self.become_password_file)
-        source = None if way is None else self._source("become_password")
+        source = None if become is None else self._source("become_password")
         if source is None:
             return None
-        with prefix_errors(self.where("become_password")):
-            return find_password(source=source, prompt=f"What {way} asks for on the machine: ")
-
-    def _become(self) -> Literal["sudo", "su"] | None:
-        become = self._of("become")
-        if become in (None, "sudo", "su"):
-            return become  # type: ignore[return-value]
-        raise UsageError(f"--become is sudo or su, not {printable(become or '', 60)!r}")
+        with prefix_errors(self.lookup.field("become_password")):
+            return find_password(source=source, prompt=f"Password for {become} on the machine: ")

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..endpoint.target import ProviderTarget, Target, parse_target
+from ..endpoint.parse import parse_target
+from ..endpoint.target import ProviderReference, Target
 from ..errors import UsageError
 from ..fetch import FetchFailed, fetch
 from ..keys.key import PublicKey, check_blob
@@ -104,7 +105,7 @@ async def _agent_keys() -> list[PublicKey]:
     return keys
 
 
-def _machine_of_provider(name: str, host: Target | None) -> ProviderTarget | None:
+def _machine_of_provider(name: str, host: Target | ProviderReference | None) -> ProviderReference | None:
     """Return the machine of ``scheme:ID``, or HOST for ``scheme:``; None if `name` does not begin with a scheme."""
     match = re.fullmatch(r"([a-z][a-z0-9+.-]{1,30}):(.*)", name)
     if match is None:
@@ -115,16 +116,16 @@ def _machine_of_provider(name: str, host: Target | None) -> ProviderTarget | Non
     if scheme not in schemes():
         return None
     if not rest:
-        if isinstance(host, ProviderTarget) and host.scheme == scheme:
+        if isinstance(host, ProviderReference) and host.scheme == scheme:
             return host
         raise UsageError(f"{name} has no machine's ID, and HOST is not a machine of {scheme}", hint=f"Write {name}ID.")
     machine = parse_target(name)
-    if not isinstance(machine, ProviderTarget):
+    if not isinstance(machine, ProviderReference):
         raise UsageError(f"{printable(name, 80)!r} is not a machine of a provider")
     return machine
 
 
-def _from_provider(machine: ProviderTarget, options: ReadOptions) -> list[SourcedKey]:
+def _from_provider(machine: ProviderReference, options: ReadOptions) -> list[SourcedKey]:
     from ..providers import keys_of
 
     text = asyncio.run(keys_of(machine))

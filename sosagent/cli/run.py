@@ -12,7 +12,7 @@ from .exits import Interrupted
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["run_job"]
+__all__ = ["run_job", "run_prepared"]
 
 T = TypeVar("T")
 
@@ -36,6 +36,28 @@ def run_job(job: Coroutine[Any, Any, T], *, logs_out: bool = True, hint: str = _
     import asyncio  # costs as much to import as all of typer, and help does not need it
 
     return asyncio.run(_until_signal(job, logs_out, hint))
+
+
+def run_prepared(
+    prepare: Coroutine[Any, Any, Coroutine[Any, Any, T]], *, logs_out: bool = True, hint: str = _RUN_AGAIN
+) -> T:
+    """Run `prepare`, then the job that it returns, in one event loop.
+
+    Args:
+        prepare: locates the machine, and asks the user for what is missing. A signal ends it at once.
+        logs_out, hint: for the job, as in `run_job`.
+
+    Raises:
+        Interrupted: a signal arrived.
+        SosError: an error of either.
+    """
+    import asyncio
+
+    async def run() -> T:
+        job = await _until_signal(prepare, logs_out=False, hint="Nothing was sent.")
+        return await _until_signal(job, logs_out, hint)
+
+    return asyncio.run(run())
 
 
 async def _until_signal(job: Coroutine[Any, Any, T], logs_out: bool, hint: str) -> T:

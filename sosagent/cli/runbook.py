@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..endpoint.target import parse_target
+from ..endpoint.parse import parse_target
 from ..errors import ConfigInvalid, SosError, UsageError
 from ..printable import printable
 from .ask import in_thread
@@ -18,7 +19,7 @@ from .exits import Reported, expected_errors_only
 from .machine_options import LOGIN, MachineOptions
 from .options import with_options
 from .parameters import ParameterOption, read_parameters
-from .run import run_job
+from .run import run_job, run_prepared
 from .runbook_show import lines_of_plan, lines_of_record
 from .show import Progress, as_json, error_fields, show_error
 
@@ -99,7 +100,7 @@ def run(wanted: RunOptions, machine: RunMachineOptions) -> None:
     record: RunRecord | None = None
     failure: SosError | None = None
     try:
-        with expected_errors_only(machine.verbose), machine.near_names():
+        with expected_errors_only(machine.verbose), machine.suggesting():
             wanted.check(machine.host)
             record = _done(wanted, machine, progress)
     except SosError as error:
@@ -149,8 +150,12 @@ def _done(wanted: RunOptions, machine: RunMachineOptions, progress: Progress) ->
     seconds = checked_timeout(machine.timeout or loaded.runbook.timeout)
     if wanted.against is not None:
         return run_job(_in_lab(machine, progress, loaded, values, settings, seconds))
-    access = replace(machine, timeout=seconds).access(progress, password=needs_shell(loaded))
-    return run_job(run_loaded(access, loaded, values, settings))
+
+    async def prepare() -> Coroutine[Any, Any, RunRecord]:
+        access = await replace(machine, timeout=seconds).access(progress, password=needs_shell(loaded))
+        return run_loaded(access, loaded, values, settings)
+
+    return run_prepared(prepare())
 
 
 async def _in_lab(
@@ -162,16 +167,15 @@ async def _in_lab(
     seconds: float,
 ) -> RunRecord:
     """On a simulated machine that is there for this run alone."""
+    from ..access import Access
     from ..lab import open_lab
-    from ..login.transitions import Entry
     from ..runbook.run import run_loaded
-    from ..session.machine import Access
 
     async with open_lab() as lab:
         config = lab.folder / "ssh_config"
         config.touch()
         target = parse_target(lab.address, identities=(lab.identity,), known_hosts=lab.known_hosts, ssh_config=config)
-        access = Access(target, lab.password, Entry(), seconds, transcript=machine.transcript, on_event=progress)
+        access = Access(target, lab.password, timeout=seconds, transcript=machine.transcript, on_event=progress)
         return await run_loaded(access, loaded, values, settings)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
 import typer
 
-from ..endpoint.target import Target
+from ..endpoint.target import ProviderReference, Target
 from ..errors import SosError, UsageError
 from ..printable import printable
 from .ask import confirm
 from .endpoint_options import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only
 from .options import with_options
-from .run import run_job
+from .run import run_prepared
 from .show import Progress, show_error
 
 __all__ = ["send_break"]
@@ -56,8 +57,8 @@ def send_break(
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with expected_errors_only(verbose), where.near_names():
-            target = where.target()
+        with expected_errors_only(verbose), where.suggesting():
+            target = where.lookup.target
             seconds = checked_timeout(timeout)
             if sysrq is not None and re.fullmatch(r"[a-z0-9]", sysrq) is None:
                 raise UsageError(
@@ -65,13 +66,7 @@ def send_break(
                 )
             if not yes:
                 _confirm(target, sysrq)
-            from ..jobs import send_break as job
-
-            ask = where.asking(progress)
-            target = where.reached(progress)
-            lines = run_job(
-                job.send_break(target, sysrq=sysrq, timeout=seconds, on_event=progress, ask=ask, kick=where.kick)
-            )
+            lines = run_prepared(_prepare(where, sysrq, seconds, progress))
     except SosError as error:
         progress.stop()
         show_error(error)
@@ -82,7 +77,19 @@ def send_break(
         print(f"  | {line}")
 
 
-def _confirm(target: Target, sysrq: str | None) -> None:
+async def _prepare(
+    where: EndpointOptions, sysrq: str | None, seconds: float, progress: Progress
+) -> Coroutine[Any, Any, tuple[str, ...]]:
+    from ..deadline import Deadline
+    from ..jobs import send_break as job
+
+    deadline = Deadline(seconds)
+    ask = where.asking(progress)
+    located = await where.locate(progress, seconds)
+    return job.send_break(located, sysrq=sysrq, timeout=deadline.remaining, on_event=progress, ask=ask, kick=where.kick)
+
+
+def _confirm(target: Target | ProviderReference, sysrq: str | None) -> None:
     effect = "may stop the machine in its monitor" if sysrq is None else _KEYS.get(sysrq, "has an effect unknown to us")
     with_key = "" if sysrq is None else f" and SysRq {sysrq}"
     confirm(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +15,7 @@ from ..printable import printable
 from .endpoint_options import EndpointOptions, JsonOption, PokeOption, TimeoutOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only
 from .options import with_options
-from .run import run_job
+from .run import run_prepared
 from .show import Progress, show_error, state_error_json, state_json
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def state(
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with expected_errors_only(verbose), where.near_names():
+        with expected_errors_only(verbose), where.suggesting():
             observed = _observe(where, poke, quiet_for, checked_timeout(timeout), progress)
     except SosError as error:
         progress.stop()
@@ -87,12 +89,12 @@ def screen(
     """
     progress = Progress(quiet=not verbose, verbose=verbose)
     try:
-        with expected_errors_only(verbose), where.near_names():
+        with expected_errors_only(verbose), where.suggesting():
             columns, rows = _size(size)
             observed = _observe(where, poke, quiet_for, checked_timeout(timeout), progress)
             from .picture import Picture
 
-            picture = Picture(observed.output, columns, rows, printable(str(where.target()), 80))
+            picture = Picture(observed.output, columns, rows, printable(str(where.lookup.target), 80))
             for path, write in ((svg, picture.svg), (png, picture.png)):
                 if path is not None:
                     try:
@@ -111,19 +113,26 @@ def screen(
 
 
 def _observe(where: EndpointOptions, poke: bool, seconds: float, timeout: float, progress: Progress) -> ConsoleState:
+    from ..deadline import Deadline
+    from ..endpoint.target import ProviderReference
     from ..jobs.state import console_state
 
-    return run_job(
-        console_state(
-            where.reached(progress),
+    async def prepare() -> Coroutine[Any, Any, ConsoleState]:
+        deadline = Deadline(timeout)
+        located = await where.locate(progress, timeout)
+        return console_state(
+            located,
             poke=poke,
             seconds=seconds,
-            timeout=timeout,
+            timeout=deadline.remaining,
             on_event=progress,
             ask=where.asking(progress),
             kick=where.kick,
         )
-    )
+
+    observed = run_prepared(prepare())
+    reference = where.lookup.target
+    return replace(observed, host=str(reference)) if isinstance(reference, ProviderReference) else observed
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -16,15 +16,15 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from ..endpoint.dialects import DIALECTS
+from ..endpoint.parse import checked_dialect, parse_target
 from ..endpoint.target import (
-    HostKeyPolicy,
+    ProviderReference,
     SerialTarget,
+    SshSettings,
     SshTarget,
     Target,
     TcpTarget,
-    checked_dialect,
     dialect_of,
-    parse_target,
 )
 from ..errors import ConfigInvalid, UsageError
 from ..keys.known_hosts import address_of, place_of
@@ -176,32 +176,23 @@ class Machines:
         return sorted({group for machine in self.machines.values() for group in machine.groups})
 
 
-def target_of(
-    machine: Machine,
-    *,
-    identities: tuple[Path, ...] = (),
-    ssh_config: Path | None = None,
-    known_hosts: Path | None = None,
-    host_key: HostKeyPolicy = "strict",
-) -> Target:
-    """The machine's console endpoint.
+def target_of(machine: Machine, ssh: SshSettings | None = None) -> Target | ProviderReference:
+    """Return the machine's console endpoint.
 
     Args:
-        machine: its console says where; its dialect and baud count where the console does not say them itself.
-        identities: instead of the machine's identity.
-        ssh_config, known_hosts, host_key: see `parse_target`.
+        machine: its `dialect` and `baud` apply unless `console` contains them.
+        ssh: the user's own settings. If they have no identities, the machine's identity is used.
 
     Raises:
-        ConfigInvalid: it has no console, or a baud and no line whose speed can be set.
-        TargetInvalid: the console is none.
+        ConfigInvalid: the machine has no console, or a baud although its line has no speed that can be set.
+        TargetInvalid: the console cannot be parsed.
     """
     if machine.console is None:
         raise ConfigInvalid("the machine has no console")
-    if not identities and machine.identity is not None:
-        identities = (Path(machine.identity),)
-    target = parse_target(
-        machine.console, identities=identities, ssh_config=ssh_config, known_hosts=known_hosts, host_key=host_key
-    )
+    ssh = ssh or SshSettings()
+    if not ssh.identities and machine.identity is not None:
+        ssh = replace(ssh, identities=(Path(machine.identity),))
+    target = parse_target(machine.console, **ssh.options())
     changes: dict[str, Any] = {}
     if machine.dialect is not None and target.dialect is None:
         changes["dialect"] = machine.dialect
@@ -222,12 +213,12 @@ _NO_LOGIN = (
 )
 
 
-def _asks_itself(target: Target) -> bool:
+def _asks_itself(target: Target | ProviderReference) -> bool:
     """Whether a login that is asked for before the console is there is known to be the endpoint's own."""
     return isinstance(target, SshTarget) or dialect_of(target).tells_its_login
 
 
-def _has_speed(target: Target) -> bool:
+def _has_speed(target: Target | ProviderReference) -> bool:
     return isinstance(target, SerialTarget) or (isinstance(target, TcpTarget) and target.protocol == "rfc2217")
 
 

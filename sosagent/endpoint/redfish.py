@@ -15,7 +15,7 @@ from ..secrets.secret import Secret
 from .dialects import DIALECTS, PLAIN
 from .target import SshTarget, Target, dialect_of
 
-__all__ = ["SerialConsole", "hot_key", "serial_console", "told_by"]
+__all__ = ["SerialConsole", "apply_redfish", "hot_key", "serial_console"]
 
 _SYSTEMS = "/redfish/v1/Systems"
 _PATH = re.compile(r"/redfish/v1/Systems/[0-9A-Za-z._~%:@/-]{1,200}")
@@ -134,7 +134,7 @@ def _console(console: dict[str, Any], name: str) -> SerialConsole:
     )
 
 
-def told_by(facts: SerialConsole, target: Target) -> Target:
+def apply_redfish(facts: SerialConsole, target: Target) -> Target:
     """`target`, entered and left as its controller says.
 
     What a controller says of its own command line is believed only where that is known: another one's prompt could

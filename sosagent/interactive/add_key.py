@@ -11,6 +11,7 @@ from ..keys import PublicKey
 from ..login.observe import observe
 from ..printable import printable
 from ..secrets.secret import Secret
+from ..session.machine import rights_of
 from ..session.root_shell import RootShell, root_shell
 from ..terminal.states import Action
 from .context import SessionContext
@@ -60,8 +61,8 @@ async def add_key_in_session(session: SessionContext, keys: Sequence[PublicKey])
 async def _append(session: SessionContext, keys: Sequence[PublicKey], password: Secret) -> tuple[Appended, RootShell]:
     console, access = session.console, session.access
     console.set_deadline(access.timeout)
-    async with root_shell(console, password, entry=access.entry, dead_man=access.dead_man) as shell:
-        appended = await append_keys(shell.shell, keys, **access.rights(shell, session.options.user))
+    async with root_shell(console, password, settings=access, dead_man=access.dead_man) as shell:
+        appended = await append_keys(shell.shell, keys, **rights_of(access, shell, session.options.user))
     return appended, shell
 
 
@@ -79,7 +80,7 @@ async def _password(session: SessionContext) -> Secret | None:
         return found
     if session.access.password is not None:
         return session.access.password
-    login = printable(session.access.entry.login, 60)
+    login = printable(session.access.login, 60)
     answer = await session.terminal.ask(f"{login}'s password on the machine: ", echo=False)
     if answer is None:
         return None

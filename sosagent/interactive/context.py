@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from ..access import Access
 from ..console.console import Console
-from ..session.machine import Access
 from .options import InteractiveOptions
 from .recording import ScreenRecording
 from .sender import Sender

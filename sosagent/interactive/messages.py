@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ..access import Access
 from ..console.console import Console
+from ..endpoint.located import Located
 from ..endpoint.target import ExecTarget, SerialTarget, SshTarget, TcpTarget, UnixTarget
 from ..login.observe import observe
 from ..printable import printable
-from ..session.machine import Access
 from ..terminal.states import SILENT, UNKNOWN, Action, Observation
 
 __all__ = ["describe_login", "describe_status"]
@@ -74,7 +75,7 @@ def describe_status(console: Console, access: Access, *, seconds: float, recordi
         recording: the file of the recording, if one is running.
         pace: of pastes.
     """
-    target = access.target
+    target = access.target.target if isinstance(access.target, Located) else access.target
     kind = next((words for cls, words in _TRANSPORTS if isinstance(target, cls)), "a connection")
     if isinstance(target, TcpTarget):
         kind = target.protocol

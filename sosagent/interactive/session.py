@@ -6,19 +6,17 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 
+from ..access import Access
 from ..console.console import Console
 from ..endpoint.dialects import spelled
-from ..endpoint.target import place_of
 from ..errors import EndpointLost, UsageError
 from ..login.entrance import enter_endpoint
 from ..printable import printable
 from ..session.connect import connect
-from ..session.lock import alone
-from ..session.machine import Access, resolved
+from ..session.machine import locked
 from ..terminal.live import Live
-from ..transports import Transport
 from ..transports.remember import remembering
 from .commands import Commands
 from .escape import PASTE_END, PASTE_START, Command, Escape, Input, PasteEdge, Typed, is_reply
@@ -51,19 +49,14 @@ async def run_session(access: Access, options: InteractiveOptions) -> str:
             is restored in every case, a cancellation included.
     """
     with remembering():
-        access = await resolved(access)
-        target = access.target
-        assert not isinstance(target, str)
         recording = ScreenRecording()
         terminal: UserTerminal | None = None
         try:
-            with nullcontext() if isinstance(target, Transport) else alone(str(target), place_of(target), by_hand=True):
+            async with locked(access, interactive=True) as (access, _):
                 terminal = UserTerminal()
                 if options.record is not None:
                     recording.start(options.record, f"sosagent {access.host}", terminal.size())
-                async with connect(
-                    target, timeout=access.timeout, on_event=access.on_event, ask=access.ask, kick=access.kick
-                ) as console:
+                async with connect(access.target, timeout=access.timeout, **access.connect_options()) as console:
                     return await InteractiveSession(console, terminal, recording, access, options).run()
         finally:
             if terminal is not None:

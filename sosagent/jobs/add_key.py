@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from ..access import Access, AccessOptions, access_to
 from ..authorized_keys.append import Appended, KeyOutcome, append_keys
-from ..authorized_keys.obstacles import Allow
 from ..authorized_keys.programs import check_user, work_for
-from ..endpoint.target import Target
+from ..endpoint.located import Locatable
 from ..errors import UsageError
 from ..keys import PublicKey, parse_public_keys
-from ..session.access import AccessOptions, access_to
-from ..session.machine import Access, Done, on_machine
+from ..session.machine import Done, on_machine, rights_of
 from ..session.root_shell import RootShell
 from ..transports import Transport
 from ..transports.remember import remembering
@@ -73,12 +72,10 @@ class AddKeyResult:
 
 
 async def add_key(
-    target: str | Target | Transport,
+    target: Locatable | Transport,
     keys: str | PublicKey | Sequence[PublicKey],
     *,
     user: str | None = None,
-    allow_immutable: bool = False,
-    fix_permissions: bool = False,
     until: datetime | None = None,
     verify: Verify | None = None,
     dry_run: bool = False,
@@ -90,8 +87,6 @@ async def add_key(
         target: HOST as on the command line, a `Target`, or a connected transport.
         keys: one or more keys; a text is read as the contents of a key file.
         user: whose authorized_keys; the login's by default.
-        allow_immutable: take ``chattr +i`` off the file for the write, and put it back.
-        fix_permissions: take away write permissions and owners that sshd's StrictModes refuses; they stay mended.
         until: when sshd is to refuse the keys again, with its time zone (written as ``expiry-time``).
         verify: log in over SSH afterwards, and tell why if that fails.
         dry_run: look, and change nothing.
@@ -108,8 +103,7 @@ async def add_key(
     When cancelled it logs out first, within a time of its own, and then lets the cancellation go on.
     """
     access = access_to(target, **options)
-    allow = Allow(access.entry.remount, allow_immutable, fix_permissions)
-    return await add_keys(access, _keys(keys), user=user, allow=allow, until=until, verify=verify, dry_run=dry_run)
+    return await add_keys(access, _keys(keys), user=user, until=until, verify=verify, dry_run=dry_run)
 
 
 async def add_keys(
@@ -117,18 +111,17 @@ async def add_keys(
     keys: Sequence[PublicKey],
     *,
     user: str | None = None,
-    allow: Allow | None = None,
     until: datetime | None = None,
     verify: Verify | None = None,
     dry_run: bool = False,
 ) -> AddKeyResult:
     """The same, for a way to the machine that is described already."""
     started = time.monotonic()
-    whose = check_user(user or access.entry.login)
+    whose = check_user(user or access.login)
     more = _more_time(keys)
     if more:
         access = replace(access, timeout=access.timeout + more)
-        access.tell(f"{len(keys)} keys take long on a slow line: the time limit is {access.timeout:.0f} s")
+        access.note(f"{len(keys)} keys take long on a slow line: the time limit is {access.timeout:.0f} s")
 
     async with AsyncExitStack() as stack:
         stack.enter_context(remembering())
@@ -140,8 +133,10 @@ async def add_keys(
             prove = await stack.enter_async_context(proof(verify, keys, access.ask))
 
         async def append(session: RootShell) -> tuple[Appended, Verification | None]:
-            rights = access.rights(session, whose)
-            appended = await append_keys(session.shell, keys, **rights, dry_run=dry_run, allow=allow, until=until)
+            rights = rights_of(access, session, whose)
+            appended = await append_keys(
+                session.shell, keys, **rights, dry_run=dry_run, permissions=access.permissions, until=until
+            )
             if prove is None:
                 return appended, None
             try:

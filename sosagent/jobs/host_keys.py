@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ..access import Access
 from ..errors import EditRefused
 from ..keys import PublicKey, parse_blob
 from ..printable import printable
-from ..session.machine import Access, on_machine
+from ..session.machine import on_machine
 from ..session.root_shell import RootShell
 from ..shell.programs import program
 

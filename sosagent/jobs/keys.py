@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from ..access import Access, Permissions
 from ..authorized_keys.append import look_at
 from ..authorized_keys.line import Entry, parse_line
-from ..authorized_keys.obstacles import Allow
 from ..authorized_keys.programs import check_user, work_for
 from ..authorized_keys.report import obstacles
 from ..authorized_keys.rewrite import remove_keys as rewrite_without
@@ -16,7 +16,7 @@ from ..errors import EditRefused, KeyInvalid, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..keys.options import time_of, value_of
 from ..printable import printable
-from ..session.machine import Access, on_machine
+from ..session.machine import on_machine, rights_of
 from ..session.root_shell import RootShell
 
 __all__ = ["KeyListing", "KeysRemoved", "ListedKey", "list_keys", "remove_in", "remove_keys"]
@@ -105,7 +105,7 @@ async def list_keys(access: Access, *, user: str | None = None) -> KeyListing:
     Raises:
         SosError: one of its leaves.
     """
-    whose = check_user(user or access.entry.login)
+    whose = check_user(user or access.login)
 
     async def read(session: RootShell) -> KeyListing:
         return await _listed(session, access, whose)
@@ -120,7 +120,6 @@ async def remove_keys(
     *,
     user: str | None = None,
     force: bool = False,
-    allow: Allow | None = None,
 ) -> KeysRemoved:
     """Take keys out of the authorized_keys of `user`, in the safe rewrite form, with a backup.
 
@@ -129,20 +128,19 @@ async def remove_keys(
         which: keys, or fingerprints as ``ssh-keygen -l`` shows them (SHA256 or MD5).
         user: whose; the login's by default.
         force: even if nobody could log in by a key afterwards.
-        allow: what may be lifted for the write.
 
     Raises:
         UsageError: a fingerprint is none, or no line holds it.
         EditRefused: nothing was changed, and why.
         NotVerified: the file is not what it must be; the error names the backup.
     """
-    whose = check_user(user or access.entry.login)
+    whose = check_user(user or access.login)
     for one in which:
         if isinstance(one, str) and not one.startswith(("SHA256:", "MD5:")):
             raise UsageError(f"{printable(one, 80)!r} is no fingerprint: it begins with SHA256: or MD5:")
 
     async def remove(session: RootShell) -> KeysRemoved:
-        return await remove_in(session, access, which, user=whose, force=force, allow=allow)
+        return await remove_in(session, access, which, user=whose, force=force, permissions=access.permissions)
 
     done = await on_machine(access, remove)
     return replace(done.value, host=done.host, logged_out=done.session.left)
@@ -155,7 +153,7 @@ async def remove_in(
     *,
     user: str,
     force: bool = False,
-    allow: Allow | None = None,
+    permissions: Permissions | None = None,
 ) -> KeysRemoved:
     """The same, in a shell that is open; host and the way back are not known yet."""
     before = await _listed(session, access, user)
@@ -168,12 +166,12 @@ async def remove_in(
             state="our shell",
             hint="Add another one first, or say --force.",
         )
-    done = await rewrite_without(session.shell, keys, **access.rights(session, user), allow=allow)
+    done = await rewrite_without(session.shell, keys, **rights_of(access, session, user), permissions=permissions)
     return KeysRemoved("", user, done.file, before.hostname, done.lines, done.backup, len(rest), before.warnings, False)
 
 
 async def _listed(session: RootShell, access: Access, user: str) -> KeyListing:
-    work = replace(work_for(**access.rights(session, user)), piece=_EVERY_LINE)
+    work = replace(work_for(**rights_of(access, session, user)), piece=_EVERY_LINE)
     looked, work = await look_at(session.shell, work, ())
     return KeyListing(
         "",

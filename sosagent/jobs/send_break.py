@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Unpack
 
+from ..access import ConnectOptions
 from ..console import Console
-from ..console.events import EventSink
-from ..endpoint.target import Target
+from ..endpoint.located import Locatable
 from ..login.entrance import enter_endpoint
 from ..printable import printable
 from ..session.connect import connect
-from ..transports import Ask, Transport
+from ..transports import Transport
 
 __all__ = ["send_break"]
 
@@ -20,13 +21,11 @@ _LISTEN_SECONDS = 5.0
 
 
 async def send_break(
-    target: str | Target | Transport,
+    target: Locatable | Transport,
     *,
     sysrq: str | None = None,
     timeout: float = 30.0,
-    on_event: EventSink | None = None,
-    ask: Ask | None = None,
-    kick: bool = False,
+    **options: Unpack[ConnectOptions],
 ) -> tuple[str, ...]:
     """Send a BREAK, which Linux takes for its SysRq key on a serial console, and boot loaders and others for a stop.
 
@@ -34,8 +33,7 @@ async def send_break(
         target: HOST as on the command line, a `Target`, or a connected transport.
         sysrq: one character, sent right behind it; Linux waits for it five seconds.
         timeout: seconds for all of it.
-        on_event: is told of progress.
-        ask, kick: see `connect`.
+        options: how to connect, see `ConnectOptions`.
 
     Returns:
         The lines that came then, until the line was quiet for a second, or five seconds long; safe to print.
@@ -44,7 +42,7 @@ async def send_break(
         UsageError: the endpoint has no way to send one.
         ConsoleError: no connection, or the time was up.
     """
-    async with connect(target, timeout=timeout, on_event=on_event, ask=ask, kick=kick) as console:
+    async with connect(target, timeout=timeout, **options) as console:
         await enter_endpoint(console)
         await _listen(console)
         console.recorder.clear_output()  # what was there before is no answer

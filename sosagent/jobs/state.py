@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Unpack
 
+from ..access import ConnectOptions
 from ..console import Console
-from ..console.events import EventSink
-from ..endpoint.target import Target
+from ..endpoint.located import Locatable
 from ..errors import ConsoleOccupied, ConsoleSilent
 from ..login.detect import find_state
 from ..login.listen import listen
@@ -45,28 +44,23 @@ class ConsoleState:
 
 
 async def console_state(
-    target: str | Target | Transport | Console,
+    target: Locatable | Transport | Console,
     *,
     poke: bool = False,
     seconds: float = 2.0,
     timeout: float = 60.0,
-    transcript: Path | None = None,
-    on_event: EventSink | None = None,
-    ask: Callable[[str, str, bool], Awaitable[str | None]] | None = None,
-    kick: bool = False,
+    **options: Unpack[ConnectOptions],
 ) -> ConsoleState:
     """Look at a console.
 
     Args:
         target: HOST as on the command line, a `Target`, a connected transport, or a `Console` that `connect` gave.
-            What stands below `seconds` is for connecting, and does nothing where there is a `Console` already.
+            A `Console` is connected already, so `timeout` and `options` have no effect on it.
         poke: type what a job would where the line shows nothing: ^L, then ^U and Enter. Else nothing is typed.
         seconds: how long the line must be quiet before it is named.
         timeout: seconds for all of it.
-        transcript: a file for a recording in asciicast v2.
-        on_event: is told of progress.
-        ask: see `connect`.
-        kick: see `connect`; without `poke`, nothing is typed to get past the endpoint's own prompt.
+        options: how to connect, see `ConnectOptions`. Without `poke`, ``kick=`` types nothing at the endpoint's own
+            prompt.
 
     Returns:
         The state and what the console shows. Nobody is logged in or out.
@@ -78,9 +72,7 @@ async def console_state(
     """
     if isinstance(target, Console):
         return await _seen(target, target.transport.name, poke, seconds)
-    async with connect(
-        target, timeout=timeout, transcript=transcript, on_event=on_event, ask=ask, kick=kick
-    ) as console:
+    async with connect(target, timeout=timeout, **options) as console:
         return await _seen(console, target.name if isinstance(target, Transport) else str(target), poke, seconds)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..endpoint.target import Target
-from ..session.machine import Access, Done, on_machine
+from ..access import Access
+from ..session.machine import Done, on_machine
 from ..session.root_shell import RootShell
 from ..shell.download import inspect
 from ..shell.local_file import Source, check_local_target
 from ..shell.transfer import MAX_BYTES, Transfer, remote_word
+from ..transports import Transport
 
 __all__ = ["Transferred", "download", "upload"]
 
@@ -87,7 +88,7 @@ async def download(
     async def do(session: RootShell) -> Transfer | None:
         nonlocal longer
         shell = session.shell
-        if longer is None and isinstance(access.target, str | Target):
+        if longer is None and not isinstance(access.target, Transport):
             found, left = await inspect(shell, source, most=most), shell.console.time_left()
             if left is not None and _seconds(found.size, shell.byte_seconds) > left:
                 longer = _with_time(access, found.size, shell.byte_seconds, "on this line")
@@ -109,7 +110,7 @@ def _with_time(access: Access, size: int, byte_seconds: float, where: str) -> Ac
     if size <= _PAYLOAD_WITHOUT_MORE_TIME:
         return access
     access = replace(access, timeout=access.timeout + _seconds(size, byte_seconds))
-    access.tell(
+    access.note(
         f"{size:,} bytes take {size * _ON_THE_LINE * byte_seconds:.0f} s {where}: "
         f"the time limit is {access.timeout:.0f} s"
     )

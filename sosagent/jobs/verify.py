@@ -106,7 +106,14 @@ class Verify:
 
     def target(self, user: str) -> SshTarget:
         """Where to log in."""
-        return SshTarget(self.address, user, self.port, (), self.ssh_config, self.known_hosts, self.host_key)
+        return SshTarget(
+            self.address,
+            user,
+            self.port,
+            ssh_config=self.ssh_config,
+            known_hosts=self.known_hosts,
+            host_key=self.host_key,
+        )
 
     def agent_path(self) -> str | None:
         """The socket of the agent that ssh_config names; empty for the usual one, None if it is not to be asked."""

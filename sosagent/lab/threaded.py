@@ -8,7 +8,8 @@ from pathlib import Path
 
 import asyncssh
 
-from ..endpoint.target import SshTarget, parse_target
+from ..endpoint.parse import parse_target
+from ..endpoint.target import SshTarget
 from ..errors import UsageError
 from ..loop_thread import LoopThread
 from ..printable import printable

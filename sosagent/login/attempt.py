@@ -5,11 +5,11 @@ from __future__ import annotations
 import enum
 from dataclasses import replace
 
+from ..access import LoginSettings
 from ..console.console import Console
 from ..errors import WrongMachine
 from ..printable import printable
 from ..terminal.states import Observation
-from .entry import Entry
 from .record import OpenLogin
 
 __all__ = ["Attempt", "Stage", "Undo"]
@@ -39,10 +39,10 @@ class Attempt:
 
     Args:
         console: the console; the login is its only user.
-        entry: how to log in.
+        settings: how to log in.
 
     Attributes:
-        console, entry: as above.
+        console, settings: as above.
         record: the file by which the next run recognises our login if it stays open.
         initial: the state to return to at the end; None until it is detected.
         stage: how far our login has got.
@@ -54,15 +54,15 @@ class Attempt:
         prompt: the prompt of the existing shell, to recognise it at the end.
     """
 
-    def __init__(self, console: Console, entry: Entry) -> None:
+    def __init__(self, console: Console, settings: LoginSettings) -> None:
         self.console = console
-        self.entry = entry
+        self.settings = settings
         self.record = OpenLogin(console.transport.place or console.transport.name)
         self.initial: Observation | None = None
         self.stage = Stage.OUTSIDE
         self.undo: tuple[Undo, ...] = ()
         self.becoming = False
-        self.is_root = entry.login == "root"
+        self.is_root = settings.login == "root"
         self.chroot = ""
         self.mount_undo: tuple[str, ...] = ()
         self.prompt = ""
@@ -78,8 +78,8 @@ class Attempt:
         Raises:
             WrongMachine: they differ, or the console shows no host name.
         """
-        expected = self.entry.expect_host
-        if expected is None:
+        expected = self.settings.expect_host
+        if not expected:
             return
         if hostname is None:
             raise self.console.error(
@@ -102,8 +102,8 @@ class Attempt:
         self.prompt = self.console.open_line
 
     def keep_boot_stopped(self) -> None:
-        """Leave a maintenance shell open, whatever `Entry.continue_boot` says."""
-        self.entry = replace(self.entry, continue_boot=False)
+        """Leave a maintenance shell open, whatever `LoginSettings.continue_boot` says."""
+        self.settings = replace(self.settings, continue_boot=False)
 
     # -- our own login ------------------------------------------------------------------------
 

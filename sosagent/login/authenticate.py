@@ -34,7 +34,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
         ConsoleOccupied: another state follows the name or the password.
     """
     attempt.check_host(observed.hostname)
-    console, name = attempt.console, printable(attempt.entry.login)
+    console, name = attempt.console, printable(attempt.settings.login)
     console.emit(Event("start", f"log in as {name}"))
     await _type_name(attempt)
     mark = console.mark()
@@ -54,7 +54,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
     # A probe is not needed: the start line is answered by shells only.
     attempt.shell_opened()
     console.emit(Event("done", f"logged in as {name}"))
-    if attempt.entry.become is not None:
+    if attempt.settings.become is not None:
         await become_root(attempt, password)
 
 
@@ -62,12 +62,12 @@ async def _type_name(attempt: Attempt) -> None:
     """Type the name and compare its echo, since getty discards input from before it was ready."""
     console = attempt.console
     # The name is short: a failure is due to a damaged prompt rather than the pace. Enter brings a new prompt.
-    await console.type_line(attempt.entry.login, tries=_NAME_TRIES, new_prompt_keys="\r")
+    await console.type_line(attempt.settings.login, tries=_NAME_TRIES, new_prompt_keys="\r")
     if b"\x0c" in console.output.rpartition(b"\n")[2]:
         # Our ^L reached getty just as it began to read, so it is the first character of the name.
         await console.send("\x15")
         await console.quiet(0.2, 2.0)
-        await console.type_line(attempt.entry.login, tries=_NAME_TRIES, new_prompt_keys="\r")
+        await console.type_line(attempt.settings.login, tries=_NAME_TRIES, new_prompt_keys="\r")
 
 
 async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
@@ -114,7 +114,7 @@ async def log_in_for_maintenance(attempt: Attempt, _observed: Observation, passw
         LoginRefused: the machine refused the password.
     """
     console = attempt.console
-    if attempt.entry.login != "root":
+    if attempt.settings.login != "root":
         raise console.error(
             ConsoleOccupied,
             "the machine is in emergency mode, where only root can log in",
@@ -166,24 +166,24 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
     Raises:
         LoginRefused: the user did not become root.
     """
-    console, entry = attempt.console, attempt.entry
-    console.emit(Event("start", f"become root by {entry.become}"))
+    console, settings = attempt.console, attempt.settings
+    console.emit(Event("start", f"become root by {settings.become}"))
     own_prompt = f"SOS{secrets.token_hex(2)}: "
-    command = f"sudo -H -p '{own_prompt}' /bin/sh" if entry.become == "sudo" else "su"
+    command = f"sudo -H -p '{own_prompt}' /bin/sh" if settings.become == "sudo" else "su"
     await console.type_line(f" {'exec ' if attempt.logged_in else ''}{command}")
     mark = console.mark()
     attempt.becoming_root()
     await console.send("\r")
     observed = await _settle_or_asked(console, own_prompt, mark)
     if console.open_line == own_prompt or observed.state.name in PASSWORD_PROMPTS:
-        sent = await type_password(console, entry.become_password or password, mark, own_prompt)
+        sent = await type_password(console, settings.become_password or password, mark, own_prompt)
         if sent is None:
             raise state_error(console, observe(console, console.mark_before_open_line()))
         observed = await _settle_or_asked(console, own_prompt, mark := sent)
     if observed.state.action is not Action.PROBE or (await probe(attempt)).uid != 0:
-        raise refusal_error(console, mark, f"{entry.become} did not make {printable(entry.login)} root")
+        raise refusal_error(console, mark, f"{settings.become} did not make {printable(settings.login)} root")
     attempt.became_root()
-    console.emit(Event("done", f"became root by {entry.become}"))
+    console.emit(Event("done", f"became root by {settings.become}"))
 
 
 async def _settle_or_asked(console: Console, own_prompt: str, mark: Mark) -> Observation:

@@ -49,11 +49,11 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, password: 
         WrongMachine: the machine is not the expected one.
         ConsoleOccupied: the shell is another user's.
     """
-    console, entry = attempt.console, attempt.entry
+    console, settings = attempt.console, attempt.settings
     await erase(console)
     attempt.prompt_seen()
     shell = await probe(attempt)
-    if entry.expect_host is not None:
+    if settings.expect_host:
         attempt.check_host(shell.hostname)
     # An initramfs may have no `id`, and its only user is root.
     initramfs = observed.state.name == "initramfs" or (shell.uid in (0, None) and await in_initramfs(attempt))
@@ -62,10 +62,10 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, password: 
         if initramfs:
             await open_root(attempt)
         return None
-    if entry.become is not None and shell.name == entry.login:
+    if settings.become is not None and shell.name == settings.login:
         await become_root(attempt, password)
         return None
-    if entry.take_over:
+    if settings.take_over:
         console.emit(Event("note", f"logging out the existing shell of {printable(shell.name or 'an unknown user')}"))
         attempt.forget_undo()
         return await log_out(attempt)
@@ -78,7 +78,7 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, password: 
 
 
 async def interrupt(attempt: Attempt, _observed: Observation, _password: Secret) -> Observation:
-    """Press ^C, which discards a shell's unfinished command; in a program, only if `Entry.take_over` allows it."""
+    """Press ^C, which discards a shell's unfinished command; in a program, only if `take_over` allows it."""
     observed = await press(attempt.console, "\x03", WAKE_SECONDS)
     if observed.state.action is Action.INTERRUPT:
         # It is a prompt that looks like that of an unfinished command.
@@ -139,7 +139,7 @@ async def _cannot_suspend(attempt: Attempt, observed: Observation, password: Sec
         # A shell's prompt on a screen that another program draws: ^Z went to that shell.
         attempt.started_in(Observation(_MULTIPLEXER))
         return Observation(_MULTIPLEXER)
-    if attempt.entry.take_over:
+    if attempt.settings.take_over:
         console.emit(Event("note", f"interrupting {observed.state.title}, which cannot be suspended"))
         return await interrupt(attempt, observed, password)
     raise console.error(
@@ -192,7 +192,7 @@ async def discard(attempt: Attempt, observed: Observation, _password: Secret) ->
         ConsoleError: it is not allowed, or no keys discard this state.
     """
     console = attempt.console
-    if not attempt.entry.take_over or not observed.state.force:
+    if not attempt.settings.take_over or not observed.state.force:
         raise state_error(console, observed)
     console.emit(Event("note", f"discarding {observed.state.title}"))
     for keys in observed.state.force:

@@ -39,7 +39,7 @@ async def open_root(attempt: Attempt) -> None:
             "say why it was not mounted.",
         )
     attempt.use_chroot(root)
-    if _is_read_only(lines, root) and attempt.entry.remount:
+    if _is_read_only(lines, root) and attempt.settings.permissions.remount:
         attempt.will_undo_mount(f"mount -o remount,ro {root}")
         lines_after = await ask(attempt, f"mount -o remount,rw {root};grep ' {root} ' /proc/mounts")
         if _is_read_only(lines_after, root):

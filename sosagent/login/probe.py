@@ -40,7 +40,7 @@ async def probe(attempt: Attempt) -> Probe:
         ConsoleStateUnknown: no shell answers.
     """
     # The command is short, since not every shell shows a line that wraps so that it can be compared.
-    with_hostname = attempt.entry.expect_host is not None
+    with_hostname = bool(attempt.settings.expect_host)
     answers = await ask(attempt, "id -u;id -un" + (";uname -n" if with_hostname else ""))
     hostname = answers.pop() if with_hostname and answers else None
     name = answers.pop() if answers else None

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from ..access import LoginSettings
 from ..console.console import Console
 from ..console.events import Event
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
@@ -24,7 +25,6 @@ from ..terminal.states import READING, Action, Observation
 from .attempt import Attempt, Stage, Undo
 from .authenticate import log_in, log_in_for_maintenance, press_enter_for_maintenance
 from .detect import find_state
-from .entry import Entry
 from .existing import discard, end_password_prompt, end_receiver, interrupt, suspend, use_existing_shell
 from .failures import state_error
 from .unwind import (
@@ -38,7 +38,7 @@ from .unwind import (
     wait_for_prompt,
 )
 
-__all__ = ["STEPS", "UNDO_STEPS", "Entry", "Login"]
+__all__ = ["STEPS", "UNDO_STEPS", "Login"]
 
 _MOST_STEPS = 8
 _RECEIVER_SECONDS = 60.0  # a silent receiver of an earlier run ends within this time
@@ -93,11 +93,11 @@ class Login:
 
     Args:
         console: the console; the login is its only user until `leave` has ended.
-        entry: how to log in.
+        settings: how to log in.
     """
 
-    def __init__(self, console: Console, entry: Entry) -> None:
-        self._attempt = Attempt(console, entry)
+    def __init__(self, console: Console, settings: LoginSettings) -> None:
+        self._attempt = Attempt(console, settings)
 
     @property
     def initial_state(self) -> str:
@@ -134,7 +134,7 @@ class Login:
         """What may remain on the console if the connection is lost now; empty if nothing."""
         attempt = self._attempt
         if attempt.becoming or Undo.BECOME in attempt.undo:
-            return f"a root shell, opened by {attempt.entry.become}, may be open on the console"
+            return f"a root shell, opened by {attempt.settings.become}, may be open on the console"
         if Undo.MAINTENANCE in attempt.undo:
             return "the maintenance shell may be open on the console"
         if Undo.SUSPENSION in attempt.undo:
@@ -153,7 +153,7 @@ class Login:
         seconds = attempt.record.seconds()
         receiver_open = (seconds or _RECEIVER_SECONDS) < _RECEIVER_SECONDS
         observed: Observation | None = await find_state(
-            attempt.console, take_over=attempt.entry.take_over, receiver_open=receiver_open
+            attempt.console, take_over=attempt.settings.take_over, receiver_open=receiver_open
         )
         assert observed is not None
         if observed.state.action in (Action.LOG_IN, Action.END_OURS):
@@ -190,7 +190,7 @@ class Login:
         await wait_for_prompt(self._attempt)
 
     def keep_boot_stopped(self) -> None:
-        """Leave a maintenance shell open, whatever `Entry.continue_boot` says."""
+        """Leave a maintenance shell open, whatever `LoginSettings.continue_boot` says."""
         self._attempt.keep_boot_stopped()
 
     # -- logins of earlier runs ---------------------------------------------------------------

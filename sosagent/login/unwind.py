@@ -108,7 +108,7 @@ async def end_becoming(attempt: Attempt) -> Observation:
         raise console.error(
             ConsoleStateUnknown,
             "the prompt of the existing shell did not come back",
-            hint=f"Check the console: a root shell, opened by {attempt.entry.become}, may be open there.",
+            hint=f"Check the console: a root shell, opened by {attempt.settings.become}, may be open there.",
         )
     return observed
 
@@ -123,13 +123,13 @@ async def restore_mounts(attempt: Attempt, _ended: bool) -> None:
     """In an initramfs: restore the mounts, and continue the boot if requested."""
     for command in reversed(attempt.mount_undo):
         await ask(attempt, command)
-    if attempt.entry.continue_boot and Undo.MAINTENANCE not in attempt.undo:
+    if attempt.settings.continue_boot and Undo.MAINTENANCE not in attempt.undo:
         await _continue_boot(attempt)
 
 
 async def leave_maintenance(attempt: Attempt, _ended: bool) -> None:
     """Leave the maintenance shell open at its prompt, or end it if the boot is to continue."""
-    if attempt.entry.continue_boot:
+    if attempt.settings.continue_boot:
         await _continue_boot(attempt)
     else:
         message = "the maintenance shell stays open, since ending it would continue the boot"

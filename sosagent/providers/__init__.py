@@ -1,6 +1,6 @@
-"""Where a HOST such as ``packet:ID`` leads: asked of a portal, by a built-in provider or by another package's.
+"""Providers look up the console of a machine such as ``packet:ID`` in a portal or a cloud.
 
-A package adds a scheme with an entry point in its ``pyproject.toml``, and a class (README, "Providers")::
+A package adds a scheme with an entry point in its ``pyproject.toml``, and a class (see "Providers" in the docs)::
 
     [project.entry-points."sosagent.endpoints"]
     latitude = "sosagent_latitude:Latitude"
@@ -8,8 +8,9 @@ A package adds a scheme with an entry point in its ``pyproject.toml``, and a cla
 
 from __future__ import annotations
 
-from .ask import keys_of, resolve
-from .base import Provider, Resolved
+from ..endpoint.located import Located
+from .ask import ask_provider, keys_of
+from .base import Provider
 from .registry import provider_of, schemes
 
-__all__ = ["Provider", "Resolved", "keys_of", "provider_of", "resolve", "schemes"]
+__all__ = ["Located", "Provider", "ask_provider", "keys_of", "provider_of", "schemes"]

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..endpoint.located import Located
 from ..errors import EndpointRefused, EndpointUnreachable, KeyInvalid, SosError, TargetInvalid, UsageError
 from ..fetch import FetchFailed, checked_base, fetch_object
 from ..keys import PublicKey, parse_public_keys
@@ -21,7 +22,7 @@ from ..printable import clean, printable
 from ..secrets.file import read_file
 from ..secrets.marks import HIDDEN
 from ..secrets.secret import Secret, hidden
-from .base import Provider, Resolved
+from .base import Provider
 from .sos import ID, console_of
 
 __all__ = ["Packet"]
@@ -66,8 +67,8 @@ class Packet(Provider):
         #: What the API may repeat, and nobody is to see.
         self._secrets = [self._token]
 
-    async def resolve(self, rest: str) -> Resolved:
-        """Ask for the device; see `Provider.resolve`."""
+    async def locate(self, rest: str) -> Located:
+        """Ask for the device; see `Provider.locate`."""
         device = await self._device(rest)
         state = str(device.get("state") or "")
         password, hostname = device.get("root_password"), device.get("hostname")
@@ -75,7 +76,7 @@ class Packet(Provider):
             raise EndpointRefused(
                 f"the API at {self._shown} gives a secret as the name of {rest}", hint="Ask whoever runs the API."
             )
-        return Resolved(
+        return Located(
             console_of(device, rest, self._base),
             Secret(password) if isinstance(password, str) and password else None,
             hostname if isinstance(hostname, str) and hostname else None,

@@ -8,7 +8,8 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..endpoint.target import SshTarget, parse_target
+from ..endpoint.parse import parse_target
+from ..endpoint.target import SshTarget
 from ..errors import EndpointRefused, TargetInvalid, UsageError
 from ..fetch import is_here
 from ..printable import printable

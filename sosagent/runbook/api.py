@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Unpack
 
-from ..endpoint.target import Target
-from ..session.access import AccessOptions, access_to
+from ..access import AccessOptions, access_to
+from ..endpoint.located import Locatable
 from ..transports import Transport
 from .engine import Settings
 from .load import Loaded, load_runbook
@@ -20,7 +20,7 @@ __all__ = ["run_runbook"]
 
 
 async def run_runbook(
-    target: str | Target | Transport,
+    target: Locatable | Transport,
     runbook: str | Path | Loaded,
     parameters: Mapping[str, Value] | None = None,
     *,

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from ..access import Access
 from ..console.events import Event
-from ..deadline import Deadline
 from ..errors import DeadlineExceeded, EndpointBusy, EndpointLost, MachineRestarted, SosError, StepFailed
 from ..printable import printable
-from ..session.machine import Access, at_console, reached
+from ..session.machine import at_console, locked
 from .actions import Confirm, Include, Run
 from .live_site import LiveSite
 from .load import Loaded
@@ -108,7 +108,7 @@ class Engine:
         try:
             async with self.open_site() as site:
                 self.site, access = site, self.access
-                self.scope.known.update(host=access.host, login=access.entry.login, hostname="", state="", error="")
+                self.scope.known.update(host=access.host, login=access.login, hostname="", state="", error="")
                 await self._run_and_log_out(site)
         except BaseException as error:  # noqa: BLE001 - raised again below, with the record
             failure = error
@@ -122,12 +122,10 @@ class Engine:
     @asynccontextmanager
     async def open_site(self) -> AsyncIterator[Site]:
         """Connect to the console."""
-        async with reached(self.access) as (access, end):
-            deadline = Deadline(end - asyncio.get_running_loop().time())
-            async with at_console(access, deadline.remaining) as console:
-                self.access = access
-                patience = int(max(_PROGRAM_SECONDS, *self._program_timeouts()) + _PATIENCE_MARGIN)
-                yield LiveSite(console, access, deadline, patience, self.settings.count)
+        async with locked(self.access) as (access, deadline), at_console(access, deadline.remaining) as console:
+            self.access = access
+            patience = int(max(_PROGRAM_SECONDS, *self._program_timeouts()) + _PATIENCE_MARGIN)
+            yield LiveSite(console, access, deadline, patience, self.settings.count)
 
     def _program_timeouts(self) -> list[float]:
         steps = [step for _, step in numbered(self.loaded) if isinstance(step.options, Run)]
@@ -358,7 +356,7 @@ class Engine:
             self.loaded.name,
             runbook.description,
             self.access.host,
-            self.access.entry.login,
+            self.access.login,
             self._began,
             "done" if failure is None else "failed",
             self.scope.shown,

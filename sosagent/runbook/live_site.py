@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from ..access import Access
 from ..authorized_keys.append import Appended, append_keys
 from ..console import Console
 from ..deadline import Deadline
@@ -21,7 +22,7 @@ from ..login.entrance import enter_endpoint
 from ..login.observe import observe, settle
 from ..printable import printable
 from ..secrets.secret import Secret
-from ..session.machine import Access
+from ..session.machine import rights_of
 from ..session.root_shell import RootShell, root_shell
 from ..shell.shell import Result
 from ..shell.transfer import Transfer
@@ -83,17 +84,18 @@ class LiveSite:
     ) -> RootShell:
         await self.log_out()
         caller = self._caller = self._caller or self.access
-        entry = caller.entry
-        if user is not None and user != entry.login:
+        access = replace(caller, password=password or caller.password)
+        if user is not None and user != caller.login:
             if password is None:
                 raise UsageError(
                     f"no password for {printable(user, 60)}; the caller's password is never typed for another user",
                     hint="Add  password: '{{ NAME }}'  to the login step, with a parameter of type secret.",
                 )
-            entry = replace(entry, login=user, become=become, become_password=_become_password(caller, user, become))
+            second = _become_password(caller, user, become)
+            access = replace(access, login=user, become=become, become_password=second)
         elif become is not None:
-            entry = replace(entry, become=become)
-        before, self.access = self.access, replace(caller, entry=entry, password=password or caller.password)
+            access = replace(access, become=become)
+        before, self.access = self.access, access
         try:
             return await self._log_in()
         except BaseException:
@@ -102,24 +104,22 @@ class LiveSite:
 
     async def _log_in(self) -> RootShell:
         await self.log_out()
-        entry = self.access.entry
-        password = self.access.given_password
-        if any(login == entry.login and one.reveal() == password.reveal() for login, one in self._refused):
-            raise LoginRefused(
-                f"the password of {printable(entry.login, 60)} was refused before, so it is not typed again"
-            )
+        login = self.access.login
+        password = self.access.known_password
+        if any(one_login == login and one.reveal() == password.reveal() for one_login, one in self._refused):
+            raise LoginRefused(f"the password of {printable(login, 60)} was refused before, so it is not typed again")
         stack = AsyncExitStack()
         shell = root_shell(
             self.console,
             password,
-            entry=entry,
+            settings=self.access,
             dead_man=self.access.dead_man or int(max(self.deadline.remaining, 1.0) + 3 * _CLEANUP_SECONDS),
             patience=self.patience,
         )
         try:
             session = self._session = await stack.enter_async_context(shell)
         except LoginRefused:
-            self._refused = (*self._refused, (entry.login, password))
+            self._refused = (*self._refused, (login, password))
             raise
         self._stack = stack
         self.state_found = self.state_found or session.state_found
@@ -154,7 +154,7 @@ class LiveSite:
 
     async def add_keys(self, keys: Sequence[PublicKey], user: str) -> Appended:
         session = await self.shell()
-        return await append_keys(session.shell, keys, **self.access.rights(session, user))
+        return await append_keys(session.shell, keys, **rights_of(self.access, session, user))
 
     async def remove_keys(self, keys: Sequence[str | PublicKey], user: str) -> KeysRemoved:
         return await remove_in(await self.shell(), self.access, keys, user=user)
@@ -216,10 +216,10 @@ def _become_password(caller: Access, user: str, become: Literal["sudo", "su"] | 
     """Return the password that `become` asks `user` for, if it differs from the login's."""
     if become != "su":
         return None  # sudo asks for the user's own
-    if caller.entry.login == "root":
-        return caller.given_password
-    if caller.entry.become == "su" and caller.entry.become_password is not None:
-        return caller.entry.become_password
+    if caller.login == "root":
+        return caller.known_password
+    if caller.become == "su" and caller.become_password is not None:
+        return caller.become_password
     raise UsageError(
         f"su asks {printable(user, 60)} for root's password, which is not known",
         hint="Log in as root, or with --become su and --become-password-file; or use become: sudo in the step.",

@@ -11,11 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ..access import Access
 from ..errors import EndpointBusy, EndpointLost, EndpointReadOnly, SosError, StepFailed, UsageError
-from ..login.transitions import Entry
 from ..secrets.marks import REDACTED
 from ..secrets.secret import Secret
-from ..session.machine import Access
 from .actions import Include, Run, Send
 from .engine import Engine, Settings
 from .load import Loaded
@@ -110,7 +109,7 @@ class _ReplayEngine(Engine):
     def __init__(self, recording: Recording, loaded: Loaded, scope: Scope) -> None:
         host = recording.title.removeprefix("sosagent ")
         logins = (item.login for item in recording.items if isinstance(item, ShellStarted) and item.login)
-        access = Access(host, Secret(""), Entry(next(logins, "root")))
+        access = Access(host, Secret(""), login=next(logins, "root"))
         super().__init__(access, loaded, scope, Settings(ask=self._answer), 0)
         self._playback = Playback(recording)
         self._replay_site = ReplaySite(self._playback, access)

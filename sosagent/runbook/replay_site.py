@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
+from ..access import Access
 from ..authorized_keys.append import Appended, append_keys
 from ..console.events import Event
 from ..errors import DeadlineExceeded
@@ -15,7 +16,7 @@ from ..jobs.keys import KeysRemoved, remove_in
 from ..keys import PublicKey
 from ..secrets.marks import REDACTED
 from ..secrets.secret import Secret
-from ..session.machine import Access
+from ..session.machine import rights_of
 from ..session.root_shell import RootShell
 from ..shell.shell import Result, Shell
 from ..shell.transfer import Transfer
@@ -183,7 +184,7 @@ class ReplaySite:
 
     async def add_keys(self, keys: Sequence[PublicKey], user: str) -> Appended:
         session = await self._root_shell()
-        return await append_keys(session.shell, keys, **self.access.rights(session, user))
+        return await append_keys(session.shell, keys, **rights_of(self.access, session, user))
 
     async def remove_keys(self, keys: Sequence[str | PublicKey], user: str) -> KeysRemoved:
         return await remove_in(await self._root_shell(), self.access, keys, user=user)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..access import Access
 from ..errors import PasswordMissing, UsageError
 from ..printable import printable
-from ..session.machine import Access
 from ..transports import Transport
 from ..transports.remember import remembering
 from .engine import Engine, Settings
@@ -38,7 +38,7 @@ async def run_loaded(access: Access, loaded: Loaded, parameters: Mapping[str, Va
     values = complete_values(loaded.runbook, parameters)
     first = find_first_step(loaded, settings.start_at)
     if access.password is None and needs_shell(loaded) and isinstance(access.target, Transport):
-        raise PasswordMissing(f"no password for {printable(access.entry.login, 60)} on the machine")
+        raise PasswordMissing(f"no password for {printable(access.login, 60)} on the machine")
     with remembering():
         return await Engine(access, loaded, Scope(loaded, values), settings, first).run()
 

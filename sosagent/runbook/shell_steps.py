@@ -33,7 +33,7 @@ async def login(site: Site, scope: Scope, options: Login) -> Outcome:
     password = None if options.password is None else _password(scope, options.password)
     shell = await site.log_in_as(user, options.become, password)
     action = "logged in" if shell.ours else "used an open shell"
-    return Outcome(f"{action} on {site.hostname}, as {'root' if shell.root else site.access.entry.login}")
+    return Outcome(f"{action} on {site.hostname}, as {'root' if shell.root else site.access.login}")
 
 
 def _password(scope: Scope, text: str) -> Secret:
@@ -114,7 +114,7 @@ def _shown(text: str) -> str:
 async def add_key(site: Site, scope: Scope, options: Keys) -> Outcome:
     """Add public keys to authorized_keys."""
     await site.shell()
-    user = check_user(scope.fill(options.user) if options.user else site.access.entry.login)
+    user = check_user(scope.fill(options.user) if options.user else site.access.login)
     done = await site.add_keys(_keys(scope, options.key), user)
     results = ", ".join(f"{one.result} {one.key.fingerprint}" for one in done.keys)
     output = "\n".join(printable(text, 400) for text in (*done.warnings, *done.changes))
@@ -124,7 +124,7 @@ async def add_key(site: Site, scope: Scope, options: Keys) -> Outcome:
 async def remove_key(site: Site, scope: Scope, options: Keys) -> Outcome:
     """Remove public keys from authorized_keys."""
     await site.shell()
-    user = check_user(scope.fill(options.user) if options.user else site.access.entry.login)
+    user = check_user(scope.fill(options.user) if options.user else site.access.login)
     text = scope.fill(options.key).strip()
     keys: list[str | PublicKey] = [text] if text.startswith(("SHA256:", "MD5:")) else [*_keys(scope, options.key)]
     done = await site.remove_keys(keys, user)

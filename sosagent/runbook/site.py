@@ -10,12 +10,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
+from ..access import Access
 from ..authorized_keys.append import Appended
 from ..console.events import Event
 from ..jobs.keys import KeysRemoved
 from ..keys import PublicKey
 from ..secrets.secret import Secret
-from ..session.machine import Access
 from ..shell.transfer import Transfer
 from ..shell.verified import Result
 from ..terminal.expect import Match, Pattern

@@ -1,96 +1,73 @@
-"""A target -> a connected `Console`."""
+"""A located machine -> a connected `Console`."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
+from typing import Unpack
 
+from ..access import ConnectOptions, ConnectSettings
 from ..console.endpoint import Endpoint
-from ..console.events import Event, EventSink
+from ..console.events import Event
 from ..console.transcript import Transcript
-from ..endpoint.target import ProviderTarget, Target, dialect_of, parse_target
+from ..deadline import Deadline
+from ..endpoint.located import Locatable
+from ..endpoint.target import Target, dialect_of
 from ..errors import ConsoleError, DeadlineExceeded, EndpointLost
 from ..login.entrance import leave_endpoint
 from ..printable import printable
-from ..providers import resolve
-from ..transports import Ask, Transport
+from ..transports import Transport
 from ..transports.opening import open_transport
 from .console import ConnectedConsole
 from .finish import finish
+from .locate import locate
 
 __all__ = ["connect"]
 
 _LOG_OUT_SECONDS = 30.0
+_LEAST_SECONDS = 0.001  # a deadline that has passed; 0 would mean none to some callers
 
 
 @asynccontextmanager
 async def connect(
-    target: str | Target | Transport,
-    *,
-    timeout: float | None = None,
-    transcript: Path | None = None,
-    on_event: EventSink | None = None,
-    ask: Ask | None = None,
-    kick: bool = False,
+    target: Locatable | Transport, *, timeout: float | None = None, **options: Unpack[ConnectOptions]
 ) -> AsyncIterator[ConnectedConsole]:
     """Connect to a console endpoint.
 
     Args:
-        target: HOST as on the command line, a `Target`, or a transport that is connected already.
-        timeout: seconds for all that is done with the console; None for no limit.
-        transcript: a file for a recording in asciicast v2.
-        on_event: is told of progress.
-        ask: asks the user what the endpoint wants to know: ``await ask(endpoint, prompt, echo)``.
-            Never given the machine's password to answer with. None: nobody is there.
-        kick: end somebody else's session at the endpoint, where that is known how to.
+        target: HOST as on the command line, a `Target`, or a connected transport.
+        timeout: seconds for everything that is done with the console, including connecting; None for no limit.
+        options: ``transcript=``, ``on_event=``, ``ask=`` and ``kick=``, see `ConnectOptions`.
 
     Returns:
-        A context that gives a `ConnectedConsole`. When it ends, also by a cancellation, the endpoint is left and the
-        connection closed; nobody is logged out: `sosagent.root_shell` does that for the shells that it opens.
+        A context manager whose value is a `ConnectedConsole`. At its end, also on an error or a cancellation, it logs
+        out of the shell that `ConnectedConsole.login` opened, leaves the endpoint and closes the connection.
 
     Raises:
         TargetInvalid, EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown,
-        HostKeyChanged: each with what to do next.
+        HostKeyChanged: each says what to do next.
     """
-    if isinstance(target, str):
-        target = parse_target(target)
-    tell = on_event or (lambda _event: None)
-    if isinstance(target, ProviderTarget):
-        started = time.monotonic()
-        found = await resolve(target, timeout)
-        tell(Event("note", f"{target} is at {found.target}"))
-        if found.note:
-            tell(Event("note", found.note))
-        target = found.target
-        timeout = None if timeout is None else max(timeout - (time.monotonic() - started), 0.001)
-    recorder = Transcript(transcript, f"sosagent {_name(target)}") if transcript is not None else None
+    settings = ConnectSettings(**options)
+    deadline = Deadline(timeout)
+    if isinstance(target, Transport):
+        endpoint = Endpoint(ask=settings.ask)
+        name = target.name
+    else:
+        located = await locate(target, timeout=timeout, on_event=settings.on_event)
+        target, name = located.target, str(located)
+        endpoint = Endpoint(dialect_of(target), console_name=target.console, kick=settings.kick, ask=settings.ask)
+    recorder = None if settings.transcript is None else Transcript(settings.transcript, f"sosagent {name}")
     try:
-        if isinstance(target, Transport):
-            transport = target
-        else:
-            tell(Event("start", f"connect to {target}"))
-            started = time.monotonic()
-            try:
-                async with asyncio.timeout(timeout):
-                    transport = await open_transport(
-                        target, ask=ask, note=lambda text: tell(Event("note", text)), kick=kick
-                    )
-            except TimeoutError:
-                raise DeadlineExceeded(f"{target} did not let us in within {timeout:.0f} s") from None
-            timeout = None if timeout is None else max(timeout - (time.monotonic() - started), 0.001)
+        transport = target if isinstance(target, Transport) else await _open(target, settings, deadline)
     except BaseException:
         if recorder is not None:
             recorder.close()
         raise
-    tell(Event("done", f"connected to {printable(transport.name)}"))
-    endpoint = Endpoint(ask=ask)
-    if isinstance(target, Target):
-        endpoint = Endpoint(dialect_of(target), console_name=target.console, kick=kick, ask=ask)
-    async with ConnectedConsole(transport, transcript=recorder, on_event=on_event, endpoint=endpoint) as console:
-        console.set_deadline(timeout)
+    settings.emit(Event("done", f"connected to {printable(transport.name)}"))
+    async with ConnectedConsole(
+        transport, transcript=recorder, on_event=settings.on_event, endpoint=endpoint
+    ) as console:
+        console.set_deadline(None if timeout is None else max(deadline.remaining, _LEAST_SECONDS))
         failure: BaseException | None = None
         try:
             yield console
@@ -98,11 +75,23 @@ async def connect(
             failure = error
             raise
         finally:
-            await finish(_left(console, failure))
+            await finish(_leave(console, failure))
 
 
-async def _left(console: ConnectedConsole, failure: BaseException | None) -> None:
-    """Log out where `ConnectedConsole.login` has logged in, within a time of its own, and leave the endpoint."""
+async def _open(target: Target, settings: ConnectSettings, deadline: Deadline) -> Transport:
+    settings.emit(Event("start", f"connect to {target}"))
+    seconds = deadline.remaining
+    try:
+        async with deadline.timeout():
+            return await open_transport(
+                target, ask=settings.ask, note=lambda text: settings.emit(Event("note", text)), kick=settings.kick
+            )
+    except TimeoutError:
+        raise DeadlineExceeded(f"no connection to {target} within {seconds:.0f} s") from None
+
+
+async def _leave(console: ConnectedConsole, failure: BaseException | None) -> None:
+    """Log out if `ConnectedConsole.login` has logged in, with a deadline of its own, and leave the endpoint."""
     if not isinstance(failure, EndpointLost):
         console.set_deadline(_LOG_OUT_SECONDS)
         try:
@@ -110,9 +99,5 @@ async def _left(console: ConnectedConsole, failure: BaseException | None) -> Non
         except ConsoleError as error:
             if failure is None:
                 raise
-            failure.add_note(f"on the way back: {error.message}. {error.hint}")
+            failure.add_note(f"while logging out: {error.message}. {error.hint}")
     await leave_endpoint(console)
-
-
-def _name(target: Target | Transport) -> str:
-    return target.name if isinstance(target, Transport) else str(target)

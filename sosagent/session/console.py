@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..access import LoginSettings
 from ..console.console import Console
 from ..errors import UsageError
-from ..login.entry import Entry
 from ..login.transitions import Login
 from ..secrets.secret import Secret
 
@@ -50,7 +50,10 @@ class ConnectedConsole(Console):
         if self._login is not None:
             raise UsageError("this console is logged in already", hint="Call logout() first.")
         second = Secret(become_password) if isinstance(become_password, str) else become_password
-        self._login = Login(self, Entry(login, expect_host, become, second, take_over))
+        settings = LoginSettings(
+            login=login, expect_host=expect_host, become=become, become_password=second, take_over=take_over
+        )
+        self._login = Login(self, settings)
         await self._login.enter(Secret(password) if isinstance(password, str) else password)
 
     async def logout(self) -> None:

@@ -1,4 +1,4 @@
-"""One run of this user's at a console at a time: several would type into each other where an endpoint lets them."""
+"""Lock a console for one run of sosagent by this user: several would type into each other on a shared endpoint."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from ..printable import printable
 
 __all__ = ["alone"]
 
-_BY_HAND = " by hand"
+_INTERACTIVE = " interactive"
 
 
 @contextmanager
-def alone(endpoint: str, place: str, *, by_hand: bool = False) -> Iterator[None]:
-    """Keep other runs of this user's on this computer away from a console meanwhile.
+def alone(endpoint: str, place: str, *, interactive: bool = False) -> Iterator[None]:
+    """Keep other runs by this user on this computer off a console for the duration of the block.
 
-    Where no lock can be had (Windows, a folder that cannot be written to), nobody is kept away.
+    Without support for locks (Windows, a folder that cannot be written to), nothing is locked.
 
     Args:
-        endpoint: its name, for messages.
-        place: which it is; see `target.place_of`.
-        by_hand: a person has the console, for as long as they like.
+        endpoint: the endpoint's name, for messages.
+        place: identifies the console; see `target.place_of`.
+        interactive: the user has the console in an interactive session, which may last for hours.
 
     Raises:
-        EndpointBusy: another run is there.
+        EndpointBusy: another run has the console.
     """
     record = OpenLogin(place).path
     path = record.parent.with_name("locks") / f"{record.stem}.lock"
@@ -39,15 +39,18 @@ def alone(endpoint: str, place: str, *, by_hand: bool = False) -> Iterator[None]
         yield
         return
     with opened:
-        unlock = _lock(opened, endpoint, by_hand)
+        unlock = _lock(opened, endpoint, interactive)
         try:
             yield
         finally:
             unlock()
 
 
-def _lock(opened: IO[str], endpoint: str, by_hand: bool) -> Callable[[], None]:
-    """Take the lock; gives what lets it go, for a process that was started meanwhile may have the file open still."""
+def _lock(opened: IO[str], endpoint: str, interactive: bool) -> Callable[[], None]:
+    """Take the lock, and return a function that releases it.
+
+    Closing the file may not be enough: a process that was started meanwhile may have inherited it.
+    """
     try:
         import fcntl
     except ImportError:
@@ -55,20 +58,20 @@ def _lock(opened: IO[str], endpoint: str, by_hand: bool) -> Callable[[], None]:
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         opened.truncate(0)
-        opened.write(f"{os.getpid()}{_BY_HAND * by_hand}")
+        opened.write(f"{os.getpid()}{_INTERACTIVE * interactive}")
         opened.flush()
     except BlockingIOError:
         opened.seek(0)
-        process, hand, _ = opened.read(40).partition(_BY_HAND)
-        process = printable(process.strip(), 20) or "of yours"
-        if hand:
+        process, marker, _ = opened.read(40).partition(_INTERACTIVE)
+        process = printable(process.strip(), 20) or "unknown"
+        if marker:
             raise EndpointBusy(
-                f"you have {printable(endpoint)} open by hand (sosagent console, process {process})",
-                hint="Leave it there with Enter ~ . first.",
+                f"you are using {printable(endpoint)} in an interactive session (sosagent console, process {process})",
+                hint="Leave that session with Enter ~ . first.",
             ) from None
         raise EndpointBusy(
-            f"another run of sosagent (process {process}) is at {printable(endpoint)}",
-            hint="Wait until it ends: it does at its time limit, at the latest.",
+            f"another run of sosagent (process {process}) is using {printable(endpoint)}",
+            hint="Wait until it ends, which it does at its time limit at the latest.",
         ) from None
     except OSError:  # a file system without locks, or a full one
         pass

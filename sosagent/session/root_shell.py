@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from ..access import LoginSettings
 from ..console.console import Console
 from ..console.events import Event
 from ..errors import ConsoleError, DeadlineExceeded, EndpointBusy, EndpointLost, MachineRestarted
-from ..login.entry import Entry
 from ..login.transitions import Login
 from ..secrets.secret import Secret
 from ..shell.programs import program
@@ -54,7 +54,7 @@ async def root_shell(
     console: Console,
     password: Secret,
     *,
-    entry: Entry | None = None,
+    settings: LoginSettings | None = None,
     dead_man: int | None = None,
     patience: int = 60,
 ) -> AsyncIterator[RootShell]:
@@ -66,15 +66,15 @@ async def root_shell(
 
     Args:
         console: connected; the job's deadline is set on it.
-        password: the password of `Entry.login`; typed once, at its password prompt.
-        entry: how to log in; as root by default.
+        password: the password of `LoginSettings.login`; typed once, at its password prompt.
+        settings: how to log in; as root by default.
         dead_man: seconds after which the machine closes the shell by itself; by default, 30 s after the deadline.
         patience: seconds that one program may run there.
 
     Raises:
         ConsoleError: no shell, and why.
     """
-    lifecycle = _Lifecycle(console, Login(console, entry or Entry()))
+    lifecycle = _Lifecycle(console, Login(console, settings or LoginSettings()))
     failure: BaseException | None = None
     try:
         yield await lifecycle.enter(password, dead_man, patience)

@@ -1,55 +1,61 @@
-"""A target -> its open transport, by one table."""
+"""Open the transport to a console endpoint."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from importlib import import_module
+from collections.abc import Callable
 
 from ..endpoint.target import ExecTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, place_of
 from .base import Ask, Transport
 
 __all__ = ["open_transport"]
 
-#: Kind of target -> module and function that opens it; imported when used, for some take long to import.
-_OPENERS: dict[str, tuple[str, str]] = {
-    "ssh": ("ssh", "open_ssh"),
-    "serial": ("serial", "open_serial"),
-    "rfc2217": ("serial", "open_rfc2217"),
-    "socket": ("stream", "open_tcp"),
-    "telnet": ("stream", "open_tcp"),
-    "unix": ("stream", "open_unix"),
-    "exec": ("process", "open_process"),
-}
-_KINDS: dict[type[Target], str] = {
-    SshTarget: "ssh",
-    SerialTarget: "serial",
-    UnixTarget: "unix",
-    ExecTarget: "exec",
-}
-
 
 async def open_transport(
     target: Target, *, ask: Ask | None, note: Callable[[str], None], kick: bool = False
 ) -> Transport:
-    """Connect to the console endpoint of `target`.
+    """Connect to a console endpoint.
 
     Args:
-        target: where to.
-        ask: asks the user what an endpoint wants to know; None where nobody is there.
-        note: is told what the user should know, such as that others can read along.
-        kick: end somebody else's session, where the way to connect does that.
+        target: the endpoint.
+        ask: asks the user the endpoint's questions; None if no user can answer.
+        note: is called with what the user should know, such as that the connection is not encrypted.
+        kick: end another user's session, if connecting can do that.
 
     Raises:
         EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown, HostKeyChanged, UsageError.
     """
-    kind = target.protocol if isinstance(target, TcpTarget) else _KINDS[type(target)]
-    module, name = _OPENERS[kind]
-    opener: Callable[..., Awaitable[Transport]] = getattr(import_module(f".{module}", __package__), name)
     if target.in_clear:
-        note(f"{target} is not encrypted: whoever is on the way can read the password, and change what is sent")
-    told: dict[str, object] = {"ask": ask, "note": note} if isinstance(target, SshTarget) else {}
-    if isinstance(target, ExecTarget):
-        told = {"kick": kick}
-    transport = await opener(target, **told)
+        note(f"{target} is not encrypted: others on the network can read the password and change what is sent")
+    transport = await _open(target, ask, note, kick)
     transport.set_place(place_of(target))
     return transport
+
+
+async def _open(target: Target, ask: Ask | None, note: Callable[[str], None], kick: bool) -> Transport:
+    # Each module is imported when it is needed: asyncssh and pyserial take long to import.
+    match target:
+        case SshTarget():
+            from .ssh import open_ssh
+
+            return await open_ssh(target, ask=ask, note=note)
+        case SerialTarget():
+            from .serial import open_serial
+
+            return await open_serial(target)
+        case TcpTarget(protocol="rfc2217"):
+            from .serial import open_rfc2217
+
+            return await open_rfc2217(target)
+        case TcpTarget():
+            from .stream import open_tcp
+
+            return await open_tcp(target)
+        case UnixTarget():
+            from .stream import open_unix
+
+            return await open_unix(target)
+        case ExecTarget():
+            from .process import open_process
+
+            return await open_process(target, kick=kick)
+    raise TypeError(f"no transport for a {type(target).__name__}")

@@ -79,10 +79,9 @@ def _jump_host(text: str, target: SshTarget) -> SshTarget:
         host,
         user or None,
         int(port) if port and port.isdigit() else None,
-        (),
-        target.ssh_config,
-        target.known_hosts,
-        target.host_key,
+        ssh_config=target.ssh_config,
+        known_hosts=target.known_hosts,
+        host_key=target.host_key,
     )
 
 

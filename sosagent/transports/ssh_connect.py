@@ -163,7 +163,9 @@ def _console_error(
         case asyncssh.Error():
             return EndpointRefused(f"no SSH session with {name}: {text}", hint="Is this an SSH port?")
         case socket.gaierror():
-            return EndpointUnreachable(f"the name {printable(options.host)} is not known: {text}")
+            return EndpointUnreachable(
+                f"the name {printable(options.host)} is not known: {text}", unknown_host=options.host
+            )
         case ConnectionRefusedError():
             return EndpointUnreachable(f"nothing listens on {name}, port {options.port}: connection refused")
         case TimeoutError():

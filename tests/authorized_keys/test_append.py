@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import sosagent
+from sosagent.access import Permissions
 from sosagent.authorized_keys.append import Appended, append_keys
-from sosagent.authorized_keys.obstacles import Allow
 from sosagent.authorized_keys.programs import check_user
 from sosagent.authorized_keys.report import Looked, PathInfo, keys_path, obstacles, parse_look
 
@@ -32,14 +32,14 @@ async def add(
     *keys: sosagent.PublicKey,
     user: str = "root",
     dry_run: bool = False,
-    allow: Allow | None = None,
+    permissions: Permissions | None = None,
     until: datetime | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Appended:
     async with verified_shell(sh, home, env=env) as (shell, _):
         try:
             return await append_keys(
-                shell, keys, user=user, own=True, logged_in=True, dry_run=dry_run, allow=allow, until=until
+                shell, keys, user=user, own=True, logged_in=True, dry_run=dry_run, permissions=permissions, until=until
             )
         finally:
             await shell.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
-from sosagent.authorized_keys.obstacles import Allow
+from sosagent.access import Permissions
 
 from ..conftest import installed, new_key
 from .test_append import ONE, add, as_root, fill, keys_file
@@ -118,7 +118,7 @@ async def test_what_is_lifted_is_put_back_when_the_write_cannot_be(
     subprocess.run(["chattr", "+i", str(file.parent)], check=True)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     with pytest.raises(sosagent.EditRefused, match="immutable"):
-        await add(sh, disk, key, allow=Allow(remount=True))
+        await add(sh, disk, key, permissions=Permissions(remount=True))
     assert is_read_only(disk)
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
 
@@ -134,7 +134,7 @@ async def test_a_read_only_bind_mount_leaves_the_file_system_beneath_alone(
     subprocess.run(["mount", "--bind", str(disk / "home"), str(home)], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", str(home)], check=True)
     try:
-        assert (await add(sh, home, key, allow=Allow(remount=True))).keys[0].result == "added"
+        assert (await add(sh, home, key, permissions=Permissions(remount=True))).keys[0].result == "added"
         assert is_read_only(home)
         assert not is_read_only(disk)
     finally:
@@ -154,7 +154,7 @@ async def test_nothing_behind_a_link_is_mended(sh: list[str], tmp_path: Path, ke
     file = keys_file(home)
     file.unlink()
     file.symlink_to(elsewhere / "keys")
-    done = await add(sh, home, key, allow=Allow(permissions=True))
+    done = await add(sh, home, key, permissions=Permissions(fix_permissions=True))
     assert done.changes == ()
     assert len(done.warnings) >= 2
     assert (elsewhere.stat().st_mode & 0o777, (elsewhere / "keys").stat().st_uid) == (0o777, 12345)
@@ -170,17 +170,17 @@ async def test_permissions_are_mended_if_that_is_wanted(sh: list[str], tmp_path:
     assert len(told.warnings) == 3
     assert told.changes == ()
     assert file.stat().st_mode & 0o777 == 0o666
-    done = await add(sh, tmp_path, new_key(), allow=Allow(permissions=True))
+    done = await add(sh, tmp_path, new_key(), permissions=Permissions(fix_permissions=True))
     assert done.warnings == ()
     assert len(done.changes) == 3
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o644, 0o755)
     assert file.parent.stat().st_uid == 0
     file.chmod(0o620)
-    present = await add(sh, tmp_path, key, allow=Allow(permissions=True))
+    present = await add(sh, tmp_path, key, permissions=Permissions(fix_permissions=True))
     assert (present.keys[0].result, present.warnings) == ("present", ())
     assert file.stat().st_mode & 0o777 == 0o600
     file.chmod(0o620)
-    assert (await add(sh, tmp_path, key, allow=Allow(permissions=True), dry_run=True)).changes == ()
+    assert (await add(sh, tmp_path, key, permissions=Permissions(fix_permissions=True), dry_run=True)).changes == ()
     assert file.stat().st_mode & 0o777 == 0o620
 
 
@@ -197,7 +197,7 @@ async def test_an_immutable_file_or_folder_is_lifted_and_put_back(
     with pytest.raises(sosagent.EditRefused, match="is immutable") as caught:
         await add(sh, disk, key)
     assert "--allow-immutable" in caught.value.hint
-    done = await add(sh, disk, key, allow=Allow(immutable=True))
+    done = await add(sh, disk, key, permissions=Permissions(allow_immutable=True))
     assert done.keys[0].result == "added"
     assert "i" in attributes(guarded)
     assert file.read_text() == ("" if missing else f"{ONE.line}\n") + f"{key.line}\n"
@@ -215,7 +215,7 @@ async def test_a_read_only_file_system_is_lifted_and_put_back(
     with pytest.raises(sosagent.EditRefused, match="mounted read-only") as caught:
         await add(sh, disk, key)
     assert "--remount" in caught.value.hint
-    done = await add(sh, disk, key, allow=Allow(remount=True))
+    done = await add(sh, disk, key, permissions=Permissions(remount=True))
     assert done.keys[0].result == "added"
     assert is_read_only(disk)
     assert file.read_text() == ("" if missing else f"{ONE.line}\n") + f"{key.line}\n"
@@ -227,9 +227,9 @@ async def test_read_only_and_immutable_at_once(sh: list[str], disk: Path, key: s
     subprocess.run(["chattr", "+i", str(file)], check=True)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     with pytest.raises(sosagent.EditRefused, match="immutable"):
-        await add(sh, disk, key, allow=Allow(remount=True))
+        await add(sh, disk, key, permissions=Permissions(remount=True))
     assert is_read_only(disk)
-    done = await add(sh, disk, key, allow=Allow(remount=True, immutable=True))
+    done = await add(sh, disk, key, permissions=Permissions(remount=True, allow_immutable=True))
     assert done.keys[0].result == "added"
     assert is_read_only(disk)
     assert "i" in attributes(file)

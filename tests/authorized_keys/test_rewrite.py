@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import sosagent
+from sosagent.access import Permissions
 from sosagent.authorized_keys.line import glued
-from sosagent.authorized_keys.obstacles import Allow
 from sosagent.authorized_keys.rewrite import Rewritten, remove_keys, repair_keys
 
 from ..conftest import installed, new_key
@@ -30,12 +30,12 @@ async def remove(
     sh: Sequence[str],
     home: Path,
     *keys: sosagent.PublicKey,
-    allow: Allow | None = None,
+    permissions: Permissions | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Rewritten:
     async with verified_shell(sh, home, env=env) as (shell, _):
         try:
-            return await remove_keys(shell, keys, user="root", own=True, logged_in=True, allow=allow)
+            return await remove_keys(shell, keys, user="root", own=True, logged_in=True, permissions=permissions)
         finally:
             await shell.close()
 
@@ -145,7 +145,7 @@ async def test_what_stands_in_the_way_is_lifted_and_put_back(sh: list[str], disk
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     with pytest.raises(sosagent.EditRefused, match="read-only"):
         await remove(sh, disk, ONE)
-    await remove(sh, disk, ONE, allow=Allow(remount=True, immutable=True))
+    await remove(sh, disk, ONE, permissions=Permissions(remount=True, allow_immutable=True))
     assert is_read_only(disk)
     assert file.read_text() == ALL.replace(f"{ONE.line}\n", "")
     assert "i" in attributes(file)

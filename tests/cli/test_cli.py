@@ -89,7 +89,7 @@ async def test_usage_errors(arguments: list[str], keyfile: Path, tmp_path: Path)
         ([*arguments, keyfile, "--host-key", "maybe"], "strict or accept-new"),
         ([*arguments, keyfile, "--timeout", "0"], "--timeout"),
         ([*arguments, keyfile, "--transcript", "/no/such/dir/x"], "transcript"),
-        (["http://x", keyfile], "no kind of console"),
+        (["http://x", keyfile], "unknown console type"),
         ([keyfile], "HOST"),
         ([*arguments], "KEYFILE is missing"),
         (["x@y", keyfile], "no password"),

@@ -201,14 +201,14 @@ def options(file: Path, **told: Any) -> MachineOptions:
     ],
     ids=["built in", "defaults", "machine", "options", "of each"],
 )
-def test_what_wins(
+async def test_what_wins(
     told: dict[str, str], machine: str, defaults: str, want: tuple[str | None, ...], write: Write
 ) -> None:
     file = write(f"[defaults]\n{defaults}\n[machines.m]\nconsole = 'u@h'\n{machine}\n")
     made = options(file, **told)
-    access = made.access(Progress(quiet=True))
-    assert (access.entry.login, made.user_name, access.entry.become, access.entry.expect_host) == want
-    assert made.whose() == (want[1] or want[0])
+    access = await made.access(Progress(quiet=True))
+    assert (access.login, made.user_name, access.become, access.expect_host) == want
+    assert made.user_or_login() == (want[1] or want[0])
 
 
 def test_where_it_goes(write: Write, tmp_path: Path) -> None:
@@ -219,35 +219,37 @@ def test_where_it_goes(write: Write, tmp_path: Path) -> None:
         "[machines.other]\nconsole = 'serial:///dev/ttyUSB0?baud=300&dialect=plain'\ndialect = 'idrac'\n"
         "[machines.line]\nconsole = 'rfc2217://ts:4001'\nbaud = 1200\n"
     )
-    assert options(file).target() == SshTarget("h", "u", 22, (tmp_path / "id",), dialect="idrac")
-    assert options(file, identity=[Path("x")]).target() == SshTarget("h", "u", 22, (Path("x"),), dialect="idrac")
-    assert options(file, host="cable").target() == SerialTarget("/dev/ttyUSB0", 9600)
-    assert options(file, host="other").target() == SerialTarget("/dev/ttyUSB0", 300, dialect="plain")
-    assert options(file, host="line").target() == TcpTarget("rfc2217", "ts", 4001, 1200)
+    assert options(file).lookup.target == SshTarget("h", "u", 22, identities=(tmp_path / "id",), dialect="idrac")
+    assert options(file, identity=[Path("x")]).lookup.target == SshTarget(
+        "h", "u", 22, identities=(Path("x"),), dialect="idrac"
+    )
+    assert options(file, host="cable").lookup.target == SerialTarget("/dev/ttyUSB0", 9600)
+    assert options(file, host="other").lookup.target == SerialTarget("/dev/ttyUSB0", 300, dialect="plain")
+    assert options(file, host="line").lookup.target == TcpTarget("rfc2217", "ts", 4001, 1200)
 
 
 @pytest.mark.parametrize("host", ["u@m", "m:22", "unix:///m", "n"])
 def test_what_is_no_machines_name(host: str, write: Write) -> None:
     made = options(write("[machines.m]\nconsole = 'u@h'\nlogin = 'x'\n"), host=host)
-    assert (made.named, made.login_name) == (None, "root")
+    assert (made.entry, made.login_name) == (None, "root")
 
 
 def test_a_broken_file_is_in_nobodys_way_who_does_not_mean_it(write: Write, tmp_path: Path) -> None:
     write("nonsense", ".config/sosagent/machines.toml")
-    assert MachineOptions("u@h").target() == SshTarget("h", "u")
+    assert MachineOptions("u@h").lookup.target == SshTarget("h", "u")
     with pytest.raises(sosagent.ConfigInvalid, match="line 1") as caught:
-        MachineOptions("h").target()
-    assert "user@HOST goes round" in caught.value.hint
+        _ = MachineOptions("h").lookup
+    assert "user@HOST does not use" in caught.value.hint
     with pytest.raises(sosagent.ConfigInvalid) as caught:
-        MachineOptions("h", config=tmp_path / ".config/sosagent/machines.toml").target()
-    assert "goes round" not in caught.value.hint
-    assert MachineOptions("h", login="me").whose() == "me"
+        _ = MachineOptions("h", config=tmp_path / ".config/sosagent/machines.toml").lookup
+    assert "does not use" not in caught.value.hint
+    assert MachineOptions("h", login="me").user_or_login() == "me"
 
 
 def test_without_a_file_nothing_of_it_is_loaded() -> None:
     """Models cost a tenth of a second, and most people have no such file."""
     code = (
-        "import sys; from sosagent.cli.machine_options import MachineOptions as M; M('h').target(); print(*sys.modules)"
+        "import sys; from sosagent.cli.machine_options import MachineOptions as M; M('h').lookup; print(*sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": HERE, "HOME": "/none"}, stdout=subprocess.PIPE
@@ -262,23 +264,23 @@ async def test_near_names(write: Write, tmp_path: Path) -> None:
     call = ["--config", file, "-F", empty, "--timeout", "20"]
     status, _, err = await command("state", "wbe1", *call)
     assert status == 3
-    assert "machines.toml has no 'wbe1'; web1" in err
+    assert "machines.toml has no 'wbe1'; did you mean 'web1'" in err
     status, out, _ = await command("addkey", "wbe1", write(new_key().line, "k.pub"), *call, "--json", SOS_PASSWORD="x")
     assert "machines.toml has no 'wbe1'" in json.loads(out)["error"]["hint"]
     # Before a password is missed, too.
     status, _, err = await command("addkey", "wbe1", write(new_key().line, "k.pub"), *call)
-    words = "machines.toml has no 'wbe1'; web1 is meant?"
+    words = "machines.toml has no 'wbe1'; did you mean 'web1'?"
     assert (status, "no password for the machine" in err) == (2, True), err
-    assert (err.count(words), f"{words} Going on with the host wbe1" in " ".join(err.split())) == (2, True), err
+    assert (err.count(words), f"{words} Using wbe1 as a host name" in " ".join(err.split())) == (2, True), err
     for host in ("u@wbe1", "web1"):
         _, _, err = await command("addkey", host, write(new_key().line, "k.pub"), *call)
-        assert ("no password for the machine" in err, "meant?" in err) == (True, False)
+        assert ("no password for the machine" in err, "did you mean" in err) == (True, False)
     status, _, err = await command("state", "quite-another", *call)
-    assert (status, "meant" in err) == (3, False)
+    assert (status, "did you mean" in err) == (3, False)
     # An alias whose name is known, and which nobody answers, is no slip of the pen.
     write("Host web3\nHostName 127.0.0.1\nPort 1\n", "config")
     status, _, err = await command("state", "web3", *call)
-    assert (status, "nothing listens" in err, "meant" in err) == (3, True, False)
+    assert (status, "nothing listens" in err, "did you mean" in err) == (3, True, False)
 
 
 # -- where passwords come from
@@ -434,43 +436,43 @@ def test_a_keyring_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.hint == "pip install 'sosagent[keyring]'"
 
 
-def passwords(file: Path, **told: Any) -> tuple[str, str | None]:
-    access = options(file, password_command=None, **told).access(Progress(quiet=True))
-    second = access.entry.become_password
+async def passwords(file: Path, **told: Any) -> tuple[str, str | None]:
+    access = await options(file, password_command=None, **told).access(Progress(quiet=True))
+    second = access.become_password
     assert access.password is not None
     return access.password.reveal(), None if second is None else second.reveal()
 
 
-def test_whose_password_it_is(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_whose_password_it_is(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOS_PASSWORD", "from environment")
     text = "[machines.m]\nconsole='u@h'\nlogin='me'\nbecome='su'\n"
     both = write(f"{text}password='command:echo mine'\nbecome_password='command:echo roots'\n")
     pw = write("from option", "pw")
-    assert passwords(both) == ("mine", "roots")
-    assert passwords(both, password_file=pw, become_password_file=pw) == ("from option", "from option")
+    assert await passwords(both) == ("mine", "roots")
+    assert await passwords(both, password_file=pw, become_password_file=pw) == ("from option", "from option")
     # Another login's password is another one.
-    assert passwords(both, login="you") == ("from environment", None)
-    assert passwords(both, login="me") == ("mine", "roots")
-    assert passwords(write(text)) == ("from environment", None)
+    assert await passwords(both, login="you") == ("from environment", None)
+    assert await passwords(both, login="me") == ("mine", "roots")
+    assert await passwords(write(text)) == ("from environment", None)
     with pytest.raises(sosagent.PasswordMissing):
-        passwords(write(f"{text}password='prompt'\n"))
+        await passwords(write(f"{text}password='prompt'\n"))
 
 
-def test_errors_of_sources_name_the_machine(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_errors_of_sources_name_the_machine(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SOS_PASSWORD", raising=False)
     text = "[machines.m]\nconsole='u@h'\nlogin='me'\nbecome='su'\n"
     for line, field in (("password='file:none'", "password"), ("password='command:false'", "password"),
                         ("password='command:echo x'\nbecome_password='env:NOT_SET'", "become_password")):  # fmt: skip
         with pytest.raises(sosagent.UsageError, match=rf"^\[machines.m\] {field}: ") as caught:
-            passwords(write(f"{text}{line}\n"))
+            await passwords(write(f"{text}{line}\n"))
         assert "none" not in caught.value.hint
     with pytest.raises(sosagent.UsageError, match=r"^cannot read the password file"):
-        passwords(write(f"{text}password='prompt'\n"), password_file=Path("none"))
+        await passwords(write(f"{text}password='prompt'\n"), password_file=Path("none"))
     with pytest.raises(sosagent.PasswordMissing, match=r"^no password for the machine") as caught:
-        passwords(write(f"{text}password='command:echo x'\n"), login="bob")
-    assert "The one in the file of machines is for me only." in caught.value.hint
+        await passwords(write(f"{text}password='command:echo x'\n"), login="bob")
+    assert "The one in the machines file is only for me." in caught.value.hint
     with pytest.raises(sosagent.PasswordMissing) as caught:
-        passwords(write(text), login="bob")
+        await passwords(write(text), login="bob")
     assert "file of machines" not in caught.value.hint
 
 
@@ -619,7 +621,7 @@ async def test_the_hostname_is_compared_before_the_password(lab: Lab, write: Wri
     status, out, err = await command(*call, "--json", name=COMMAND)
     failed = json.loads(out)
     assert (status, failed["error"]["code"], failed["host"]) == (4, "wrong-machine", "web1"), err
-    assert "hostname in the file of machines" in failed["error"]["hint"]
+    assert "hostname in the machines file" in failed["error"]["hint"]
     assert not lab.authorized_keys.exists()
     status, out, _ = await command(*call, "--expect-host", "third", "--json", name=COMMAND)
     assert (status, "in the file of machines" in json.loads(out)["error"]["hint"]) == (4, False)

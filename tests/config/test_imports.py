@@ -128,7 +128,7 @@ def test_an_inventory() -> None:
     assert list(skipped) == ["odd", "bare", "bad$name", "bad"]
     assert "template" in skipped["odd"]
     assert skipped["bare"] == "no console: give it the variable sos_console"
-    assert "kind of console" in skipped["bad"]
+    assert "unknown console type" in skipped["bad"]
     assert "hunter2" not in repr(found)
 
 

@@ -14,7 +14,8 @@ from sosagent.console import Console
 from sosagent.console.endpoint import Endpoint
 from sosagent.console.events import Event
 from sosagent.endpoint.dialects import DIALECTS, PLAIN, dialect_of_host, dialect_of_prompt
-from sosagent.endpoint.target import TcpTarget, dialect_of, parse_target, place_of
+from sosagent.endpoint.parse import parse_target
+from sosagent.endpoint.target import Target, TcpTarget, dialect_of, place_of
 from sosagent.lab import Faults, Lab, open_lab
 from sosagent.lab.fronts import FRONTS, dialect_of_front
 from sosagent.login.detect import find_state
@@ -406,9 +407,15 @@ async def test_a_second_run_of_ours_waits_for_nobody_and_disturbs_nobody(front: 
     async with open_lab(front=front) as lab:
         first = asyncio.create_task(add(lab, front))
         await until(lambda: lab.machine.in_use)
-        with pytest.raises(sosagent.EndpointBusy, match=r"another run of sosagent \(process \d+\) is at"):
+        with pytest.raises(sosagent.EndpointBusy, match=r"another run of sosagent \(process \d+\) is using"):
             await add(lab, front)
         assert await first == "added"
+
+
+def parsed(text: str) -> Target:
+    target = parse_target(text)
+    assert isinstance(target, Target)
+    return target
 
 
 def test_another_console_of_the_same_endpoint_is_another_place() -> None:
@@ -419,8 +426,8 @@ def test_another_console_of_the_same_endpoint_is_another_place() -> None:
         "ssh://me@h?console=a",
         "ssh://me@h:2200",
     ]
-    assert len({place_of(parse_target(name)) for name in names}) == len(names)
-    assert place_of(parse_target("ssh://me@h?dialect=ilo")) == place_of(parse_target("me@h"))
+    assert len({place_of(parsed(name)) for name in names}) == len(names)
+    assert place_of(parsed("ssh://me@h?dialect=ilo")) == place_of(parsed("me@h"))
 
 
 @pytest.mark.parametrize("moment", ["logged in", "shell ready"])

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 import sosagent
 from sosagent.endpoint.dialects import DIALECTS
-from sosagent.endpoint.redfish import SerialConsole, hot_key, serial_console, told_by
+from sosagent.endpoint.redfish import SerialConsole, apply_redfish, hot_key, serial_console
 from sosagent.endpoint.target import SshTarget, dialect_of
 from sosagent.lab import open_lab
 from sosagent.printable import is_clean
@@ -183,23 +183,23 @@ FACTS = SerialConsole("ssh", 22, ("cd system1/sol1", "start"), "ESC (", 1, True,
 
 
 def test_what_a_target_is_told() -> None:
-    told = told_by(FACTS, SshTarget("bmc", "root"))
+    told = apply_redfish(FACTS, SshTarget("bmc", "root"))
     assert isinstance(told, SshTarget)
     row = dialect_of(told)
     assert (told.port, row.name, row.enter[0], row.leave) == (22, "smash", ("cd system1/sol1", "start"), b"\x1b(")
     assert b"\x1b(" in row.forbidden
     assert not row.shared
     assert DIALECTS["smash"].leave == b""  # the table is as it was
-    other = told_by(replace(FACTS, entry=("start /map1/sol1",)), SshTarget("bmc", "root", dialect="smash"))
+    other = apply_redfish(replace(FACTS, entry=("start /map1/sol1",)), SshTarget("bmc", "root", dialect="smash"))
     assert dialect_of(other).enter == (("start /map1/sol1",), *DIALECTS["smash"].enter)
 
 
 def test_what_a_target_is_not_told() -> None:
     """A port that HOST names stays; keys with an Enter are not typed; a prompt that nobody knows is not entered."""
-    told = told_by(replace(FACTS, port=2200, leave="Enter ~."), SshTarget("bmc", "root", 22))
+    told = apply_redfish(replace(FACTS, port=2200, leave="Enter ~."), SshTarget("bmc", "root", 22))
     assert isinstance(told, SshTarget)
     assert (told.port, dialect_of(told).leave) == (22, b"")
-    unknown = dialect_of(told_by(replace(FACTS, entry=("open sesame",), sessions=15), SshTarget("bmc", "root")))
+    unknown = dialect_of(apply_redfish(replace(FACTS, entry=("open sesame",), sessions=15), SshTarget("bmc", "root")))
     assert (unknown.name, unknown.enter, unknown.leave, unknown.shared) == ("plain", (), b"", True)
 
 
@@ -244,7 +244,7 @@ async def test_a_machine_whose_controller_is_asked(tmp_path: Path) -> None:
             (tmp_path / "config").touch()
             words = ["--config", tmp_path / "m.toml", "-F", tmp_path / "config", *lab.arguments[:-1]]
             status, _, told = await run(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
-            assert "Redfish at" in told and "going on without" in told
+            assert "Redfish at" in told and "continuing without Redfish" in told
             assert (status, web.asked) == (4, [])
             (tmp_path / "m.toml").write_text(machine + 'redfish_ca = "tls.pem"\n')
             status, out, told = await run(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)

@@ -580,7 +580,7 @@ async def test_a_job_does_not_type_between(
     )
     _, err = await job.communicate()
     assert job.returncode == 3
-    assert b"open by hand (sosagent console, process" in err
+    assert b"in an interactive session (sosagent console, process" in err
     await window.leaves()
 
 

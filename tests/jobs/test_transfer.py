@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 import sosagent
+from sosagent.access import Access
 from sosagent.jobs.transfer import download, upload
 from sosagent.lab import DirectTransport, Faults, FaultyTransport, SimulatedMachine
-from sosagent.login.transitions import Entry
-from sosagent.session.machine import Access
 
 from ..support.transfers import RANDOM
 
@@ -31,7 +30,7 @@ async def bad_line(faults: str) -> AsyncIterator[tuple[Path, Access, SimulatedMa
     machine.power_on()
     transport = FaultyTransport(DirectTransport(machine), Faults.parse(faults))
     try:
-        yield machine.home, Access(transport, _PASSWORD, Entry("root"), 100.0), machine
+        yield machine.home, Access(transport, _PASSWORD, timeout=100.0), machine
     finally:
         await transport.aclose()
         machine.power_off()
@@ -66,7 +65,7 @@ async def test_transfer_is_resumed_after_the_line_dies(direction: str, tmp_path:
         assert any("run the command again to resume" in note for note in caught.value.__notes__)
         machine.power_off()
         machine.power_on()
-        again = Access(DirectTransport(machine), _PASSWORD, Entry("root"), 60.0)
+        again = Access(DirectTransport(machine), _PASSWORD, timeout=60.0)
         done = await (upload(again, RANDOM, "~/to") if direction == "up" else download(again, "~/from", here))
         assert (root / "to" if direction == "up" else here).read_bytes() == RANDOM
         assert done.file.resumed_from > 0

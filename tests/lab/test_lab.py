@@ -261,7 +261,7 @@ def test_the_blocking_twin(tmp_path: Path) -> None:
 
     with pytest.raises(sosagent.EndpointUnreachable):
         sosagent.blocking.add_key(
-            sosagent.SshTarget("127.0.0.1", "x", 1, (), None, tmp_path / "none"), new_key(), password="x"
+            sosagent.SshTarget("127.0.0.1", "x", 1, known_hosts=tmp_path / "none"), new_key(), password="x"
         )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from sosagent.access import LoginSettings
 from sosagent.console import Console
 from sosagent.errors import ConsoleError
-from sosagent.login.entry import Entry
 from sosagent.login.transitions import Login
 from sosagent.secrets.secret import Secret
 from sosagent.transports.memory import memory_pair
@@ -17,7 +17,7 @@ from ..support.dialogue import Exchange, FarEnd, command, typed
 PASSWORD = "s3cret"
 LOGIN, ROOT, ALICE = "web-1 login: ", "root@web-1:~# ", "alice@web-1:~$ "
 CLEAR, REDRAW, WAKE, SUSPEND = "\x15", "\x0c", "\x15\r", "\x1a"
-TAKE_OVER = Entry(take_over=True)
+TAKE_OVER = LoginSettings(take_over=True)
 
 
 def key(keys: str, *reply: str | float) -> tuple[Exchange, ...]:
@@ -60,7 +60,7 @@ class Case:
         shows: what the machine sends before any key arrives; numbers are pauses in seconds.
         login: the keys that `Login.enter` types, in order, and the machine's replies.
         logout: the same for `Login.leave`, which follows success, failure and cancellation.
-        entry: how to log in.
+        settings: how to log in.
         state: the name of the initial state; empty if the login fails before it is detected.
         error: the class of the login's error; None for success.
         message: a part of the error's message.
@@ -72,7 +72,7 @@ class Case:
     shows: tuple[str | float, ...]
     login: tuple[Exchange, ...] = ()
     logout: tuple[Exchange, ...] = ()
-    entry: Entry = field(default_factory=Entry)
+    settings: LoginSettings = field(default_factory=LoginSettings)
     state: str = ""
     error: type[ConsoleError] | None = None
     message: str = ""
@@ -88,7 +88,7 @@ async def play(case: Case) -> None:
     playing = asyncio.ensure_future(machine.run())
     async with Console(near) as console:
         console.set_deadline(300)
-        login = Login(console, case.entry)
+        login = Login(console, case.settings)
         entering = asyncio.ensure_future(login.enter(Secret(PASSWORD)))
         if case.cancelled:
             while machine.remaining:

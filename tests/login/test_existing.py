@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import sosagent
+from sosagent.access import LoginSettings
 from sosagent.console import Console
 from sosagent.login.detect import find_state
-from sosagent.login.entry import Entry
 from sosagent.login.transitions import Login
 from sosagent.session.root_shell import root_shell
 
@@ -62,7 +62,7 @@ async def open_shell(
 )
 async def test_an_unfinished_command_is_never_run(unfinished: str, keys: str, tmp_path: Path) -> None:
     async with open_shell(["bash"], tmp_path, unfinished, keys) as (console, _):
-        login = Login(console, Entry())
+        login = Login(console, LoginSettings())
         try:
             await login.enter(NO_PASSWORD)
         except sosagent.ConsoleError as error:
@@ -106,7 +106,7 @@ async def test_detection_leaves_no_text_in_an_editor(tmp_path: Path) -> None:
 @needs_root
 async def test_a_program_is_resumed_after_a_cancellation_during_its_suspension(tmp_path: Path) -> None:
     async with open_shell(["bash"], tmp_path, f"cat > {tmp_path}/f\r") as (console, _):
-        login = Login(console, Entry())
+        login = Login(console, LoginSettings())
         task = asyncio.ensure_future(login.enter(NO_PASSWORD))
         await until(lambda: b"Stopped" in console.output)
         task.cancel()
@@ -125,7 +125,7 @@ async def test_a_shell_of_su_is_ended_after_a_cancellation_during_its_password(t
     for name in ("su", "id"):
         (tmp_path / name).chmod(0o755)
     async with open_shell(["bash"], tmp_path, f"PATH={tmp_path}:$PATH; PS1='alice$ '\r") as (console, _):
-        login = Login(console, Entry(login="alice", become="su", become_password=sosagent.Secret("right")))
+        login = Login(console, LoginSettings(login="alice", become="su", become_password=sosagent.Secret("right")))
         task = asyncio.ensure_future(login.enter(NO_PASSWORD))
         await until(lambda: b"root# " in console.output)
         task.cancel()

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from sosagent.access import LoginSettings
 from sosagent.console import Console
 from sosagent.errors import ConsoleError, ConsoleOccupied
 from sosagent.login.attempt import Undo
-from sosagent.login.entry import Entry
 from sosagent.login.transitions import STEPS, UNDO_STEPS, Login
 from sosagent.terminal.states import Action
 from sosagent.transports.memory import memory_pair
@@ -60,7 +60,7 @@ async def test_a_new_connection_closes_the_open_shell(name: str) -> None:
     playing = asyncio.ensure_future(machine.run())
     async with Console(near) as console:
         console.set_deadline(300)
-        (error,) = await asyncio.gather(Login(console, Entry()).close_open_shell(), return_exceptions=True)
+        (error,) = await asyncio.gather(Login(console, LoginSettings()).close_open_shell(), return_exceptions=True)
         assert (machine.remaining, machine.unexpected) == ([], ""), (machine.typed, error)
         assert type(error) is (case.error or type(None)), error
     await playing

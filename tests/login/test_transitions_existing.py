@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sosagent.access import LoginSettings
 from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, EndpointBusy, LoginRefused, WrongMachine
-from sosagent.login.entry import Entry
 from sosagent.terminal.states import STATES, Action, State
 
 from ..support.dialogue import Exchange, typed
@@ -46,11 +46,12 @@ CASES = {
         + identify(0, "root", "# ") + no_initramfs("# "), state="shell",
     ),
     "root's shell on another host": Case(
-        (ROOT,), identify(0, "root", ROOT, "web-1"), entry=Entry(expect_host="db-1"), state="shell", error=WrongMachine,
+        (ROOT,), identify(0, "root", ROOT, "web-1"), settings=LoginSettings(expect_host="db-1"), state="shell",
+        error=WrongMachine,
         message="the machine is web-1, not db-1",
     ),
     "root's shell on the expected host": Case(
-        (ROOT,), identify(0, "root", ROOT, "web-1") + no_initramfs(ROOT), entry=Entry(expect_host="web-1"),
+        (ROOT,), identify(0, "root", ROOT, "web-1") + no_initramfs(ROOT), settings=LoginSettings(expect_host="web-1"),
         state="shell",
     ),
     "a user's shell": Case(
@@ -94,7 +95,7 @@ CASES = {
     ),
     "top cannot be suspended, and is ended": Case(
         (TOP,), key(REDRAW, TOP) + key(SUSPEND) + key("\x03", "\r\n" + ROOT) + identify(0, "root", ROOT)
-        + no_initramfs(ROOT), entry=TAKE_OVER, state="full-screen",
+        + no_initramfs(ROOT), settings=TAKE_OVER, state="full-screen",
     ),
     "a shell in tmux": Case(
         (TOP,), key(REDRAW, TOP) + key(SUSPEND, "\x1b[2;1H" + ROOT + "\x1b[2;15H"),
@@ -149,16 +150,16 @@ CASES = {
     ),
     "a question is answered with no": Case(
         ("Do you want to continue? [Y/n] ",), key("n\r", "n\r\nAbort.\r\n" + ROOT) + identify(0, "root", ROOT)
-        + no_initramfs(ROOT), entry=TAKE_OVER, state="question",
+        + no_initramfs(ROOT), settings=TAKE_OVER, state="question",
     ),
     "nano is ended": Case(
         ("\x1b[1;2HGNU nano 7.2\x1b[3;1H",), key("\x18", "\x1b[24;1HSave modified buffer?") + key("n", "\r\n" + ROOT)
-        + identify(0, "root", ROOT) + no_initramfs(ROOT), entry=TAKE_OVER, state="nano",
+        + identify(0, "root", ROOT) + no_initramfs(ROOT), settings=TAKE_OVER, state="nano",
     ),
     "a question that nothing ends": Case(
         ("Do you want to continue? [Y/n] ",),
         (key("n\r", "n\r\nContinue? [Y/n] ") + key("\x03", "^C\r\nContinue? [Y/n] ")) * 8,
-        entry=TAKE_OVER, state="question", error=ConsoleStateUnknown, message="no shell prompt after 8 steps",
+        settings=TAKE_OVER, state="question", error=ConsoleStateUnknown, message="no shell prompt after 8 steps",
     ),
 }  # fmt: skip
 
@@ -194,7 +195,7 @@ DISCARDED = {
         + identify(0, "root", ROOT)
         + no_initramfs(ROOT),
         state=state.name,
-        entry=TAKE_OVER,
+        settings=TAKE_OVER,
     )
     for state in STATES
     if state.force and state.action is Action.STOP

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sosagent.access import LoginSettings
 from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, LoginRefused, WrongMachine
-from sosagent.login.entry import Entry
 
 from ..support.dialogue import typed
 from .conversation import (
@@ -109,13 +109,14 @@ CASES = {
         state="login", error=ConsoleOccupied, message="a kernel panic",
         logout_error="the login prompt did not come back",
     ),
-    "expected host": Case((LOGIN,), LOG_IN, LOG_OUT, Entry(expect_host="WEB-1.example.org"), state="login"),
+    "expected host": Case((LOGIN,), LOG_IN, LOG_OUT, LoginSettings(expect_host="WEB-1.example.org"), state="login"),
     "another host": Case(
-        (LOGIN,), entry=Entry(expect_host="db-1"), state="login", error=WrongMachine,
+        (LOGIN,), settings=LoginSettings(expect_host="db-1"), state="login", error=WrongMachine,
         message="the machine is web-1, not db-1",
     ),
     "no host name to compare": Case(
-        ("login: ",), entry=Entry(expect_host="db-1"), state="login", error=WrongMachine, message="no host name"
+        ("login: ",), settings=LoginSettings(expect_host="db-1"), state="login", error=WrongMachine,
+        message="no host name",
     ),
 }  # fmt: skip
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sosagent.access import LoginSettings, Permissions
 from sosagent.errors import ConsoleOccupied, EditRefused, LoginRefused, WrongMachine
-from sosagent.login.entry import Entry
 from sosagent.secrets.secret import Secret
 
 from ..support.dialogue import command, typed
@@ -31,8 +31,8 @@ from .conversation import (
 
 pytestmark = pytest.mark.virtual_time
 
-SU = Entry("alice", become="su")
-SUDO = Entry("alice", become="sudo", become_password=Secret("0ther"))
+SU = LoginSettings(login="alice", become="su")
+SUDO = LoginSettings(login="alice", become="sudo", become_password=Secret("0ther"))
 SUDO_COMMAND = " exec sudo -H -p 'SOS{nonce}: ' /bin/sh"
 TYPE_PASSWORD_AS_ALICE = key(f"{PASSWORD}\r", "\r\n" + ALICE)
 
@@ -69,7 +69,7 @@ CASES = {
         (LOGIN,),
         typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
         + key("0ther\r", "\r\nalice is not in the sudoers file.\r\n" + LOGIN),
-        entry=SUDO, state="login", error=LoginRefused, message="this user may not become root: alice is not in",
+        settings=SUDO, state="login", error=LoginRefused, message="this user may not become root: alice is not in",
     ),
     "su leads to another user": Case(
         (LOGIN,),
@@ -89,7 +89,7 @@ CASES = {
         identify(1000, "alice", ALICE) + typed(" su", "Password: ")
         + key(f"{PASSWORD}\r", 2.0, "\r\nsu: Authentication failure\r\n" + ALICE)
         + command("id -u;id -un", "1000", "alice", prompt=ALICE),
-        entry=SU, state="shell", error=LoginRefused, message="the machine refused the password: su: Auth",
+        settings=SU, state="shell", error=LoginRefused, message="the machine refused the password: su: Auth",
     ),
     "sudo in an existing shell shows an unknown question": Case(
         (ALICE,),
@@ -102,17 +102,18 @@ CASES = {
     ),
     "maintenance, and the boot continues": Case(
         (MAINTENANCE,), key(f"{PASSWORD}\r", "\r\n" + ROOT) + no_initramfs(ROOT), key("exit\r", "exit\r\n"),
-        Entry(continue_boot=True), state="maintenance",
+        LoginSettings(continue_boot=True), state="maintenance",
     ),
     "maintenance, wrong password": Case(
         (MAINTENANCE,), key(f"{PASSWORD}\r", "\r\nLogin incorrect\r\n" + MAINTENANCE), state="maintenance",
         error=LoginRefused, message="the machine refused the password",
     ),
     "maintenance as a user": Case(
-        (MAINTENANCE,), entry=Entry("alice"), state="maintenance", error=ConsoleOccupied, message="only root can log in"
+        (MAINTENANCE,), settings=LoginSettings(login="alice"), state="maintenance", error=ConsoleOccupied,
+        message="only root can log in",
     ),
     "maintenance on an expected host": Case(
-        (MAINTENANCE,), entry=Entry(expect_host="web-1"), state="maintenance", error=WrongMachine,
+        (MAINTENANCE,), settings=LoginSettings(expect_host="web-1"), state="maintenance", error=WrongMachine,
         message="no host name",
     ),
     "maintenance without a password": Case(
@@ -131,13 +132,13 @@ CASES = {
         + command("mount -o bind /dev /root/dev", prompt="(initramfs) "),
         command("umount /root/dev", prompt="(initramfs) ")
         + command("mount -o remount,ro /root", prompt="(initramfs) "),
-        Entry(remount=True), state="initramfs",
+        LoginSettings(permissions=Permissions(remount=True)), state="initramfs",
     ),
     "initramfs, and the boot continues": Case(
         ("(initramfs) ",),
         key(CLEAR) + command("id -u;id -un", prompt="(initramfs) ")
         + command(MOUNTS, "/root/etc/passwd", "/root/dev/null", "/dev/vda1 /root ext4 ro 0 0", prompt="(initramfs) "),
-        key("exit\r", "\r\n"), Entry(continue_boot=True), state="initramfs",
+        key("exit\r", "\r\n"), LoginSettings(continue_boot=True), state="initramfs",
     ),
     "initramfs without a root file system": Case(
         ("(initramfs) ",), identify(0, "root", "(initramfs) ") + command(MOUNTS, prompt="(initramfs) "),
@@ -150,7 +151,8 @@ CASES = {
         + command("mount -o remount,rw /root;grep ' /root ' /proc/mounts", "/dev/vda1 /root ext4 ro 0 0",
                   prompt="(initramfs) "),
         command("mount -o remount,ro /root", prompt="(initramfs) "),
-        Entry(remount=True), state="initramfs", error=EditRefused, message="cannot be remounted",
+        LoginSettings(permissions=Permissions(remount=True)), state="initramfs", error=EditRefused,
+        message="cannot be remounted",
     ),
     # -- cancellation
     "cancelled after the name": Case(

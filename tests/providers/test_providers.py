@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 
 import sosagent
-from sosagent.endpoint.target import ProviderTarget, SshTarget, parse_target
+from sosagent.endpoint.parse import parse_target
+from sosagent.endpoint.target import ProviderReference, SshTarget
 from sosagent.fetch import FetchFailed, fetch
 from sosagent.lab import Lab
 from sosagent.printable import is_clean
-from sosagent.providers import Resolved, keys_of, provider_of, resolve, schemes
+from sosagent.providers import Located, ask_provider, keys_of, provider_of, schemes
 from sosagent.providers.sos import console_of
 
 from ..cli.test_cli import run
@@ -36,7 +37,7 @@ DEVICE = f"/metal/v1/devices/{ID}?include=ssh_keys,facility"
 PROJECT_KEYS = f"/metal/v1/projects/{PROJECT}/ssh-keys"
 MINE, OURS, THEIRS, OLD = new_key(""), new_key("ops@bastion"), new_key(""), new_key("old@laptop")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "provider"
-WHERE = ProviderTarget("packet", ID)
+WHERE = ProviderReference("packet", ID)
 
 
 def device(**fields: object) -> dict[str, Any]:
@@ -88,9 +89,9 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
         yield running
 
 
-async def refused(where: ProviderTarget = WHERE) -> sosagent.SosError:
+async def refused(where: ProviderReference = WHERE) -> sosagent.SosError:
     with pytest.raises(sosagent.SosError) as caught:
-        await resolve(where)
+        await ask_provider(where)
     text = str(caught.value) + caught.value.hint
     assert is_clean(text)
     assert TOKEN not in text
@@ -99,7 +100,7 @@ async def refused(where: ProviderTarget = WHERE) -> sosagent.SosError:
 
 
 async def test_what_the_api_says_of_a_device(web: Web) -> None:
-    found = await resolve(parse_target(f"packet:{ID}", known_hosts=Path("/k"), host_key="accept-new"))  # type: ignore[arg-type]
+    found = await ask_provider(parse_target(f"packet:{ID}", known_hosts=Path("/k"), host_key="accept-new"))  # type: ignore[arg-type]
     sos = SshTarget("sos.ewr1.platformequinix.com", ID, known_hosts=Path("/k"), host_key="accept-new")
     assert (found.target, found.hostname, found.note) == (sos, "web-1.example.net", "")
     assert found.password is not None
@@ -125,7 +126,7 @@ async def test_forms_of_sos(
 ) -> None:
     monkeypatch.setenv("SOSAGENT_PACKET_SOS", "example.net")
     web.answers[DEVICE] = Answer(device(**fields))
-    assert (await resolve(WHERE)).target == SshTarget(host, user, port)
+    assert (await ask_provider(WHERE)).target == SshTarget(host, user, port)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,9 @@ def test_where_the_api_may_send_us(
         return
     with pytest.raises(sosagent.EndpointRefused) as caught:
         console_of(device(sos=sos), ID, api)
-    host = parse_target(f"ssh://{sos}").host  # type: ignore[attr-defined]
+    target = parse_target(f"ssh://{sos}")
+    assert isinstance(target, SshTarget)
+    host = target.host
     assert (host in str(caught.value), api in str(caught.value)) == (True, True)
     assert "SOSAGENT_PACKET_SOS" in caught.value.hint
 
@@ -188,7 +191,7 @@ async def test_states_are_told(web: Web) -> None:
     for state, words in (("provisioning", "read-only until"), ("reinstalling", "read-only until"), ("queued", "queued"),
                          ("inactive", "switch it on"), ("failed", "failed"), ("active", "")):  # fmt: skip
         web.answers[DEVICE] = Answer(device(state=state, root_password=None, hostname=""))
-        found = await resolve(WHERE)
+        found = await ask_provider(WHERE)
         assert (words in found.note, bool(found.note), found.password, found.hostname) == (
             True,
             bool(words),
@@ -234,7 +237,7 @@ async def test_secrets_that_the_api_repeats(web: Web, secret: str) -> None:
         error = await refused()
         assert secret not in f"{error} {error.hint}"
     web.answers[DEVICE] = Answer(device(state=secret))
-    assert secret not in repr(await resolve(WHERE))
+    assert secret not in repr(await ask_provider(WHERE))
     web.answers[DEVICE] = plain
     label = {"label": f"x {secret}", "key": f"{OURS.line} {secret}"}
     web.answers[f"{PROJECT_KEYS}?page=1&per_page=100"] = Answer(page([label, {"label": secret, "key": secret}]))
@@ -264,7 +267,7 @@ async def test_no_answer_in_time(web: Web) -> None:
     assert time.monotonic() - started < 2.5
     web.answers[DEVICE] = Answer(device(), wait=lambda: time.sleep(3))
     with pytest.raises(sosagent.DeadlineExceeded, match="packet:"):
-        await resolve(WHERE, timeout=0.5)
+        await ask_provider(WHERE, timeout=0.5)
 
 
 async def test_the_token_goes_nowhere_else(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +280,7 @@ async def test_the_token_goes_nowhere_else(web: Web, monkeypatch: pytest.MonkeyP
         assert other.asked == []
     web.answers[DEVICE] = Answer(status=302, headers={"Location": "/metal/v1/moved"})
     web.answers["/metal/v1/moved"] = Answer(device())
-    assert (await resolve(WHERE)).hostname == "web-1.example.net"  # on the same host it may
+    assert (await ask_provider(WHERE)).hostname == "web-1.example.net"  # on the same host it may
     for address in (
         "http://api.example.net",
         "ftp://127.0.0.1",
@@ -303,7 +306,7 @@ async def test_where_the_token_is(web: Web, monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("SOSAGENT_PACKET_TOKEN_FILE", str(file))
     assert "can be read by others" in str(await refused())
     file.chmod(0o600)
-    await resolve(WHERE)
+    await ask_provider(WHERE)
     assert [headers["X-Auth-Token"] for _, headers in web.asked] == [TOKEN]
     file.unlink()
     assert "No such file" in str(await refused())
@@ -311,7 +314,7 @@ async def test_where_the_token_is(web: Web, monkeypatch: pytest.MonkeyPatch, tmp
 
 async def test_ids_that_are_none(web: Web) -> None:
     for rest in ("../projects", "a/b", "a b", "x" * 65, "a?b", "ä"):
-        error = await refused(ProviderTarget("packet", rest))
+        error = await refused(ProviderReference("packet", rest))
         assert (type(error), "no id of a device" in str(error)) == (sosagent.TargetInvalid, True)
     assert web.asked == []
 
@@ -386,8 +389,8 @@ async def test_the_key_of_the_portal_is_put_on_the_machine(web: Web, lab: Lab) -
         OLD.line, OURS.line, f"{THEIRS.line} second page", f"{MINE.line} mine"
     ]  # fmt: skip
     assert f"packet:{ID} is at {lab.host}" in err
-    assert "root's password is the one that packet: gave" in err
-    assert "packet: calls it lab" in err
+    assert "using root's password from the provider" in err
+    assert "the provider calls the machine lab" in err
     assert all(map(is_clean, [*out.splitlines(), *err.splitlines()]))
     status, out, _ = await addkey(lab, f"packet:{ID}", f"packet:{ID}", "--yes", "--json")
     assert (status, json.loads(out)["status"], json.loads(out)["host"]) == (0, "present", lab.host)
@@ -432,27 +435,27 @@ async def test_from_python(web: Web, lab: Lab) -> None:
 
 MODULE = """
 from sosagent import SshTarget, TargetInvalid
-from sosagent.providers import Provider, Resolved
+from sosagent.providers import Provider, Located
 
 class Good(Provider):
-    async def resolve(self, rest):
-        return Resolved(SshTarget("good.example.net", rest))
+    async def locate(self, name):
+        return Located(SshTarget("good.example.net", name))
 
 class Raises(Provider):
-    async def resolve(self, rest):
+    async def locate(self, name):
         raise RuntimeError("no\\x1b[2J route")
-    async def keys(self, rest):
+    async def keys(self, name):
         raise TargetInvalid("mine\\x1b[2J", hint="h\\x1b[2J")
 
 class NotAsync(Provider):
-    def resolve(self, rest):
-        return Resolved(SshTarget("h"))
+    def locate(self, name):
+        return Located(SshTarget("h"))
 
 class Types(Provider):
-    async def resolve(self, rest):
-        return {"none": None, "target": Resolved("h"), "password": Resolved(SshTarget("h"), "x"),
-                "again": Resolved(__import__("sosagent").parse_target("good:x"))}[rest]
-    async def keys(self, rest):
+    async def locate(self, name):
+        return {"none": None, "target": Located("h"), "password": Located(SshTarget("h"), "x"),
+                "again": Located(__import__("sosagent").parse_target("good:x"))}[name]
+    async def keys(self, name):
         return b"x"
 
 def made():
@@ -494,14 +497,14 @@ async def test_schemes_of_packages(install: Callable[..., None]) -> None:
     install("sos-good", good="sos_test_schemes:Good", made="sos_test_schemes:made", packet="sos_test_schemes:Good")
     assert {"good", "made", "packet"} <= set(schemes())
     for scheme in ("good", "made"):
-        found = await resolve(ProviderTarget(scheme, "web1", identities=(Path("/i"),)))
-        assert found == Resolved(SshTarget("good.example.net", "web1", identities=(Path("/i"),)))
+        found = await ask_provider(ProviderReference(scheme, "web1", identities=(Path("/i"),)))
+        assert found == Located(SshTarget("good.example.net", "web1", identities=(Path("/i"),)))
     assert type(provider_of("good")).__name__ == "Good"
-    with pytest.raises(sosagent.UsageError, match="no keys"):
-        await keys_of(ProviderTarget("good", "web1"))
+    with pytest.raises(sosagent.UsageError, match="no public keys"):
+        await keys_of(ProviderReference("good", "web1"))
     with pytest.raises(sosagent.UsageError, match="needs a token"):  # the built-in one goes first
-        await resolve(WHERE)
-    error = await refused(ProviderTarget("nobody", "x"))
+        await ask_provider(WHERE)
+    error = await refused(ProviderReference("nobody", "x"))
     assert isinstance(error, sosagent.TargetInvalid)
     assert "nobody: is no kind of console" in str(error)
     assert "good:, made:, packet:" in error.hint
@@ -522,21 +525,21 @@ async def test_packages_that_do_it_wrong(install: Callable[..., None]) -> None:
         ("fails", "x", "OSError: no file"),
         ("raises", "x", "failed: RuntimeError: no\\x1b[2J route"),
         ("sync", "x", "failed: TypeError"),
-        ("types", "none", "gave a NoneType, not a Resolved"),
-        ("types", "target", "gave a target of a wrong type"),
-        ("types", "password", "gave a password of a wrong type"),
-        ("types", "again", "gave a target of a wrong type"),
+        ("types", "none", "returned a NoneType instead of a Located"),
+        ("types", "target", "returned a target of the wrong type"),
+        ("types", "password", "returned a password of the wrong type"),
+        ("types", "again", "returned a target of the wrong type"),
         ("types", "x", "failed: KeyError"),
     ):
-        error = await refused(ProviderTarget(scheme, rest))
+        error = await refused(ProviderReference(scheme, rest))
         assert (error.exit_code, words in str(error), "sos-wrong" in str(error)) == (2, True, True), error
-    error = await refused(ProviderTarget("twice", "x"))
+    error = await refused(ProviderReference("twice", "x"))
     assert "sos-wrong" in str(error)
     assert "sos-second" in str(error)
-    with pytest.raises(sosagent.UsageError, match="a bytes for keys"):
-        await keys_of(ProviderTarget("types", "x"))
+    with pytest.raises(sosagent.UsageError, match="a bytes instead of a text of keys"):
+        await keys_of(ProviderReference("types", "x"))
     with pytest.raises(sosagent.TargetInvalid) as caught:
-        await keys_of(ProviderTarget("raises", "x"))
+        await keys_of(ProviderReference("raises", "x"))
     assert is_clean(str(caught.value.message) + caught.value.hint)
 
 
@@ -567,6 +570,6 @@ async def test_the_example(lab: Lab, tmp_path: Path) -> None:
     assert (status, MINE.fingerprint in out, "web1 is in the inventory" in err) == (0, True, True), err
     assert lab.authorized_keys.read_text() == f"{MINE.line}\n"
     status, _, err = await addkey(lab, "inventory:web2", "inventory:", "-y", **env)
-    assert (status, "knows no machine web2" in err) == (2, True)
+    assert (status, "no machine web2 in the inventory" in err) == (2, True)
     status, _, err = await addkey(lab, "inventory:web1", tmp_path / "id.pub")
     assert (status, "inventory: is no kind of console" in err, "packet:" in err) == (2, True, True)

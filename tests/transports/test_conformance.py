@@ -89,7 +89,7 @@ def ssh_target(server: asyncssh.SSHAcceptor, key: asyncssh.SSHKey, folder: Path)
     known, config = folder / "known_hosts", folder / "config"
     known.write_text(f"[127.0.0.1]:{server.get_port()} {key.export_public_key().decode()}")
     config.touch()
-    return SshTarget("127.0.0.1", "x", server.get_port(), (), config, known)
+    return SshTarget("127.0.0.1", "x", server.get_port(), ssh_config=config, known_hosts=known)
 
 
 @asynccontextmanager

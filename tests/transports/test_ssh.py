@@ -45,7 +45,9 @@ def target(lab: Lab, tmp_path: Path, policy: HostKeyPolicy = "strict", config: s
     file = tmp_path / "known"
     if known is not None:
         file.write_text(known)
-    return sosagent.SshTarget("127.0.0.1", "lab", port_of(lab), (lab.identity,), path, file, policy)
+    return sosagent.SshTarget(
+        "127.0.0.1", "lab", port_of(lab), identities=(lab.identity,), ssh_config=path, known_hosts=file, host_key=policy
+    )
 
 
 def port_of(lab: Lab) -> int:
@@ -169,7 +171,7 @@ async def test_nor_on_a_jump_host(lab: Lab, tmp_path: Path, jump: tuple[int, asy
     (tmp_path / "config").write_text(config)
     known = tmp_path / "known"
     known.write_text(lab.known_hosts.read_text())
-    where = sosagent.SshTarget("end", None, None, (), tmp_path / "config", known)
+    where = sosagent.SshTarget("end", ssh_config=tmp_path / "config", known_hosts=known)
     error = await refused(sosagent.HostKeyUnknown, where, lab)
     assert "hop" in error.message
     known.write_text(
@@ -248,7 +250,7 @@ async def test_the_endpoints_own_password_is_asked_for_as_the_endpoints(tmp_path
     known = tmp_path / "known"
     known.write_text(f"[127.0.0.1]:{server.get_port()} " + key.export_public_key().decode())
     (tmp_path / "config").touch()
-    where = sosagent.SshTarget("127.0.0.1", "x", server.get_port(), (), tmp_path / "config", known)
+    where = sosagent.SshTarget("127.0.0.1", "x", server.get_port(), ssh_config=tmp_path / "config", known_hosts=known)
     asked: list[tuple[str, str, bool]] = []
 
     async def ask(endpoint: str, prompt: str, echo: bool) -> str | None:
@@ -281,7 +283,7 @@ async def test_an_old_endpoint_is_let_in_by_name_and_said_so(tmp_path: Path) -> 
     port = server.get_port()
     (tmp_path / "config").touch()
     (tmp_path / "known").write_text(f"[127.0.0.1]:{port} {key.export_public_key().decode()}")
-    where = sosagent.SshTarget("127.0.0.1", "x", port, (), tmp_path / "config", tmp_path / "known")
+    where = sosagent.SshTarget("127.0.0.1", "x", port, ssh_config=tmp_path / "config", known_hosts=tmp_path / "known")
     notes: list[str] = []
     with pytest.raises(sosagent.EndpointRefused, match="no SSH algorithm in common") as caught:
         await open_transport(where, ask=None, note=notes.append)

@@ -100,7 +100,10 @@ _CLIENT = """
 import sys, sosagent
 from pathlib import Path
 user, port, identity, config, known_hosts, switch, password, line = sys.argv[1:]
-target = sosagent.SshTarget("127.0.0.1", user, int(port), (Path(identity),), Path(config), Path(known_hosts))
+target = sosagent.SshTarget(
+    "127.0.0.1", user, int(port),
+    identities=(Path(identity),), ssh_config=Path(config), known_hosts=Path(known_hosts),
+)
 tell = lambda event: print(event.kind, event.text, flush=True)
 sosagent.blocking.add_key(target, line, password=password, dead_man=int(switch), on_event=tell)
 """

@@ -56,7 +56,12 @@ class Machine:
     def target(self) -> sosagent.SshTarget:
         """The console's endpoint."""
         return sosagent.SshTarget(
-            "127.0.0.1", _user(), self.console_port, (self.identity,), self._no_config(), self.known_hosts
+            "127.0.0.1",
+            _user(),
+            self.console_port,
+            identities=(self.identity,),
+            ssh_config=self._no_config(),
+            known_hosts=self.known_hosts,
         )
 
     @property

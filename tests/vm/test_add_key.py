@@ -154,11 +154,12 @@ async def test_when_the_line_dies_the_switch_closes_the_shell(vm: Machine) -> No
 
 
 async def test_when_the_line_dies_before_the_switch_silence_closes_the_shell(vm: Machine) -> None:
-    from sosagent.login.transitions import Entry, Login
+    from sosagent.access import LoginSettings
+    from sosagent.login.transitions import Login
     from sosagent.shell.shell import Shell
 
     async with sosagent.connect(vm.target, timeout=60) as console:
-        await Login(console, Entry()).enter(sosagent.Secret(PASSWORD))
+        await Login(console, LoginSettings()).enter(sosagent.Secret(PASSWORD))
         await Shell(console, replace=True, keep_modes=False, dead_man=60).start()
     wait_for(lambda: "agetty" in vm.do("ps -t ttyS0 -o args=; true"), 45, "a new getty")
     await at_login(vm)

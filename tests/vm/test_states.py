@@ -16,9 +16,10 @@ from typing import Literal
 import pytest
 
 import sosagent
+from sosagent.access import LoginSettings
 from sosagent.console import Console
 from sosagent.login.detect import find_state
-from sosagent.login.transitions import Entry, Login
+from sosagent.login.transitions import Login
 from sosagent.session.root_shell import root_shell
 from sosagent.shell.shell import Shell
 from sosagent.transports import Transport
@@ -357,7 +358,7 @@ async def test_a_receiver_that_a_cut_run_left_is_ended(vm: Machine) -> None:
 async def test_a_shell_that_a_cut_run_left_is_closed(vm: Machine) -> None:
     """Cut before the start line was entered: the next run knows by the shell's age that it is ours."""
     async with sosagent.connect(vm.target, timeout=60) as console:
-        await Login(console, Entry()).enter(sosagent.Secret(PASSWORD))
+        await Login(console, LoginSettings()).enter(sosagent.Secret(PASSWORD))
     notes: list[str] = []
     done = await add(vm, password="not needed", on_event=lambda event: notes.append(event.text))
     assert (done.status, done.state_found, done.logged_out) == ("added", "shell", True)
@@ -371,7 +372,7 @@ async def test_a_shell_that_a_cut_run_left_is_closed(vm: Machine) -> None:
 
 async def test_a_collector_that_a_cut_run_left_ends_by_itself(vm: Machine) -> None:
     async with sosagent.connect(vm.target, timeout=60) as console:
-        await Login(console, Entry()).enter(sosagent.Secret(PASSWORD))
+        await Login(console, LoginSettings()).enter(sosagent.Secret(PASSWORD))
         await Shell(console, replace=True, keep_modes=False, dead_man=60).start()
     done = await add(vm)
     assert (done.status, done.logged_out) == ("added", True)

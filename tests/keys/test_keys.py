@@ -110,3 +110,9 @@ def test_options_are_split_as_sshd_does() -> None:
 @given(st.text(max_size=120))
 def test_any_line_has_an_answer(line: str) -> None:
     judge([line], ED)
+
+
+@pytest.mark.parametrize("option", ["command", "from", "principals"])
+def test_an_option_that_sshd_takes_once_makes_the_line_invalid_if_it_is_repeated(option: str) -> None:
+    assert parse_line(f'{option}="a" {ED.line}') is not None
+    assert parse_line(f'{option}="a",{option}="b" {ED.line}') is None

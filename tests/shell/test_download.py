@@ -120,3 +120,17 @@ async def test_length_that_is_not_a_number_is_refused(home: Path, tmp_path: Path
     async with shell_in(["/bin/sh"], home, f"{fake_ls.parent}:{os.environ['PATH']}") as shell:
         with pytest.raises(sosagent.SosError):
             await shell.download("~/file", None)
+
+
+async def test_a_part_that_is_changed_here_meanwhile_is_not_the_file(home: Path, tmp_path: Path) -> None:
+    (home / "file").write_bytes(RANDOM)
+    here, part = tmp_path / "here", tmp_path / ".here.sosagent-part"
+
+    def damage(done: int, total: int) -> None:
+        with part.open("r+b") as opened:
+            opened.write(bytes(16))
+
+    async with shell_in(["/bin/sh"], home) as shell:
+        with pytest.raises(sosagent.NotVerified):
+            await shell.download("~/file", here, on_progress=damage)
+    assert not here.exists()

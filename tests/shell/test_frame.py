@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sosagent.shell.frame import (
     EMPTY_CKSUM,
+    PORTION,
     Ended,
     Reply,
     ReplyReader,
@@ -119,6 +120,14 @@ def test_portions_join_to_the_program(text: str) -> None:
     assert all(line[0] == ")" and len(line) <= 200 for line in lines)
     # `read` strips spaces, and a shell continues a line after a backslash (unless a portion has nothing else)
     assert all(line[-1] not in " \\" or not line[1:].strip(" \\") for line in lines[:-1])
+
+
+@pytest.mark.parametrize("last", [" ", "\\", " \\ "])
+def test_no_portion_ends_in_what_read_would_change(last: str) -> None:
+    text = "a" * (PORTION - 1 - len(last)) + last + "b" * PORTION
+    lines = portions(text).decode().split("\r")[:-1]
+    assert "".join(line[1:] for line in lines) == text
+    assert not any(line.endswith((" ", "\\")) for line in lines)
 
 
 def test_a_request_contains_number_checksum_and_length() -> None:

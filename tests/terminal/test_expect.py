@@ -96,6 +96,12 @@ def test_endings_keep_their_places() -> None:
     assert [index for index, _ in compiled.messages] == [0, 2]
 
 
+def test_an_escaped_dollar_is_no_prompt() -> None:
+    compiled = compile_patterns([r"cost: 5\$", r"root\\$"])
+    assert ([index for index, _ in compiled.messages], [index for index, _ in compiled.prompts]) == ([0], [1])
+    assert find(b"cost: 5$ (net)\r\n", [r"cost: 5\$"], 0) is not None
+
+
 def test_exact_texts_are_taken_literally() -> None:
     expecter = Expecter()
     expecter.feed(b"cost: 5$ (net)")

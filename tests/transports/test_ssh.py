@@ -147,6 +147,13 @@ async def test_a_revoked_key_is_refused(lab: Lab, tmp_path: Path) -> None:
     await refused(sosagent.SosError, where, lab)
 
 
+async def test_a_key_revoked_by_its_address_is_refused_under_the_name(lab: Lab, tmp_path: Path) -> None:
+    place, _, key = lab.known_hosts.read_text().partition(" ")
+    named = place.replace("127.0.0.1", "localhost")
+    where = target(lab, tmp_path, known=f"{named} {key}@revoked {place} {key}")
+    await refused(sosagent.SosError, sosagent.SshTarget(**{**vars(where), "host": "localhost"}), lab)
+
+
 async def test_a_bad_line_in_the_file_does_not_hide_the_good_ones(lab: Lab, tmp_path: Path) -> None:
     where = target(lab, tmp_path, known="garbage\n@what is this\n" + lab.known_hosts.read_text())
     assert (await add(where, lab)).status == "added"

@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+TYPED := sosagent tests bench examples
+# The Python of the documentation, written here for mypy.
+PAGE_PROGRAMS := build/page_programs
 # Most tests wait for something else than the processor.
 WORKERS ?= 4
 
@@ -56,7 +59,8 @@ vm-test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m tests.support.doc_blocks $(PAGE_PROGRAMS)
+	$(BIN)/mypy $(TYPED) $(PAGE_PROGRAMS)
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.support.sizes
 	@command -v shellcheck >/dev/null || { echo "shellcheck is needed: apt-get install shellcheck"; exit 1; }
@@ -64,6 +68,7 @@ lint: $(READY)
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python -m tests.support.site site
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -73,4 +78,4 @@ bench: $(READY)
 	$(BIN)/python -m bench
 
 clean:
-	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -73,7 +73,8 @@ def vm() -> None:
 
 def getty() -> None:
     """Against a getty on a plain pty, through OpenSSH. Needs root."""
-    from tests.vm.machine import answers, endpoint, free_port, wait_for
+    from tests.support.ports import answers, free_port, wait_for
+    from tests.vm.machine import endpoint
 
     if os.getuid() != 0 or shutil.which("busybox") is None:
         print("an add over a getty on a pty: needs root, and busybox")

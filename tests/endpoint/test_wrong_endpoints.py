@@ -15,8 +15,8 @@ import sosagent
 from sosagent.endpoint.target import SerialTarget, TcpTarget, UnixTarget
 
 from ..conftest import installed, new_key
+from ..support.ports import free_port, listens, wait_for
 from ..support.uart import misread
-from ..vm.machine import free_port, listens, wait_for
 from .test_redfish import certificate
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

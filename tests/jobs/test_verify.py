@@ -21,8 +21,8 @@ from sosagent.keys.known_hosts import address_of
 from sosagent.shell.programs import Expanded, program
 
 from ..conftest import SHELLS, installed
+from ..support.ports import free_port
 from ..support.sshd import running_sshd
-from ..vm.machine import free_port
 
 #: Lines of real logs, and what they mean.
 LOGGED = {

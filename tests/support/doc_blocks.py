@@ -1,5 +1,7 @@
 """Finds the code blocks of the documentation, and runs them page by page.
 
+`python -m tests.support.doc_blocks FOLDER` writes the Python blocks as programs to FOLDER, so that mypy can check them.
+
 A comment above a block describes how to test it:
 
     <!-- exit: 5 -->           the block exits with this status instead of 0
@@ -17,6 +19,7 @@ import itertools
 import os
 import re
 import shlex
+import shutil
 import sys
 import textwrap
 from dataclasses import dataclass
@@ -231,3 +234,18 @@ def write_commands(folder: Path) -> None:
     for name, words in names.items():
         (folder / name).write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
         (folder / name).chmod(0o755)
+
+
+def main() -> None:
+    """Write each Python block that the tests run to a file of its own."""
+    folder = Path(sys.argv[1])
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    blocks = [block for page in documents() for block in blocks_of(page) if block.language == "python" and block.is_run]
+    assert blocks
+    for block in blocks:
+        (folder / f"{re.sub(r'[^a-z0-9]+', '_', block.place.lower())}.py").write_text(block.program, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..conftest import installed
-from ..vm.machine import free_port
+from .ports import free_port
 
 __all__ = ["running_sshd"]
 

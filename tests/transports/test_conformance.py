@@ -22,7 +22,7 @@ from sosagent.transports.memory import memory_pair
 from sosagent.transports.opening import open_transport
 
 from ..conftest import installed
-from ..vm.machine import free_port, listens, wait_for
+from ..support.ports import free_port, listens, wait_for
 
 #: The far end hangs up when it sees this, and sends everything else back.
 HANG_UP = b"<hang up>"

@@ -1,6 +1,6 @@
-"""A Debian image for the tests: built by mmdebstrap once, kept in the user's cache folder.
+"""A Debian image for the tests: mmdebstrap builds it once, and it stays in the user's cache folder.
 
-python -m tests.vm.image      build it now (root)
+`python -m tests.vm.image` builds it now, which needs root.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HOSTNAME = "vm"
 PASSWORD = "correct horse 1"
 _SUITE = "bookworm"
 _MIRROR = "http://deb.debian.org/debian"
-#: Looked up when this is imported: tests have another HOME.
+#: Set at import time, because the tests change HOME.
 _CACHE = Path(platformdirs.user_cache_dir("sosagent")) / "vm"
 _PACKAGES = (
     "systemd-sysv,udev,kmod,login,passwd,procps,iproute2,openssh-server,linux-image-cloud-amd64,zstd,"
@@ -39,7 +39,20 @@ _TOOLS = {
     "ssh": "openssh-client",
     "/usr/share/ovmf/OVMF.fd": "ovmf",
 }
-#: Run in the image's root folder ($1) when the packages are in.
+_ERRANDS = Path(__file__).with_name("guest_errands.py")
+_ERRANDS_UNIT = """[Unit]
+StartLimitIntervalSec=0
+[Service]
+ExecStart=/usr/bin/python3 /usr/local/sbin/errands
+WorkingDirectory=/root
+Environment=HOME=/root USER=root LOGNAME=root
+Environment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+Restart=always
+RestartSec=0.5
+[Install]
+WantedBy=multi-user.target
+"""
+#: A program that runs when the packages are installed; $1 is the image's root folder.
 _CUSTOMIZE = f"""
 set -e
 echo {HOSTNAME} > "$1/etc/hostname"
@@ -49,7 +62,10 @@ printf 'root:{PASSWORD}\\n' | chroot "$1" chpasswd
 chroot "$1" useradd -m -s /bin/bash alice
 printf 'alice:{PASSWORD}\\n' | chroot "$1" chpasswd
 printf '[Match]\\nName=e*\\n[Network]\\nDHCP=yes\\n' > "$1/etc/systemd/network/80-dhcp.network"
-chroot "$1" systemctl enable -q systemd-networkd ssh
+install -m 755 "$ERRANDS" "$1/usr/local/sbin/errands"
+cat > "$1/etc/systemd/system/errands.service" << 'END'
+{_ERRANDS_UNIT}END
+chroot "$1" systemctl enable -q systemd-networkd ssh errands
 chroot "$1" systemctl mask -q apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer
 chroot "$1" systemctl disable -q fail2ban
 chroot "$1" systemctl mask -q e2scrub_reap.service systemd-networkd-wait-online.service
@@ -68,13 +84,13 @@ rm openssh-server_*.deb
 
 @dataclass(frozen=True)
 class Image:
-    """The parts that QEMU boots.
+    """The files that QEMU boots from.
 
     Fields:
-        folder: where they lie; the saved state of a booted machine is put beside them.
-        disk: qcow2, never written to.
-        kernel, initrd: booted directly, without a boot loader.
-        admin: a private key that root's authorized_keys holds from the start, for the tests' own errands.
+        folder: holds the files, and the saved state of a booted machine.
+        disk: a qcow2 file that nothing writes to.
+        kernel, initrd: QEMU boots them directly, without a boot loader.
+        admin: a private key that root's authorized_keys holds from the start.
     """
 
     folder: Path
@@ -85,7 +101,7 @@ class Image:
 
 
 def missing_tools() -> list[str]:
-    """The Debian packages that are needed and not installed."""
+    """Return the Debian packages that are needed and not installed."""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     return [
         package for tool, package in _TOOLS.items() if shutil.which(tool, path=path) is None and not Path(tool).exists()
@@ -93,14 +109,14 @@ def missing_tools() -> list[str]:
 
 
 def image() -> Image:
-    """Where the image is, or will be: its name changes with the recipe."""
-    recipe = hashlib.sha256(f"{_SUITE} {_PACKAGES} {_CUSTOMIZE}".encode()).hexdigest()[:12]
-    folder = _CACHE / recipe
+    """Return the paths of the image, which change with the recipe. The files may not exist yet."""
+    recipe = f"{_SUITE} {_PACKAGES} {_CUSTOMIZE} {_ERRANDS.read_text()}"
+    folder = _CACHE / hashlib.sha256(recipe.encode()).hexdigest()[:12]
     return Image(folder, folder / "disk.qcow2", folder / "vmlinuz", folder / "initrd.img", folder / "admin")
 
 
 def build() -> Image:
-    """Give the image, building it if it is not there yet (about a minute, as root)."""
+    """Return the image; build it first if it does not exist, which takes about a minute and needs root."""
     made = image()
     if made.disk.exists():
         return made
@@ -108,7 +124,7 @@ def build() -> Image:
     root, raw, hook = made.folder / "root", made.folder / "disk.raw", made.folder / "customize.sh"
     made.admin.unlink(missing_ok=True)
     _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "admin", "-f", str(made.admin))
-    hook.write_text(f"#!/bin/sh\nADMIN={made.admin}.pub\n{_CUSTOMIZE}")
+    hook.write_text(f"#!/bin/sh\nADMIN={made.admin}.pub\nERRANDS={_ERRANDS}\n{_CUSTOMIZE}")
     hook.chmod(0o700)
     shutil.rmtree(root, ignore_errors=True)
     sources = next(
@@ -119,7 +135,7 @@ def build() -> Image:
         ),
         None,
     )
-    # On Debian the user's own mirror serves; elsewhere Debian's does.
+    # Use the mirror that this machine is configured for if it runs Debian, else Debian's own.
     listed = sources.read_text() if sources is not None else ""
     own = [str(sources)] if _SUITE in listed else [f"deb {_MIRROR} {_SUITE} main"]
     mirror = next(

@@ -14,8 +14,9 @@ import pytest
 import sosagent
 from sosagent.session.root_shell import root_shell
 
+from ..support.ports import wait_for
 from .image import PASSWORD
-from .machine import Machine, wait_for
+from .machine import Machine
 
 pytestmark = pytest.mark.vm
 

@@ -17,8 +17,10 @@ import pexpect
 import pytest
 
 from ..conftest import installed
+from ..support.ports import free_port, listens, wait_for
 from .image import PASSWORD
-from .machine import Machine, Monitor, free_port, listens, wait_for
+from .machine import Machine
+from .qemu import Monitor
 
 pytestmark = pytest.mark.vm
 

@@ -17,10 +17,11 @@ import pytest
 import sosagent
 
 from ..conftest import installed
+from ..support.ports import answers, wait_for
 from .conftest import generated
 from .fido import security_key
 from .image import PASSWORD
-from .machine import Machine, answers, wait_for
+from .machine import Machine
 
 pytestmark = pytest.mark.vm
 
@@ -143,7 +144,7 @@ def test_a_key_that_ends(vm: Machine, identity: Path) -> None:
 
 def test_where_a_key_may_come_from(vm: Machine, tmp_path: Path) -> None:
     near, far = generated(tmp_path / "near"), generated(tmp_path / "far")
-    client = vm.do("echo $SSH_CLIENT").split()[0]
+    client = vm.ssh(vm.admin, "echo $SSH_CLIENT").stdout.split()[0]
     assert run(vm, "add", f"{near}.pub", "--option", f'from="{client}"')[0] == 0
     assert run(vm, "add", f"{far}.pub", "--option", 'from="192.0.2.1"', "--restrict")[0] == 0
     assert (vm.ssh(near, "true").returncode, vm.ssh(far, "true").returncode) == (0, 255)

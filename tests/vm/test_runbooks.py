@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from ..support.ports import answers, wait_for
 from .image import PASSWORD
-from .machine import Machine, answers, wait_for
+from .machine import Machine
 
 pytestmark = pytest.mark.vm
 

@@ -25,8 +25,9 @@ from sosagent.shell.shell import Shell
 from sosagent.transports import Transport
 
 from ..conftest import new_key
+from ..support.ports import wait_for
 from .image import PASSWORD
-from .machine import Machine, machine, wait_for
+from .machine import Machine, machine
 
 pytestmark = pytest.mark.vm
 

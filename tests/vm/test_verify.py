@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from .machine import Machine, answers, wait_for
+from ..support.ports import answers, wait_for
+from .machine import Machine
 from .test_keys import run
 
 pytestmark = pytest.mark.vm

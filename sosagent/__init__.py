@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from .api import host_keys, list_keys, remove_key, root_shell
     from .authorized_keys.append import KeyOutcome
     from .config.file import load_machines
-    from .config.machines import Machine, Machines
+    from .config.machine import Machine
+    from .config.machines import Machines
     from .console import Console, Event
     from .endpoint.parse import parse_target
     from .endpoint.target import (
@@ -167,7 +168,7 @@ _LAZY = {
     "KeyOutcome": "authorized_keys.append",
     "KeysRemoved": "jobs.keys",
     "ListedKey": "jobs.keys",
-    "Machine": "config.machines",
+    "Machine": "config.machine",
     "Machines": "config.machines",
     "Match": "terminal.expect",
     "ProviderReference": "endpoint.target",

@@ -20,7 +20,7 @@ from .ask import answer_from, ask_on_terminal, run_in_thread
 from .exits import prefix_errors
 
 if TYPE_CHECKING:
-    from ..config.machines import Machine
+    from ..config.machine import Machine
     from ..endpoint.located import Located
     from ..secrets.secret import Secret
     from ..secrets.sources import PasswordSource

@@ -59,7 +59,7 @@ def list_command(
 @machines_app.command("check")
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Check the machines file and report every mistake with its line. Exit status 2 if there is one."""
-    from ..config.file import has_machines, load_machines, machines_file, troubles
+    from ..config.file import has_machines, load_machines, machines_file, password_file_warnings
 
     file = _run(lambda: str(machines_file(config)[0]), json)
 
@@ -69,7 +69,7 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     def load() -> tuple[int, list[str]]:
         machines = load_machines(config)
-        return len(machines.machines), troubles(machines)
+        return len(machines.machines), password_file_warnings(machines)
 
     count, warnings = _run(load, json, failure_fields)
     if json:
@@ -106,11 +106,11 @@ def import_command(
 
     def work() -> None:
         from ..config.file import add_machines
-        from ..config.imports import checked_format, format_of, import_machines
+        from ..config.imports import checked_format, detect_format, import_machines
 
         form = None if kind is None else checked_format(kind)
         text = _text(file)
-        imported = import_machines(text, form or format_of(text, file))
+        imported = import_machines(text, form or detect_format(text, file))
         for name, why in imported.skipped:
             print(f"skipped {printable(name, 80)}: {printable(why)}", file=sys.stderr)
         for note in imported.notes:
@@ -129,7 +129,7 @@ def import_command(
 @machines_app.command("schema")
 def schema_command() -> None:
     """Print the JSON Schema of the machines file, for editors."""
-    from ..config.machines import schema
+    from ..config.machine import schema
 
     print(json_module.dumps(schema(), indent=2))
 

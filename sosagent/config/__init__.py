@@ -1,1 +1,1 @@
-"""The user's machines.toml, and what can be imported into it."""
+"""The user's machines.toml, and importing machines into it."""

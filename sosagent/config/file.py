@@ -1,4 +1,4 @@
-"""The user's file of machines on disk: which one it is, and how it is read and added to."""
+"""machines.toml on disk: find it, read it, and add machines to it."""
 
 from __future__ import annotations
 
@@ -15,164 +15,161 @@ from ..secrets.sources import parse_source
 from .toml_text import line_in, lines_of
 
 if TYPE_CHECKING:
-    from .machines import Machine, Machines
+    from .machine import Machine
+    from .machines import Machines
 
-__all__ = ["VARIABLE", "add_machines", "has_machines", "load_machines", "machines_file", "troubles"]
+__all__ = ["VARIABLE", "add_machines", "has_machines", "load_machines", "machines_file", "password_file_warnings"]
 
 VARIABLE = "SOSAGENT_CONFIG"
 
-_MOST_BYTES = 1 << 20
-_NO_HOME = "~ stands for the home of a user who is not there"
+_MAX_BYTES = 1 << 20
+_NO_HOME = "~ has no meaning here: that user does not exist, or has no home"
 _SOURCES = ("password", "become_password", "endpoint_password")
 
 
 def machines_file(path: Path | str | None = None) -> tuple[Path, bool]:
-    """The file of machines, and whether somebody named it.
+    """Return the path of machines.toml, and whether the user set it.
 
     Args:
         path: as on the command line; else the variable ``SOSAGENT_CONFIG``, else ``machines.toml`` in the
-            user's config folder.
+            user's configuration folder.
     """
-    named = path or os.environ.get(VARIABLE)
-    if named:
-        try:  # where the shell did not, as in --config=~/x
-            return Path(named).expanduser(), True
+    chosen = path or os.environ.get(VARIABLE)
+    if chosen:
+        try:  # the shell does not expand ~ in --config=~/x
+            return Path(chosen).expanduser(), True
         except RuntimeError:
-            raise UsageError(f"{printable(str(named))}: {_NO_HOME}") from None
-    from platformdirs import user_config_path
+            raise UsageError(f"{printable(str(chosen))}: {_NO_HOME}") from None
+    from platformdirs import user_config_path  # takes long to import
 
     return user_config_path("sosagent") / "machines.toml", False
 
 
 def has_machines(path: Path | str | None = None) -> bool:
-    """Whether there is something to load; it is much quicker than that."""
-    file, named = machines_file(path)
+    """Whether there is a file to load. This is much faster than loading it."""
+    file, chosen = machines_file(path)
     try:
-        return named or file.exists()
-    except OSError:  # which loading tells in words
+        return chosen or file.exists()
+    except OSError:  # loading it reports the error
         return True
 
 
 def load_machines(path: Path | str | None = None) -> Machines:
-    """Read the file of machines. Its relative paths are absolute afterwards, from the file's folder.
+    """Read machines.toml. Relative paths in it become absolute, starting at the file's folder.
 
     Args:
-        path: see `machines_file`; where nobody named a file and none is there, there are no machines.
+        path: see `machines_file`. If the user did not set a path and the file does not exist, there are no machines.
 
     Raises:
-        ConfigInvalid: it is not what such a file is, with the line and what was expected.
-        UsageError: a file that was named cannot be read.
+        ConfigInvalid: the file is not valid; the message has the line and what is allowed.
+        UsageError: the file cannot be read.
     """
-    from .machines import Machines, parse_machines
+    from .machines import Machines
+    from .parse import parse_machines
 
-    file, named = machines_file(path)
-    text = _read(file, named)
-    found = parse_machines(text.removeprefix("\ufeff"), str(file))
+    file, chosen = machines_file(path)
+    text = _read(file, chosen)
+    parsed = parse_machines(text.removeprefix("\ufeff"), str(file))
     folder = file.absolute().parent
-    placed: dict[str, Machine] = {}
-    for name, one in found.machines.items():
+    machines: dict[str, Machine] = {}
+    for name, machine in parsed.machines.items():
         try:
-            placed[name] = _placed(one, folder)
+            machines[name] = _with_absolute_paths(machine, folder)
         except _NoHome as error:
-            lines, field = lines_of(text), str(error)
-            own = ("machines", name, field)
-            line = line_in(lines, own if own in lines else ("defaults", field))
-            where = f"{printable(str(file))}, line {line}: [machines.{name}] {field}"
+            lines, own = lines_of(text), ("machines", name, error.field)
+            line = line_in(lines, own if own in lines else ("defaults", error.field))
+            where = f"{printable(str(file))}, line {line}: [machines.{name}] {error.field}"
             raise ConfigInvalid(f"{where}: {_NO_HOME}") from None
-    return Machines(placed, file)
+    return Machines(machines, file)
 
 
-def add_machines(path: Path | str | None, more: dict[str, str]) -> tuple[Path, list[str]]:
-    """Add tables to the file of machines in one step; what is there stays byte for byte.
+def add_machines(path: Path | str | None, tables: dict[str, str]) -> tuple[Path, list[str]]:
+    """Add machines to machines.toml, atomically. The existing text does not change.
 
     Args:
-        path: see `machines_file`; the file is made if it is not there, for its owner alone.
-        more: by the machine's name, as TOML.
+        path: see `machines_file`. A new file is readable by its owner only.
+        tables: the machines by name, each as a table of TOML.
 
     Returns:
-        The file, and the names that were added; those that it has already are not.
+        The file, and the names that were added. Names that the file has already are not added.
 
     Raises:
-        ConfigInvalid: the file is wrong as it is, or would be then. It is as it was.
-        UsageError: it cannot be read or written.
+        ConfigInvalid: the file is not valid, or would not be valid afterwards. It is unchanged.
+        UsageError: the file cannot be read or written.
     """
-    from .machines import parse_machines
+    from .parse import parse_machines
 
     file, _ = machines_file(path)
-    text = _read(file, named=False)
-    there = parse_machines(text.removeprefix("\ufeff"), str(file)).machines
-    added = [name for name in more if name not in there]
+    text = _read(file, chosen=False)
+    existing = parse_machines(text.removeprefix("\ufeff"), str(file)).machines
+    added = [name for name in tables if name not in existing]
     if added:
         if text and not text.endswith("\n"):
             text += "\n"
-        text += "".join(("\n" if text or at else "") + more[name] for at, name in enumerate(added))
-        if len(text.encode()) > _MOST_BYTES:
-            raise _too_large(file)
-        parse_machines(text.removeprefix("\ufeff"), f"{file}, with what is to be added")
+        text += "".join(("\n" if text or at else "") + tables[name] for at, name in enumerate(added))
+        if len(text.encode()) > _MAX_BYTES:
+            raise ConfigInvalid(f"{printable(str(file))} would be larger than {_MAX_BYTES >> 20} MiB")
+        parse_machines(text.removeprefix("\ufeff"), f"{file}, with the new machines")
         replace_file(file, text)
     return file, added
 
 
-def troubles(machines: Machines) -> list[str]:
-    """What will not work of the machines' files of passwords: they are missing, or others can read them."""
-    found: list[str] = []
+def password_file_warnings(machines: Machines) -> list[str]:
+    """Return a warning for each password file of the machines that is missing, or that other users can read."""
+    warnings: list[str] = []
     for name, machine in machines.machines.items():
         for field in _SOURCES:
             text = getattr(machine, field)
             source = None if text is None else parse_source(text)
-            if (
-                source is not None
-                and source.kind == "file"
-                and (words := trouble_with(Path(source.value), "the password file"))
-            ):
-                found.append(f"{name}, {field}: {words}")
-    return found
+            if source is None or source.kind != "file":
+                continue
+            if trouble := trouble_with(Path(source.value), "the password file"):
+                warnings.append(f"{name}, {field}: {trouble}")
+    return warnings
 
 
-def _read(file: Path, named: bool) -> str:
+def _read(file: Path, chosen: bool) -> str:
     shown = printable(str(file))
     if str(file) == os.devnull:
         return ""
-    with suppress(OSError):  # which reading tells in words
+    with suppress(OSError):  # reading the file reports the error
         if not file.exists() and not file.is_symlink():
-            if not named:
+            if not chosen:
                 return ""
-            raise UsageError(
-                f"there is no file of machines {shown}", hint=f"Check --config and the variable {VARIABLE}."
-            )
-    # Others may read it; whoever writes it says which programs run.
-    data = read_file(file, "the file of machines", others=OTHERS_WRITE, most=_MOST_BYTES, kind=ConfigInvalid)
+            raise UsageError(f"there is no machines file {shown}", hint=f"Check --config and the variable {VARIABLE}.")
+    # Other users may read it. They must not write to it, because it names programs to run.
+    data = read_file(file, "the machines file", others=OTHERS_WRITE, most=_MAX_BYTES, kind=ConfigInvalid)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:2]:
-        raise ConfigInvalid(f"{shown}, line 1: it is UTF-16 text", hint="Save it as UTF-8.")
+        raise ConfigInvalid(f"{shown}, line 1: the text is UTF-16", hint="Save it as UTF-8.")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigInvalid(f"{shown}, line {line}: it is not UTF-8 text", hint="Save it as UTF-8.") from None
+        raise ConfigInvalid(f"{shown}, line {line}: the text is not UTF-8", hint="Save it as UTF-8.") from None
 
 
-def _too_large(file: Path) -> ConfigInvalid:
-    return ConfigInvalid(f"{printable(str(file))} is larger than {_MOST_BYTES >> 20} MiB: no file of machines is so")
-
-
-def _placed(machine: Machine, folder: Path) -> Machine:
-    """The machine, with paths that are good from everywhere.
+def _with_absolute_paths(machine: Machine, folder: Path) -> Machine:
+    """Return the machine with absolute paths.
 
     Raises:
-        _NoHome: with the field whose ~ is nobody's.
+        _NoHome: a ~ cannot be expanded.
     """
     changes: dict[str, str] = {}
     for name in ("identity", "redfish_ca", *_SOURCES):
         text = getattr(machine, name)
-        kind = "file:" if name in _SOURCES else ""
-        if text is None or not text.startswith(kind):
+        prefix = "file:" if name in _SOURCES else ""
+        if text is None or not text.startswith(prefix):
             continue
         try:
-            changes[name] = f"{kind}{folder / Path(text.removeprefix(kind)).expanduser()}"
+            changes[name] = f"{prefix}{folder / Path(text.removeprefix(prefix)).expanduser()}"
         except RuntimeError:
             raise _NoHome(name) from None
     return machine.model_copy(update=changes)
 
 
 class _NoHome(Exception):
-    pass
+    """The ~ in a field of a machine cannot be expanded."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field

@@ -25,7 +25,8 @@ from ..secrets.secret import Secret
 from ..secrets.sources import PasswordSource, find_password, parse_source
 
 if TYPE_CHECKING:
-    from ..config.machines import Machine, Machines
+    from ..config.machine import Machine
+    from ..config.machines import Machines
 
 __all__ = ["Lookup", "ReadSecret", "locate", "look_up"]
 

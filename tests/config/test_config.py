@@ -21,7 +21,7 @@ from sosagent.cli.ask import answer_from, in_thread
 from sosagent.cli.hostkeys import names_for_ssh
 from sosagent.cli.machine_options import MachineOptions
 from sosagent.cli.show import Progress
-from sosagent.config.file import VARIABLE, add_machines, troubles
+from sosagent.config.file import VARIABLE, add_machines, password_file_warnings
 from sosagent.endpoint.target import SerialTarget, SshTarget, TcpTarget
 from sosagent.lab import Lab
 from sosagent.printable import is_clean
@@ -489,7 +489,7 @@ def test_what_does_not_work_of_files(write: Write, tmp_path: Path) -> None:
         "[defaults]\nconsole='h'\n[machines.a]\npassword='file:open'\n[machines.b]\nbecome_password='file:none'\n"
         "[machines.c]\npassword='file:mine'\nendpoint_password='file:.'\n"
     )
-    found = troubles(sosagent.load_machines(file))
+    found = password_file_warnings(sosagent.load_machines(file))
     assert [line.partition(": ")[0] for line in found] == ["a, password", "b, become_password", "c, endpoint_password"]
     words = ("read by others", "No such file", "a folder")
     assert [word in line for word, line in zip(words, found, strict=True)] == [True] * 3

@@ -1,4 +1,4 @@
-"""Machines from ssh_config, Ansible's inventories and conserver.cf, as people have them."""
+"""Import machines from ssh_config, Ansible inventories and conserver.cf."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import sosagent
-from sosagent.config.imports import Format, Imported, format_of, import_machines
-from sosagent.config.machines import parse_machines
+from sosagent.config.imports import Format, Imported, detect_format, import_machines
+from sosagent.config.parse import parse_machines
 from sosagent.printable import is_clean
 
 from .test_config import command
@@ -94,29 +94,29 @@ access * { trusted 10.0.0.0/8; }
 """
 
 
-def tables(found: Imported) -> dict[str, dict[str, Any]]:
-    """As they would stand in the file, which they may."""
-    text = "\n".join(found.machines.values())
-    assert list(parse_machines(text, "m").machines) == list(found.machines)
+def tables(imported: Imported) -> dict[str, dict[str, Any]]:
+    """Return the imported tables, and check that they form a valid machines.toml."""
+    text = "\n".join(imported.machines.values())
+    assert list(parse_machines(text, "m").machines) == list(imported.machines)
     machines: dict[str, dict[str, Any]] = tomllib.loads(text).get("machines", {})
     return machines
 
 
 def test_ssh_config() -> None:
-    found = import_machines(SSH_CONFIG, "ssh")
-    assert tables(found) == {
+    imported = import_machines(SSH_CONFIG, "ssh")
+    assert tables(imported) == {
         "web1-sos": {"console": "web1-sos"},
         "db-sos": {"console": "db-sos"},
         "old.box": {"console": "old.box"},
     }
-    assert [name for name, _ in found.skipped] == ["*", "!bastion", "*.example.net", "bad/name"]
-    assert found.notes[0].startswith("Include config.d/* is not followed")
+    assert [name for name, _ in imported.skipped] == ["*", "!bastion", "*.example.net", "bad/name"]
+    assert imported.notes[0].startswith("Include config.d/* is not followed;")
 
 
-def test_an_inventory() -> None:
-    found = import_machines(INI, "ansible")
+def test_an_ini_inventory() -> None:
+    imported = import_machines(INI, "ansible")
     web = {"groups": ["prod", "web"], "address": "10.0.0.5"}
-    assert tables(found) == {
+    assert tables(imported) == {
         "lonely": {"console": "lonely@sos.example.net"},
         **{f"web0{n}": {"console": f"web0{n}@sos.example.net", **web} for n in (1, 2, 3)},
         "web1.example.net": {"console": "exec:virsh console 'web 1'", **web, "address": "web1.example.net"},
@@ -124,12 +124,12 @@ def test_an_inventory() -> None:
         "db-b": {"console": "telnet://ts1:2001", "groups": ["db", "prod"]},
         "nothing": {"console": "telnet://ts1:2001", "groups": ["db", "prod"]},
     }
-    skipped = dict(found.skipped)
+    skipped = dict(imported.skipped)
     assert list(skipped) == ["odd", "bare", "bad$name", "bad"]
     assert "template" in skipped["odd"]
-    assert skipped["bare"] == "no console: give it the variable sos_console"
+    assert skipped["bare"] == "no console; set the variable sos_console"
     assert "unknown console type" in skipped["bad"]
-    assert "hunter2" not in repr(found)
+    assert "hunter2" not in repr(imported)
 
 
 def test_ports_of_an_inventory() -> None:
@@ -138,8 +138,8 @@ def test_ports_of_an_inventory() -> None:
         "own:1 ansible_port=2\nusual:22\nodd ansible_port={{ x }} ansible_host=h\nfar:99999 ansible_host=h\n"
         "[a:vars]\nconsole=u@h\n"
     )
-    found = tables(import_machines(text, "ansible"))
-    assert {name: one.get("address") for name, one in found.items()} == {
+    imported = tables(import_machines(text, "ansible"))
+    assert {name: one.get("address") for name, one in imported.items()} == {
         "db1": "db1:2222", "web1": "10.0.0.5:2200", "web2": "10.0.0.5:2200", "v6": "[fe80::1]:2022", "own": "own:2",
         "usual": None, "odd": "h", "far": "h",
     }  # fmt: skip
@@ -148,20 +148,20 @@ def test_ports_of_an_inventory() -> None:
     assert tables(import_machines(json.dumps(listed), "ansible"))["x"]["address"] == "10.0.0.5:2222"
 
 
-def test_what_ansible_inventory_prints() -> None:
-    found = import_machines(json.dumps(LISTED), "ansible")
-    assert tables(found) == {
+def test_a_json_inventory() -> None:
+    imported = import_machines(json.dumps(LISTED), "ansible")
+    assert tables(imported) == {
         "web1": {"console": "web1@sos.example.net", "groups": ["prod", "web"], "address": "10.0.0.5"},
         "db": {"console": "serial:///dev/ttyUSB0"},
     }
-    assert found.skipped == [("plain", "no console: give it the variable sos_console")]
-    assert "hunter2" not in repr(found)
+    assert imported.skipped == [("plain", "no console; set the variable sos_console")]
+    assert "hunter2" not in repr(imported)
 
 
-def test_the_nearest_group_wins() -> None:
+def test_the_nearest_group_takes_precedence() -> None:
     text = "".join(f"[{group}:vars]\nconsole={group}\n" for group in ("a", "b", "p", "all")) + "[p:children]\na\nb\nc\n"
-    found = tables(import_machines(f"{text}[a]\nx\ny\n[b]\nx\n[c]\nz\n[d]\nw\n", "ansible"))
-    assert {name: one["console"] for name, one in found.items()} == {"x": "b", "y": "a", "z": "p", "w": "all"}
+    imported = tables(import_machines(f"{text}[a]\nx\ny\n[b]\nx\n[c]\nz\n[d]\nw\n", "ansible"))
+    assert {name: one["console"] for name, one in imported.items()} == {"x": "b", "y": "a", "z": "p", "w": "all"}
 
 
 @pytest.mark.parametrize(
@@ -169,46 +169,46 @@ def test_the_nearest_group_wins() -> None:
     ["{", "{}", '{"_meta": 5}', '{"_meta": {"hostvars": {"a": 5}}}', '{"a":' * 100_000],
     ids=["cut", "empty", "number", "variables", "deep"],
 )
-def test_json_that_is_no_inventory(text: str) -> None:
-    with pytest.raises(sosagent.UsageError, match="not what ansible-inventory --list prints"):
+def test_invalid_json_inventories(text: str) -> None:
+    with pytest.raises(sosagent.UsageError, match="not the output of ansible-inventory --list"):
         import_machines(text, "ansible")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("w[1:x]", "no range"),
-        ("w[1:9:0]", "no range"),
+        ("w[1:x]", "is not a valid range"),
+        ("w[1:9:0]", "is not a valid range"),
         ("w[0:999999999]", "more than 10000"),
         ("[0:99][0:999]", "more"),
     ],
 )
-def test_ranges_that_are_none(text: str, words: str) -> None:
+def test_invalid_ranges(text: str, words: str) -> None:
     with pytest.raises(sosagent.UsageError, match=words):
         import_machines(f"[a]\nok\n{text}\n", "ansible")
 
 
 def test_conserver() -> None:
-    found = import_machines(CONSERVER, "conserver")
-    assert tables(found) == {
+    imported = import_machines(CONSERVER, "conserver")
+    assert tables(imported) == {
         "web1": {"console": "exec:console -M localhost web1"},
         "db": {"console": "exec:console -M con2.example.net db"},
         "old.box": {"console": "exec:console -M con3 old.box"},
         "loop": {"console": "exec:console -M con4 loop"},
         "again": {"console": "exec:console -M con5 again"},
     }
-    assert [name for name, _ in found.skipped] == ["two words", "dash"]
-    assert ["#include" in found.notes[0], "-M" in found.notes[1], len(found.notes)] == [True, True, 2]
+    assert [name for name, _ in imported.skipped] == ["two words", "dash"]
+    assert ["#include" in imported.notes[0], "-M" in imported.notes[1], len(imported.notes)] == [True, True, 2]
     assert tables(import_machines("console a { type exec; }", "conserver")) == {"a": {"console": "exec:console a"}}
 
 
-def test_defaults_that_include_each_other_take_no_time() -> None:
+def test_recursive_includes_are_fast() -> None:
     includes = " ".join(f"include d{n};" for n in range(14))
     text = "".join(f"default d{n} {{ {includes} master con{n}; }}\n" for n in range(14))
     text += "".join(f"default e{n + 1} {{ include e{n}; }}\n" for n in range(3000))
     started = time.process_time()
-    found = import_machines(f"{text}console a {{ include d13; }}\nconsole b {{ include e3000; }}", "conserver")
-    assert tables(found) == {"a": {"console": "exec:console -M con13 a"}, "b": {"console": "exec:console b"}}
+    imported = import_machines(f"{text}console a {{ include d13; }}\nconsole b {{ include e3000; }}", "conserver")
+    assert tables(imported) == {"a": {"console": "exec:console -M con13 a"}, "b": {"console": "exec:console b"}}
     assert time.process_time() - started < 2
 
 
@@ -216,12 +216,12 @@ def test_defaults_that_include_each_other_take_no_time() -> None:
 @pytest.mark.parametrize(
     "text", ["", '{}}}{;;"', 'Host "x\nconsole { { }', "console a {", "[", "[a:vars]\n=\n[b]\n'", "\x1b[2J\x00"]
 )
-def test_nonsense_gives_nothing(form: Format, text: str) -> None:
+def test_garbage_imports_nothing(form: Format, text: str) -> None:
     try:
-        found = import_machines(text, form)
+        imported = import_machines(text, form)
     except sosagent.UsageError:
         return
-    assert all(map(is_clean, found.machines))
+    assert all(map(is_clean, imported.machines))
 
 
 @pytest.mark.parametrize(
@@ -234,24 +234,24 @@ def test_nonsense_gives_nothing(form: Format, text: str) -> None:
     ],
     ids=["ssh", "ini", "json", "conserver"],
 )
-def test_what_a_file_is(text: str, name: str, form: str) -> None:
-    assert format_of(text, name) == form
+def test_formats_are_detected(text: str, name: str, form: str) -> None:
+    assert detect_format(text, name) == form
 
 
-def test_files_that_are_not_read() -> None:
+def test_unsupported_formats() -> None:
     yaml = ("all:\n  hosts: {}\n", "hosts.yml"), ("---\nall:\n", "hosts"), ("# x\nweb: # y\n  hosts:\n", "hosts")
     for text, name in yaml:
         with pytest.raises(sosagent.UsageError, match="YAML") as caught:
-            format_of(text, name)
+            detect_format(text, name)
         assert "ansible-inventory -i FILE --list" in caught.value.hint
     for text in ("", "\n# nothing\n"):
         with pytest.raises(sosagent.UsageError, match="hosts is empty"):
-            format_of(text, "hosts")
+            detect_format(text, "hosts")
     with pytest.raises(sosagent.UsageError, match="a plain list of names") as caught:
-        format_of("web1\r\ndb1:2222\n", "hosts")
+        detect_format("web1\r\ndb1:2222\n", "hosts")
     assert "sos_console=HOST" in caught.value.hint
-    with pytest.raises(sosagent.UsageError, match="none of the files") as caught:
-        format_of("hello\n", "x")
+    with pytest.raises(sosagent.UsageError, match="cannot detect the format") as caught:
+        detect_format("hello\n", "x")
     assert "--from: ssh, ansible, conserver" in caught.value.hint
 
 
@@ -275,6 +275,6 @@ async def test_the_command(tmp_path: Path) -> None:
     status, out, _ = await command("machines", "list", "--config", file, "--group", "db")
     assert [line.split()[0] for line in out.splitlines()] == ["db-a", "db-b", "nothing"]
     for call, words in (([tmp_path / "none"], "cannot read"), ([tmp_path], "cannot read"),
-                        ([source, "--from", "x"], "--from is ssh or")):  # fmt: skip
+                        ([source, "--from", "x"], "--from must be ssh or")):  # fmt: skip
         status, out, err = await command("machines", "import", *call)
         assert (status, out, words in err) == (2, "", True)

@@ -1,4 +1,4 @@
-"""Ansible's inventories: an INI file, or what ``ansible-inventory --list`` prints."""
+"""Import from an Ansible inventory: an INI file, or the output of ``ansible-inventory --list``."""
 
 from __future__ import annotations
 
@@ -10,22 +10,30 @@ from typing import Any
 
 from ...errors import UsageError
 from ...printable import printable
-from .imported import Imported, split
+from .imported import Imported, split_words
 
-__all__ = ["of_ansible"]
+__all__ = ["from_ansible"]
 
-#: Variables of a host that name its console, the first that is there.
+#: Variables of a host for its console; the first that is set counts.
 _CONSOLES = ("sos_console", "console")
-_EVERYBODY = ("all", "ungrouped")  # groups of Ansible's own
-_MOST_HOSTS = 10_000
-_SSH = 22
-_WITH_PORT = re.compile(r"((?:[^\[\]:]|\[[^\]]*\])+):([0-9]{1,5})")  # a range in brackets has colons of its own
+_BUILT_IN_GROUPS = ("all", "ungrouped")
+_MAX_HOSTS = 10_000
+_SSH_PORT = 22
+#: A range in brackets contains colons, too.
+_WITH_PORT = re.compile(r"((?:[^\[\]:]|\[[^\]]*\])+):([0-9]{1,5})")
 _RANGE = re.compile(r"\[([0-9]{1,9}|[A-Za-z]):([0-9]{1,9}|[A-Za-z])(?::([0-9]{1,4}))?\]")
 
 
 @dataclass
 class _Inventory:
-    """Fields: variables of hosts and groups, hosts and groups that are in a group."""
+    """The contents of an inventory.
+
+    Fields:
+        hosts: the variables of each host.
+        variables: the variables of each group.
+        members: the hosts in each group.
+        children: the groups in each group.
+    """
 
     hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
     variables: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -33,83 +41,84 @@ class _Inventory:
     children: dict[str, set[str]] = field(default_factory=dict)
 
     def groups_of(self, host: str) -> list[str]:
-        """Nearest first, and of those that are equally near, the one that wins."""
-        found: list[str] = []
+        """Return the groups of a host, those with precedence first: nearer ones, then by name."""
+        groups: list[str] = []
         near = sorted((group for group, hosts in self.members.items() if host in hosts), reverse=True)
         while near:
-            found += near
+            groups += near
             parents = {group for group, children in self.children.items() if children & set(near)}
-            near = sorted(parents - set(found), reverse=True)
-        return [group for group in found if group not in _EVERYBODY]
+            near = sorted(parents - set(groups), reverse=True)
+        return [group for group in groups if group not in _BUILT_IN_GROUPS]
 
-    def told(self, host: str, name: str) -> Any:
-        """A variable of a host: its own, or that of its nearest group."""
-        for variables in (self.hosts[host], *map(self._of, (*self.groups_of(host), "all"))):
+    def value(self, host: str, name: str) -> Any:
+        """Return a variable of a host: its own, or that of its nearest group; None if it is not set."""
+        for variables in (self.hosts[host], *map(self._group_variables, (*self.groups_of(host), "all"))):
             if name in variables:
                 return variables[name]
         return None
 
-    def _of(self, group: str) -> dict[str, Any]:
+    def _group_variables(self, group: str) -> dict[str, Any]:
         return self.variables.get(group, {})
 
 
-def of_ansible(text: str) -> Imported:
-    """The machines of an inventory: only those for which a variable names the console.
+def from_ansible(text: str) -> Imported:
+    """Return the machines of an inventory, without those that have no variable for the console.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not an inventory.
     """
-    inventory = _of_json(text) if text.lstrip().startswith("{") else _of_ini(text)
-    found = Imported()
+    inventory = _from_json(text) if text.lstrip().startswith("{") else _from_ini(text)
+    imported = Imported()
     for host in inventory.hosts:
-        console = next((told for name in _CONSOLES if (told := inventory.told(host, name)) is not None), None)
+        values = (inventory.value(host, name) for name in _CONSOLES)
+        console = next((value for value in values if value is not None), None)
         if console is None:
-            found.skipped.append((host, f"no console: give it the variable {_CONSOLES[0]}"))
+            imported.skip(host, f"no console; set the variable {_CONSOLES[0]}")
             continue
         console = re.sub(r"\{\{\s*inventory_hostname\s*\}\}", host, str(console))
         if "{{" in console:
-            found.skipped.append((host, "its console holds a template; ansible-inventory --list fills some in"))
+            imported.skip(host, "its console contains a template; ansible-inventory --list may fill it in")
             continue
-        values: dict[str, Any] = {"console": console, "groups": sorted(inventory.groups_of(host))}
+        machine: dict[str, Any] = {"console": console, "groups": sorted(inventory.groups_of(host))}
         if address := _address(inventory, host):
-            values["address"] = address
-        found.add(host, values)
-    return found
+            machine["address"] = address
+        imported.add(host, machine)
+    return imported
 
 
 def _address(inventory: _Inventory, host: str) -> str | None:
-    """Where its sshd is: HOST or HOST:PORT; None where that is not told, or as a template."""
-    address, port = inventory.told(host, "ansible_host"), str(inventory.told(host, "ansible_port") or "")
-    number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) else _SSH
-    if address is None and number != _SSH:
+    """Return the address of the host's sshd as HOST or HOST:PORT; None if it is not set, or contains a template."""
+    address, port = inventory.value(host, "ansible_host"), str(inventory.value(host, "ansible_port") or "")
+    number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) else _SSH_PORT
+    if address is None and number != _SSH_PORT:
         address = host
     if not isinstance(address, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:]+", address):
         return None
-    if number == _SSH or not 0 < number < 65536:
+    if number == _SSH_PORT or not 0 < number < 65536:
         return address
     return f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
 
 
-def _of_json(text: str) -> _Inventory:
+def _from_json(text: str) -> _Inventory:
     try:
         data = json.loads(text)
         inventory = _Inventory()
-        inventory.hosts.update({str(host): dict(told) for host, told in data["_meta"]["hostvars"].items()})
-        for group, told in data.items():
+        inventory.hosts.update({str(host): dict(variables) for host, variables in data["_meta"]["hostvars"].items()})
+        for group, fields in data.items():
             if group == "_meta":
                 continue
-            told = told if isinstance(told, dict) else {"hosts": told}
-            inventory.members[group] = set(told.get("hosts", ()))
-            inventory.children[group] = set(told.get("children", ()))
-            inventory.variables[group] = dict(told.get("vars", {}))
-            for host in told.get("hosts", ()):
+            fields = fields if isinstance(fields, dict) else {"hosts": fields}
+            inventory.members[group] = set(fields.get("hosts", ()))
+            inventory.children[group] = set(fields.get("children", ()))
+            inventory.variables[group] = dict(fields.get("vars", {}))
+            for host in fields.get("hosts", ()):
                 inventory.hosts.setdefault(host, {})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise UsageError("that is not what ansible-inventory --list prints") from None
+        raise UsageError("the file is not the output of ansible-inventory --list") from None
     return inventory
 
 
-def _of_ini(text: str) -> _Inventory:
+def _from_ini(text: str) -> _Inventory:
     inventory = _Inventory()
     group, kind = "ungrouped", ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -125,34 +134,34 @@ def _of_ini(text: str) -> _Inventory:
         elif kind == "children":
             inventory.children.setdefault(group, set()).add(line.partition("#")[0].strip())
         else:
-            words = split(line)
+            words = split_words(line)
             name = words[0] if words else ""
-            told = {}
-            if (found := _WITH_PORT.fullmatch(name)) is not None:
-                name, told = found[1], {"ansible_port": found[2]}
-            told |= dict(word.partition("=")[::2] for word in words[1:])
-            for host in _in_range(name, number):
+            variables = {}
+            if (match := _WITH_PORT.fullmatch(name)) is not None:
+                name, variables = match[1], {"ansible_port": match[2]}
+            variables |= dict(word.partition("=")[::2] for word in words[1:])
+            for host in _expand_range(name, number):
                 inventory.members.setdefault(group, set()).add(host)
-                inventory.hosts.setdefault(host, {}).update(told)
-                if len(inventory.hosts) > _MOST_HOSTS:
-                    raise UsageError(f"line {number}: those are more than {_MOST_HOSTS} hosts")
+                inventory.hosts.setdefault(host, {}).update(variables)
+                if len(inventory.hosts) > _MAX_HOSTS:
+                    raise UsageError(f"line {number}: more than {_MAX_HOSTS} hosts")
     return inventory
 
 
-def _in_range(pattern: str, number: int) -> Iterator[str]:
-    """``web[01:03]`` is web01, web02 and web03."""
-    found = _RANGE.search(pattern)
-    if found is None:
+def _expand_range(pattern: str, number: int) -> Iterator[str]:
+    """Yield web01, web02 and web03 for ``web[01:03]``."""
+    match = _RANGE.search(pattern)
+    if match is None:
         if pattern:
             yield pattern
         return
-    first, last, step = found[1], found[2], int(found[3] or 1)
+    first, last, step = match[1], match[2], int(match[3] or 1)
     if first.isdigit() != last.isdigit() or step == 0:
-        raise UsageError(f"line {number}: {printable(found[0], 40)} is no range")
+        raise UsageError(f"line {number}: {printable(match[0], 40)} is not a valid range")
     if first.isdigit():
         width = len(first) if first.startswith("0") else 0
-        every = (str(one).zfill(width) for one in range(int(first), int(last) + 1, step))
+        parts = (str(one).zfill(width) for one in range(int(first), int(last) + 1, step))
     else:
-        every = (chr(one) for one in range(ord(first), ord(last) + 1, step))
-    for one in every:
-        yield from _in_range(pattern[: found.start()] + one + pattern[found.end() :], number)
+        parts = (chr(one) for one in range(ord(first), ord(last) + 1, step))
+    for part in parts:
+        yield from _expand_range(pattern[: match.start()] + part + pattern[match.end() :], number)

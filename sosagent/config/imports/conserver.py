@@ -1,4 +1,4 @@
-"""conserver.cf(5): the way to a console is conserver's client."""
+"""Import from conserver.cf(5): each console becomes a machine, reached by conserver's client ``console``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..machines import is_name
+from ..machine import is_name
 from .imported import NOT_FOLLOWED, Imported
 
-__all__ = ["of_conserver"]
+__all__ = ["from_conserver"]
 
 _TOKEN = re.compile(r'\s+|#[^\n]*|"((?:[^"\\]|\\.)*)"|([{};,])|([^\s{};,"#]+)|.', re.DOTALL)
 _LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -17,47 +17,54 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 @dataclass
 class _Block:
-    """Fields: ``console`` or the like, its name, what stands in it: the first word, and the others."""
+    """A block of the file.
+
+    Fields:
+        kind: such as ``console``.
+        name: the block's name.
+        items: the first word of each item, and its other words.
+    """
 
     kind: str
     name: str
     items: list[tuple[str, str]]
 
 
-def of_conserver(text: str) -> Imported:
-    """The machines of a conserver.cf."""
-    found = Imported()
+def from_conserver(text: str) -> Imported:
+    """Return the machines of a conserver.cf."""
+    imported = Imported()
     if re.search(r"(?m)^#include\s", text):
-        found.notes.append(NOT_FOLLOWED.format("#include"))
+        imported.notes.append(NOT_FOLLOWED.format("#include"))
     blocks = list(_blocks(text))
     masters: dict[str, str | None] = {}
     for block in blocks:
         if block.kind == "default":
             masters[block.name] = _master(block, masters)
-    local = False
+    has_local = False
     for block in blocks:
         if block.kind != "console":
             continue
         master = _master(block, masters, masters.get("*"))
         if not is_name(block.name) or not (master is None or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.:-]*", master)):
-            found.skipped.append((block.name, "its name, or that of its master, is none that a command takes"))
+            imported.skip(block.name, "its name or its master's name cannot be passed to a command")
             continue
-        place = "" if master is None else f"-M {master} "
-        local = local or master in _LOCAL
-        found.add(block.name, {"console": f"exec:console {place}{block.name}"})
-    if local:
-        found.notes.append("the master of some is this computer: from elsewhere, write the server's name behind -M")
-    return found
+        option = "" if master is None else f"-M {master} "
+        has_local = has_local or master in _LOCAL
+        imported.add(block.name, {"console": f"exec:console {option}{block.name}"})
+    if has_local:
+        imported.notes.append("some masters are this computer; on other computers, write the server's name after -M")
+    return imported
 
 
-def _master(block: _Block, masters: dict[str, str | None], told: str | None = None) -> str | None:
-    """The master of a block, over what was `told`; a default that it includes stands before it, as for conserver."""
+def _master(block: _Block, masters: dict[str, str | None], default: str | None = None) -> str | None:
+    """Return the master of a block. As in conserver, an included default and later items override earlier ones."""
+    master = default
     for key, value in block.items:
         if key == "master":
-            told = value
+            master = value
         elif key == "include":
-            told = masters.get(value) or told
-    return told
+            master = masters.get(value) or master
+    return master
 
 
 def _blocks(text: str) -> Iterator[_Block]:
@@ -82,7 +89,8 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, str]]:
-    for found in _TOKEN.finditer(text):
-        if any(found.groups()):
-            quoted = re.sub(r"\\(.)", r"\1", found[1] or "")
-            yield quoted, found[2] or "", found[3] or ""
+    """Yield each token as a quoted string, a punctuation mark or a word; the other two are empty."""
+    for match in _TOKEN.finditer(text):
+        if any(match.groups()):
+            quoted = re.sub(r"\\(.)", r"\1", match[1] or "")
+            yield quoted, match[2] or "", match[3] or ""

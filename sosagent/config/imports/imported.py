@@ -1,4 +1,4 @@
-"""What an import gives, whatever it is from."""
+"""The result of an import, which is the same for every format."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..machines import Machine, is_name
+from ..machine import Machine, is_name
 from ..toml_text import table
 
-__all__ = ["NOT_FOLLOWED", "Imported", "split"]
+__all__ = ["NOT_FOLLOWED", "Imported", "split_words"]
 
-NOT_FOLLOWED = "{} is not followed: import those files, too"
+NOT_FOLLOWED = "{} is not followed; import those files too"
 
 
 @dataclass
 class Imported:
-    """What a file gave.
+    """The machines of a file.
 
     Fields:
-        machines: by name, as tables of TOML.
-        skipped: what was left out, and why.
-        notes: what else should be known.
+        machines: by name, each as a table of TOML.
+        skipped: names that were not imported, each with the reason.
+        notes: what else the user should know.
     """
 
     machines: dict[str, str] = field(default_factory=dict)
@@ -31,24 +31,27 @@ class Imported:
     notes: list[str] = field(default_factory=list)
 
     def add(self, name: str, values: dict[str, Any]) -> None:
-        """Take a machine in, or say why not."""
+        """Add a machine, or the reason why it is skipped. The first of several with the same name counts."""
         if not is_name(name):
-            self.skipped.append((name, "that is no name of a machine: letters, digits, dot, dash and underscore"))
+            self.skip(name, "not a valid name: only letters, digits, dots, dashes and underscores are allowed")
             return
         try:
             Machine.model_validate(values)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
-            words = str(first["msg"]).removeprefix("Value error, ")
-            self.skipped.append((name, f"{first['loc'][0]}: {words}"))
+            message = str(first["msg"]).removeprefix("Value error, ")
+            self.skip(name, f"{first['loc'][0]}: {message}")
             return
-        if name not in self.machines:
-            self.machines[name] = table(("machines", name), values)
+        self.machines.setdefault(name, table(("machines", name), values))
+
+    def skip(self, name: str, reason: str) -> None:
+        """Record that a machine was not imported."""
+        self.skipped.append((name, reason))
 
 
-def split(text: str) -> list[str]:
-    """The words of a line, as a shell would split it."""
+def split_words(text: str) -> list[str]:
+    """Split a line into words, as a shell would."""
     try:
         return shlex.split(text, comments=True)
-    except ValueError:  # a quote without its end
+    except ValueError:  # a quote that is not closed
         return text.split()

@@ -1,4 +1,4 @@
-"""ssh_config(5): a Host whose name is no pattern is a console, and the alias the way to it."""
+"""Import from ssh_config(5): each Host that is not a pattern becomes a machine, and its alias the console."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ import re
 from collections.abc import Iterator
 
 from ...printable import printable
-from .imported import NOT_FOLLOWED, Imported, split
+from .imported import NOT_FOLLOWED, Imported, split_words
 
-__all__ = ["of_ssh_config"]
+__all__ = ["from_ssh_config"]
 
 
-def of_ssh_config(text: str) -> Imported:
-    """The machines of an ssh_config."""
-    found = Imported()
-    for words in _ssh_lines(text):
-        match words[0].lower():
+def from_ssh_config(text: str) -> Imported:
+    """Return the machines of an ssh_config."""
+    imported = Imported()
+    for keyword, *words in _lines(text):
+        match keyword.lower():
             case "include":
-                found.notes.append(NOT_FOLLOWED.format(f"Include {printable(' '.join(words[1:]), 80)}"))
+                imported.notes.append(NOT_FOLLOWED.format(f"Include {printable(' '.join(words), 80)}"))
             case "host":
-                for name in words[1:]:
+                for name in words:
                     if re.search(r"[*?!]", name):
-                        found.skipped.append((name, "a pattern is no machine"))
+                        imported.skip(name, "a pattern is not a machine")
                     else:
-                        found.add(name, {"console": name})
-    found.notes.append("an ssh_config does not tell which hosts are consoles: keep those that are")
-    return found
+                        imported.add(name, {"console": name})
+    imported.notes.append("an ssh_config does not say which hosts are consoles; keep only those")
+    return imported
 
 
-def _ssh_lines(text: str) -> Iterator[list[str]]:
+def _lines(text: str) -> Iterator[list[str]]:
+    """Yield the keyword and the arguments of each line."""
     for line in text.splitlines():
-        keyword = re.match(r"\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.+)", line)
-        if keyword is not None:
-            yield [keyword[1], *split(keyword[2])]
+        match = re.match(r"\s*([A-Za-z]+)(?:\s*=\s*|\s+)(.+)", line)
+        if match is not None:
+            yield [match[1], *split_words(match[2])]

@@ -6,7 +6,8 @@ Run:  python -m docs.endpoint_table
 from __future__ import annotations
 
 from docs.generated import DOCS, GeneratedPart, table_row
-from sosagent.endpoint.dialects import DIALECTS, PLAIN, Dialect, spelled
+from sosagent.endpoint.dialect import Dialect, spell_keys
+from sosagent.endpoint.dialects import DIALECTS, PLAIN
 
 _TITLES = ("dialect", "endpoint", "recognised by", "entered with", "left with", "how to free it", "never sent")
 
@@ -39,7 +40,7 @@ def _recognised_by(dialect: Dialect) -> str:
 
 
 def _keys(data: bytes) -> str:
-    return f"`{spelled(data)}`" if data else ""
+    return f"`{spell_keys(data)}`" if data else ""
 
 
 ENDPOINT_TABLE = GeneratedPart(DOCS / "endpoints.md", "dialects", "docs/endpoint_table.py", table)

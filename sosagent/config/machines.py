@@ -83,4 +83,4 @@ def has_baud(target: Target | ProviderReference) -> bool:
 
 def has_own_login(target: Target | ProviderReference) -> bool:
     """Whether a login prompt before the console is certainly the endpoint's own, not the machine's."""
-    return isinstance(target, SshTarget) or dialect_of(target).tells_its_login
+    return isinstance(target, SshTarget) or dialect_of(target).has_own_login

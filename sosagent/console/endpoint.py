@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ..endpoint.dialects import PLAIN, Dialect, spelled
+from ..endpoint.dialect import Dialect, spell_keys
+from ..endpoint.dialects import PLAIN
 from ..terminal.kernel import contains_kernel_stamp
 from ..transports import Ask
 
@@ -83,12 +84,12 @@ class Endpoint:
         # The kernel may have left its line unfinished in front of the prompt.
         if self.prompt and contains_kernel_stamp(line) and line.endswith(self.prompt):
             return True
-        return self.dialect.stands(line)
+        return self.dialect.contains_prompt(line)
 
     def intercepted(self, data: bytes) -> str:
         """Return the sequence the endpoint would interpret itself if `data` were sent now, in readable form.
 
         It is empty if there is none. The sequence may start in what was sent before.
         """
-        taken = self.dialect.taken(self._sent, data)
-        return "" if taken is None else spelled(taken)
+        taken = self.dialect.forbidden_in(self._sent, data)
+        return "" if taken is None else spell_keys(taken)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar, Literal, TypedDict, cast
 
 from ..printable import printable
-from .dialects import DIALECTS, PLAIN, Dialect, dialect_of_host, dialect_of_program
+from .dialect import Dialect
+from .dialects import DIALECTS, PLAIN, dialect_of_host, dialect_of_program
 
 __all__ = [
     "BAUD",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from ..endpoint.dialects import spelled
+from ..endpoint.dialect import spell_keys
 from ..errors import EndpointLost, SosError, UsageError
 from ..printable import printable
 from .add_key import add_key_in_session
@@ -32,7 +32,7 @@ class Commands:
 
     def __init__(self, session: SessionContext) -> None:
         self._session = session
-        self._escape = spelled(session.options.escape or b"")
+        self._escape = spell_keys(session.options.escape or b"")
         self._commands: dict[str, Callable[[], Awaitable[None]]] = {
             "?": self._help,
             "s": self._status,

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 from ..access import Access
 from ..console.console import Console
-from ..endpoint.dialects import spelled
+from ..endpoint.dialect import spell_keys
 from ..errors import EndpointLost, UsageError
 from ..login.entrance import enter_endpoint
 from ..printable import printable
@@ -139,7 +139,7 @@ class InteractiveSession:
         if not self.terminal.has_keys:
             help_text = "Ctrl-C leaves"
         elif escape:
-            help_text = f"Enter {spelled(escape)} ? shows help, Enter {spelled(escape)} . leaves"
+            help_text = f"Enter {spell_keys(escape)} ? shows help, Enter {spell_keys(escape)} . leaves"
         else:
             help_text = "there is no escape character"
         mode = " (read-only)" if self.options.read_only else ""
@@ -298,5 +298,5 @@ class InteractiveSession:
         except TimeoutError:
             raise UsageError(
                 "the endpoint does not accept the input typed before",
-                hint=f"Enter {spelled(self.options.escape or b'')} . leaves.",
+                hint=f"Enter {spell_keys(self.options.escape or b'')} . leaves.",
             ) from None

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from ..console.console import Console, Mark
 from ..console.events import Event
 from ..deadline import Deadline
-from ..endpoint.dialects import PLAIN, Dialect
+from ..endpoint.dialect import Dialect
+from ..endpoint.dialects import PLAIN
 from ..errors import ConsoleError, ConsoleStateUnknown, EndpointLost, EndpointRefused, UsageError
 from ..printable import printable
 from ..secrets.secret import Secret
@@ -62,7 +63,7 @@ async def enter_endpoint(console: Console) -> None:
     """
     if console.endpoint.passed:
         return
-    if not console.endpoint.dialect.has_entry:
+    if not console.endpoint.dialect.has_dialogue:
         console.endpoint.note_must_leave()
         console.mark_machine_start()
         return
@@ -218,7 +219,7 @@ class _Entrance:
             return _Reply.BUSY if dialect.is_busy(lines) else _Reply.PROMPT
         if self._typed:
             return _Reply.CONFIRM if dialect.confirm and re.search(dialect.confirm, open_line) else None
-        if self._console.transport.logged_in or not dialect.tells_its_login:
+        if self._console.transport.logged_in or not dialect.has_own_login:
             return None
         if _ASKS_PASSWORD.search(open_line):
             return _Reply.PASSWORD

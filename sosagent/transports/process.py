@@ -52,7 +52,7 @@ class ProcessTransport(DescriptorTransport):
 
 async def _end_session(argv: tuple[str, ...]) -> None:
     """Run a program again to end a session that outlives it, such as ``ipmitool sol deactivate``."""
-    old, new = dialect_of_program(argv).second_run or ("", "")
+    old, new = dialect_of_program(argv).end_session or ("", "")
     if old not in argv:
         return
     process = await asyncio.create_subprocess_exec(
@@ -110,8 +110,8 @@ async def open_process(target: ExecTarget, *, kick: bool = False) -> ProcessTran
 def _with_console_options(argv: tuple[str, ...], kick: bool) -> tuple[str, ...]:
     """Return `argv` with the options that the program's dialect adds."""
     dialect = dialect_of_program(argv)
-    words = [] if set(dialect.words[:1]) & set(argv) else [*dialect.words]
-    words.append(dialect.force if kick else dialect.polite)
+    words = [] if set(dialect.options[:1]) & set(argv) else [*dialect.options]
+    words.append(dialect.take_over if kick else dialect.no_take_over)
     # After the subcommand if there is one: virsh -c URI console NAME.
     at = argv.index("console", 1) + 1 if "console" in argv[1:] else 1
     return (*argv[:at], *(word for word in words if word and word not in argv), *argv[at:])

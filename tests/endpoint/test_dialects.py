@@ -374,22 +374,22 @@ def test_no_row_forbids_what_it_needs_itself(name: str) -> None:
     """Its own commands, and what every job types: Enter, ^U, ^L, ^C."""
     row = DIALECTS[name]
     for needed in (b"\r", b"\x15\r", b"\x0c", b"\x03", *(line.encode() for way in row.enter for line in way)):
-        assert row.taken(b"\r", needed) is None
+        assert row.forbidden_in(b"\r", needed) is None
 
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_every_pattern_is_one(name: str) -> None:
     row = DIALECTS[name]
-    for pattern in (row.prompt, row.says, row.confirm, row.ready, row.busy, row.hosts, *(row.user or ())[:1]):
+    for pattern in (row.prompt, row.banner, row.confirm, row.ready, row.busy, row.hosts, *(row.user or ())[:1]):
         re.compile(pattern)
     row.is_prompt("x"), row.is_ready(["x"]), row.is_busy(["x"])
 
 
 def test_what_would_be_taken_is_seen_across_writes() -> None:
     openbmc = DIALECTS["openbmc"]
-    assert openbmc.taken(b"name\r", b"~x") == b"\r~"
-    assert openbmc.taken(b"", b"a\r~") == b"\r~"
-    assert openbmc.taken(b"name", b"~x") is None
+    assert openbmc.forbidden_in(b"name\r", b"~x") == b"\r~"
+    assert openbmc.forbidden_in(b"", b"a\r~") == b"\r~"
+    assert openbmc.forbidden_in(b"name", b"~x") is None
 
 
 async def test_a_password_that_the_endpoint_would_eat_is_not_sent() -> None:

@@ -1,6 +1,6 @@
 """A pytest plugin: the fixture `sos_lab` is a console endpoint with a simulated machine behind it.
 
-It comes with the package, and imports nothing of it until a test asks for the fixture::
+It is installed with the package, and imports nothing from it until a test uses the fixture::
 
     def test_my_runbook(sos_lab):
         sosagent.blocking.add_key(sos_lab.target, KEY, password=sos_lab.password)
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 __all__ = ["pytest_configure", "sos_lab"]
 
 _MARKER = (
-    "sos_lab(machine='lab', faults=None, endpoint=None, busy=False): how the lab of the fixture sos_lab is; "
-    "faults such as 'drop=1e-3,klog=20/s', endpoint such as 'idrac', busy if somebody else has the console"
+    "sos_lab(machine='lab', faults=None, endpoint=None, busy=False): options of the fixture sos_lab: "
+    "faults such as 'drop=1e-3,klog=20/s', an endpoint such as 'idrac', busy if another user has the console"
 )
 _OPTIONS = ("machine", "faults", "endpoint", "busy")
-#: The lab's machine starts its shell by a fork, and runs in a thread. Python 3.12 and newer warn of that; the child
-#: only sets signals and user ids before it becomes /bin/sh.
-_FORK_IS_MEANT = "ignore:This process .* is multi-threaded, use of forkpty:DeprecationWarning"
+#: The lab runs in a thread and forks to start the machine's shell. Python 3.12 and later warn about that. It is safe
+#: here, because the child only sets signals and user ids before it executes /bin/sh.
+_IGNORE_FORK_WARNING = "ignore:This process .* is multi-threaded, use of forkpty:DeprecationWarning"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell pytest of the marker."""
+    """Register the marker."""
     config.addinivalue_line("markers", _MARKER)
-    config.addinivalue_line("filterwarnings", _FORK_IS_MEANT)
+    config.addinivalue_line("filterwarnings", _IGNORE_FORK_WARNING)
 
 
 @pytest.fixture
 def sos_lab(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedLab]:
-    """A running console endpoint and machine, in a thread of its own; see `sosagent.lab.ThreadedLab`.
+    """A running console endpoint and machine in a thread of its own; see `sosagent.lab.ThreadedLab`.
 
-    It serves blocking tests and asyncio ones, and programs that the test starts. What sosagent keeps of its
-    runs in the user's own folder goes elsewhere meanwhile.
+    It can be used by blocking tests, asyncio tests, and programs that a test starts. The files that sosagent keeps
+    about its runs go to a temporary folder.
     """
     from .errors import UsageError
     from .lab.threaded import lab_in_thread
@@ -51,7 +51,7 @@ def sos_lab(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     marker = request.node.get_closest_marker("sos_lab")
     options = {} if marker is None else dict(marker.kwargs)
     if marker is not None and (marker.args or set(options) - set(_OPTIONS)):
-        pytest.fail(f"the marker sos_lab has these options, by name: {', '.join(_OPTIONS)}", pytrace=False)
+        pytest.fail(f"the marker sos_lab takes these options, by name: {', '.join(_OPTIONS)}", pytrace=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(request.getfixturevalue("tmp_path") / "sosagent-state"))
     running = lab_in_thread(**options)
     try:

@@ -117,10 +117,10 @@ async def test_a_shell_waits_for_an_endpoint_that_is_read_only(
     lab: Lab, lab_target: sosagent.SshTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sosagent.session.machine._READ_ONLY_SECONDS", 0.1)
-    lab.machine.provisioning = 2
+    lab.machine.read_only_sessions = 2
     async with sosagent.root_shell(lab_target, password=lab.password) as shell:
         assert (await shell.run("echo in")).output == b"in"
-    assert lab.machine.provisioning == 0
+    assert lab.machine.read_only_sessions == 0
     await at_login(lab)
 
 

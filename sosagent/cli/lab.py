@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from ..errors import SosError, UsageError
-from ..printable import printable
 from .exits import Interrupted, Reported, expected_errors_only
 from .run import run_job
 from .show import show_error
@@ -54,12 +53,10 @@ def lab(
 
 async def _serve(port: int, machine: str, faults: str, endpoint: str | None, busy: bool) -> None:
     from ..lab import Faults, open_lab
-    from ..lab.fronts import FRONTS
+    from ..lab.fronts import check_front
 
-    if endpoint is not None and endpoint not in FRONTS:
-        raise UsageError(
-            f"the lab cannot imitate the endpoint {printable(endpoint, 40)!r}", hint=f"It has: {', '.join(FRONTS)}."
-        )
+    if endpoint is not None:
+        check_front(endpoint)
     if busy and endpoint is None:
         raise UsageError("--busy needs --endpoint")
     try:

@@ -1,8 +1,9 @@
-"""An SOS endpoint, a simulated machine and lines with faults, on this computer: to try the commands, and for tests."""
+"""A simulated endpoint, machine and faulty line on this computer, for trying the commands and for tests."""
 
 from .direct import DirectTransport
 from .endpoint import Lab, open_lab
-from .faults import Faults, FaultyTransport
+from .faults import Faults
+from .faulty import FaultyTransport
 from .machine import SimulatedMachine
 from .threaded import ThreadedLab, lab_in_thread
 

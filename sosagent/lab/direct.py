@@ -1,4 +1,4 @@
-"""A simulated machine's console without an endpoint: for thousands of runs."""
+"""The console of a simulated machine without an endpoint, for tests with thousands of runs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["DirectTransport"]
 
 
 class DirectTransport(Transport):
-    """The console of `machine`, as if by a cable. Closing it leaves the machine on."""
+    """The console of `machine`, as over a serial cable. The machine keeps running when this is closed."""
 
     def __init__(self, machine: SimulatedMachine) -> None:
         self.name = machine.name
         self._machine = machine
-        self._shown: asyncio.Queue[bytes] = asyncio.Queue()
+        self._output: asyncio.Queue[bytes] = asyncio.Queue()
         self._closed = False
-        machine.on_output = self._shown.put_nowait
+        machine.connect(self._output.put_nowait)
 
     async def read(self) -> bytes:
         """See `Transport.read`."""
-        return b"" if self._closed else await self._shown.get()
+        return b"" if self._closed else await self._output.get()
 
     async def write(self, data: bytes) -> None:
         """See `Transport.write`."""
@@ -36,5 +36,5 @@ class DirectTransport(Transport):
         """See `Transport.aclose`."""
         if not self._closed:
             self._closed = True
-            self._machine.on_output = None
-            self._shown.put_nowait(b"")
+            self._machine.disconnect()
+            self._output.put_nowait(b"")

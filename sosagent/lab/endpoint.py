@@ -1,4 +1,4 @@
-"""An SSH endpoint on 127.0.0.1 that gives a simulated machine's console, as SOS did."""
+"""An SSH endpoint on 127.0.0.1 whose sessions are the console of a simulated machine, as with Packet's SOS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import shlex
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,17 @@ from pathlib import Path
 import asyncssh
 
 from ..secrets.secret import Secret
-from .faults import Faults, Line
-from .fronts import FRONTS, Front, Manners, option_of
+from .faults import Faults
+from .fronts import FRONTS, Behaviour, Front, Occupancy, option_of
+from .line import Line
 from .machine import SimulatedMachine
 
 __all__ = ["BANNER", "BANNER_READ_ONLY", "Lab", "open_lab"]
 
-#: What Packet's SOS said on connecting, to the letter.
+#: The exact greeting of Packet's SOS.
 BANNER = b"[SOS Session Ready. Use ~? for help.]\r\n[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n"
 BANNER_READ_ONLY = b"[Read-only SOS Session. Use ~? for help.]\r\n"
-#: What Oracle's console says to a second client; SOS's own words are not known.
+#: The message of Oracle's console to a second client; that of SOS is unknown.
 _BUSY = "console access is limited to one connection at a time"
 
 
@@ -33,16 +34,13 @@ class Lab:
     """A running lab.
 
     Fields:
-        host: what to give as HOST.
-        machine: the machine behind it.
-        folder: holds all of it; removed at the end.
-        identity, known_hosts, password_file: files to give to the commands.
-        password: root's on the machine.
-        hang_up: ends the session that has the console, if one has.
-        fall_back: makes the endpoint go back to its own prompt, if it has one; with what it says first, if told.
-        occupy: somebody else has the console, until that is ended; tells whether so.
-        options: what HOST has to say of the endpoint, if it is none of SOS's kind.
-        told: what was typed at the endpoint's own prompt, by line.
+        host: HOST for the commands, without options.
+        machine: the simulated machine.
+        folder: contains all files of the lab; deleted at the end.
+        identity, known_hosts, password_file: files for the options of the commands.
+        password: of root on the machine.
+        port: the machine's serial port.
+        options: the query of HOST that names the kind of endpoint; empty for SOS.
     """
 
     host: str
@@ -52,25 +50,44 @@ class Lab:
     known_hosts: Path
     password_file: Path
     password: Secret
-    hang_up: Callable[[], None]
-    fall_back: Callable[..., None]
-    occupy: Callable[[bool | None], bool]
-    told: list[str]
+    port: SerialPort
     options: str = ""
+
+    def hang_up(self) -> None:
+        """End the connection of every client."""
+        self.port.hang_up()
+
+    def fall_back(self, message: bytes | None = None) -> None:
+        """Return the endpoint to its own prompt, if it has one; `message` replaces what it prints then."""
+        self.port.fall_back(message)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether another user has the console."""
+        return self.port.occupancy.taken
+
+    def occupy(self, taken: bool = True) -> None:
+        """Let another user take the console, or end that user's session."""
+        self.port.occupancy.set(taken)
+
+    @property
+    def commands(self) -> list[str]:
+        """The lines that clients have typed at the endpoint's own prompt."""
+        return self.port.commands
 
     @property
     def address(self) -> str:
-        """HOST, with what it has to say of the endpoint."""
+        """HOST for the commands."""
         return f"ssh://{self.host}{self.options}" if self.options else self.host
 
     @property
     def authorized_keys(self) -> Path:
-        """The file that the job edits."""
+        """Root's authorized_keys on the machine."""
         return self.machine.home / ".ssh" / "authorized_keys"
 
     @property
     def arguments(self) -> list[str]:
-        """The options of `sos-addkey` that lead to this lab, and HOST."""
+        """The arguments of `sos-addkey` for this lab: options and HOST."""
         return [
             "-i", str(self.identity), "--known-hosts", str(self.known_hosts),
             "--password-file", str(self.password_file), self.address,
@@ -78,7 +95,7 @@ class Lab:
 
     @property
     def command(self) -> str:
-        """The command to try, without the key file."""
+        """A command to try, without KEYFILE."""
         return shlex.join(["sos-addkey", *self.arguments])
 
 
@@ -86,19 +103,19 @@ class Lab:
 async def open_lab(
     *, port: int = 0, machine: str = "lab", faults: Faults | None = None, front: str | None = None
 ) -> AsyncIterator[Lab]:
-    """Start an endpoint and a machine; both end, and their folder goes, with the context.
+    """Start an endpoint and a machine. At the end of the context both stop, and their folder is deleted.
 
     Args:
-        port: of the endpoint, on 127.0.0.1; 0 takes a free one.
+        port: the endpoint's port on 127.0.0.1; 0 for any free port.
         machine: the machine's host name.
-        faults: what happens on the line between the two.
-        front: what kind of endpoint it is, of `FRONTS`; SOS by default.
+        faults: the faults of the line between endpoint and machine.
+        front: the kind of endpoint, a name from `FRONTS`; SOS by default.
     """
     folder = Path(tempfile.mkdtemp(prefix="sosagent-lab-"))
-    folder.chmod(0o711)  # the machine's shell may run as nobody and has to reach its home
+    folder.chmod(0o711)  # the machine's shell may run as nobody, which must be able to reach its home
     password = Secret(secrets.token_urlsafe(9))
     simulated = SimulatedMachine(machine, folder / "root", password)
-    serial = _SerialPort(simulated, faults or Faults(), None if front is None else FRONTS[front])
+    serial = SerialPort(simulated, faults or Faults(), None if front is None else FRONTS[front])
     host_key = asyncssh.generate_private_key("ssh-ed25519", "sosagent lab")
     client_key = asyncssh.generate_private_key("ssh-ed25519", "sosagent lab client")
     try:
@@ -123,10 +140,7 @@ async def open_lab(
                 _private(folder / "known_hosts", f"{place} ".encode() + host_key.export_public_key()),
                 _private(folder / "password", password.reveal().encode() + b"\n"),
                 password,
-                serial.hang_up,
-                serial.fall_back,
-                serial.occupy,
-                serial.told,
+                serial,
                 "" if front is None else f"?{option_of(front)}",
             )
         finally:
@@ -144,69 +158,76 @@ def _private(path: Path, data: bytes) -> Path:
     return path
 
 
-class _SerialPort:
-    """The machine's serial port, the line to it, and the one session that may have it; several, if it is shared."""
+class SerialPort:
+    """The machine's serial port, the line to it, and the sessions that use it: one, or several if it is shared."""
 
-    def __init__(self, machine: SimulatedMachine, faults: Faults, manners: Manners | None) -> None:
+    def __init__(self, machine: SimulatedMachine, faults: Faults, behaviour: Behaviour | None) -> None:
         self.machine = machine
-        self.manners = manners
-        self.told: list[str] = []
+        self.behaviour = behaviour
+        self.commands: list[str] = []
+        self.occupancy = Occupancy()
         self.line = Line(faults, lambda data: machine.type(data), self._show, self.hang_up)
-        self._occupied = False
         self._sessions: dict[asyncssh.SSHServerChannel[bytes], Front | None] = {}
 
     @property
-    def taken(self) -> bool:
-        return bool(self._sessions) and not (self.manners is not None and self.manners.shared)
+    def in_use(self) -> bool:
+        """Whether a new session must be refused."""
+        return bool(self._sessions) and not (self.behaviour is not None and self.behaviour.shared)
 
     def attach(self, session: asyncssh.SSHServerChannel[bytes]) -> Front | None:
+        """Connect a session to the port; return its front end if the endpoint has one."""
         front = None
-        if self.manners is not None:
-            front = Front(self.manners, session.write, self.line.type, session.close, self.occupy, self.told)
+        if self.behaviour is not None:
+            front = Front(
+                self.behaviour,
+                write=session.write,
+                to_machine=self.line.type,
+                close=session.close,
+                occupancy=self.occupancy,
+                commands=self.commands,
+            )
         self._sessions[session] = front
-        self.machine.on_output = self.line.print
-        self.line.mend()
+        self.machine.connect(self.line.print)
+        self.line.reconnect()
         return front
 
     def detach(self, session: asyncssh.SSHServerChannel[bytes]) -> None:
+        """Disconnect a session from the port."""
         del self._sessions[session]
         if not self._sessions:
-            self.machine.on_output = None
+            self.machine.disconnect()
 
-    def occupy(self, whether: bool | None) -> bool:
-        if whether is not None:
-            self._occupied = whether
-        return self._occupied
-
-    def fall_back(self, left: bytes | None = None) -> None:
+    def fall_back(self, message: bytes | None = None) -> None:
+        """See `Lab.fall_back`."""
         for front in self._sessions.values():
             if front is not None:
-                front.fall_back(left)
+                front.fall_back(message)
 
     def _show(self, data: bytes) -> None:
         for session, front in self._sessions.items():
             (session.write if front is None else front.show)(data)
 
     def hang_up(self) -> None:
+        """See `Lab.hang_up`."""
         for session in list(self._sessions):
             session.get_connection().abort()
 
 
 class _Server(asyncssh.SSHServer):
-    def __init__(self, serial: _SerialPort) -> None:
+    def __init__(self, serial: SerialPort) -> None:
         self._serial = serial
 
     def begin_auth(self, username: str) -> bool:
         return True
 
     def session_requested(self) -> asyncssh.SSHServerSession[bytes]:
-        if self._serial.taken:
+        if self._serial.in_use:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, _BUSY)
         return _Session(self._serial)
 
 
 class _Session(asyncssh.SSHServerSession[bytes]):
-    def __init__(self, serial: _SerialPort) -> None:
+    def __init__(self, serial: SerialPort) -> None:
         self._serial = serial
         self._attached = False
         self._read_only = False
@@ -227,10 +248,7 @@ class _Session(asyncssh.SSHServerSession[bytes]):
         if self._front is not None:
             self._front.start()
             return
-        machine = self._serial.machine
-        self._read_only = machine.provisioning > 0
-        if self._read_only:
-            machine.provisioning -= 1
+        self._read_only = self._serial.machine.start_session_read_only()
         self._channel.write(BANNER_READ_ONLY if self._read_only else BANNER)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:

@@ -1,7 +1,7 @@
-"""A simulated machine: getty and login in Python, and behind them a real ``sh`` on a real pty.
+"""A simulated machine: getty and login in Python, and after login a real ``sh`` on a real pty.
 
-Its HOME is a folder of its own. The shell never has root's rights: where the lab itself runs as
-root, the shell runs as nobody, so that nothing but that folder can be touched.
+The shell's HOME is a folder of its own, and the shell never has root's rights: if the lab runs as root, the shell runs
+as nobody, so that it can change nothing but that folder.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _BACKSPACES = (0x08, 0x7F)
 
 
 class SimulatedMachine:
-    """A machine with one serial console, which lives on when nobody is connected to it.
+    """A machine with one serial console. It keeps running when no client is connected.
 
     Args:
-        name: its host name, shown by getty.
-        home: the folder that is root's home on it; made if it is not there.
-        password: root's.
+        name: its host name, which getty shows.
+        home: the folder that is root's home; created if it is missing.
+        password: root's password.
 
     Attributes:
-        provisioning: so many sessions may only look on yet.
-        on_output: is given what the machine prints; None while nobody is connected.
+        read_only_sessions: the number of further sessions that can only read, as while a machine is provisioned.
+        on_output: called with the machine's output; None while no client is connected.
     """
 
     def __init__(self, name: str, home: Path, password: Secret) -> None:
         self.name = name
         self.home = home
-        self.provisioning = 0
+        self.read_only_sessions = 0
         self.on_output: Callable[[bytes], None] | None = None
         self._password = password
         self._typed = bytearray()
-        self._user: str | None = None  # set while the password is asked for
+        self._user: str | None = None  # set while login asks for the password
         self._shell: pexpect.spawn[bytes] | None = None
-        self._deaf = False  # between a wrong password and the next prompt
+        self._ignoring_input = False  # between a wrong password and the next prompt
         self._tasks: set[asyncio.Task[None]] = set()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.getuid() == 0:
@@ -56,11 +56,26 @@ class SimulatedMachine:
 
     @property
     def in_use(self) -> bool:
-        """Whether somebody is logged in."""
+        """Whether a user is logged in."""
         return self._shell is not None
 
+    def connect(self, on_output: Callable[[bytes], None]) -> None:
+        """Send the machine's output to `on_output` from now on."""
+        self.on_output = on_output
+
+    def disconnect(self) -> None:
+        """Discard the machine's output from now on."""
+        self.on_output = None
+
+    def start_session_read_only(self) -> bool:
+        """Return whether the session that starts now can only read, and count it."""
+        if self.read_only_sessions <= 0:
+            return False
+        self.read_only_sessions -= 1
+        return True
+
     def power_on(self) -> None:
-        """Boot: getty shows its prompt. Needs a running event loop."""
+        """Boot until getty shows its prompt. Needs a running event loop."""
         self._getty()
 
     def power_off(self) -> None:
@@ -73,15 +88,15 @@ class SimulatedMachine:
             self._shell = None
 
     def type(self, data: bytes) -> None:
-        """What arrives on the machine's serial port."""
+        """Process bytes that arrive on the machine's serial port."""
         if self._shell is not None:
             try:
                 os.write(self._shell.child_fd, data)
-            except OSError:  # it is just ending; the reader sees the end
+            except OSError:  # the shell is just ending; the reader notices it
                 return
             return
         for byte in data:
-            if not self._deaf and self._shell is None:
+            if not self._ignoring_input and self._shell is None:
                 self._key(byte)
 
     def _print(self, text: bytes) -> None:
@@ -124,14 +139,14 @@ class SimulatedMachine:
             self._log_in()
         else:
             self._user = None
-            self._deaf = True
+            self._ignoring_input = True
             task = asyncio.get_running_loop().create_task(self._refuse())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _refuse(self) -> None:
-        await asyncio.sleep(_WRONG_PASSWORD_SECONDS)  # as pam_faildelay does
-        self._deaf = False
+        await asyncio.sleep(_WRONG_PASSWORD_SECONDS)  # like pam_faildelay
+        self._ignoring_input = False
         self._print(b"\r\nLogin incorrect\r\n")
         self._print(f"{self.name} login: ".encode())
 
@@ -148,7 +163,7 @@ class SimulatedMachine:
                 "PS1": f"root@{self.name}:~# ",
             },
             timeout=None,
-            preexec_fn=_begin_session,
+            preexec_fn=_prepare_session,
         )
         asyncio.get_running_loop().add_reader(self._shell.child_fd, self._shell_prints)
 
@@ -156,7 +171,7 @@ class SimulatedMachine:
         assert self._shell is not None
         try:
             data = os.read(self._shell.child_fd, 65536)
-        except OSError:  # Linux: EIO is the end of a pty
+        except OSError:  # on Linux, a closed pty raises EIO
             data = b""
         if data:
             self._print(data)
@@ -167,8 +182,8 @@ class SimulatedMachine:
         self._getty()
 
 
-def _begin_session() -> None:
-    # What runs in the background of a script ignores ^C, and so would all that it starts.
+def _prepare_session() -> None:
+    # A background job of a script ignores SIGINT, and its children would inherit that.
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     if os.getuid() != 0:

@@ -1,4 +1,4 @@
-"""A lab in a thread of its own, beside whatever uses it: blocking code, another event loop, or programs."""
+"""A lab in a thread of its own, for blocking code, another event loop, or other programs."""
 
 from __future__ import annotations
 
@@ -10,32 +10,30 @@ import asyncssh
 
 from ..endpoint.parse import parse_target
 from ..endpoint.target import SshTarget
-from ..errors import UsageError
 from ..loop_thread import LoopThread
-from ..printable import printable
 from ..secrets.secret import Secret
 from .endpoint import Lab, open_lab
 from .faults import Faults
-from .fronts import FRONTS
+from .fronts import check_front
 
 __all__ = ["ThreadedLab", "lab_in_thread"]
 
 
 class ThreadedLab:
-    """A running endpoint and the machine behind it, for any thread.
+    """A running endpoint and its machine, usable from any thread.
 
     Args:
-        lab: what runs.
-        loop: where it runs.
+        lab: the lab.
+        loop: the thread whose event loop runs it.
 
     Attributes:
-        host: HOST, for the command line; `arguments` say the rest.
-        target: what to give to `sosagent.add_key` and the others: HOST with its key and host key, and nothing of
-            the user's own ssh_config.
-        password: root's on the machine.
-        identity, known_hosts, password_file: files to give to commands.
-        authorized_keys_file: root's, on the machine.
-        arguments: the options of `sos-addkey` that lead here, and HOST.
+        host: HOST for the command line.
+        target: the target for `sosagent.add_key` and other functions: HOST with its private key and host key,
+            independent of the user's ssh_config.
+        password: of root on the machine.
+        identity, known_hosts, password_file: files for the options of the commands.
+        authorized_keys_file: root's authorized_keys on the machine.
+        arguments: the arguments of `sos-addkey` for this lab: options and HOST.
     """
 
     def __init__(self, lab: Lab, loop: LoopThread) -> None:
@@ -54,17 +52,17 @@ class ThreadedLab:
 
     @property
     def authorized_keys(self) -> str:
-        """What root's authorized_keys on the machine holds now; empty if there is none."""
+        """The current contents of root's authorized_keys on the machine; empty if the file is missing."""
         path = self.authorized_keys_file
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
     @property
     def in_use(self) -> bool:
-        """Whether somebody is logged in on the machine: after a job, nobody must be."""
+        """Whether a user is logged in on the machine; false after a successful job."""
         return self._lab.machine.in_use
 
     def hang_up(self) -> None:
-        """End the connection of whoever has the console, as a line does that dies."""
+        """End the connections of all clients, as when the line fails."""
         self._loop.soon(self._lab.hang_up)
 
 
@@ -78,38 +76,36 @@ def _target(lab: Lab, config: Path) -> SshTarget:
 def lab_in_thread(
     *, machine: str = "lab", faults: str | Faults | None = None, endpoint: str | None = None, busy: bool = False
 ) -> Iterator[ThreadedLab]:
-    """Start an endpoint and a machine in a thread; both end, and their folder goes, with the context.
+    """Start an endpoint and a machine in a thread. At the end of the context both stop, and their folder is deleted.
 
     Args:
         machine: the machine's host name.
-        faults: what happens on the line between the two, as `Faults` or its words (``"drop=1e-3,klog=20/s"``).
-        endpoint: what kind of endpoint it is, such as ``"idrac"``; SOS by default.
-        busy: somebody else has the console all the time.
+        faults: the faults of the line, as `Faults` or as text (``"drop=1e-3,klog=20/s"``).
+        endpoint: the kind of endpoint, such as ``"idrac"``; SOS by default.
+        busy: let another user have the console all the time.
 
     Raises:
-        UsageError: there is no such fault or endpoint.
+        UsageError: the fault or the endpoint is unknown.
     """
-    if endpoint is not None and endpoint not in FRONTS:
-        raise UsageError(
-            f"the lab knows no endpoint {printable(endpoint, 40)!r}", hint=f"There are: {', '.join(FRONTS)}."
-        )
+    if endpoint is not None:
+        check_front(endpoint)
     parsed = Faults.parse(faults) if isinstance(faults, str) else faults
     with LoopThread("sosagent lab") as loop:
-        way = AsyncExitStack()
-        opened = loop.call(way.enter_async_context(open_lab(machine=machine, faults=parsed, front=endpoint)))
+        stack = AsyncExitStack()
+        lab = loop.call(stack.enter_async_context(open_lab(machine=machine, faults=parsed, front=endpoint)))
         try:
             if busy:
-                loop.call(way.enter_async_context(_occupied(opened)))
-            yield ThreadedLab(opened, loop)
+                loop.call(stack.enter_async_context(_occupied(lab)))
+            yield ThreadedLab(lab, loop)
         finally:
-            loop.call(way.aclose())
+            loop.call(stack.aclose())
 
 
 @asynccontextmanager
 async def _occupied(lab: Lab) -> AsyncIterator[None]:
-    """Let somebody else have the console: of an SOS endpoint by a session of theirs, of others as those do it."""
+    """Let another user have the console. At an SOS endpoint that takes a second client."""
     if lab.options:
-        lab.occupy(True)
+        lab.occupy()
         yield
         return
     async with (

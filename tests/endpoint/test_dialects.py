@@ -79,21 +79,21 @@ async def test_a_prompt_of_two_needs_to_be_named() -> None:
 @pytest.mark.parametrize("front", ["idrac", "ilo", "smash", "ilom", "cyclades", "digi"])
 async def test_busy_names_what_frees_it(front: str) -> None:
     async with open_lab(front=front) as lab:
-        lab.occupy(True)
+        lab.occupy()
         with pytest.raises(sosagent.EndpointBusy) as caught:
             await add(lab, front)
         assert DIALECTS[DIALECT_OF[front]].free in caught.value.hint
         assert ("--kick" in caught.value.hint) == (front in KICKED)
-        assert lab.occupy(None)
+        assert lab.occupied
         assert is_at_login(lab)
 
 
 @pytest.mark.parametrize("front", KICKED)
 async def test_kick_frees_it(front: str) -> None:
     async with open_lab(front=front) as lab:
-        lab.occupy(True)
+        lab.occupy()
         assert await add(lab, front, kick=True) == "added"
-        assert not lab.occupy(None)
+        assert not lab.occupied
 
 
 @pytest.mark.parametrize("front", KICKED)
@@ -107,12 +107,12 @@ async def test_kick_ends_nothing_where_nobody_is(front: str) -> None:
 async def test_a_controller_that_stays_at_its_prompt_is_not_kicked_unasked() -> None:
     """What Lenovo's says when somebody has the console is not known."""
     async with open_lab(front="xcc") as lab:
-        lab.occupy(True)
+        lab.occupy()
         with pytest.raises(sosagent.ConsoleStateUnknown, match="stays at its own command line") as caught:
             await add(lab, "xcc")
         assert "--kick ends another session first" in caught.value.hint
-        assert lab.told == ["console 1", "console start", "exit"]
-        assert lab.occupy(None)
+        assert lab.commands == ["console 1", "console start", "exit"]
+        assert lab.occupied
 
 
 MOMENTS = ("console state", "log in as", "logged in", "shell ready")
@@ -139,7 +139,7 @@ async def test_it_falls_back_in_mid_job(front: str, moment: str, left: bytes) ->
             if event.text.startswith(moment) and not fallen:
                 fallen = True
                 lab.fall_back(left)
-                lab.told.clear()
+                lab.commands.clear()
 
         with pytest.raises(sosagent.EndpointLost) as caught:
             await add(lab, front, fall)
@@ -148,11 +148,11 @@ async def test_it_falls_back_in_mid_job(front: str, moment: str, left: bytes) ->
         assert caught.value.exit_code == 3
         row = DIALECTS[DIALECT_OF[front]]
         known = {line.format(console="web-1") for way in row.enter for line in way} | {row.close, "y"}
-        typed = [line for line in lab.told if line.strip("\x15\x0c") not in known]
+        typed = [line for line in lab.commands if line.strip("\x15\x0c") not in known]
         # What was on its way just then cannot be called back: the name, the line that starts a shell, or one
         # request, whose lines are none that anything runs.
         assert len([line for line in typed if not line.startswith((")", "]"))]) <= 1, typed
-        assert lab.password.reveal() not in "".join(lab.told)
+        assert lab.password.reveal() not in "".join(lab.commands)
         assert await add(lab, front) == "added"
         assert is_at_login(lab)
 

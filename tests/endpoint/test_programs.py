@@ -144,10 +144,10 @@ async def stand_in(folder: Path, name: str) -> AsyncIterator[StandIn]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.append(asyncio.current_task())
-        machine.on_output = writer.write
+        machine.connect(writer.write)
         while data := await reader.read(4096):
             machine.type(data)
-        machine.on_output = None
+        machine.disconnect()
         writer.close()
         await writer.wait_closed()
 

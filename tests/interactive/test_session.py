@@ -489,7 +489,7 @@ async def test_who_only_looks_says_nothing_to_the_endpoint_either(window: Window
         window.write("connect com2\r")
         await window.sees("your keys are ignored")
         await window.leaves()
-        assert lab.told == []
+        assert lab.commands == []
 
 
 async def test_an_endpoint_with_words_of_its_own_is_passed(window: Window) -> None:
@@ -498,7 +498,7 @@ async def test_an_endpoint_with_words_of_its_own_is_passed(window: Window) -> No
         await window.opens(["-F", str(lab.folder / "config"), *without_password(lab.arguments)])
         await window.logs_in(lab)
         assert "root's shell at lab is still logged in" in await window.leaves()
-        assert lab.told == ["connect com2", "exit"]
+        assert lab.commands == ["connect com2", "exit"]
 
 
 async def test_what_was_typed_goes_out_before_the_escape_asks(window: Window, endpoint: list[str], lab: Lab) -> None:

@@ -36,7 +36,7 @@ def test_faults_are_read(text: str, faults: Faults) -> None:
 
 @pytest.mark.parametrize("text", ["drop", "drop=2", "lose=1", "baud=fast", "stall=2", "fifo=0.5", "klog=-1"])
 def test_what_is_no_fault_is_told(text: str) -> None:
-    with pytest.raises(sosagent.UsageError, match="no fault of a line") as caught:
+    with pytest.raises(sosagent.UsageError, match="not a valid fault of a line") as caught:
         Faults.parse(text)
     assert "drop=1e-3" in caught.value.hint
 

@@ -217,7 +217,7 @@ async def test_where_the_line_dies_with_a_shell_open_it_connects_again(
                 elif write is not None:
                     write(data)
 
-            lab.machine.on_output = until_greeted
+            lab.machine.connect(until_greeted)
 
     with pytest.raises(sosagent.EndpointLost) as caught:
         await add(lab, lab_target, on_event=cut)
@@ -269,12 +269,12 @@ async def test_a_read_only_endpoint_is_tried_again(
     lab: Lab, lab_target: sosagent.SshTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sosagent.session.machine._READ_ONLY_SECONDS", 0.1)
-    lab.machine.provisioning = 2
+    lab.machine.read_only_sessions = 2
     notes: list[str] = []
     done = await add(lab, lab_target, on_event=lambda event: notes.append(event.text))
-    assert (done.status, lab.machine.provisioning) == ("added", 0)
+    assert (done.status, lab.machine.read_only_sessions) == ("added", 0)
     assert sum("read-only" in note for note in notes) == 2
-    lab.machine.provisioning = 1000
+    lab.machine.read_only_sessions = 1000
     with pytest.raises(sosagent.EndpointReadOnly) as caught:
         await add(lab, lab_target, timeout=2)
     assert caught.value.exit_code == 3

@@ -97,8 +97,8 @@ def test_the_markers_options(pytester: pytest.Pytester) -> None:
     [
         ("fault='drop=1'", "*these options, by name: machine, faults, endpoint, busy*"),
         ("'web-1'", "*these options, by name: machine, faults, endpoint, busy*"),
-        ("faults='drip=1'", "*'drip=1' is no fault of a line*"),
-        ("endpoint='none'", "*no endpoint 'none'*There are: *idrac*"),
+        ("faults='drip=1'", "*'drip=1' is not a valid fault of a line*"),
+        ("endpoint='none'", "*the endpoint 'none'*It has: *idrac*"),
     ],
     ids=["unknown", "by-place", "fault", "endpoint"],
 )

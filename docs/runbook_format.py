@@ -23,7 +23,7 @@ _SCHEMA_TYPES = {"array": "steps", "object": "names and parameters", "string": "
 _STEP_KEYS = {"name": "text", "when": "condition", "repeat": "see below", "timeout": "number"}
 #: A piece of a Python annotation, and how the page calls that type; the first match counts.
 _TYPES = (
-    ("tuple[int", "number, list of numbers, or `any`"),
+    ("'any'", "number, list of numbers, or `any`"),
     ("tuple", "list of texts"),
     ("dict", "names and values"),
     ("Condition", "condition"),

@@ -25,7 +25,8 @@ def sosagent_app() -> typer.Typer:
     from .lab import lab
     from .machines import machines_app
     from .replay import replay
-    from .runbook import run, runbook_app
+    from .runbook import runbook_app
+    from .runbook_run import run
     from .send_break import send_break
     from .state import screen, state
 

@@ -1,4 +1,4 @@
-"""A runbook's parameters on the command line."""
+"""The parameters of a runbook on the command line."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..secrets.sources import find_password, parse_source
 
 if TYPE_CHECKING:
     from ..runbook.load import Loaded
+    from ..runbook.model import Parameter
 
 __all__ = ["ParameterOption", "read_parameters"]
 
@@ -23,75 +24,75 @@ ParameterOption = Annotated[
         "-p",
         "--parameter",
         metavar="NAME=VALUE",
-        help="A parameter; a secret one as prompt, env:NAME, file:PATH or command:PROGRAM.",
+        help="A parameter; the value of a secret is prompt, env:NAME, file:PATH or command:PROGRAM.",
         show_default=False,
     ),
 ]
 
 
-def read_parameters(loaded: Loaded, given: list[str], *, ask: bool) -> dict[str, str | Secret]:
-    """What the command line gives; a secret from where it says, or from a person.
+def read_parameters(loaded: Loaded, assignments: list[str], *, ask: bool) -> dict[str, str | Secret]:
+    """Return the values of a runbook's parameters, by name. Secrets are read from their sources.
 
     Args:
         loaded: the runbook.
-        given: NAME=VALUE each.
-        ask: whether a person is asked for what is missing.
+        assignments: ``NAME=VALUE`` each.
+        ask: ask the user for missing values, if there is a terminal.
 
     Raises:
-        UsageError: that is no such text, a name stands twice, or a secret stands there itself.
+        UsageError: an assignment is invalid, a name is used twice, or a secret is on the command line itself.
     """
     from ..runbook.values import parameter_values
 
-    values: dict[str, str | Secret] = {}
-    texts: dict[str, str] = {}
-    known = loaded.runbook.parameters
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:  # what stands there may be the value
-            raise UsageError(f"-p is NAME=VALUE; there is no = in one of them{_named(loaded)}")
-        if name in texts:
-            raise UsageError(f"-p {printable(name, 60)} is given twice")
-        texts[name] = value
+    texts = _parse(loaded, assignments)
+    # Check the other values before a secret is asked for.
     parameter_values(loaded.runbook, {name: value for name, value in texts.items() if not _is_secret(loaded, name)})
-    for name, value in texts.items():
-        values[name] = _secret(name, value) if _is_secret(loaded, name) else value
+    values: dict[str, str | Secret] = {
+        name: _read_secret(name, value) if _is_secret(loaded, name) else value for name, value in texts.items()
+    }
     if ask and sys.stdin.isatty():
-        for name, parameter in known.items():
+        for name, parameter in loaded.runbook.parameters.items():
             if name not in values and parameter.default is None:
-                words = f"{parameter.description} ({name}): " if parameter.description else f"{name}: "
-                values[name] = (
-                    find_password(source=parse_source("prompt"), prompt=printable(words, 300))
-                    if parameter.type == "secret"
-                    else _typed(printable(words, 300), name)
-                )
+                values[name] = _ask(name, parameter)
     return values
 
 
+def _parse(loaded: Loaded, assignments: list[str]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:  # do not show the text: it may be a secret
+            names = ", ".join(loaded.runbook.parameters)
+            known = f"the parameters are {names}" if names else "this runbook has no parameters"
+            raise UsageError(f"-p needs NAME=VALUE, but one of them has no =; {known}")
+        if name in texts:
+            raise UsageError(f"-p {printable(name, 60)} is used twice")
+        texts[name] = value
+    return texts
+
+
 def _is_secret(loaded: Loaded, name: str) -> bool:
-    known = loaded.runbook.parameters
-    return name in known and known[name].type == "secret"
+    parameters = loaded.runbook.parameters
+    return name in parameters and parameters[name].type == "secret"
 
 
-def _named(loaded: Loaded) -> str:
-    names = ", ".join(loaded.runbook.parameters)
-    return f"; the parameters are {names}" if names else "; this runbook has no parameters"
-
-
-def _typed(words: str, name: str) -> str:
-    """What a person types. The question goes where it is in the way of no JSON."""
-    print(words, end="", file=sys.stderr, flush=True)
+def _ask(name: str, parameter: Parameter) -> str | Secret:
+    prompt = printable(f"{parameter.description} ({name}): " if parameter.description else f"{name}: ", 300)
+    if parameter.type == "secret":
+        return find_password(source=parse_source("prompt"), prompt=prompt)
+    print(prompt, end="", file=sys.stderr, flush=True)  # standard output may be JSON
     line = sys.stdin.readline()
     if not line:
-        raise UsageError(f"the parameter {name} was not typed")
+        raise UsageError(f"no value was entered for the parameter {name}")
     return line.removesuffix("\n")
 
 
-def _secret(name: str, value: str) -> Secret:
+def _read_secret(name: str, value: str) -> Secret:
+    shown = printable(name, 60)
     try:
         source = parse_source(value)
     except ValueError:
         raise UsageError(
-            f"-p {printable(name, 60)}: a secret has no place on a command line, where others can read it",
-            hint=f"Say where it comes from: -p {printable(name, 60)}=prompt, env:NAME, file:PATH or command:PROGRAM.",
+            f"-p {shown}: a secret must not be on the command line, where other users can read it",
+            hint=f"Name its source: -p {shown}=prompt, env:NAME, file:PATH or command:PROGRAM.",
         ) from None
-    return find_password(source=source, prompt=f"{printable(name, 60)}: ")
+    return find_password(source=source, prompt=f"{shown}: ")

@@ -1,4 +1,4 @@
-"""`sosagent replay CAST RUNBOOK`: where a runbook would do something else than what was recorded."""
+"""`sosagent replay CAST RUNBOOK`: compare a runbook with a recording."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ _MOST_SHOWN = 20
 
 
 def replay(
-    cast: Annotated[Path, typer.Argument(metavar="CAST", help="What --transcript recorded.", show_default=False)],
+    cast: Annotated[
+        Path, typer.Argument(metavar="CAST", help="A recording made with --transcript.", show_default=False)
+    ],
     runbook: Annotated[
-        str, typer.Argument(metavar="RUNBOOK", help="A file, or the name of a shipped one.", show_default=False)
+        str, typer.Argument(metavar="RUNBOOK", help="A file, or the name of a shipped runbook.", show_default=False)
     ],
     parameter: ParameterOption = None,
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Compare a runbook with the recording of a run; connect nowhere.
+    """Compare a runbook with the recording of a run, without a connection.
 
-    Each step is the same, differs, or is not in the recording; programs and texts with secrets cannot be
-    compared, since no recording holds them. Exit status 1 if anything differs.
+    Each step is the same, differs, or is not in the recording. Programs and texts with secrets cannot be compared,
+    because recordings do not contain them. Exit status 1 if anything differs.
     """
     try:
         with expected_errors_only(verbose):
@@ -83,25 +85,24 @@ def _read(path: Path) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{shown}, line {line}: this is not UTF-8, as a recording is") from None
+        raise UsageError(f"{shown}, line {line}: invalid UTF-8; this is not a recording") from None
 
 
 def _lines(replayed: Replayed, cast: Path) -> Iterator[str]:
     title = f" ({printable(replayed.title)})" if replayed.title else ""
     yield f"{printable(replayed.runbook)}, compared with {printable(str(cast))}{title}"
     for step in replayed.steps:
-        said = f"  {printable(step.said, 1000)}" if step.said and step.verdict != "same" else ""
-        yield f"  {step.verdict:<20} {step.number:>4} {printable(step.name, 200)}{said}".rstrip()
+        reason = f"  {printable(step.said, 1000)}" if step.said and step.verdict != "same" else ""
+        yield f"  {step.verdict:<20} {step.number:>4} {printable(step.name, 200)}{reason}".rstrip()
     for words in replayed.also[:_MOST_SHOWN]:
         yield f"  only in the recording: it {printable(words, 1000)}"
     if len(replayed.also) > _MOST_SHOWN:
-        yield f"  and {len(replayed.also) - _MOST_SHOWN} more; --json has them"
+        yield f"  and {len(replayed.also) - _MOST_SHOWN} more; --json lists them"
     if any(step.verdict == "differs" for step in replayed.steps):
-        yield "What follows a step that differs was compared as though it had come to the same as in the recording."
+        yield "Steps after a different step were compared as if it had the result in the recording."
     if replayed.same:
-        yield "Nothing differs" + (
-            ", as far as it can be compared." if any(step.verdict != "same" for step in replayed.steps) else "."
-        )
+        incomplete = any(step.verdict != "same" for step in replayed.steps)
+        yield "No differences" + (" among the steps that can be compared." if incomplete else ".")
 
 
 def _fields(replayed: Replayed, cast: Path) -> dict[str, Any]:

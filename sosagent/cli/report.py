@@ -1,4 +1,4 @@
-"""A run's record as one HTML page for a ticket: no network, no script; all that came from outside is escaped."""
+"""The record of a run as one HTML page for a ticket: no scripts, nothing is loaded, all text is escaped."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ __all__ = ["page", "write_page"]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _COLUMNS, _ROWS = 80, 24
-_LINE, _TEXT = 4000, 2000  # characters shown of a line of output, of anything else
-#: What stands before a status, which is told in words, too.
+#: The most characters shown of a line of output, and of any other text.
+_LINE, _TEXT = 4000, 2000
+#: A symbol for each status, next to its name.
 _MARKS = {"done": "✓", "failed": "✗", "skipped": "–", "not run": "–", "planned": "·"}
 
 
 def page(record: RunRecord, cast: str | None = None) -> str:
-    """The page.
+    """Return the page.
 
     Args:
-        record: what was done.
-        cast: the name of the file with the recording of the console, where there is one.
+        record: of the run.
+        cast: the file name of the recording of the console, if there is one.
     """
     body = "\n".join(
         part
@@ -72,14 +73,14 @@ def page(record: RunRecord, cast: str | None = None) -> str:
 
 
 def write_page(path: Path, text: str) -> None:
-    """Write a page at once, readable by its owner only: it holds what a machine printed.
+    """Write a page atomically. Only its owner can read it, because it contains a machine's output.
 
     Args:
-        path: a file there is replaced; a pipe or a terminal is written to.
+        path: an existing file is replaced; a pipe or a terminal is written to.
         text: the page.
 
     Raises:
-        UsageError: it cannot be written; what was there is as it was.
+        UsageError: it cannot be written; an existing file is unchanged.
     """
     try:
         real = path.resolve()
@@ -96,12 +97,13 @@ def write_page(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise UsageError(
-            f"cannot write {printable(str(path))}: {error.strerror}", hint="--report takes a file in a folder of yours."
+            f"cannot write {printable(str(path))}: {error.strerror}",
+            hint="Pass --report a file in a folder that you can write to.",
         ) from None
 
 
 def _text(text: str, limit: int = _TEXT) -> str:
-    """Text from anywhere, as HTML that shows it and does nothing."""
+    """Return any text as HTML that only displays it."""
     return html.escape(printable(text, limit))
 
 
@@ -110,12 +112,12 @@ def _lines(text: str) -> str:
 
 
 def _status(status: str) -> str:
-    kind = status if status in ("done", "failed") else "said"
+    kind = status if status in ("done", "failed") else "note"
     return f'<span class="{kind}"><span aria-hidden="true">{_MARKS.get(status, "")}</span> {_text(status)}</span>'
 
 
 def _rows(facts: Iterable[tuple[str, str]]) -> str:
-    """A table of two columns. Names are escaped here, values are HTML."""
+    """Return a table of two columns. Names are escaped here; values are HTML already."""
     rows = "\n".join(f'<tr><th scope="row">{_text(name)}</th><td>{value}</td></tr>' for name, value in facts if value)
     return f'<table class="facts">\n{rows}\n</table>'
 
@@ -125,18 +127,18 @@ def _head(record: RunRecord) -> str:
         f'<p class="about lines">{_lines(record.description.strip())}</p>' if record.description.strip() else ""
     )
     when = record.began.strftime("%Y-%m-%d %H:%M:%S")
-    logged_out = {None: "", True: "the state found is back", False: "the state found was not seen to be back"}
+    logged_out = {None: "", True: "the initial state is restored", False: "the initial state was not restored"}
     facts = (
         ("Status", _status(record.status)),
-        ("Machine", _text(record.hostname) or "not known: nobody logged in"),
+        ("Machine", _text(record.hostname) or "unknown: there was no login"),
         ("Machine-id", _text(record.machine_id or "")),
         ("Endpoint", _text(record.host)),
         ("User", _text(record.user)),
-        ("Began", f'<time datetime="{record.began.isoformat(timespec="seconds")}">{when} UTC</time>'),
-        ("Took", f"{record.seconds:.1f} s" if record.status != "planned" else "nothing was done: a dry run"),
+        ("Started", f'<time datetime="{record.began.isoformat(timespec="seconds")}">{when} UTC</time>'),
+        ("Duration", f"{record.seconds:.1f} s" if record.status != "planned" else "none: this was a dry run"),
         ("Runbook", f"<code>{_text(record.source)}</code>"),
-        ("State found", _text(record.state_found)),
-        ("Afterwards", logged_out[record.logged_out]),
+        ("Initial state", _text(record.state_found)),
+        ("Final state", logged_out[record.logged_out]),
     )
     return f"<h1>{_text(record.runbook)}</h1>\n{description}\n{_rows(facts)}"
 
@@ -149,11 +151,11 @@ def _error(record: RunRecord) -> str:
     if error.get("hint"):
         parts.append(f'<p class="lines">{_lines(str(error["hint"]))}</p>')
     if error.get("state"):
-        parts.append(f'<p class="said">State of the console: {_text(str(error["state"]))}</p>')
+        parts.append(f'<p class="note">Console state: {_text(str(error["state"]))}</p>')
     if error.get("tail"):
         tail = _lines("\n".join(map(str, error["tail"])))
-        parts.append(f'<p class="said">Last lines:</p>\n<pre>{tail}</pre>')
-    return '<h2>What stopped it</h2>\n<div class="box">\n' + "\n".join(parts) + "\n</div>"
+        parts.append(f'<p class="note">Last lines:</p>\n<pre>{tail}</pre>')
+    return '<h2>Error</h2>\n<div class="box">\n' + "\n".join(parts) + "\n</div>"
 
 
 def _listed(title: str, lines: Iterable[str]) -> str:
@@ -172,16 +174,16 @@ def _table_of_steps(record: RunRecord) -> str:
     rows = []
     for at, step in enumerate(record.steps):
         name = _text(step.name, 200)
-        said = f'<br><span class="said">{_text(step.said, 300)}</span>' if step.said and not _has_more(step) else ""
-        linked = f'<a href="#step-{at + 1}">{name}</a>' if _has_more(step) else name
+        note = f'<br><span class="note">{_text(step.said, 300)}</span>' if step.said and not _has_details(step) else ""
+        linked = f'<a href="#step-{at + 1}">{name}</a>' if _has_details(step) else name
         seconds = f"{step.seconds:.1f} s" if step.status in ("done", "failed") else ""
         rows.append(
-            f'<tr><th scope="row" class="number">{_number(step)}</th><td>{linked}{said}</td>'
+            f'<tr><th scope="row" class="number">{_number(step)}</th><td>{linked}{note}</td>'
             f'<td class="status">{_status(step.status)}</td><td class="seconds">{seconds}</td></tr>'
         )
     head = "".join(
         f'<th scope="col" class="{kind}">{title}</th>'
-        for kind, title in (("number", "Step"), ("name", "What"), ("status", "Status"), ("seconds", "Took"))
+        for kind, title in (("number", "Step"), ("name", "Name"), ("status", "Status"), ("seconds", "Duration"))
     )
     listed = "\n".join(rows)
     return (
@@ -190,40 +192,40 @@ def _table_of_steps(record: RunRecord) -> str:
 
 
 def _number(step: StepRecord) -> str:
-    """With places to break the line at: on a small screen ``on_failure 1`` would take all of its width."""
+    """Return a step's number with line break opportunities: ``on_failure 1`` is too wide for a small screen."""
     return _text(step.number, 20).replace(".", ".<wbr>").replace("on_failure ", "on_failure<br>")
 
 
-def _has_more(step: StepRecord) -> bool:
-    """Whether there is more to tell of a step than its line in the table does."""
+def _has_details(step: StepRecord) -> bool:
+    """Whether a step has details that the table of steps does not show."""
     return step.status in ("done", "failed") or bool(step.output)
 
 
 def _steps(record: RunRecord) -> Iterator[str]:
-    if any(map(_has_more, record.steps)):
-        yield "<h2>Step by step</h2>"
+    if any(map(_has_details, record.steps)):
+        yield "<h2>Details</h2>"
     shown = b""
     for at, step in enumerate(record.steps):
-        if _has_more(step):
+        if _has_details(step):
             yield _step(step, at + 1, step.screen != shown)
             shown = step.screen or shown
 
 
 def _step(step: StepRecord, place: int, changed: bool) -> str:
-    told = [_status(step.status)]
+    facts = [_status(step.status)]
     if step.status != "planned":
-        told.append(f"{step.seconds:.1f} s, from second {step.started:.1f}")
+        facts.append(f"{step.seconds:.1f} s, started at {step.started:.1f} s")
     if step.times > 1:
-        told.append(f"done {step.times} times")
+        facts.append(f"run {step.times} times")
     if step.exit_status is not None:
-        told.append(f"exit status {step.exit_status}")
+        facts.append(f"exit status {step.exit_status}")
     parts = [
         f'<section class="step" id="step-{place}" aria-labelledby="name-{place}">',
         f'<h3 id="name-{place}">{_text(step.number, 80)}. {_text(step.name, 200)}</h3>',
-        f"<p>{' · '.join(told)}</p>",
+        f"<p>{' · '.join(facts)}</p>",
     ]
     if step.said and step.said != f"exit status {step.exit_status}":
-        parts.append(f'<p class="said">{_text(step.said)}</p>')
+        parts.append(f'<p class="note">{_text(step.said)}</p>')
     if step.output:
         parts.append(f"<pre>{_lines(step.output)}</pre>")
     if step.screen and changed:
@@ -236,9 +238,9 @@ def _screen(step: StepRecord) -> str:
     if not drawn:
         return ""
     opened = " open" if step.status == "failed" else ""
-    label = f"The console after step {_text(step.number, 80)}"
+    label = f"Console after step {_text(step.number, 80)}"
     return (
-        f"<details{opened}><summary>The console then</summary>\n"
+        f"<details{opened}><summary>Console after this step</summary>\n"
         f'<pre class="screen" tabindex="0" role="region" aria-label="{label}">{drawn}</pre></details>'
     )
 
@@ -248,6 +250,6 @@ def _recording(cast: str | None) -> str:
         return ""
     command = _text(f"asciinema play {shlex.quote(printable(cast))}")
     return (
-        f"<h2>Recording</h2>\n<p>The whole console, without secrets, is in <code>{_text(cast)}</code>. "
-        f"This plays it: <code>{command}</code></p>"
+        f"<h2>Recording</h2>\n<p><code>{_text(cast)}</code> is a recording of the whole console, without secrets. "
+        f"To play it: <code>{command}</code></p>"
     )

@@ -1,4 +1,4 @@
-"""How a runbook, its plan and its record look as text."""
+"""Show a runbook, a plan or the record of a run as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_LINES = 40
 
 
 def lines_of_runbook(loaded: Loaded) -> Iterator[str]:
-    """A runbook for people who think about running it."""
+    """Yield what a user wants to know before running a runbook: its purpose, parameters and steps."""
     from ..runbook.plan import numbered, title_of
 
     runbook = loaded.runbook
@@ -28,16 +28,16 @@ def lines_of_runbook(loaded: Loaded) -> Iterator[str]:
     if runbook.parameters:
         yield "Parameters:"
     for name, one in runbook.parameters.items():
-        need = "needed" if one.default is None else f"by default {printable(str(one.default), 60)!r}"
+        default = "required" if one.default is None else f"default {printable(str(one.default), 60)!r}"
         kind = " | ".join(one.choices) if one.choices else one.type
-        yield f"  {name} ({printable(kind, 200)}, {need}) {printable(one.description or '')}".rstrip()
+        yield f"  {name} ({printable(kind, 200)}, {default}) {printable(one.description or '')}".rstrip()
     yield "Steps:"
     for number, step in numbered(loaded):
         yield f"  {number:>4} {title_of(step)}"
 
 
 def lines_of_plan(record: RunRecord) -> Iterator[str]:
-    """What a run would do."""
+    """Yield what a run would do."""
     yield f"{printable(record.runbook)} on {printable(record.host)}, as {printable(record.user)} (--dry-run)"
     for name, value in record.parameters.items():
         yield f"  {name} = {printable(value)}"
@@ -49,16 +49,21 @@ def lines_of_plan(record: RunRecord) -> Iterator[str]:
 
 
 def lines_of_record(record: RunRecord, everything: bool) -> Iterator[str]:
-    """What a run did; the output of its programs where something failed, or all of it."""
+    """Yield what a run did.
+
+    Args:
+        record: of the run.
+        everything: include the whole output of all steps; otherwise the last lines of programs.
+    """
     machine = f" ({printable(record.hostname)})" if record.hostname else ""
     yield f"{printable(record.runbook)} on {printable(record.host)}{machine}: {record.status}, {record.seconds:.1f} s"
     for step in record.steps:
-        said = f"  {printable(step.said, 600)}" if step.said else ""
-        yield f"  {_MARKS[step.status]:<8} {step.number:>4} {step.name}{said}".rstrip()
+        result = f"  {printable(step.said, 600)}" if step.said else ""
+        yield f"  {_MARKS[step.status]:<8} {step.number:>4} {step.name}{result}".rstrip()
         if step.output and (everything or step.action == "run"):
             lines = step.output.splitlines()
             if len(lines) > _MOST_LINES and not everything:
-                yield f"           | ({len(lines) - _MOST_LINES} lines before: --json or --report has them)"
+                yield f"           | ({len(lines) - _MOST_LINES} earlier lines: see --json or --report)"
                 lines = lines[-_MOST_LINES:]
             yield from (f"           | {printable(line, 1000)}" for line in lines)
     for warning in record.warnings:

@@ -354,7 +354,7 @@ async def test_the_command(cast: str, tmp_path: Path) -> None:
     path.write_text(cast)
     done = command(path, book)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "Nothing differs, as far as it can be compared."
+    assert done.stdout.splitlines()[-1] == "No differences among the steps that can be compared."
     done = command(path, book, "-p", "who=\u202eyou")
     assert done.returncode == 1
     assert "differs                 1 greet  would run" in done.stdout

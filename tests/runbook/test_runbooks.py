@@ -521,7 +521,7 @@ async def test_the_new_runbook_is_right_and_runs(tmp_path: Path) -> None:
     assert (await command("runbook", "new", path))[0] == 2
     status, out, err = await command("runbook", "check", path)
     assert (status, err) == (0, "")
-    assert "nothing is wrong" in out
+    assert "no mistakes" in out
     status, out, err = await command("run", path, "--against", "lab", "--yes")
     assert status == 0, err
     status, out, err = await command("run", path, "--dry-run", "--json", "host")
@@ -535,11 +535,11 @@ async def test_the_new_runbook_is_right_and_runs(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ([], "needs a value for who, pw"),
-        (["-p", "who=a", "-p", "who=b"], "given twice"),
+        (["-p", "who=a", "-p", "who=b"], "used twice"),
         (["-p", "who=a", "-p", "whom=b"], "no parameter 'whom'"),
-        (["-p", "who=a", "-p", f"pw={SECRET}"], "no place on a command line"),
+        (["-p", "who=a", "-p", f"pw={SECRET}"], "must not be on the command line"),
         (["-p", "who=a", "-p", "pw=env:NOT_SET"], "NOT_SET"),
-        (["-p", SECRET], "no = in one of them"),
+        (["-p", SECRET], "one of them has no ="),
         (["-p", "who=A"], "must match"),
         (["-p", b"who=\xff"], "not UTF-8"),
     ],
@@ -622,7 +622,7 @@ def test_a_person_is_asked(tmp_path: Path) -> None:
     child = pexpect.spawn(sys.executable, call, timeout=20, encoding="utf-8")
     child.expect_exact("the name (who): ")
     child.sendeof()
-    child.expect_exact("the parameter who was not typed")
+    child.expect_exact("no value was entered for the parameter who")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 2

@@ -1,4 +1,4 @@
-"""The shipped runbooks on the real machine: something is broken first, for real, and SSH works again afterwards."""
+"""The shipped runbooks on a real machine: each test breaks something first, and the runbook repairs it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEW_PASSWORD = "another p4ssword, $(not) 'run'"
 
 
 def run(vm: Machine, name: str, *words: object, status: int = 0, **env: str) -> dict[str, Any]:
-    """A shipped runbook on the machine's console, to its record."""
+    """Run a shipped runbook on the machine's console and return its record."""
     done = subprocess.run(
         [sys.executable, "-m", "sosagent", "run", name, *vm.arguments, *map(str, words), "--json"],
         env={**os.environ, "SOS_PASSWORD": PASSWORD, **env}, capture_output=True, text=True, timeout=250, check=False,
@@ -40,7 +40,7 @@ def run(vm: Machine, name: str, *words: object, status: int = 0, **env: str) -> 
 
 
 def run_text(vm: Machine, program: str) -> None:
-    """A program of a runbook of its own."""
+    """Run a program in a runbook of its own."""
     path = vm.folder / "own.yml"
     path.write_text(json.dumps({"name": "own", "steps": [{"run": program}]}))
     run(vm, str(path))
@@ -67,7 +67,7 @@ def test_add_key(vm: Machine, identity: Path) -> None:
 
 BROKEN_SSHD = {
     "nonsense": "echo Nonsense yes >>/etc/ssh/sshd_config",
-    "nobody may log in": "printf 'AllowUsers nobody\\nPermitRootLogin no\\nListenAddress 127.0.0.1\\n' "
+    "no user may log in": "printf 'AllowUsers nobody\\nPermitRootLogin no\\nListenAddress 127.0.0.1\\n' "
     ">/etc/ssh/sshd_config.d/00-x.conf",
     "no configuration and no host keys": "rm -r /etc/ssh/sshd_config /etc/ssh/ssh_host_*",
     "masked": "systemctl mask -q ssh; echo Port 2222 >>/etc/ssh/sshd_config",
@@ -82,22 +82,20 @@ def test_reset_sshd(broken: str, vm: Machine) -> None:
     wait_for(lambda: not answers(vm.ssh_port), 30, "sshd to be gone")
     record = run(vm, "reset-sshd")
     wait_for(lambda: logs_in(vm), 30, "ssh to work")
-    kept = output(record, "keep the old one")
+    kept = output(record, "back up the old configuration")
     if "no configuration" not in broken:
         assert vm.do(f"cat {kept}/sshd_config").startswith(before)
     assert vm.do("ls /etc/ssh/sshd_config.sosagent-new 2>/dev/null; true") == ""
 
 
 def test_reset_sshd_that_cannot_start(vm: Machine) -> None:
-    """What was there stays."""
+    """The old configuration stays in place."""
     before = vm.do("cat /etc/ssh/sshd_config")
     vm.do("systemd-run -q --on-active=2 sh -c 'systemctl stop ssh; mount --bind /bin/false /usr/sbin/sshd'")
     wait_for(lambda: not answers(vm.ssh_port), 30, "sshd to be gone")
     record = run(vm, "reset-sshd", status=9)
     assert record["error"]["code"] == "step-failed"
-    assert "nothing was changed" in output(
-        record, "put the old configuration back, if sshd does not work with the new one"
-    )
+    assert "nothing was changed" in output(record, "restore the old configuration if sshd does not work")
     run_text(vm, "umount /usr/sbin/sshd; systemctl restart ssh")
     assert vm.do("cat /etc/ssh/sshd_config; ls -d /etc/ssh/*sosagent* 2>/dev/null; true") == before
 
@@ -108,10 +106,10 @@ def test_disk_space(vm: Machine, identity: Path) -> None:
     vm.do(f"{fill}; mv /root/.ssh /root/kept")
     assert run(vm, "add-key", "-p", f"key={identity}.pub", status=6)["error"]["code"] == "edit-refused"
     record = run(vm, "disk-space")
-    assert "100%" in output(record, "file systems")
-    assert f"{archives}/big-1M.deb" in output(record, "the largest files")
+    assert "100%" in output(record, "show file systems")
+    assert f"{archives}/big-1M.deb" in output(record, "find the largest files")
     freed = run(vm, "disk-space", "-p", "clean=yes", "--yes")
-    assert "apt's cache is empty" in output(freed, "free what can be had again")
+    assert "the cache of apt is empty" in output(freed, "empty caches and reduce the journal")
     run(vm, "add-key", "-p", f"key={identity}.pub")
     assert logs_in(vm, identity)
 
@@ -130,7 +128,7 @@ def test_network_dhcp(client: str, vm: Machine) -> None:
     )
     wait_for(lambda: not answers(vm.ssh_port), 40, "the network to be gone")
     record = run(vm, "network-dhcp")
-    assert "inet 10.0.2." in output(record, "see the address")
+    assert "inet 10.0.2." in output(record, "wait for the address")
     wait_for(lambda: logs_in(vm), 30, "ssh to work")
 
 
@@ -146,7 +144,7 @@ def test_unban(vm: Machine) -> None:
     )
     wait_for(lambda: not answers(vm.ssh_port), 60, "the address to be banned")
     record = run(vm, "unban", "-p", "address=10.0.2.2")
-    assert "fail2ban: 1 unbanned" in output(record, "fail2ban")
+    assert "fail2ban: 1 unbanned" in output(record, "unban it in fail2ban")
     wait_for(lambda: logs_in(vm), 30, "ssh to work")
     assert "10.0.2.3" in vm.do("nft list set inet f bad")
 
@@ -180,8 +178,8 @@ def test_boot_errors(vm: Machine) -> None:
     vm.do("echo Nonsense yes >>/etc/ssh/sshd_config; systemd-run -q --on-active=1 sh -c 'systemctl restart ssh'")
     wait_for(lambda: not answers(vm.ssh_port), 30, "sshd to be gone")
     record = run(vm, "boot-errors")
-    assert "ssh.service" in output(record, "units that failed")
-    assert "Bad configuration option: Nonsense" in output(record, "units that failed")
+    assert "ssh.service" in output(record, "list failed units")
+    assert "Bad configuration option: Nonsense" in output(record, "list failed units")
     run(vm, "reset-sshd")
     wait_for(lambda: logs_in(vm), 30, "ssh to work")
 
@@ -190,11 +188,11 @@ def test_boot_errors(vm: Machine) -> None:
 def test_reboot(vm: Machine) -> None:
     boot = vm.do("cat /proc/sys/kernel/random/boot_id")
     vm.do("systemd-run -q --on-active=1 ip route add blackhole 10.0.2.2")
-    wait_for(lambda: not answers(vm.ssh_port), 30, "the way back to be gone")
+    wait_for(lambda: not answers(vm.ssh_port), 30, "the route to be gone")
     record = run(vm, "reboot", "--yes")
-    assert output(record, "this boot") == boot.strip() != output(record, "the boot now")
+    assert output(record, "read the boot id") == boot.strip() != output(record, "read the boot id again")
     wait_for(lambda: logs_in(vm), 60, "ssh to work")
-    assert vm.do("cat /proc/sys/kernel/random/boot_id").strip() == output(record, "the boot now")
+    assert vm.do("cat /proc/sys/kernel/random/boot_id").strip() == output(record, "read the boot id again")
 
 
 def test_support_bundle(vm: Machine, tmp_path: Path) -> None:

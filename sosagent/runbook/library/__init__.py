@@ -1,4 +1,4 @@
-"""The runbooks that come with sosagent: each is a file here, and tested on a real machine."""
+"""The runbooks that come with sosagent, one file each. Each is tested on a real machine."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from importlib.resources import files
 
 __all__ = ["NEW"]
 
-#: What `sosagent runbook new` makes.
+#: The text that `sosagent runbook new` writes.
 NEW = files(__package__).joinpath("new.yml.txt").read_text("utf-8")

@@ -1,0 +1,255 @@
+"""`sosagent run RUNBOOK HOST`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ..endpoint.parse import parse_target
+from ..errors import SosError, UsageError
+from ..printable import printable
+from .ask import in_thread
+from .endpoint_options import checked_timeout
+from .exits import Reported, expected_errors_only
+from .machine_options import LOGIN, MachineOptions
+from .options import with_options
+from .parameters import ParameterOption, read_parameters
+from .run import run_job, run_prepared
+from .runbook_show import lines_of_plan, lines_of_record
+from .show import Progress, as_json, error_fields, show_error
+
+if TYPE_CHECKING:
+    from ..runbook.engine import Gate, Settings
+    from ..runbook.load import Loaded
+    from ..runbook.record import RunRecord
+    from ..runbook.steps import Ask
+    from ..secrets.secret import Secret
+
+__all__ = ["RunbookArgument", "run"]
+
+RunbookArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUNBOOK", help="A file, or the name of a shipped runbook.", show_default=False),
+]
+#: What the user types before a step -> what happens to it. The end of input stops the run.
+_GATE_ANSWERS: dict[str | None, Literal["run", "skip", "stop"]] = {
+    "": "run", "y": "run", "yes": "run", "s": "skip", "skip": "skip", "t": "stop", "stop": "stop", None: "stop",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The runbook, and how to run it."""
+
+    runbook: RunbookArgument
+    parameter: ParameterOption = None
+    dry_run: Annotated[
+        bool, typer.Option("-n", "--dry-run", help="Show what the runbook would do, without a connection.")
+    ] = False
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="lab", help="Run on a simulated machine; no HOST.", show_default=False),
+    ] = None
+    step: Annotated[bool, typer.Option("--step", help="Ask before each step.")] = False
+    start_at: Annotated[
+        str | None,
+        typer.Option("--from", metavar="STEP", help="Start at this step: its number or name.", show_default=False),
+    ] = None
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Answer yes to all questions of the runbook.")] = False
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write the record of the run as HTML.", show_default=False),
+    ] = None
+
+    def check(self, host: str) -> None:
+        """Check the options before anything is read.
+
+        Raises:
+            UsageError: some options are invalid or contradict each other.
+        """
+        if self.against not in (None, "lab"):
+            raise UsageError(f"--against must be lab, not {printable(self.against, 60)!r}")
+        if not host and self.against is None and not self.dry_run:
+            raise UsageError("HOST is missing", hint="--against lab runs the runbook on a simulated machine.")
+        if host and self.against is not None:
+            raise UsageError("--against lab runs on a simulated machine; leave HOST out")
+        if self.report is not None and not self.report.parent.is_dir():
+            raise UsageError(f"--report: there is no folder {printable(str(self.report.parent))}")
+
+
+@dataclass(frozen=True)
+class RunMachineOptions(MachineOptions):
+    """The options of other commands, but HOST is optional, and the default time limit is the runbook's."""
+
+    host: Annotated[str, typer.Argument(metavar="[HOST]", help="As for addkey.", show_default=False)] = ""
+    timeout: Annotated[
+        float,
+        typer.Option("--timeout", metavar="SECONDS", help="Limit for the whole run.", show_default="the runbook's"),
+    ] = 0.0
+
+
+@with_options(RunOptions, RunMachineOptions)
+def run(options: RunOptions, machine: RunMachineOptions) -> None:
+    """Run a runbook on a machine through its serial console.
+
+    The first step that fails ends the run. Exit status 9 means that a step did not have the expected result; the
+    other exit statuses are those of all commands.
+    """
+    progress = Progress(quiet=machine.quiet, verbose=machine.verbose)
+    record: RunRecord | None = None
+    failure: SosError | None = None
+    try:
+        with expected_errors_only(machine.verbose), machine.suggesting():
+            options.check(machine.host)
+            record = _run(options, machine, progress)
+    except SosError as error:
+        from ..runbook.record import record_of
+
+        failure, record = error, record_of(error)
+    progress.stop()
+    if record is not None and options.report is not None:
+        report_failure = _write_report(options.report, record, machine.transcript)
+        if failure is not None and report_failure is not None:
+            failure.add_note(report_failure.message)
+        failure = failure or report_failure
+    _show(options, machine, record, failure)
+    if failure is not None:
+        raise Reported(failure.exit_code)
+
+
+def _run(options: RunOptions, machine: RunMachineOptions, progress: Progress) -> RunRecord:
+    from ..runbook.engine import Settings
+    from ..runbook.load import load_runbook
+    from ..runbook.plan import needs_shell, planned
+    from ..runbook.run import find_first_step, run_loaded
+    from ..runbook.values import complete_values, parameter_values
+
+    loaded = load_runbook(options.runbook)
+    find_first_step(loaded, options.start_at)
+    values = read_parameters(loaded, options.parameter or [], ask=not options.dry_run)
+    if options.dry_run:
+        user = LOGIN if options.against or not machine.host else machine.login_name
+        host = options.against or machine.host or "HOST"
+        return planned(loaded, parameter_values(loaded.runbook, values), host, user)
+    complete_values(loaded.runbook, values)  # before the user is asked for a password
+    gate = _gate(progress) if options.step else None
+    settings = Settings(options.start_at, _confirm(progress, options.yes), gate, progress.count)
+    seconds = checked_timeout(machine.timeout or loaded.runbook.timeout)
+    if options.against is not None:
+        return run_job(_run_in_lab(machine, progress, loaded, values, settings, seconds))
+
+    async def prepare() -> Coroutine[Any, Any, RunRecord]:
+        access = await replace(machine, timeout=seconds).access(progress, password=needs_shell(loaded))
+        return run_loaded(access, loaded, values, settings)
+
+    return run_prepared(prepare())
+
+
+async def _run_in_lab(
+    machine: RunMachineOptions,
+    progress: Progress,
+    loaded: Loaded,
+    values: dict[str, str | Secret],
+    settings: Settings,
+    seconds: float,
+) -> RunRecord:
+    """Run on a simulated machine that exists only for this run."""
+    from ..access import Access
+    from ..lab import open_lab
+    from ..runbook.run import run_loaded
+
+    async with open_lab() as lab:
+        config = lab.folder / "ssh_config"
+        config.touch()
+        target = parse_target(lab.address, identities=(lab.identity,), known_hosts=lab.known_hosts, ssh_config=config)
+        access = Access(target, lab.password, timeout=seconds, transcript=machine.transcript, on_event=progress)
+        return await run_loaded(access, loaded, values, settings)
+
+
+# -- questions --------------------------------------------------------------------------------
+
+
+def _confirm(progress: Progress, yes: bool) -> Ask | None:
+    """Return what answers the questions of the runbook; None if no user is present."""
+
+    async def ask(question: str) -> bool:
+        if yes:
+            return True
+        progress.stop()
+        answer = await in_thread(lambda: _read_answer(f"{question} [y/N] "))
+        return (answer or "").strip().lower() in ("y", "yes")
+
+    return ask if yes or sys.stdin.isatty() else None
+
+
+def _gate(progress: Progress) -> Gate:
+    """Return what asks the user before each step.
+
+    Raises:
+        UsageError: there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("--step asks before each step, but standard input is not a terminal")
+
+    async def gate(number: str, title: str) -> Literal["run", "skip", "stop"]:
+        progress.stop()
+        while True:
+            text = await in_thread(lambda: _read_answer(f"[{number}] {printable(title)}? [Y]es, [s]kip, s[t]op "))
+            answer = _GATE_ANSWERS.get(None if text is None else text.strip().lower())
+            if answer is not None:
+                return answer
+
+    return gate
+
+
+def _read_answer(question: str) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line
+
+
+# -- results ----------------------------------------------------------------------------------
+
+
+def _show(options: RunOptions, machine: RunMachineOptions, record: RunRecord | None, failure: SosError | None) -> None:
+    if machine.json:
+        from ..runbook.record import record_fields
+
+        short = {"status": "failed", "runbook": options.runbook, "host": machine.host}
+        fields = short if record is None else record_fields(record)
+        print(as_json(fields | {"error": None if failure is None else error_fields(failure)}))
+        return
+    if record is not None:
+        for line in lines_of_plan(record) if options.dry_run else lines_of_record(record, machine.verbose):
+            print(line)
+    if failure is not None:
+        show_error(failure)
+
+
+def _write_report(path: Path, record: RunRecord, transcript: Path | None) -> SosError | None:
+    """Write the report. Return its failure instead of raising it, because a failure of the run is more important."""
+    from .report import page, write_page
+
+    try:
+        write_page(path, page(record, _recording_name(record, transcript)))
+    except UsageError as error:
+        return error
+    return None
+
+
+def _recording_name(record: RunRecord, transcript: Path | None) -> str | None:
+    """Return the file name of this run's recording; None if the run failed too early to write one."""
+    try:
+        # An older file may have this name.
+        if transcript is not None and transcript.stat().st_mtime >= record.began.timestamp() - 1:
+            return transcript.name
+    except OSError:
+        pass
+    return None

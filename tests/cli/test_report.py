@@ -224,7 +224,7 @@ def test_no_page_names_a_recording_of_another_run(tmp_path: Path) -> None:
     arguments = ["run", str(runbook), "-n", "--report", str(path), "--transcript", str(cast)]
     subprocess.run([sys.executable, "-m", "sosagent", *arguments], cwd=HERE, check=True, timeout=60)
     assert "old.cast" not in path.read_text("utf-8")
-    assert "nothing was done" in path.read_text("utf-8")
+    assert "this was a dry run" in path.read_text("utf-8")
 
 
 def test_a_page_replaces_a_file_at_once_and_nothing_else(tmp_path: Path) -> None:

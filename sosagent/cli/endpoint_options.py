@@ -175,7 +175,8 @@ class EndpointOptions:
                 error.hint = f"{error.hint} {self.lookup.suggestion}".rstrip()
             raise
         except PasswordMissing as error:
-            error.hint = f"{error.hint} {self.lookup.suggestion}".rstrip()
+            if self.host:  # `sosagent run` has no HOST with --against lab
+                error.hint = f"{error.hint} {self.lookup.suggestion}".rstrip()
             raise
 
 

@@ -182,7 +182,7 @@ async def test_a_console_is_looked_at(arguments: list[str], lab: Lab, tmp_path: 
     call = arguments[:file] + arguments[file + 2 :]
     status, out, err = await run("state", *call, "--quiet-for", "0.2", command=sosagent_command)
     assert (status, err) == (0, "")
-    assert out.startswith("silent: nothing comes from the machine\n")
+    assert out.startswith("silent: no output from the machine\n")
     assert "SOS Session Ready" in out
     status, out, err = await run("state", *call, "--poke", "--json", command=sosagent_command)
     seen = json.loads(out)

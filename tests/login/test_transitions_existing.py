@@ -91,7 +91,7 @@ CASES = {
     ),
     "top cannot be suspended": Case(
         (TOP,), key(REDRAW, TOP) + key(SUSPEND), state="full-screen", error=ConsoleOccupied,
-        message="a program that fills the screen",
+        message="a full-screen program",
     ),
     "top cannot be suspended, and is ended": Case(
         (TOP,), key(REDRAW, TOP) + key(SUSPEND) + key("\x03", "\r\n" + ROOT) + identify(0, "root", ROOT)
@@ -113,7 +113,7 @@ CASES = {
         + no_initramfs(ROOT), typed(" fg", "cat\r\n"), state="running"),
     "a program that only echoes": Case(
         (), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z") + key(CLEAR, "") + key(WAKE, "\r\n") , state="running",
-        error=ConsoleOccupied, message="a program that runs",
+        error=ConsoleOccupied, message="a running program",
     ),
     "a silent boot": Case(
         (), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z") + key(CLEAR, "") + key(WAKE, "\r\n", 15.0, LOGIN)

@@ -388,7 +388,7 @@ async def test_a_machine_that_boots_is_waited_for() -> None:
         vm.power_on()
         done = await add(vm, on_event=lambda event: shown.append(event.text), timeout=180)
         assert (done.status, done.logged_out) == ("added", True)
-        assert any(text.startswith("a machine that boots: ") for text in shown)
+        assert any(text.startswith("a booting machine: ") for text in shown)
 
 
 async def test_a_machine_that_reboots_in_mid_job(vm: Machine) -> None:

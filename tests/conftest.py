@@ -50,6 +50,14 @@ def pytest_asyncio_loop_factories(
     return loop_factory(item.get_closest_marker("virtual_time") is not None)
 
 
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """``write(text, name, mode)`` writes a file in the test's folder, and returns its path."""
+    from .support.commands import writer
+
+    return writer(tmp_path)
+
+
 @pytest.fixture(params=SHELLS)
 def sh(request: pytest.FixtureRequest) -> list[str]:
     """The command of a real shell; each that is installed in turn."""

@@ -15,7 +15,7 @@ from sosagent.config.imports import Format, Imported, detect_format, import_mach
 from sosagent.config.parse import parse_machines
 from sosagent.printable import is_clean
 
-from .test_config import command
+from ..support.commands import command
 
 SSH_CONFIG = """\
 # consoles

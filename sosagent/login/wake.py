@@ -18,7 +18,7 @@ __all__ = ["wake"]
 _TRIES = 3
 _TRIES_IN_BOOT = 12
 _BOOT_QUIET_SECONDS = 2.0
-_RECEIVER_SECONDS = 27.0  # our collector on the machine ends after 25.5 s of silence (shell/start.py)
+_RECEIVER_SECONDS = 27.0  # our collector on the machine ends after 25.5 s of silence (shell/start_line.py)
 _KERNEL_SECONDS = 10.0
 _STUCK_SECONDS = 10.0
 

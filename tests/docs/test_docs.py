@@ -186,6 +186,13 @@ def test_a_page_without_markers_is_refused() -> None:
         next(part for part in PARTS if part.name == "states").update("# Console states\n")
 
 
+def test_the_paths_in_the_design_page_exist() -> None:
+    paths = re.findall(r"`([\w/]+(?:\.(?:py|sh)|/))`", (ROOT / "docs/design.md").read_text("utf-8"))
+    assert len(paths) > 30
+    roots = [ROOT if path.startswith(("docs/", "examples/", "sosagent/")) else ROOT / "sosagent" for path in paths]
+    assert [path for root, path in zip(roots, paths, strict=True) if not (root / path).exists()] == []
+
+
 def test_the_links_of_the_readme_lead_to_files() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text("utf-8"))
     assert len(links) > 20

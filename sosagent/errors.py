@@ -1,7 +1,7 @@
-"""Every way a job can fail: one tree, a leaf for each thing that the operator does next.
+"""All errors of sosagent: one class for each thing that the operator does next.
 
-`UsageError` is what the caller can mend before anything is touched; `ConsoleError` is how the
-world turned out to be. Each carries the exit code of the command line (README, "Exit codes").
+A `UsageError` is raised before anything is sent, and the caller can correct it. A `ConsoleError` comes from the
+endpoint, the console or the machine. Each has the exit status of the command line (docs/reference/errors.md).
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ __all__ = [
 
 
 class SosError(Exception):
-    """The root of all errors that sosagent raises on purpose.
+    """The base class of all errors that sosagent raises on purpose.
 
     Attributes:
         message: what happened, in one line, without secrets.
         hint: what to do next; may be empty.
-        state: the console state it happened in (a name from `terminal.states`); may be empty.
-        tail: the console's last lines, oldest first, made printable.
+        state: the console state in which it happened (a name from `terminal.states`); may be empty.
+        tail: the console's last lines, oldest first, printable.
         code: a short stable name for programs.
-        exit_code: what the command line exits with.
-        record: of a runbook's run, what was done until then: a `RunRecord`, see `runbook.record.record_of`.
+        exit_code: the exit status of the command line.
+        record: for a run of a runbook, what was done before the error: a `RunRecord`; see `runbook.record.record_of`.
     """
 
     record: object | None = None
@@ -77,17 +77,17 @@ class SosError(Exception):
 
 
 class UsageError(SosError):
-    """The caller can mend it: nothing was sent anywhere."""
+    """The caller can correct this. Nothing was sent."""
 
     code = "usage"
     exit_code = 2
 
 
 class ConfigInvalid(UsageError):
-    """A file of settings says what cannot be.
+    """A configuration file is invalid.
 
     Attributes:
-        mistakes: all of them, each with file and line, where there may be several.
+        mistakes: all mistakes, each with file and line, in files that are checked as a whole.
     """
 
     mistakes: tuple[str, ...] = ()
@@ -96,33 +96,33 @@ class ConfigInvalid(UsageError):
 
 
 class TargetInvalid(UsageError):
-    """HOST is not in a form that sosagent knows."""
+    """HOST has an unknown form."""
 
     code = "target-invalid"
 
 
 class KeyInvalid(UsageError):
-    """A key file does not hold a usable public key."""
+    """A key file does not contain a usable public key."""
 
     code = "key-invalid"
 
 
 class PasswordMissing(UsageError):
-    """No source gave the machine's password."""
+    """No source provided the machine's password."""
 
     code = "password-missing"
-    default_hint = "Give --password-file, --password-command or the variable SOS_PASSWORD, or run it on a terminal."
+    default_hint = "Use --password-file, --password-command or the variable SOS_PASSWORD, or run it on a terminal."
 
 
 class ConsoleError(SosError):
-    """The world is so: endpoint, console or machine."""
+    """The endpoint, the console or the machine prevented the job."""
 
     code = "console"
     exit_code = 4
 
 
 class EndpointUnreachable(ConsoleError):
-    """No connection to the endpoint: name, route or port.
+    """No connection to the endpoint was possible.
 
     Attributes:
         unknown_host: the host name that could not be resolved; empty if there was another reason.
@@ -138,15 +138,15 @@ class EndpointUnreachable(ConsoleError):
 
 
 class EndpointRefused(ConsoleError):
-    """The endpoint did not let us in, or gave no console."""
+    """The endpoint refused the login, or provides no console."""
 
     code = "endpoint-refused"
     exit_code = 3
-    default_hint = "Check the user name and the key (-i) that the endpoint expects; -v shows what was tried."
+    default_hint = "Check the user name and the key (-i) for the endpoint. -v shows which keys were tried."
 
 
 class EndpointBusy(ConsoleError):
-    """Somebody else holds the only connection that the endpoint allows."""
+    """Another session uses the endpoint, which allows only one."""
 
     code = "endpoint-busy"
     exit_code = 3
@@ -154,121 +154,121 @@ class EndpointBusy(ConsoleError):
 
 
 class EndpointReadOnly(EndpointBusy):
-    """The endpoint shows the console and takes no input yet."""
+    """The endpoint shows the console and does not accept input yet."""
 
     code = "endpoint-read-only"
 
 
 class EndpointLost(ConsoleError):
-    """The connection to the endpoint ended in mid-job.
+    """The connection to the endpoint ended during the job.
 
     Attributes:
-        shell_open: we had logged in, and no switch on the machine closes that shell by itself.
+        shell_open: whether a shell may be open on the machine that no dead-man's switch closes.
     """
 
     shell_open: bool = False
 
     code = "endpoint-lost"
     exit_code = 3
-    default_hint = "Run the command again: it finds what the cut run left, and adds no key twice."
+    default_hint = "Run the command again: it handles what the interrupted run left, and adds no key twice."
 
 
 class HostKeyUnknown(ConsoleError):
-    """The endpoint's host key is on no file that we were told to trust."""
+    """The endpoint's host key is in none of the known_hosts files."""
 
     code = "host-key-unknown"
     exit_code = 3
 
 
 class HostKeyChanged(ConsoleError):
-    """The endpoint shows another host key than the one on file. Nothing is sent to it."""
+    """The endpoint's host key differs from the known one. Nothing was sent to it."""
 
     code = "host-key-changed"
     exit_code = 3
     default_hint = (
-        "Somebody may be listening in between. Ask the operator of the endpoint for its fingerprint; only if "
-        "it is the new one, remove the old line from the known_hosts file and run again."
+        "The connection may be intercepted. Ask the operator of the endpoint for its fingerprint. If the new key "
+        "has it, remove the old line from the known_hosts file and run again."
     )
 
 
 class ConsoleSilent(ConsoleError):
-    """The endpoint is connected and nothing answers on the line."""
+    """The endpoint is connected, and nothing answers on the line."""
 
     code = "console-silent"
     default_hint = (
-        "Check that the machine is switched on, that its kernel has console= on this serial port and a getty "
-        "runs there (systemctl status 'serial-getty@*'), and that the speed is the same on both sides."
+        "Check that the machine is switched on, that its kernel uses this serial port (console=), that a getty runs "
+        "there (systemctl status 'serial-getty@*'), and that both ends of the line have the same speed."
     )
 
 
 class ConsoleStateUnknown(ConsoleError):
-    """The console shows something that no row of the table knows; nothing is typed into that."""
+    """The console shows text that sosagent does not recognise."""
 
     code = "console-state-unknown"
-    default_hint = "Look at the console by hand and bring it to a login prompt, then run again."
+    default_hint = "Bring the console to a login prompt by hand, then run again."
 
 
 class LineDamaged(ConsoleError):
-    """Too much is damaged on its way: what was asked for did not arrive intact, so it was not done."""
+    """The line damages too much data: the job did not arrive intact and was not done."""
 
     code = "line-damaged"
-    default_hint = "Lower the line's speed, or see to its flow control; then run again."
+    default_hint = "Lower the speed of the line or check its flow control, then run again."
 
 
 class ConsoleOccupied(ConsoleError):
-    """Something that is not ours is on the console, and is left as it is."""
+    """Another user's program or session is on the console. It was left as it is."""
 
     code = "console-occupied"
 
 
 class MachineRestarted(ConsoleError):
-    """The machine went away in mid-job: it boots, has crashed, or is back at its login prompt."""
+    """The machine went away during the job: it boots, has crashed, or is back at its login prompt."""
 
     code = "machine-restarted"
-    default_hint = "Wait until it has booted, then run again: it looks first, and adds no key twice."
+    default_hint = "Wait until it has booted, then run again. No key is added twice."
 
 
 class WrongMachine(ConsoleError):
-    """The console names another machine than the one expected. No password was typed."""
+    """The console shows the name of another machine. No password was typed."""
 
     code = "wrong-machine"
-    default_hint = "Check the endpoint's address, or --expect-host."
+    default_hint = "Check the endpoint's address and --expect-host."
 
 
 class LoginRefused(ConsoleError):
-    """The machine did not log us in: wrong password, locked, expired, not allowed on this line."""
+    """The machine refused the login: wrong password, account locked or expired, or not allowed on this line."""
 
     code = "login-refused"
     exit_code = 5
-    default_hint = "Check the password. It was tried once and is not tried again, so that nothing is locked."
+    default_hint = "Check the password. It was tried only once, so that no account is locked."
 
 
 class EditRefused(ConsoleError):
-    """The machine could not make the change; everything that was there is still there."""
+    """The machine could not make the change. All existing data is intact."""
 
     code = "edit-refused"
     exit_code = 6
 
 
 class NotVerified(ConsoleError):
-    """The change was sent, and what was read back does not prove it."""
+    """The change was sent, and reading it back did not prove it."""
 
     code = "not-verified"
     exit_code = 7
-    default_hint = "Run the command again: it looks first, and adds no key twice."
+    default_hint = "Run the command again. No key is added twice."
 
 
 class DeadlineExceeded(ConsoleError):
-    """A wait reached its end."""
+    """The time limit passed."""
 
     code = "deadline"
     exit_code = 8
-    default_hint = "Give the job more time with --timeout SECONDS."
+    default_hint = "Allow more time with --timeout SECONDS."
 
 
 class StepFailed(ConsoleError):
-    """A runbook's step did not come to what it says."""
+    """A step of a runbook failed."""
 
     code = "step-failed"
     exit_code = 9
-    default_hint = "See what the step printed; `--from STEP` begins again there."
+    default_hint = "Look at the output of the step. `--from STEP` starts again at that step."

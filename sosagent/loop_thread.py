@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own: for programs without asyncio, and for a lab beside blocking tests."""
+"""An event loop in its own thread, for programs without asyncio and for a lab that runs beside blocking tests."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["LoopThread"]
 
 T = TypeVar("T")
 
-#: A signal may reach another thread than the one that waits, which then does not wake up for it (nor does it for
-#: Ctrl-C on Windows): it looks by itself, so often.
-_LOOK_SECONDS = 0.2
+#: How often a waiting thread wakes up to handle signals. A signal may be delivered to another thread, which does not
+#: wake this one; neither does Ctrl-C on Windows.
+_POLL_SECONDS = 0.2
 
 
 class LoopThread:
-    """Runs coroutines for whoever has no event loop, or must not hold up its own.
+    """Runs coroutines for callers that have no event loop, or must not block their own.
 
-    The loop goes on between calls, so a connection that is open meanwhile is kept alive. At the end of the
-    context what still runs is cancelled and waited for.
+    The loop keeps running between calls, which keeps open connections alive. Leaving the context cancels the
+    tasks that still run and waits until they have ended.
 
     Args:
-        name: the thread's, for debuggers.
+        name: the name of the thread, for debuggers.
     """
 
     def __init__(self, name: str) -> None:
@@ -35,7 +35,7 @@ class LoopThread:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the loop raises it
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits for the loop
             self._failed = error
         finally:
             self._started.set()
@@ -49,7 +49,7 @@ class LoopThread:
     def __enter__(self) -> Self:
         self._thread.start()
         self._started.wait()
-        if self._failed is not None:  # there is no loop: too many files are open
+        if self._failed is not None:  # the loop could not be created: too many open files
             raise self._failed
         return self
 
@@ -60,70 +60,70 @@ class LoopThread:
         while self._thread.is_alive():
             try:
                 self._loop.call_soon_threadsafe(self._ended.set)
-                self._thread.join(timeout=_LOOK_SECONDS)
+                self._thread.join(timeout=_POLL_SECONDS)
             except RuntimeError:  # the loop has just been closed
                 self._thread.join()
-            except KeyboardInterrupt as again:
-                interruption = again
+            except KeyboardInterrupt as error_meanwhile:
+                interruption = error_meanwhile
         if interruption is not None and error is None:
             raise interruption
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` to its end in the loop, and give its result.
+        """Run `work` in the loop and return its result.
 
-        Ctrl-C, or whatever the handler of a signal raises, cancels it. It is waited for all the same, however
-        often that happens: what logs out of a machine is not left in the middle.
+        Ctrl-C, or any exception that a signal handler raises, cancels `work`. The call then still waits until
+        `work` has ended, however often it is interrupted: a logout must not stop in the middle.
 
         Args:
-            work: a coroutine that nobody has begun.
+            work: a coroutine that has not started.
 
         Raises:
-            BaseException: what `work` raised, or what interrupted it.
+            BaseException: what `work` raised, or what interrupted the call.
         """
         if threading.current_thread() is self._thread or not self._thread.is_alive():
             work.close()
             raise RuntimeError(
                 f"{self._thread.name} has ended"
                 if not self._thread.is_alive()
-                else f"a callback of {self._thread.name} cannot wait for it; call from the thread that opened it"
+                else f"{self._thread.name} cannot wait for itself; call it from the thread that opened it"
             )
-        # Not a Future: an interruption while that holds its lock would leave it locked. This one is C's.
+        # A concurrent Future would stay locked if the interruption came while it holds its lock. This lock is in C.
         ended = threading.Lock()
         ended.acquire()
         results: list[T] = []
         errors: list[BaseException] = []
         task: asyncio.Task[None] | None = None
 
-        async def kept() -> None:
+        async def run() -> None:
             try:
                 results.append(await work)
-            except BaseException as error:  # noqa: BLE001 - sys.exit() in a callback would end the loop
+            except BaseException as error:  # noqa: BLE001 - SystemExit would end the loop
                 errors.append(error)
             finally:
                 ended.release()
 
-        def begin() -> None:
+        def start() -> None:
             nonlocal task
             if task is None:
-                task = self._loop.create_task(kept())
+                task = self._loop.create_task(run())
                 if interruption is not None:
-                    # In its first step: one that is cancelled before it never comes to its own end.
+                    # After its first step: a task that is cancelled before that never runs its `finally`.
                     self._loop.call_soon(task.cancel)
 
         def cancel() -> None:
             if task is not None:
-                # Behind the first step, should that be due only now.
+                # After its first step, which may still be due.
                 self._loop.call_soon(task.cancel)
 
         interruption: BaseException | None = None
-        begun = False
+        started = False
         while not results and not errors:
             try:
-                if not begun:  # an interruption may come at any point here
-                    self._loop.call_soon_threadsafe(begin)
-                    begun = True
-                ended.acquire(timeout=_LOOK_SECONDS)
-            except BaseException as error:  # noqa: BLE001 - it is raised below
+                if not started:  # an interruption may come at any point here
+                    self._loop.call_soon_threadsafe(start)
+                    started = True
+                ended.acquire(timeout=_POLL_SECONDS)
+            except BaseException as error:  # noqa: BLE001 - raised below
                 interruption = interruption or error
                 self._loop.call_soon_threadsafe(cancel)
         if interruption is not None:
@@ -133,14 +133,14 @@ class LoopThread:
         return results[0]
 
     def soon(self, function: Any, *arguments: Any) -> None:
-        """Call a function in the loop, and wait until it has returned.
+        """Call `function` in the loop and wait until it has returned.
 
         Args:
-            function: what is to be called; it must not block.
-            arguments: its own.
+            function: the function; it must not block.
+            arguments: its positional arguments.
         """
 
-        async def called() -> None:
+        async def run() -> None:
             function(*arguments)
 
-        self.call(called())
+        self.call(run())

@@ -1,8 +1,8 @@
-"""The one way for text from a machine to reach a screen, a file or JSON.
+"""Making text from a machine safe for screens, files and JSON.
 
-Everything that a console prints is data, perhaps hostile: escape sequences that rewrite the
-reader's clipboard (OSC 52), bidi controls that reorder a line, markup of our own printing
-library. Two functions make it harmless; nothing else may hand such text on.
+Text from a console may be hostile: it may contain escape sequences that write the reader's clipboard (OSC 52),
+bidirectional controls that reorder a line, or markup of our own printing library. `printable` and `playable` make
+it harmless; such text must pass through one of them before it is shown.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 
 __all__ = ["UNSAFE_CLASS", "clean", "is_clean", "playable", "printable"]
 
-#: What may not stand raw in a line: C0 and DEL, C1, bidi and other format controls, separators
-#: that some terminals treat as newlines, the byte order mark, surrogates, noncharacters, tags.
+#: Characters that a line must not contain: C0 and DEL, C1, bidirectional and other format controls, separators
+#: that some terminals treat as newlines, the byte order mark, surrogates, noncharacters, and tags.
 UNSAFE_CLASS = (
     "\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufeff\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff"
@@ -20,8 +20,8 @@ UNSAFE_CLASS = (
 _UNSAFE = re.compile(f"[{UNSAFE_CLASS}]")
 _UNSAFE_IN_PLAY = re.compile(f"[{UNSAFE_CLASS}]".replace("\x00-\x1f", "\x00-\x07\x0b\x0c\x0e-\x1f"))
 
-#: Escape sequences that a player may show: colour, cursor movement, erasing. All else is dropped,
-#: with what it carries (OSC, DCS, APC, PM and SOS strings up to their terminator).
+#: Escape sequences that a player may show: colour, cursor movement, erasing. All others are dropped, together
+#: with their contents (OSC, DCS, APC, PM and SOS strings up to their terminator).
 _ESCAPE = re.compile(
     r"(?P<safe>\x1b\[[0-9;:]*[A-HJKPXm@dfG`])"
     r"|\x1b\[[0-?]*[ -/]*[@-~]"
@@ -31,11 +31,11 @@ _ESCAPE = re.compile(
 
 
 def printable(text: str | bytes, limit: int = 400) -> str:
-    """Give `text` as one line that is safe anywhere: controls as ``\\x1b``, at most `limit` characters.
+    """Return `text` as one line that is safe anywhere, with control characters escaped like ``\\x1b``.
 
     Args:
-        text: what the machine sent; bytes are read as UTF-8 with replacement.
-        limit: the longest result in characters; a longer text keeps its end, after ``…``.
+        text: text from the machine; bytes are decoded as UTF-8 with replacement.
+        limit: how many characters of `text` to keep; of a longer text the end is kept, after ``…``.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
@@ -45,27 +45,27 @@ def printable(text: str | bytes, limit: int = 400) -> str:
 
 
 def clean(text: str) -> str:
-    """Drop from `text` every character that `printable` would have to escape."""
+    """Return `text` without the characters that `printable` escapes."""
     return _UNSAFE.sub("", text)
 
 
 def is_clean(text: str) -> bool:
-    """Tell whether `text` holds nothing that `printable` would have to escape."""
+    """Return whether `text` contains no character that `printable` escapes."""
     return not _UNSAFE.search(text)
 
 
 def playable(text: str) -> str:
-    """Give `text` for a recording: colours, cursor movement and newlines stay, all other controls go."""
+    """Return `text` for a recording: with colours, cursor movement and newlines, without all other controls."""
     kept: list[str] = []
     position = 0
-    for found in _ESCAPE.finditer(text):
-        kept += _UNSAFE_IN_PLAY.sub("", text[position : found.start()]), found["safe"] or ""
-        position = found.end()
+    for match in _ESCAPE.finditer(text):
+        kept += _UNSAFE_IN_PLAY.sub("", text[position : match.start()]), match["safe"] or ""
+        position = match.end()
     return "".join([*kept, _UNSAFE_IN_PLAY.sub("", text[position:])])
 
 
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

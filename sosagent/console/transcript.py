@@ -1,8 +1,7 @@
-"""A recording of the console in asciicast v2 (docs.asciinema.org/manual/asciicast/v2), safe to play.
+"""A recording of the console in asciicast v2 (docs.asciinema.org/manual/asciicast/v2) that is safe to play.
 
-Escape sequences that could do more than paint a screen are left out. Secrets are never handed to
-it: what is typed at a password prompt is recorded as a note, and what comes back until the next
-newline is not recorded at all (the console masks it by position).
+Escape sequences that do more than paint a screen are left out. The console never passes secrets to it: for a
+password, a mark is recorded in its place, and its echo is dropped (console/redact.py).
 """
 
 from __future__ import annotations
@@ -20,44 +19,44 @@ from ..printable import playable, printable
 
 __all__ = ["Transcript"]
 
-_LIMIT = 64 << 20
-_BEGIN = b'{"version":'
+_MAX_SIZE = 64 << 20  # characters of a file; later events are dropped
+_START = b'{"version":'
 
 
-def _refuse_other(path: Path) -> None:
-    """Something else than a recording is not taken away: a mistyped name may be a key's, or root's /dev/null."""
+def _refuse_other_file(path: Path) -> None:
+    """Refuse to replace a file that is not a recording: a mistyped name may be that of a key, or /dev/null."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return
     if stat.S_ISREG(mode):
         with path.open("rb") as opened:
-            if opened.read(len(_BEGIN)) in (b"", _BEGIN):
+            if opened.read(len(_START)) in (b"", _START):
                 return
     elif stat.S_ISLNK(mode) and (path.is_file() or not path.exists()):
         return
     raise UsageError(
-        f"{printable(str(path))} is there, and is no recording: it is not replaced",
-        hint="Name another file for the recording, or move that one away.",
+        f"{printable(str(path))} exists and is not a recording; it was not replaced",
+        hint="Choose another file for the recording, or move this one away.",
     )
 
 
 class Transcript:
-    """Writes events to an asciicast file as they come, readable by its owner only.
+    """Writes events to an asciicast file as they happen. Only the file's owner can read it.
 
     Args:
-        path: of the file.
-        title: what it is a recording of.
-        size: of the terminal, columns and rows.
+        path: where to write it. An older recording there is replaced.
+        title: what the recording shows.
+        size: columns and rows of the terminal.
 
     Raises:
-        UsageError: the file cannot be made.
+        UsageError: the file cannot be created, or another kind of file has this name.
     """
 
     def __init__(self, path: Path, title: str, size: tuple[int, int] = (80, 24)) -> None:
         try:
-            # An older recording is replaced as a whole, a link not followed.
-            _refuse_other(path)
+            # An older recording is removed first, so a link is not followed.
+            _refuse_other_file(path)
             path.unlink(missing_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
@@ -77,9 +76,9 @@ class Transcript:
         self._file.write(json.dumps(header) + "\n")
 
     def output(self, data: bytes) -> None:
-        """Record what the console showed."""
+        """Record output of the console."""
         text = self._held + self._decoder.decode(data)
-        # An escape sequence may still lack its end.
+        # Hold back an escape sequence that is not complete yet.
         cut = text.rfind("\x1b")
         if cut >= 0 and len(text) - cut < 256 and not any(c.isalpha() or c in "\x07\\" for c in text[cut + 1 :]):
             text, self._held = text[:cut], text[cut:]
@@ -88,25 +87,25 @@ class Transcript:
         self._event("o", playable(text))
 
     def input(self, text: str) -> None:
-        """Record what was typed; for a secret, the caller gives something else in its place."""
+        """Record typed text; for a secret, the caller passes a mark instead."""
         self._event("i", playable(text))
 
     def marker(self, label: str) -> None:
-        """Name this moment."""
+        """Add a marker at this moment."""
         self._event("m", printable(label, 200))
 
     def resize(self, columns: int, rows: int) -> None:
-        """Record that the terminal has this size from now on."""
+        """Record the new size of the terminal."""
         self._event("r", f"{columns}x{rows}")
 
     def close(self) -> None:
-        """Finish the file. Does nothing the second time."""
+        """Close the file. A second call has no effect."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def _event(self, kind: str, text: str) -> None:
-        if self._file is None or not text or self._written > _LIMIT:
+        if self._file is None or not text or self._written > _MAX_SIZE:
             return
         line = json.dumps([round(time.monotonic() - self._start, 6), kind, text]) + "\n"
         self._written += len(line)

@@ -446,7 +446,7 @@ def test_a_recording_takes_the_place_of_a_recording_and_of_nothing_else(tmp_path
     key.write_text("PRIVATE KEY")
     os.mkfifo(device)
     for path in (key, device):
-        with pytest.raises(UsageError, match="no recording"):
+        with pytest.raises(UsageError, match="is not a recording"):
             Transcript(path, "title")
     assert (key.read_text(), device.is_fifo()) == ("PRIVATE KEY", True)
     for title in ("first", "second"):

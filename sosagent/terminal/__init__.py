@@ -1,1 +1,1 @@
-"""Terminal bytes to meaning. No room here does I/O or knows a clock: bytes go in, values come out."""
+"""From terminal bytes to console states. These modules do no I/O and use no clock: bytes in, values out."""

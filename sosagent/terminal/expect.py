@@ -1,10 +1,8 @@
-"""Patterns over growing console text, each byte looked at once.
+"""Search patterns in growing console text, looking at each byte once.
 
-The shape is pexpect's; the cost is not. A pattern that ends in ``$`` asks for a prompt and is
-tried on the open line only; any other is searched in what is new. So the cost is linear in the
-bytes and the memory bounded, whatever the size of the portions.
-
-Result values are frozen. There are no attributes that the next call changes under one's hands.
+The interface resembles pexpect's. A pattern that ends in ``$`` is a prompt and is tried on the open line only; any
+other is a message and is searched in new text only. So the cost is linear in the number of bytes and the memory is
+bounded, whatever the size of the portions. Unlike pexpect's, a result never changes after it was returned.
 """
 
 from __future__ import annotations
@@ -18,14 +16,14 @@ from .text import Text
 
 __all__ = ["EOF", "TIMEOUT", "Ending", "Expecter", "Match", "Pattern", "Patterns", "compile_patterns"]
 
-_PROMPT_WINDOW = 1024  # a prompt is looked for at the open line's end
-_SPAN_OVERLAP = 1024  # how far back a pattern that spans lines may begin
-_KEEP_BEFORE = 64 * 1024  # of the text before a match, its end
-_KEEP_NEW = 1024 * 1024  # of what came while nothing was expected, its end
+_PROMPT_WINDOW = 1024  # a prompt is searched in this many last characters of the open line
+_SPAN_OVERLAP = 1024  # how far back in searched text a match that spans lines may start
+_KEEP_BEFORE = 64 * 1024  # how much of the text before a match is kept
+_KEEP_NEW = 1024 * 1024  # how much text is kept while `find` is not called
 
 
 class Ending:
-    """An entry of the pattern list that stands for no text (`TIMEOUT`, `EOF`)."""
+    """An entry of a pattern list that stands for an event instead of text (`TIMEOUT`, `EOF`)."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -42,13 +40,13 @@ Pattern = str | re.Pattern[str] | Ending
 
 @dataclass(frozen=True)
 class Match:
-    """What `expect` found.
+    """The result of `expect`.
 
     Fields:
-        index: position of the pattern in the list that was given.
-        text: the text that matched; empty for TIMEOUT and EOF.
-        before: what came before it since the last match, at most its last 64 KiB.
-        groups: the pattern's groups.
+        index: the position of the pattern in the list.
+        text: the matching text; empty for TIMEOUT and EOF.
+        before: the text between the previous match and this one, at most its last 64 KiB.
+        groups: the groups of the pattern.
     """
 
     index: int
@@ -59,12 +57,13 @@ class Match:
 
 @dataclass(frozen=True)
 class Patterns:
-    """A compiled list: prompts are tried on the open line, messages on all new text.
+    """A compiled list of patterns.
 
     Fields:
-        prompts, messages: (index in the list, compiled pattern).
-        spanning: whether a message may reach across a newline.
-        timeout, eof: where TIMEOUT and EOF stand in the list; None if they do not.
+        prompts: (index in the list, compiled pattern), tried on the open line.
+        messages: the same, searched in all new text.
+        spanning: whether a message may match across a newline.
+        timeout, eof: the index of TIMEOUT and EOF in the list; None if absent.
     """
 
     prompts: tuple[tuple[int, re.Pattern[str]], ...]
@@ -75,27 +74,27 @@ class Patterns:
 
 
 def compile_patterns(patterns: Sequence[Pattern], *, exact: bool = False) -> Patterns:
-    """Compile what was given to `expect`; the result may be used again and again.
+    """Compile the patterns of an `expect`. The result can be used many times.
 
     Args:
-        patterns: regular expressions as text or compiled, or TIMEOUT and EOF.
-        exact: take texts literally.
+        patterns: regular expressions as text or compiled, TIMEOUT, EOF.
+        exact: match texts literally.
 
     Raises:
-        re.error: a text is not a regular expression.
+        re.error: a text is not a valid regular expression.
     """
     prompts: list[tuple[int, re.Pattern[str]]] = []
     messages: list[tuple[int, re.Pattern[str]]] = []
-    places: dict[Ending, int] = {}
+    endings: dict[Ending, int] = {}
     for index, pattern in enumerate(patterns):
         if isinstance(pattern, Ending):
-            places[pattern] = index
+            endings[pattern] = index
             continue
         if isinstance(pattern, str):
             pattern = re.compile(re.escape(pattern) if exact else pattern)
         (prompts if _is_prompt(pattern) and not exact else messages).append((index, pattern))
     spanning = any(_may_span(pattern) for _, pattern in messages)
-    return Patterns(tuple(prompts), tuple(messages), spanning, places.get(TIMEOUT), places.get(EOF))
+    return Patterns(tuple(prompts), tuple(messages), spanning, endings.get(TIMEOUT), endings.get(EOF))
 
 
 def _is_prompt(pattern: re.Pattern[str]) -> bool:
@@ -109,24 +108,27 @@ def _may_span(pattern: re.Pattern[str]) -> bool:
 
 
 class Expecter:
-    """Console text as it grows, and the search in it.
+    """Growing console text, and the search in it.
 
-    Feed it bytes with `feed`, ask with `find`. What a match consumed is not searched again; what
-    came after it is kept for the next `find`: at least the last mebibyte, if `find` is not called for long.
+    Pass bytes to `feed` and search with `find`. Text that a match consumed is not searched again. Text after the
+    match is kept for the next `find`; if that is not called, at least the last mebibyte.
+
+    Args:
+        width: columns of the terminal that the machine assumes.
     """
 
     def __init__(self, width: int = 80) -> None:
         self._text = Text(width)
-        self._open_used = 0  # characters of the open line that a match consumed
-        self._new: list[str] = []  # finished text, with newlines, that no `find` has looked at
-        self._new_size = 0  # of it, since it was last looked at; it may be less
-        self._old: deque[str] = deque()  # finished text that was searched in vain
+        self._open_used = 0  # how many characters of the open line a match has consumed
+        self._new: list[str] = []  # finished lines, with newlines, that were not searched yet
+        self._new_size = 0  # their size since the last `find`, at least
+        self._old: deque[str] = deque()  # finished lines that were searched without a match
         self._old_size = 0
-        self._asked: Patterns | None = None
+        self._last_patterns: Patterns | None = None
 
     @property
     def open_line(self) -> str:
-        """The line without a newline, as it stands."""
+        """The line that has no newline yet, including what is behind the cursor."""
         return self._text.open_line
 
     @property
@@ -136,16 +138,16 @@ class Expecter:
 
     @property
     def after_cursor(self) -> str:
-        """What stands behind the cursor; see `Text.after_cursor`."""
+        """The part of the open line behind the cursor; see `Text.after_cursor`."""
         return self._text.after_cursor
 
     @property
     def cursor_jumps(self) -> int:
-        """How often a program has sent the cursor about; see `Text.cursor_jumps`."""
+        """How often a program has moved the cursor to another row; see `Text.cursor_jumps`."""
         return self._text.cursor_jumps
 
     def feed(self, data: bytes) -> list[str]:
-        """Take the next bytes of the console; give the lines that they finished."""
+        """Process the next bytes of the console; return the lines that they finish."""
         lines = self._text.feed(data)
         if lines:
             text = "\n".join(lines) + "\n"
@@ -154,40 +156,40 @@ class Expecter:
                 self._open_used = 0
             self._new.append(text)
             self._new_size += len(text)
-            if self._new_size > 2 * _KEEP_NEW:  # nobody expects anything
+            if self._new_size > 2 * _KEEP_NEW:  # `find` is not being called
                 self._new = ["".join(self._new)[-_KEEP_NEW:]]
                 self._new_size = _KEEP_NEW
         return lines
 
     @property
     def just_jumped(self) -> bool:
-        """Whether the cursor is still where a program has sent it; see `Text.just_jumped`."""
+        """Whether nothing was written since the last cursor jump; see `Text.just_jumped`."""
         return self._text.just_jumped
 
     def restart(self, open_line: str) -> None:
-        """Consume all, and go on with `open_line`; see `Text.restart`."""
+        """Consume all text and make the open line `open_line`; see `Text.restart`."""
         self._text.restart(open_line)
         self.skip()
 
     def skip(self) -> None:
-        """Consume all that has come: only what comes after this call can match."""
+        """Consume all text received so far: only later text can match."""
         self._new.clear()
         self._old.clear()
         self._old_size = 0
         self._open_used = len(self._text.open_line)
 
     def find(self, patterns: Patterns) -> Match | None:
-        """Search what is new since the last `find` with the same `patterns` (all, if they are others)."""
+        """Search the text that is new since the last `find`; with other `patterns` than then, all unconsumed text."""
         self._new_size = 0
-        if patterns is not self._asked:
-            self._asked = patterns
+        if patterns is not self._last_patterns:
+            self._last_patterns = patterns
             self._new = [*self._old, *self._new]
             self._old.clear()
             self._old_size = 0
         if patterns.messages and (self._new or self._text.open_line):
-            found = self._find_message(patterns)
-            if found is not None:
-                return found
+            message = self._find_message(patterns)
+            if message is not None:
+                return message
         elif self._new:
             self._keep("".join(self._new))
         line = self._text.open_line
@@ -218,7 +220,7 @@ class Expecter:
         return Match(index, match[0], before, match.groups())
 
     def _overlap(self) -> str:
-        """The end of what was searched in vain, where a match may begin that reaches into the new text."""
+        """Return the end of the searched text, where a match that reaches into the new text may start."""
         parts: list[str] = []
         size = 0
         for text in reversed(self._old):
@@ -231,7 +233,7 @@ class Expecter:
     def _consume(self, new: str, end: int) -> None:
         self._old.clear()
         self._old_size = 0
-        self._asked = None
+        self._last_patterns = None
         if end < len(new):
             self._new = [new[max(end, 0) :]]
         else:
@@ -239,7 +241,7 @@ class Expecter:
             self._open_used += end - len(new)
 
     def _keep(self, text: str) -> None:
-        """Remember text that was searched in vain: its end is `before` of a later match."""
+        """Keep text that did not match: its end becomes `before` of a later match."""
         self._new.clear()
         if not text:
             return

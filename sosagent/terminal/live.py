@@ -1,10 +1,10 @@
-"""What a console sends -> what a person's own terminal may get of it while it comes. No I/O.
+"""Filter console output for the user's own terminal, while it arrives. No I/O.
 
-More passes than in a recording (`printable.playable`): full-screen programs need scroll regions,
-the other screen, line drawing and the two questions whose answer is but numbers (what the terminal
-is, where its cursor is). What does more than paint stays out: titles, the clipboard, palettes and
-hyperlinks (OSC), everything that is defined or asked for by DCS, APC, PM and SOS, printing, window
-operations, the answerback, what makes the terminal answer with text that somebody else chose.
+The filter passes more than a recording contains (`printable.playable`): full-screen programs need scroll regions,
+the alternate screen, line drawing, and the queries that a terminal answers with numbers (its type, its cursor's
+position). It drops everything that does more than paint: titles, the clipboard, palettes and hyperlinks (OSC);
+all DCS, APC, PM and SOS strings; printing; window operations; and queries whose answer contains text that the
+sender can choose, such as the answerback.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from ..printable import UNSAFE_CLASS
 
 __all__ = ["Live"]
 
-_LONGEST = 64  # an escape sequence that waits for its end
-#: Controls that paint, ring, or choose a character set, stay; so do bytes that are no UTF-8, which came as surrogates.
+_MAX_HELD = 64  # characters of an incomplete escape sequence
+#: All controls except those that paint, ring the bell or select a character set. Bytes that are not UTF-8 are decoded
+#: to surrogates and pass too.
 _UNSAFE = re.compile(
     f"[{UNSAFE_CLASS}]".replace("\x00-\x1f", "\x00-\x06\x10-\x1f").replace(
         "\ud800-\udfff", "\ud800-\udc9f\udd00-\udfff"
@@ -25,13 +26,13 @@ _UNSAFE = re.compile(
 )
 _MODE = r"(?:1|5|6|7|12|25|47|1000|1002|1003|1005|1006|1015|1047|1048|1049|2004|2026)"
 _SAFE = re.compile(
-    # Colour, cursor, erasing, inserting, scrolling; no number that a terminal would work at for long.
+    # Colour, cursor, erasing, inserting, scrolling; without numbers that would keep a terminal busy.
     r"\x1b(?:\[(?:(?!\d{5}b|[\d;:]*\d{6})[0-9;:]*[@A-MPSTXZ`abdefgmrsu]"
-    r"|[>=]?0?c|\??[56]n|\?\d{1,4}\$p"  # questions that are answered with numbers
+    r"|[>=]?0?c|\??[56]n|\?\d{1,4}\$p"  # queries that are answered with numbers
     rf"|4[hl]|\?{_MODE}(?:;{_MODE})*[hl]|[0-6]? q|!p)"  # modes
     r"|[78DEHM=>c]|[()*+][0-2AB])"
 )
-#: A palette's colour, which nothing ends; the begin of a string; and any other sequence.
+#: A palette colour of the Linux console, which has no terminator; the start of a string; any other sequence.
 _TOKEN = re.compile(
     r"\x1b(?:(?P<palette>\](?:P[0-9A-Fa-f]{7}|R))|(?P<string>[]P^_X])|\[[0-?]*[ -/]*[@-~]|[ -/]*[0-Z\\`-~]|)"
 )
@@ -39,14 +40,15 @@ _PARTIAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[ -/]*)?")
 _STRING_END = re.compile(r"\x07|\x1b\\|(?=\x1b[^\\]|[\r\n\x18\x1a])")
 _MODES = re.compile(r"\x1b\[\?([\d;]+)([hl])")
 _PASTE = "2004"
-#: They put the terminal as it was when it was switched on: that asking for brackets around pastes is ours stays so.
+#: Sequences that reset the terminal. Bracketed paste is ours, so it is switched on again after them.
 _RESETS = ("\x1bc", "\x1b[!p")
 _BRACKETS = "\x1b[?2004h"
 _SHIFTS = re.compile(r"[\x0e\x0f]")
-#: Modes that are on where nobody has touched them; all others are off.
-_ON = ("7", "25")
-#: What the sequences leave behind, and what puts that right: the last one that fits tells.
-_LEFT_BEHIND = (
+#: The modes that are on by default.
+_DEFAULT_ON = ("7", "25")
+#: Settings of a terminal: the sequences that change it, the one that sets the default, and how to restore that. The
+#: last sequence that matches determines the present setting.
+_SETTINGS = (
     (re.compile(r"\x1b\[[\d;:]*r"), "\x1b[r", "\x1b7\x1b[r\x1b8"),
     (re.compile(r"\x1b[=>]"), "\x1b>", "\x1b>"),
     (re.compile(r"\x1b\[4[hl]"), "\x1b[4l", "\x1b[4l"),
@@ -60,10 +62,11 @@ _LEFT_BEHIND = (
 
 
 class Live:
-    """Takes out of a stream what does more than paint. Feed it bytes in any portions.
+    """Removes from a stream everything that does more than paint. Feed it bytes in portions of any size.
 
     Attributes:
-        brackets: whether the machine wants pastes in brackets. Its wish is not passed on: it is for who pastes.
+        brackets: whether the machine has requested bracketed paste. The request is not passed to the terminal; the
+            code that sends a paste acts on it.
     """
 
     def __init__(self) -> None:
@@ -72,10 +75,10 @@ class Live:
         self._held = ""
         self._in_string = False
         self._modes: dict[str, bool] = {}
-        self._last: dict[int, str] = {}  # by row of _LEFT_BEHIND
+        self._last: dict[int, str] = {}  # the last sequence for each entry of _SETTINGS
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next bytes; gives those that may be shown. A sequence that is cut waits for its end."""
+        """Process the next bytes; return those that may be shown. An incomplete sequence is held back."""
         text, self._held = self._held + self._decoder.decode(data), ""
         shown: list[str] = []
         at = 0
@@ -87,10 +90,10 @@ class Live:
             plain = _UNSAFE.sub("", text[at : start if start >= 0 else None])
             shown.append(plain)
             for shift in _SHIFTS.findall(plain)[-1:]:
-                self._leaves(shift)
+                self._note_setting(shift)
             if start < 0:
                 break
-            if len(text) - start < _LONGEST and _PARTIAL.fullmatch(text, start):
+            if len(text) - start < _MAX_HELD and _PARTIAL.fullmatch(text, start):
                 self._held = text[start:]
                 break
             token = _TOKEN.match(text, start)
@@ -110,15 +113,15 @@ class Live:
             self._held = "\x1b"
         return len(text)
 
-    def _leaves(self, sequence: str) -> None:
-        for row, (looks, _, _) in enumerate(_LEFT_BEHIND):
-            if looks.fullmatch(sequence):
-                self._last[row] = sequence
+    def _note_setting(self, sequence: str) -> None:
+        for index, (pattern, _, _) in enumerate(_SETTINGS):
+            if pattern.fullmatch(sequence):
+                self._last[index] = sequence
 
     def _allowed(self, sequence: str) -> str:
         if not _SAFE.fullmatch(sequence):
             return ""
-        self._leaves(sequence)
+        self._note_setting(sequence)
         if sequence in _RESETS:
             self.brackets = False
             return sequence + _BRACKETS
@@ -133,10 +136,14 @@ class Live:
         return f"\x1b[?{';'.join(names)}{modes[2]}" if names else ""
 
     def undo(self) -> bytes:
-        """What puts the terminal right again, should the machine have left it otherwise."""
-        odd = [name for name, on in self._modes.items() if on != (name in _ON) and name not in ("12", "1048")]
-        back = [f"\x1b[?{name}{'h' if name in _ON else 'l'}" for name in odd]
-        back += [mend for row, (_, plain, mend) in enumerate(_LEFT_BEHIND) if self._last.get(row, plain) != plain]
+        """Return the sequences that restore the defaults of the terminal which the machine has changed."""
+        changed = [
+            name for name, on in self._modes.items() if on != (name in _DEFAULT_ON) and name not in ("12", "1048")
+        ]
+        sequences = [f"\x1b[?{name}{'h' if name in _DEFAULT_ON else 'l'}" for name in changed]
+        for index, (_, default, restore) in enumerate(_SETTINGS):
+            if self._last.get(index, default) != default:
+                sequences.append(restore)
         self._modes.clear()
         self._last.clear()
-        return "".join(back).encode()
+        return "".join(sequences).encode()

@@ -1,4 +1,4 @@
-"""What a terminal would show of the bytes that a console gave: pyte is the terminal."""
+"""The screen that a terminal would show for the output of a console, computed by pyte."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from ..printable import clean
 
 __all__ = ["screen_of", "terminal_of"]
 
-#: Where a character of no width may be: behind one, pyte shows nothing of a text.
+#: Text that may contain a character without width. pyte drops the rest of a text after such a character.
 _NOT_ASCII = re.compile("[\xa0-\U0010ffff]+")
 
-#: Control sequences; pyte fails on some that no terminal has a meaning for.
+#: Control sequences. pyte fails on some that have no meaning to any terminal.
 _CSI = re.compile(r"(?:\x1b\[|\x9b)(?P<private>[<-?]?)(?P<params>[0-9;]*)(?P<between>[^@-~]*)(?P<final>[@-~])")
 
 
 def screen_of(output: bytes, columns: int, rows: int) -> list[str]:
-    """The rows of a terminal that was given `output`, from the top, each clean and without blanks at its end.
+    """Return the rows of a terminal after `output`, from the top, printable and without trailing blanks.
 
     Args:
-        output: bytes of a console.
-        columns, rows: of the terminal.
+        output: bytes from a console.
+        columns, rows: the size of the terminal.
     """
     return [clean(line).rstrip() for line in terminal_of(output, columns, rows).display]
 
 
 def terminal_of(output: bytes, columns: int, rows: int) -> pyte.Screen:
-    """The terminal itself, with its colours."""
+    """Return the terminal after `output`, with colours."""
     screen = pyte.Screen(columns, rows)
-    text = _NOT_ASCII.sub(lambda found: clean(found[0]), output.decode("utf-8", "replace"))
-    pyte.Stream(screen).feed(_CSI.sub(_known, text))
+    text = _NOT_ASCII.sub(lambda match: clean(match[0]), output.decode("utf-8", "replace"))
+    pyte.Stream(screen).feed(_CSI.sub(_supported, text))
     return screen
 
 
-def _known(sequence: re.Match[str]) -> str:
+def _supported(sequence: re.Match[str]) -> str:
     private, params, between, final = sequence.group("private", "params", "between", "final")
     if between or (private and (private != "?" or final not in "hl")):
         return ""
     params = re.sub(r"\d{5,}", "9999", params)
-    if final in "cn":  # questions to the terminal
+    if final in "cn":  # queries, which a terminal would answer
         return ""
     if final not in "mhl":
         params = ";".join(params.split(";")[: 2 if final in "Hfr" else 1])

@@ -1,13 +1,11 @@
 """Terminal bytes -> finished lines and the open line.
 
-A console's output is meant for a terminal: it moves the cursor, redraws, colours, rings. What a
-reader needs is the text that would stand there. `Text` keeps just that: lines that are finished,
-and the *open line*, the one without a newline yet, where prompts stand.
+Console output is made for a terminal: it moves the cursor, redraws, sets colours and rings the bell. `Text` keeps
+only the resulting text: the finished lines, and the *open line*, which has no newline yet and contains the prompt.
 
-Plan: most of what comes is plain ASCII with CR LF, and takes a path that does no work per
-character. Anything else goes through a small terminal that knows one logical line, wrapped at
-`width` columns, with a cursor that may be moved back within it. That is enough to see what stands
-behind a prompt after a shell's line editor has redrawn it.
+Most output is plain ASCII with CR LF and takes a fast path without work per character. All other output goes
+through a small terminal with one logical line, wrapped at `width` columns, in which the cursor can move back. That
+is enough to see the text behind a prompt after a shell's line editor has redrawn it.
 """
 
 from __future__ import annotations
@@ -22,40 +20,38 @@ __all__ = ["OPEN_LINE_LIMIT", "Text"]
 
 OPEN_LINE_LIMIT = 64 * 1024
 _ESCAPE_LIMIT = 4096
-_MOST_DIGITS = 5  # of a parameter of an escape sequence
+_MAX_DIGITS = 5  # of a parameter of an escape sequence
 
-#: Bytes that the plain path cannot take: C0 without CR and LF, and DEL.
+#: Bytes that the fast path cannot process: C0 without CR and LF, and DEL.
 _SPECIAL = bytes(set(range(0x20)) - {0x0A, 0x0D}) + b"\x7f"
 
-#: One token: plain text, a newline, an escape sequence (whole), or a single control character.
+#: One token: plain text, a newline, a complete escape sequence, or a single control character.
 _TOKEN = re.compile(
     r"(?P<run>[^\x00-\x1f\x7f]+)"
     r"|(?P<newline>\r*\n)"
     r"|\x1b\[(?P<params>[0-?]*)[ -/]*(?P<final>[@-~])"
-    # A string (OSC, DCS, APC, PM, SOS) without its end may not swallow all that follows: a newline ends it.
+    # A newline ends a string (OSC, DCS, APC, PM, SOS), so that an unterminated one does not hide all later output.
     r"|\x1b[P\]X^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\|(?=[\x1b\r\n]))"
     r"|\x1b[ -/]+[0-~]"
     r"|\x1b[0-OQ-WYZ`-~\\]"
     r"|(?P<control>[\x00-\x1f\x7f])"
 )
-#: The beginning of an escape sequence whose end has not come yet.
+#: The start of an incomplete escape sequence.
 _UNFINISHED = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[P\]X^_][^\x07\x1b\r\n]*\x1b?|[ -/]*)?\Z")
 
 
 class Text:
-    """Feed it bytes in any portions; it returns lines as they are finished.
+    """Turns the bytes of a console into lines. Feed it bytes in portions of any size.
 
     Args:
-        width: columns of the terminal that the machine believes in; a serial tty that was told
-            nothing counts as 80.
-        open_line: what already stands on the open line.
+        width: columns of the terminal that the machine assumes; 80 for a serial tty without a size.
+        open_line: the initial contents of the open line.
 
     Attributes:
-        cursor_jumps: how often the cursor was sent to another row of the screen, as programs do that fill
-            it; what stood on the open line then counts as a line.
-        just_jumped: whether it is there still: nothing was written since.
-
-    The open line is held to its last 64 KiB.
+        cursor_jumps: how often the cursor was moved to an absolute position on the screen, as full-screen
+            programs do. A jump to another row finishes the open line.
+        just_jumped: whether nothing was written since the last jump.
+        open_line: the line that has no newline yet, at most its last 64 KiB.
     """
 
     def __init__(self, width: int = 80, open_line: str = "") -> None:
@@ -64,36 +60,36 @@ class Text:
         self.restart(open_line)
 
     def restart(self, open_line: str) -> None:
-        """Go on as if just `open_line` stood there; where drawing for another width was misread."""
+        """Replace the open line and put the cursor at its end, for output of another width that was misread."""
         self.open_line = open_line
         self.just_jumped = False
         self._homed = False
-        self._row = 0  # the screen's, as far as it was told; any number where it was not
+        self._row = 0  # of the screen, as far as the output determined it; otherwise arbitrary
         self._cursor = len(open_line)
         self._wrap_pending = False
-        self._held = b""  # a carriage return whose newline may still come
-        self._escape = ""  # an escape sequence whose end has not come
+        self._held = b""  # carriage returns, which a newline may follow
+        self._escape = ""  # an incomplete escape sequence
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._plain = True  # cursor at the end, nothing half read
+        self._plain = True  # the cursor is at the end and no sequence is incomplete
 
     @property
     def before_cursor(self) -> str:
-        """The open line as far as the cursor."""
-        # A carriage return at the end is held, but a terminal has obeyed it: bash ends a full row with space and CR.
+        """The open line up to the cursor."""
+        # A held carriage return already moves the cursor of a terminal: bash ends a full row with a space and CR.
         return self.open_line[: self._row_start() if self._held else self._cursor]
 
     @property
     def after_cursor(self) -> str:
-        """What stands behind the cursor."""
+        """The open line behind the cursor."""
         return self.open_line[self._cursor :]
 
     @property
     def prompt(self) -> str:
-        """The open line without what stands at a distance behind the cursor (a right prompt)."""
+        """The open line without a right prompt: text behind the cursor that is separated by two blanks."""
         return self.open_line[: self._cursor] if self.after_cursor.startswith("  ") else self.open_line
 
     def feed(self, data: bytes) -> list[str]:
-        """Take the next bytes, and give the lines that they finish, without their newlines."""
+        """Process the next bytes; return the lines that they finish, without newlines."""
         if self._held:
             data = self._held + data
             self._held = b""
@@ -127,7 +123,7 @@ class Text:
         if "\x1b" in text and (unfinished := _UNFINISHED.search(text)):
             kept = text[unfinished.start() :]
             text = text[: unfinished.start()]
-            # A string sequence that never ends is swallowed, not kept.
+            # Of a string that does not end, only the start is kept; its contents are dropped.
             self._escape = kept if len(kept) <= _ESCAPE_LIMIT else kept[:2]
         lines: list[str] = []
         for token in _TOKEN.finditer(text):
@@ -143,7 +139,7 @@ class Text:
         if len(self.open_line) > OPEN_LINE_LIMIT:
             self.open_line = self.open_line[-OPEN_LINE_LIMIT // 2 :]
             self._cursor = len(self.open_line)
-        # `_held` is no reason to stay here: it goes in front of what comes next.
+        # `_held` does not prevent the fast path: it is put in front of the next bytes.
         self._plain = (
             self._cursor == len(self.open_line)
             and not self._escape
@@ -155,7 +151,7 @@ class Text:
 
     def _write(self, run: str) -> None:
         self.just_jumped = False
-        if self._homed:  # written over what stood there: that is drawing; a cleared screen is not
+        if self._homed:  # overwriting after "home" is drawing; after clearing the screen it is not
             self.cursor_jumps += 1
             self._homed = False
         line, at = self.open_line, self._cursor
@@ -166,7 +162,7 @@ class Text:
         self._wrap_pending = self._cursor % self.width == 0 and bool(run)
 
     def _newline(self, with_return: bool, lines: list[str]) -> None:
-        """End the line, unless the cursor was moved up into an earlier row of a wrapped one."""
+        """End the line, unless the cursor is in an earlier row of a wrapped line."""
         row, last_row = self._row_start() // self.width, max(len(self.open_line) - 1, 0) // self.width
         if row < last_row:
             start = self._row_start()
@@ -199,7 +195,7 @@ class Text:
     def _move(self, final: str, params: str, lines: list[str]) -> None:
         if params[:1] in tuple("<=>?"):
             return
-        number, column = (part[:_MOST_DIGITS] for part in (*params.split(";"), "", "")[:2])
+        number, column = (part[:_MAX_DIGITS] for part in (*params.split(";"), "", "")[:2])
         if final in "Hf" and any(part.isdigit() and int(part) > 1 for part in (number, column)):
             self._go_to(int(number) if number.isdigit() else 1, column, lines)
             return
@@ -248,7 +244,7 @@ class Text:
 
     def _erase_below(self, mode: int | None) -> None:
         self._homed = False
-        if mode in (2, 3):  # the screen is cleared: what stood on the line is gone
+        if mode in (2, 3):  # the screen is cleared, including the open line
             self.open_line, self._cursor = "", 0
         elif not mode:
             self.open_line = self.open_line[: self._cursor]
@@ -274,7 +270,7 @@ class Text:
         self._homed = True
 
 
-#: What the final character of a CSI sequence does to the line (ECMA-48 8.3); others only vanish.
+#: The effect of a CSI sequence on the line, by its final character (ECMA-48 8.3). All others have none.
 _MOVES: dict[str, Callable[[Text, int | None], None]] = {
     "A": Text._up,
     "B": Text._down,

@@ -1,16 +1,12 @@
-"""HOST of a provider: Equinix Metal's API by a real HTTP server and recorded shapes, and other packages' schemes."""
+"""`packet:DEVICE`, with a real HTTP server and recorded replies of Equinix Metal's API."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
-import shutil
-import subprocess
 import sys
 import time
-import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +18,7 @@ from sosagent.endpoint.target import ProviderReference, SshTarget
 from sosagent.fetch import FetchFailed, fetch
 from sosagent.lab import Lab
 from sosagent.printable import is_clean
-from sosagent.providers import Located, ask_provider, keys_of, provider_of, schemes
+from sosagent.providers import ask_provider, keys_of
 from sosagent.providers.sos import console_of
 
 from ..cli.test_cli import run
@@ -41,7 +37,7 @@ WHERE = ProviderReference("packet", ID)
 
 
 def device(**fields: object) -> dict[str, Any]:
-    """A device as the API gives it, cut down."""
+    """Return a device as in the API's replies, with fewer fields."""
     return {
         "id": ID,
         "short_id": ID[:8],
@@ -71,7 +67,7 @@ def page(entries: list[Any], number: int = 1, last: int = 1) -> dict[str, Any]:
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """The API, with one device; the environment leads there."""
+    """Serve the API with one device, and set the environment variables for it."""
     with serving() as running:
         running.answers |= {
             DEVICE: Answer(device()),
@@ -85,7 +81,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
         monkeypatch.setenv("METAL_AUTH_TOKEN", TOKEN)
         monkeypatch.delenv("PACKET_AUTH_TOKEN", raising=False)
         monkeypatch.delenv("SOSAGENT_PACKET_TOKEN_FILE", raising=False)
-        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # never asked, for the way would be longer
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # must not be used on this computer
         yield running
 
 
@@ -99,7 +95,7 @@ async def refused(where: ProviderReference = WHERE) -> sosagent.SosError:
     return caught.value
 
 
-async def test_what_the_api_says_of_a_device(web: Web) -> None:
+async def test_a_device(web: Web) -> None:
     found = await ask_provider(parse_target(f"packet:{ID}", known_hosts=Path("/k"), host_key="accept-new"))  # type: ignore[arg-type]
     sos = SshTarget("sos.ewr1.platformequinix.com", ID, known_hosts=Path("/k"), host_key="accept-new")
     assert (found.target, found.hostname, found.note) == (sos, "web-1.example.net", "")
@@ -138,7 +134,7 @@ async def test_forms_of_sos(
     ],
     ids=range(10),
 )  # fmt: skip
-async def test_a_console_that_is_none(web: Web, fields: dict[str, Any]) -> None:
+async def test_invalid_consoles_are_rejected(web: Web, fields: dict[str, Any]) -> None:
     web.answers[DEVICE] = Answer(device(**fields))
     error = await refused()
     assert isinstance(error, sosagent.EndpointRefused)
@@ -146,7 +142,7 @@ async def test_a_console_that_is_none(web: Web, fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("api", "allowed", "sos", "meant"),
+    ("api", "allowed", "sos", "trusted"),
     [
         ("http://127.0.0.1:1", "", "lab@127.0.0.1:2222", True),
         ("http://127.0.0.1:1", "", "lab@prod-db", False),
@@ -171,11 +167,11 @@ async def test_a_console_that_is_none(web: Web, fields: dict[str, Any]) -> None:
         ("https://10.0.0.5", "", "sos.0.5", False),
     ],
 )
-def test_where_the_api_may_send_us(
-    api: str, allowed: str, sos: str, meant: bool, monkeypatch: pytest.MonkeyPatch
+def test_only_consoles_of_trusted_domains_are_accepted(
+    api: str, allowed: str, sos: str, trusted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOSAGENT_PACKET_SOS", allowed)
-    if meant:
+    if trusted:
         assert console_of(device(sos=sos), ID, api).host in sos
         return
     with pytest.raises(sosagent.EndpointRefused) as caught:
@@ -187,7 +183,7 @@ def test_where_the_api_may_send_us(
     assert "SOSAGENT_PACKET_SOS" in caught.value.hint
 
 
-async def test_states_are_told(web: Web) -> None:
+async def test_states_are_reported(web: Web) -> None:
     for state, words in (("provisioning", "read-only until"), ("reinstalling", "read-only until"), ("queued", "queued"),
                          ("inactive", "switch it on"), ("failed", "failed"), ("active", "")):  # fmt: skip
         web.answers[DEVICE] = Answer(device(state=state, root_password=None, hostname=""))
@@ -205,19 +201,19 @@ async def test_states_are_told(web: Web) -> None:
     [
         (Answer({"errors": [f"Invalid authentication token {TOKEN}"]}, 401), "EndpointRefused", "Invalid auth"),
         (Answer({"errors": ["You are not authorized"]}, 403), "EndpointRefused", "You are not authorized"),
-        (Answer({"errors": ["Not found"]}, 404), "TargetInvalid", "knows no device"),
+        (Answer({"errors": ["Not found"]}, 404), "TargetInvalid", "has no device"),
         (Answer({"error": "id is wrong\x1b[2J"}, 422), "EndpointRefused", "id is wrong\\x1b[2J"),
         (Answer({}, 429), "EndpointUnreachable", "status 429"),
         (Answer(b"<html>", 503), "EndpointUnreachable", "status 503"),
         (Answer(b"<html>"), "EndpointUnreachable", "not JSON"),
         (Answer(b"[" * 100_000), "EndpointUnreachable", "not JSON"),
-        (Answer([1]), "EndpointUnreachable", "no JSON object"),
+        (Answer([1]), "EndpointUnreachable", "not a JSON object"),
         (Answer(b"{" + b" " * (5 << 20) + b"}"), "EndpointUnreachable", "longer than"),
-        (Answer(b"{}", length=500), "EndpointUnreachable", "was cut"),
+        (Answer(b"{}", length=500), "EndpointUnreachable", "is incomplete"),
     ],
     ids=["401", "403", "404", "422", "429", "503", "html", "deep", "list", "huge", "cut"],
 )
-async def test_answers_that_help_nobody(web: Web, answer: Answer, kind: str, words: str) -> None:
+async def test_unusable_answers(web: Web, answer: Answer, kind: str, words: str) -> None:
     web.answers[DEVICE] = answer
     error = await refused()
     assert words in str(error)
@@ -226,7 +222,7 @@ async def test_answers_that_help_nobody(web: Web, answer: Answer, kind: str, wor
 
 
 @pytest.mark.parametrize("secret", [TOKEN, ROOT, TOKEN.upper()])
-async def test_secrets_that_the_api_repeats(web: Web, secret: str) -> None:
+async def test_secrets_in_replies_are_redacted(web: Web, secret: str) -> None:
     plain = web.answers[DEVICE]
     for fields in (
         {"sos": f"u@{secret}"}, {"sos": f"{secret}@evil.example.net"}, {"sos": {"a": [secret]}}, {"hostname": secret},
@@ -248,7 +244,7 @@ async def test_secrets_that_the_api_repeats(web: Web, secret: str) -> None:
 async def test_a_redirect_does_not_show_the_token(web: Web, where: str) -> None:
     web.answers[DEVICE] = Answer(status=302, headers={"Location": f"https://{where}/"})
     error = await refused()
-    assert ("leads on to" in str(error), TOKEN[-9:] in str(error)) == (True, False)
+    assert ("redirects to" in str(error), TOKEN[-9:] in str(error)) == (True, False)
 
 
 async def test_an_error_does_not_show_the_token(web: Web) -> None:
@@ -259,7 +255,7 @@ async def test_an_error_does_not_show_the_token(web: Web) -> None:
 
 
 @pytest.mark.quiet
-async def test_no_answer_in_time(web: Web) -> None:
+async def test_time_limits(web: Web) -> None:
     web.answers["/slow"] = Answer(b"x", wait=lambda: time.sleep(3))
     started = time.monotonic()
     with pytest.raises(FetchFailed, match=r"within 1 s|timed out"):
@@ -270,17 +266,17 @@ async def test_no_answer_in_time(web: Web) -> None:
         await ask_provider(WHERE, timeout=0.5)
 
 
-async def test_the_token_goes_nowhere_else(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_token_is_sent_to_no_other_host(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving() as other:
         web.answers[DEVICE] = Answer(status=302, headers={"Location": f"{other.address}{DEVICE}"})
         other.answers[DEVICE] = Answer(device())
         error = await refused()
         assert isinstance(error, sosagent.EndpointUnreachable)
-        assert "leads on to 127.0.0.1:" in str(error)
+        assert "redirects to 127.0.0.1:" in str(error)
         assert other.asked == []
     web.answers[DEVICE] = Answer(status=302, headers={"Location": "/metal/v1/moved"})
     web.answers["/metal/v1/moved"] = Answer(device())
-    assert (await ask_provider(WHERE)).hostname == "web-1.example.net"  # on the same host it may
+    assert (await ask_provider(WHERE)).hostname == "web-1.example.net"  # a redirect on the same host is followed
     for address in (
         "http://api.example.net",
         "ftp://127.0.0.1",
@@ -295,11 +291,11 @@ async def test_the_token_goes_nowhere_else(web: Web, monkeypatch: pytest.MonkeyP
     assert (await refused()).exit_code == 3
 
 
-async def test_where_the_token_is(web: Web, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_sources_of_the_token(web: Web, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("METAL_AUTH_TOKEN")
-    assert "needs a token" in str(await refused())
+    assert "needs an API token" in str(await refused())
     monkeypatch.setenv("PACKET_AUTH_TOKEN", f"{TOKEN}\nX-Evil: 1")
-    assert "gives no token" in str(await refused())
+    assert "is not valid" in str(await refused())
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
     file.chmod(0o644)
@@ -312,14 +308,14 @@ async def test_where_the_token_is(web: Web, monkeypatch: pytest.MonkeyPatch, tmp
     assert "No such file" in str(await refused())
 
 
-async def test_ids_that_are_none(web: Web) -> None:
+async def test_invalid_ids_are_rejected(web: Web) -> None:
     for rest in ("../projects", "a/b", "a b", "x" * 65, "a?b", "ä"):
         error = await refused(ProviderReference("packet", rest))
-        assert (type(error), "no id of a device" in str(error)) == (sosagent.TargetInvalid, True)
+        assert (type(error), "is not the id of a device" in str(error)) == (sosagent.TargetInvalid, True)
     assert web.asked == []
 
 
-async def test_a_password_that_cannot_be_typed(web: Web) -> None:
+async def test_unusable_passwords_are_rejected(web: Web) -> None:
     for password in ("a\nb", "a\x03", "x" * 600):
         web.answers[DEVICE] = Answer(device(root_password=password))
         assert "cannot be typed" in str(await refused())
@@ -332,10 +328,10 @@ async def test_the_keys_of_the_portal(web: Web) -> None:
     web.answers[DEVICE] = Answer(device(ssh_keys=[key_fields(OLD, "old")], project=None, project_lite=None))
     del web.answers["/metal/v1/ssh-keys?page=1&per_page=100"]
     web.answers["/metal/v1/ssh-keys?page=1&per_page=100"] = Answer({}, 403)
-    assert (await keys_of(WHERE)).splitlines() == ["# the token may not read the keys of the person", OLD.line]
+    assert (await keys_of(WHERE)).splitlines() == ["# the token is not allowed to read the keys of the user", OLD.line]
 
 
-async def test_keys_that_cannot_be_used(web: Web) -> None:
+async def test_unusable_keys_are_skipped(web: Web) -> None:
     entries = [{"label": "b\nssh-rsa AAAA", "key": "ssh-ed25519 AAAA"}, 5, {"key": 7}, key_fields(MINE, "")]
     web.answers[DEVICE] = Answer(device(ssh_keys=entries, project=None, project_lite=None))
     lines = (await keys_of(WHERE)).splitlines()
@@ -346,7 +342,7 @@ async def test_keys_that_cannot_be_used(web: Web) -> None:
         await keys_of(WHERE)
 
 
-async def test_too_many_keys_are_none(web: Web) -> None:
+async def test_the_number_of_keys_is_limited(web: Web) -> None:
     many = [{"label": str(n), "key": OLD.line} for n in range(1001)]
     path = f"{PROJECT_KEYS}?page=1&per_page=100"
     copies = "".join(f"{OLD.line} {n}\n" for n in range(1001))
@@ -360,7 +356,7 @@ async def test_too_many_keys_are_none(web: Web) -> None:
         assert "file" in caught.value.hint
         web.answers[where] = before
     web.answers[path] = Answer(page([{"label": "x", "key": copies}]))
-    assert len((await keys_of(WHERE)).splitlines()) == 3  # it, and two others
+    assert len((await keys_of(WHERE)).splitlines()) == 3  # OLD and two others
 
 
 def lab_device(lab: Lab, **fields: object) -> Answer:
@@ -368,7 +364,7 @@ def lab_device(lab: Lab, **fields: object) -> Answer:
 
 
 async def addkey(lab: Lab, *arguments: object, **env: str) -> tuple[int, str, str]:
-    """The command itself; nothing that it shows holds a secret."""
+    """Run the command, and check that its output contains no secret."""
     (lab.folder / "config").touch()
     names = ("SOSAGENT_PACKET_API", "METAL_AUTH_TOKEN")
     options = ["-F", lab.folder / "config", "-i", lab.identity, "--known-hosts", lab.known_hosts]
@@ -379,10 +375,10 @@ async def addkey(lab: Lab, *arguments: object, **env: str) -> tuple[int, str, st
     return status, out, err
 
 
-async def test_the_key_of_the_portal_is_put_on_the_machine(web: Web, lab: Lab) -> None:
+async def test_the_portals_keys_are_added_to_the_machine(web: Web, lab: Lab) -> None:
     web.answers[DEVICE] = lab_device(lab)
     status, _, err = await addkey(lab, f"packet:{ID}", "packet:")
-    assert (status, "--yes takes them" in err, OURS.fingerprint in err) == (2, True, True)
+    assert (status, "--yes accepts them" in err, OURS.fingerprint in err) == (2, True, True)
     status, out, err = await addkey(lab, f"packet:{ID}", "packet:", "--yes")
     assert status == 0, err
     assert lab.authorized_keys.read_text().splitlines() == [
@@ -396,7 +392,7 @@ async def test_the_key_of_the_portal_is_put_on_the_machine(web: Web, lab: Lab) -
     assert (status, json.loads(out)["status"], json.loads(out)["host"]) == (0, "present", lab.host)
 
 
-async def test_what_the_user_gives_goes_first(web: Web, lab: Lab, tmp_path: Path) -> None:
+async def test_the_users_options_override_the_provider(web: Web, lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "id.pub").write_text(f"{MINE.line}\n")
     right = lab.password.reveal()
     wrong = {"root_password": "wr0ng-password"}
@@ -431,145 +427,3 @@ async def test_from_python(web: Web, lab: Lab) -> None:
     web.answers[DEVICE] = lab_device(lab, root_password=None)
     with pytest.raises(sosagent.PasswordMissing):
         await sosagent.add_key(target, MINE, password=None)
-
-
-MODULE = """
-from sosagent import SshTarget, TargetInvalid
-from sosagent.providers import Provider, Located
-
-class Good(Provider):
-    async def locate(self, name):
-        return Located(SshTarget("good.example.net", name))
-
-class Raises(Provider):
-    async def locate(self, name):
-        raise RuntimeError("no\\x1b[2J route")
-    async def keys(self, name):
-        raise TargetInvalid("mine\\x1b[2J", hint="h\\x1b[2J")
-
-class NotAsync(Provider):
-    def locate(self, name):
-        return Located(SshTarget("h"))
-
-class Types(Provider):
-    async def locate(self, name):
-        return {"none": None, "target": Located("h"), "password": Located(SshTarget("h"), "x"),
-                "again": Located(__import__("sosagent").parse_target("good:x"))}[name]
-    async def keys(self, name):
-        return b"x"
-
-def made():
-    return Good()
-
-def other():
-    return object()
-
-def fails():
-    raise OSError("no file")
-"""
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Packages beside the real ones, with these entry points."""
-    folder = tmp_path / "packages"
-    folder.mkdir()
-    (folder / "sos_test_schemes.py").write_text(MODULE)
-    (folder / "sos_test_broken.py").write_text("import no_such_module_here\n")
-    monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.delitem(sys.modules, "sos_test_schemes", raising=False)
-
-    def put(name: str, **entries: str) -> None:
-        _dist_info(folder, name, entries)
-
-    return put
-
-
-def _dist_info(folder: Path, name: str, entries: dict[str, str]) -> None:
-    info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    lines = [f"{scheme} = {value}" for scheme, value in entries.items()]
-    (info / "entry_points.txt").write_text("\n".join(["[sosagent.endpoints]", *lines, ""]))
-
-
-async def test_schemes_of_packages(install: Callable[..., None]) -> None:
-    install("sos-good", good="sos_test_schemes:Good", made="sos_test_schemes:made", packet="sos_test_schemes:Good")
-    assert {"good", "made", "packet"} <= set(schemes())
-    for scheme in ("good", "made"):
-        found = await ask_provider(ProviderReference(scheme, "web1", identities=(Path("/i"),)))
-        assert found == Located(SshTarget("good.example.net", "web1", identities=(Path("/i"),)))
-    assert type(provider_of("good")).__name__ == "Good"
-    with pytest.raises(sosagent.UsageError, match="no public keys"):
-        await keys_of(ProviderReference("good", "web1"))
-    with pytest.raises(sosagent.UsageError, match="needs a token"):  # the built-in one goes first
-        await ask_provider(WHERE)
-    error = await refused(ProviderReference("nobody", "x"))
-    assert isinstance(error, sosagent.TargetInvalid)
-    assert "nobody: is no kind of console" in str(error)
-    assert "good:, made:, packet:" in error.hint
-
-
-async def test_packages_that_do_it_wrong(install: Callable[..., None]) -> None:
-    install(
-        "sos-wrong",
-        broken="sos_test_broken:X", missing="sos_test_schemes:Nothing", other="sos_test_schemes:other",
-        fails="sos_test_schemes:fails", raises="sos_test_schemes:Raises", sync="sos_test_schemes:NotAsync",
-        types="sos_test_schemes:Types", twice="sos_test_schemes:Good",
-    )  # fmt: skip
-    install("sos-second", twice="sos_test_schemes:Good")
-    for scheme, rest, words in (
-        ("broken", "x", "ModuleNotFoundError: No module named 'no_such_module_here'"),
-        ("missing", "x", "AttributeError"),
-        ("other", "x", "gives a object, not a sosagent.providers.Provider"),
-        ("fails", "x", "OSError: no file"),
-        ("raises", "x", "failed: RuntimeError: no\\x1b[2J route"),
-        ("sync", "x", "failed: TypeError"),
-        ("types", "none", "returned a NoneType instead of a Located"),
-        ("types", "target", "returned a target of the wrong type"),
-        ("types", "password", "returned a password of the wrong type"),
-        ("types", "again", "returned a target of the wrong type"),
-        ("types", "x", "failed: KeyError"),
-    ):
-        error = await refused(ProviderReference(scheme, rest))
-        assert (error.exit_code, words in str(error), "sos-wrong" in str(error)) == (2, True, True), error
-    error = await refused(ProviderReference("twice", "x"))
-    assert "sos-wrong" in str(error)
-    assert "sos-second" in str(error)
-    with pytest.raises(sosagent.UsageError, match="a bytes instead of a text of keys"):
-        await keys_of(ProviderReference("types", "x"))
-    with pytest.raises(sosagent.TargetInvalid) as caught:
-        await keys_of(ProviderReference("raises", "x"))
-    assert is_clean(str(caught.value.message) + caught.value.hint)
-
-
-def _install_example(folder: Path) -> None:
-    """By pip where what builds it is here; else as pip would have."""
-    if importlib.util.find_spec("hatchling") is not None:
-        copy = shutil.copytree(EXAMPLE, folder / "source")
-        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--no-build-isolation",
-                   "--target", str(folder), str(copy)]  # fmt: skip
-        subprocess.run(command, check=True, capture_output=True)
-        return
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
-    shutil.copy(EXAMPLE / "sosagent_inventory.py", folder)
-    _dist_info(folder, project["name"], project["entry-points"]["sosagent.endpoints"])
-
-
-async def test_the_example(lab: Lab, tmp_path: Path) -> None:
-    folder = tmp_path / "installed"
-    folder.mkdir()
-    _install_example(folder)
-    (tmp_path / "id.pub").write_text(f"{MINE.line}\n")
-    inventory = tmp_path / "inventory.csv"
-    inventory.write_text(f"name,console,hostname,keys\nweb1,{lab.host},lab,{tmp_path / 'id.pub'}\n")
-    env = {"PYTHONPATH": str(folder), "SOS_INVENTORY": str(inventory)}
-    status, out, err = await addkey(
-        lab, "inventory:web1", "inventory:", "-y", "--password-file", lab.password_file, **env
-    )
-    assert (status, MINE.fingerprint in out, "web1 is in the inventory" in err) == (0, True, True), err
-    assert lab.authorized_keys.read_text() == f"{MINE.line}\n"
-    status, _, err = await addkey(lab, "inventory:web2", "inventory:", "-y", **env)
-    assert (status, "no machine web2 in the inventory" in err) == (2, True)
-    status, _, err = await addkey(lab, "inventory:web1", tmp_path / "id.pub")
-    assert (status, "inventory: is no kind of console" in err, "packet:" in err) == (2, True, True)

@@ -1,4 +1,4 @@
-"""What a management controller says of its serial console, by Redfish: how it is entered and how it is left."""
+"""Ask a management controller about its serial console by Redfish: how to enter it and how to leave it."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from ..fetch import FetchFailed, checked_base, fetch_object
 from ..printable import printable
 from ..secrets.secret import Secret
 from .dialects import DIALECTS, PLAIN
+from .hot_key import MAX_TEXT, parse_hot_key
 from .target import SshTarget, Target, dialect_of
 
-__all__ = ["SerialConsole", "apply_redfish", "hot_key", "serial_console"]
+__all__ = ["SerialConsole", "apply_redfish", "serial_console"]
 
 _SYSTEMS = "/redfish/v1/Systems"
 _PATH = re.compile(r"/redfish/v1/Systems/[0-9A-Za-z._~%:@/-]{1,200}")
-_MOST_COMMAND = 200
-_COMMAND = re.compile(r"[\x20-\x7e]{1,200}")
-_MOST_KEYS = 8
-_WAYS = ("SSH", "IPMI", "Telnet")
+_MAX_COMMAND = 200
+_COMMAND = re.compile(rf"[\x20-\x7e]{{1,{_MAX_COMMAND}}}")
+_PROTOCOLS = ("SSH", "IPMI", "Telnet")
 
 
 @dataclass(frozen=True)
 class SerialConsole:
-    """One way to a machine's serial console.
+    """A machine's serial console, as Redfish describes it.
 
     Fields:
-        protocol: the first that is switched on, of SSH, IPMI and Telnet.
-        port: None where it is not told.
-        entry: lines to type at the controller's own prompt; empty where the console is there at once.
-        leave: the keys that leave it, in the vendor's words, printable; `hot_key` reads them. None if not told.
-        sessions: how many may have it at a time, whichever way.
-        enabled: whether it is switched on.
+        protocol: the first enabled one of SSH, IPMI and Telnet.
+        port: None if the reply has none.
+        entry: lines to type at the controller's own prompt; empty if the console appears at once.
+        leave: the keys that leave it, in the vendor's words, printable; see `parse_hot_key`. None if unknown.
+        sessions: how many sessions may be open at a time, over all protocols.
+        enabled: whether the protocol is enabled.
         shared_with_cli: whether the port leads to the controller's own prompt.
     """
 
@@ -54,35 +54,54 @@ async def serial_console(
     """Ask a management controller for its serial console.
 
     Args:
-        address: the controller's: ``https://bmc`` or just ``bmc``.
-        user, password: of the controller.
-        ca: a file of authorities that is trusted instead of the system's.
-        system: which machine, where it has several, by its id; the first by default.
+        address: the controller: ``https://bmc`` or just ``bmc``.
+        user, password: an account on the controller.
+        ca: a file of authorities that replaces those of the system.
+        system: the id of a machine, if the controller has several; the first by default.
 
     Raises:
-        UsageError: the address is none, or the user or system's name.
-        EndpointUnreachable: no answer, or none that is Redfish.
-        EndpointRefused: it does not let us in, or says nothing that can be used.
+        UsageError: the address or the user is not valid.
+        EndpointUnreachable: there is no answer, or it is not Redfish.
+        EndpointRefused: access is denied, or the answer is not usable.
     """
     api = _Api(address, user, password, ca)
     members = (await api.get(_SYSTEMS)).get("Members")
     paths = [one.get("@odata.id") for one in members if isinstance(one, dict)] if isinstance(members, list) else []
-    known = [path.rstrip("/") for path in paths if isinstance(path, str) and _is_path(path)]
-    wanted = [path for path in known if system is None or path.rpartition("/")[2] == system]
-    if not wanted:
-        names = ", ".join(printable(path.rpartition("/")[2], 40) for path in known[:20])
+    valid = [path.rstrip("/") for path in paths if isinstance(path, str) and _is_path(path)]
+    matching = [path for path in valid if system is None or path.rpartition("/")[2] == system]
+    if not matching:
+        names = ", ".join(printable(path.rpartition("/")[2], 40) for path in valid[:20])
         what = "lists no system" if system is None else f"has no system {printable(system, 60)!r}"
-        raise EndpointRefused(f"{api.name} {what}", hint=f"There are: {names or 'none'}.")
-    console = (await api.get(wanted[0])).get("SerialConsole")
+        raise EndpointRefused(f"{api.name} {what}", hint=f"Its systems: {names or 'none'}.")
+    console = (await api.get(matching[0])).get("SerialConsole")
     if not isinstance(console, dict):
-        raise EndpointRefused(
-            f"{api.name} says nothing of a serial console", hint="Its firmware may be too old for that."
-        )
-    return _console(console, api.name)
+        raise EndpointRefused(f"{api.name} does not describe a serial console", hint="Its firmware may be too old.")
+    return _parse(console, api.name)
+
+
+def apply_redfish(console: SerialConsole, target: Target) -> Target:
+    """Return `target` with the controller's own commands and keys for its console.
+
+    The controller's commands are used only if its prompt is known: an unknown prompt could be a shell's.
+    """
+    dialect = dialect_of(target)
+    if dialect is PLAIN:
+        dialect = next((one for one in DIALECTS.values() if console.entry in one.enter), PLAIN)
+    if dialect.prompt and console.entry:
+        dialect = replace(dialect, enter=tuple(dict.fromkeys((console.entry, *dialect.enter))))
+    keys = parse_hot_key(console.leave or "")
+    if dialect is not PLAIN and keys is not None and keys not in dialect.forbidden:
+        dialect = replace(dialect, forbidden=(*dialect.forbidden, keys))
+        if b"\r" not in keys:  # Enter would run unfinished input
+            dialect = replace(dialect, leave=keys)
+    dialect = replace(dialect, shared=dialect.shared or (console.sessions or 1) > 1)
+    if isinstance(target, SshTarget) and target.port is None and console.protocol == "ssh":
+        target = replace(target, port=console.port)
+    return replace(target, dialect=dialect)
 
 
 class _Api:
-    """A controller, and what it is asked."""
+    """The Redfish service of one controller."""
 
     def __init__(self, address: str, user: str, password: Secret, ca: Path | None) -> None:
         text = address if "://" in address else f"https://{address}"
@@ -91,7 +110,7 @@ class _Api:
         except ValueError as error:
             raise UsageError(f"the Redfish address {printable(address, 80)} {error}") from None
         if ":" in user:
-            raise UsageError(f"{printable(user, 60)!r} is no user of Redfish: it holds a colon")
+            raise UsageError(f"{printable(user, 60)!r} is not a valid user for Redfish: it contains a colon")
         plain = f"{user}:{password.reveal()}".encode()
         self._login = Secret("Basic " + base64.b64encode(plain).decode("ascii"))
         self._ca = ca
@@ -101,14 +120,14 @@ class _Api:
         try:
             return await fetch_object(self._base + path, headers={"Authorization": self._login}, ca=self._ca)
         except FetchFailed as error:
-            raise self._why(error) from None
+            raise self._error(error) from None
 
-    def _why(self, error: FetchFailed) -> SosError:
+    def _error(self, error: FetchFailed) -> SosError:
         message = f"{self.name}: {error.message}"
         if error.status in (401, 403):
             return EndpointRefused(message, hint="Check the controller's user and password.")
         if error.status is not None and 400 <= error.status < 500:
-            return EndpointRefused(message, hint="There may be no Redfish at that address.")
+            return EndpointRefused(message, hint="There may be no Redfish service at that address.")
         return EndpointUnreachable(message)
 
 
@@ -116,44 +135,24 @@ def _is_path(path: str) -> bool:
     return _PATH.fullmatch(path) is not None and ".." not in path and "//" not in path
 
 
-def _console(console: dict[str, Any], name: str) -> SerialConsole:
-    told = {way: fields for way in _WAYS if isinstance(fields := console.get(way), dict)}
-    if not told:
-        raise EndpointRefused(f"{name} names no way to its serial console", hint=f"Such as {', '.join(_WAYS)}.")
-    way = next((one for one in told if told[one].get("ServiceEnabled") is True), next(iter(told)))
-    fields = told[way]
+def _parse(console: dict[str, Any], name: str) -> SerialConsole:
+    protocols = {key: fields for key in _PROTOCOLS if isinstance(fields := console.get(key), dict)}
+    if not protocols:
+        raise EndpointRefused(
+            f"{name} lists no protocol for its serial console", hint=f"Expected {', '.join(_PROTOCOLS)}."
+        )
+    protocol = next((one for one in protocols if protocols[one].get("ServiceEnabled") is True), next(iter(protocols)))
+    fields = protocols[protocol]
     leave = fields.get("HotKeySequenceDisplay")
     return SerialConsole(
-        cast(Literal["ssh", "ipmi", "telnet"], way.lower()),
+        cast(Literal["ssh", "ipmi", "telnet"], protocol.lower()),
         _number(fields.get("Port"), 65535),
         _entry(fields.get("ConsoleEntryCommand"), name),
-        printable(leave, _MOST_COMMAND) if isinstance(leave, str) and leave else None,
+        printable(leave, MAX_TEXT) if isinstance(leave, str) and leave else None,
         _number(console.get("MaxConcurrentSessions"), 1000),
         fields.get("ServiceEnabled") is True,
         fields.get("SharedWithManagerCLI") is True,
     )
-
-
-def apply_redfish(facts: SerialConsole, target: Target) -> Target:
-    """`target`, entered and left as its controller says.
-
-    What a controller says of its own command line is believed only where that is known: another one's prompt could
-    not be told from a shell's.
-    """
-    row = dialect_of(target)
-    if row is PLAIN:
-        row = next((one for one in DIALECTS.values() if facts.entry in one.enter), PLAIN)
-    if row.prompt and facts.entry:
-        row = replace(row, enter=tuple(dict.fromkeys((facts.entry, *row.enter))))
-    keys = hot_key(facts.leave or "")
-    if row is not PLAIN and keys is not None and keys not in row.forbidden:
-        row = replace(row, forbidden=(*row.forbidden, keys))
-        if b"\r" not in keys:  # an Enter would run what somebody typed half
-            row = replace(row, leave=keys)
-    row = replace(row, shared=row.shared or (facts.sessions or 1) > 1)
-    if isinstance(target, SshTarget) and target.port is None and facts.protocol == "ssh":
-        target = replace(target, port=facts.port)
-    return replace(target, dialect=row)
 
 
 def _number(value: object, most: int) -> int | None:
@@ -161,75 +160,12 @@ def _number(value: object, most: int) -> int | None:
 
 
 def _entry(command: object, name: str) -> tuple[str, ...]:
-    """Its steps. They are typed at the controller, and come from the network: a line of plain ASCII, or nothing."""
+    """Return the steps of a command. They come from the network and are typed, so only printable ASCII is accepted."""
     if not command:
         return ()
     if not isinstance(command, str) or _COMMAND.fullmatch(command) is None:
         raise EndpointRefused(
-            f"{name} gives a command to enter the console that is no line of up to {_MOST_COMMAND} ASCII characters",
-            hint="Leave out the Redfish address.",
+            f"{name} returned an unusable command for the console: not a line of up to {_MAX_COMMAND} ASCII characters",
+            hint="Remove redfish from the machines file.",
         )
     return tuple(step for part in command.split(";") if (step := part.strip()))
-
-
-#: What stands around the keys.
-_BEFORE = re.compile(
-    r"(?i)(?:to \w+(?: \w+){0,4}[,:]? )?(?:please )?(?:press|type|hit|use)\b:? |to \w+(?: \w+){0,4}: (?:press |type )?"
-    r"|(?:the )?escape (?:character|sequence|key) is:? "
-)
-_AFTER = re.compile(r"(?i) +(?:to (?:\w+ ){0,2}?(?:exit|end|terminate|leave|quit|return|close|disconnect|stop)\b|- ).*")
-_ASIDE = re.compile(r"\([^()]{3,}\)")
-_KEY = re.compile(
-    r"""(?P<gap>[\s,"'`]+|(?:and\ then|then|and|followed\ by|the|keys?)\b)"""
-    r"""|(?P<line>~\.)(?=$|[\s,"'`])"""
-    r"""|(?i:(?P<named><(?:enter|return|cr|esc|escape)>|(?:enter|return|esc|escape)\b))"""
-    r"""|(?i:(?:ctrl|control)(?:\ ?[-+]\ ?))(?P<control>[][\\^_A-Za-z])(?=$|[\s,"'`])"""
-    r"""|\^(?P<caret>[][\\^_A-Za-z])(?P<glued>[A-Za-z][.?]?)?(?=$|[\s,"'`])"""
-    r"""|<(?P<angle>[!-~])>"""
-    r"""|(?P<plain>[!-~])(?=$|[\s,"'`])"""
-)
-_NAMED = {"enter": b"\r", "return": b"\r", "cr": b"\r", "esc": b"\x1b", "escape": b"\x1b"}
-
-
-def hot_key(text: str) -> bytes | None:
-    """The bytes of keys that leave a console, as vendors print them.
-
-    ``press <Enter>, <Esc>, and then <T> to terminate session`` gives Enter, Escape, T; ``ESC (`` Escape and that;
-    ``^\\`` and ``Ctrl-]`` one control character; ``^Ec.`` ^E and two more. ``~.`` is looked for at the beginning of a
-    line only, so Enter goes in front of it.
-
-    Returns:
-        None where any of it is not understood, or no key is among it that a text would not hold.
-    """
-    if len(text) > _MOST_COMMAND or re.fullmatch(r"[\x20-\x7e]+", text) is None:
-        return None
-    sentence = re.split(r"\. (?=[A-Z])", _ASIDE.sub("", text).strip())[-1]
-    left = _AFTER.sub("", sentence).rstrip()
-    before = _BEFORE.match(left)
-    left = left[before.end() :] if before else left
-    if re.search(r"[>'\"]\.$", left):
-        left = left[:-1]  # the end of the sentence
-    keys, position = b"", 0
-    while position < len(left):
-        found = _KEY.match(left, position)
-        if found is None:
-            return None
-        key = _bytes_of(found)
-        keys += key.removeprefix(b"\r") if keys.endswith(b"\r") else key
-        position = found.end()
-    sure = any(byte < 0x20 for byte in keys) and keys != b"\r"
-    return keys if sure and len(keys) <= _MOST_KEYS else None
-
-
-def _bytes_of(found: re.Match[str]) -> bytes:
-    kind, text = found.lastgroup, found[0]
-    if kind == "gap":
-        return b""
-    if kind == "line":
-        return b"\r~."
-    if kind == "named":
-        return _NAMED[text.strip("<>").lower()]
-    control = found["control"] or found["caret"]
-    if control:
-        return bytes([ord(control.upper()) ^ 0x40]) + (found["glued"] or "").encode()
-    return (found["angle"] or found["plain"]).encode()

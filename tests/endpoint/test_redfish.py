@@ -1,4 +1,4 @@
-"""What controllers say of their consoles, from a real HTTP server that answers with recorded shapes."""
+"""Redfish, from a real HTTP server with recorded replies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 import sosagent
 from sosagent.endpoint.dialects import DIALECTS
-from sosagent.endpoint.redfish import SerialConsole, apply_redfish, hot_key, serial_console
+from sosagent.endpoint.redfish import SerialConsole, apply_redfish, serial_console
 from sosagent.endpoint.target import SshTarget, dialect_of
 from sosagent.lab import open_lab
 from sosagent.printable import is_clean
@@ -47,30 +47,6 @@ OPENBMC = {
     "MaxConcurrentSessions": 15,
     "SSH": {"HotKeySequenceDisplay": "Press ~. to exit console", "Port": 2200, "ServiceEnabled": True},
 }
-KEYS = {
-    "press <Enter>, <Esc>, and then <T> to terminate session": b"\r\x1bT",
-    "press <Enter>, <Esc>, and then <T> to terminate session (press the keys in sequence, one after the other)": (
-        b"\r\x1bT"
-    ),
-    "ESC (": b"\x1b(",
-    "Press 'ESC (' to return to the CLI Session.": b"\x1b(",
-    "~.": b"\r~.",
-    "Enter ~.": b"\r~.",
-    "Press ~. to exit console": b"\r~.",
-    "Press ~.  - terminate connection": b"\r~.",
-    "^\\": b"\x1c",
-    "Connected to Serial Device 2. To end type: ^\\": b"\x1c",
-    "Ctrl-]": b"\x1d",
-    "Escape character is ^] (Ctrl + ])": b"\x1d",
-    "press Ctrl+O to exit": b"\x0f",
-    "press control-O to exit": b"\x0f",
-    "Ctrl-] then q": b"\x1dq",
-    "^Ec.": b"\x05c.",
-}
-NOT_SURE = [
-    "", "exit", "q", "Enter", "press a key", "^.", "~~.", "^].", "Press Ctrl-].", "ESC Shift 9", "Ctrl+] or Ctrl+5",
-    "Ctrl-Shift-6 x", "ESC (\n", "\x1b(", "ESC " * 60, "ESC ESC ESC ESC ESC ESC ESC ESC ESC", "Ctrl-é",
-]  # fmt: skip
 
 
 @pytest.fixture
@@ -80,7 +56,7 @@ def web() -> Iterator[Web]:
 
 
 def answer(web: Web, *consoles: object) -> None:
-    """Machines 1, 2, ... of a controller, each with what it says of its console."""
+    """Let the controller have machines 1, 2, ..., each with a description of its console."""
     paths = [f"/redfish/v1/Systems/{number}" for number, _ in enumerate(consoles, 1)]
     members = [{"@odata.id": path} for path in paths]
     web.answers["/redfish/v1/Systems"] = Answer({"Members@odata.count": len(members), "Members": members})
@@ -101,7 +77,7 @@ async def refused(web: Web, **options: Any) -> sosagent.SosError:
     return caught.value
 
 
-async def test_what_supermicro_says(web: Web) -> None:
+async def test_supermicro(web: Web) -> None:
     answer(web, SUPERMICRO)
     leave = "press <Enter>, <Esc>, and then <T> to terminate session"
     assert await asked(web) == SerialConsole("ssh", 22, ("cd system1/sol1", "start"), leave, 1, True, True)
@@ -109,12 +85,12 @@ async def test_what_supermicro_says(web: Web) -> None:
     assert {headers["Authorization"] for _, headers in web.asked} == {"Basic YWRtaW46YzBudHJvbGxlci1wYXNz"}
 
 
-async def test_what_openbmc_says(web: Web) -> None:
+async def test_openbmc(web: Web) -> None:
     answer(web, OPENBMC)
     assert await asked(web) == SerialConsole("ssh", 2200, (), "Press ~. to exit console", 15, True, False)
 
 
-async def test_the_first_way_that_is_switched_on(web: Web) -> None:
+async def test_the_first_enabled_protocol(web: Web) -> None:
     off = {"ServiceEnabled": False, "Port": 22}
     answer(web, {"SSH": off, "IPMI": {"ServiceEnabled": True, "Port": 623}}, {"SSH": off}, OPENBMC)
     first = await asked(web)
@@ -124,19 +100,22 @@ async def test_the_first_way_that_is_switched_on(web: Web) -> None:
     assert (await asked(web, system="3")).port == 2200
     error = await refused(web, system="x")
     assert "has no system 'x'" in str(error)
-    assert error.hint == "There are: 1, 2, 3."
+    assert error.hint == "Its systems: 1, 2, 3."
 
 
 @pytest.mark.parametrize(
     "command", ["start\r\nreset", "start\x1b[2J", "s" * 201, "stört", 5], ids=["lines", "escape", "long", "é", "number"]
 )
-async def test_a_command_that_is_not_typed(web: Web, command: object) -> None:
+async def test_unusable_commands_are_rejected(web: Web, command: object) -> None:
     answer(web, {"SSH": {"ServiceEnabled": True, "ConsoleEntryCommand": command}})
-    assert "gives a command" in str(await refused(web))
+    assert "an unusable command" in str(await refused(web))
 
 
-async def test_what_is_no_console(web: Web) -> None:
-    for console, words in ((None, "says nothing of a serial console"), ({"MaxConcurrentSessions": 1}, "names no way")):
+async def test_unusable_answers(web: Web) -> None:
+    for console, words in (
+        (None, "does not describe a serial console"),
+        ({"MaxConcurrentSessions": 1}, "lists no protocol"),
+    ):
         answer(web, console)
         assert words in str(await refused(web))
     answer(web)
@@ -151,13 +130,13 @@ async def test_what_is_no_console(web: Web) -> None:
         assert (type(error).__name__, error.exit_code, f"status {status}" in str(error)) == (kind, 3, True)
 
 
-async def test_odd_numbers_are_not_taken(web: Web) -> None:
+async def test_invalid_values_are_ignored(web: Web) -> None:
     answer(web, {"MaxConcurrentSessions": True, "SSH": {"ServiceEnabled": 1, "Port": 70000, "ConsoleEntryCommand": None,
                                                         "HotKeySequenceDisplay": "\x1b[2J"}})  # fmt: skip
     assert await asked(web) == SerialConsole("ssh", None, (), "\\x1b[2J", None, False, False)
 
 
-async def test_where_it_is_not_asked() -> None:
+async def test_invalid_addresses_are_rejected() -> None:
     password = sosagent.Secret(PASSWORD)
     for address in ("http://bmc.example.net", "ftp://bmc", "https://u:p@bmc", "https://", "a b", "https://bmc/?x=1"):
         with pytest.raises(sosagent.UsageError, match="Redfish address"):
@@ -170,41 +149,37 @@ async def test_where_it_is_not_asked() -> None:
         await serial_console("127.0.0.1:1", "admin", password, ca=Path("/no/such/file"))
 
 
-@pytest.mark.parametrize("text", KEYS)
-def test_keys_that_leave(text: str) -> None:
-    assert hot_key(text) == KEYS[text]
+CONSOLE = SerialConsole("ssh", 22, ("cd system1/sol1", "start"), "ESC (", 1, True, True)
 
 
-def test_keys_that_are_not_sure() -> None:
-    assert [text for text in NOT_SURE if hot_key(text) is not None] == []
-
-
-FACTS = SerialConsole("ssh", 22, ("cd system1/sol1", "start"), "ESC (", 1, True, True)
-
-
-def test_what_a_target_is_told() -> None:
-    told = apply_redfish(FACTS, SshTarget("bmc", "root"))
-    assert isinstance(told, SshTarget)
-    row = dialect_of(told)
-    assert (told.port, row.name, row.enter[0], row.leave) == (22, "smash", ("cd system1/sol1", "start"), b"\x1b(")
-    assert b"\x1b(" in row.forbidden
-    assert not row.shared
-    assert DIALECTS["smash"].leave == b""  # the table is as it was
-    other = apply_redfish(replace(FACTS, entry=("start /map1/sol1",)), SshTarget("bmc", "root", dialect="smash"))
+def test_the_controllers_commands_and_keys_are_used() -> None:
+    target = apply_redfish(CONSOLE, SshTarget("bmc", "root"))
+    assert isinstance(target, SshTarget)
+    dialect = dialect_of(target)
+    assert (target.port, dialect.name, dialect.enter[0], dialect.leave) == (
+        22,
+        "smash",
+        ("cd system1/sol1", "start"),
+        b"\x1b(",
+    )
+    assert b"\x1b(" in dialect.forbidden
+    assert not dialect.shared
+    assert DIALECTS["smash"].leave == b""  # the table is unchanged
+    other = apply_redfish(replace(CONSOLE, entry=("start /map1/sol1",)), SshTarget("bmc", "root", dialect="smash"))
     assert dialect_of(other).enter == (("start /map1/sol1",), *DIALECTS["smash"].enter)
 
 
-def test_what_a_target_is_not_told() -> None:
-    """A port that HOST names stays; keys with an Enter are not typed; a prompt that nobody knows is not entered."""
-    told = apply_redfish(replace(FACTS, port=2200, leave="Enter ~."), SshTarget("bmc", "root", 22))
-    assert isinstance(told, SshTarget)
-    assert (told.port, dialect_of(told).leave) == (22, b"")
-    unknown = dialect_of(apply_redfish(replace(FACTS, entry=("open sesame",), sessions=15), SshTarget("bmc", "root")))
+def test_what_is_not_used() -> None:
+    """The port in HOST stays, keys with Enter are not typed, and no commands are typed at an unknown prompt."""
+    target = apply_redfish(replace(CONSOLE, port=2200, leave="Enter ~."), SshTarget("bmc", "root", 22))
+    assert isinstance(target, SshTarget)
+    assert (target.port, dialect_of(target).leave) == (22, b"")
+    unknown = dialect_of(apply_redfish(replace(CONSOLE, entry=("open sesame",), sessions=15), SshTarget("bmc", "root")))
     assert (unknown.name, unknown.enter, unknown.leave, unknown.shared) == ("plain", (), b"", True)
 
 
 def certificate(folder: Path) -> Path:
-    """A self-made one for 127.0.0.1, with its key behind it."""
+    """Write a self-signed certificate for 127.0.0.1 and its key to a file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bmc")])
     now = datetime.now(UTC)
@@ -227,8 +202,8 @@ def certificate(folder: Path) -> Path:
     return path
 
 
-async def test_a_machine_whose_controller_is_asked(tmp_path: Path) -> None:
-    """Its prompt alone does not tell what it is; Redfish does. Without its authority it is not asked, and said so."""
+async def test_a_machine_with_a_controller(tmp_path: Path) -> None:
+    """The prompt does not identify the endpoint, but Redfish does. It is not used without a valid certificate."""
     (tmp_path / "key.pub").write_text(new_key().line + "\n")
     async with open_lab(front="smash-quiet") as lab:
         with serving(certificate(tmp_path)) as web:
@@ -243,10 +218,10 @@ async def test_a_machine_whose_controller_is_asked(tmp_path: Path) -> None:
             (tmp_path / "m.toml").write_text(machine)
             (tmp_path / "config").touch()
             words = ["--config", tmp_path / "m.toml", "-F", tmp_path / "config", *lab.arguments[:-1]]
-            status, _, told = await run(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
-            assert "Redfish at" in told and "continuing without Redfish" in told
+            status, _, err = await run(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
+            assert "Redfish at" in err and "continuing without Redfish" in err
             assert (status, web.asked) == (4, [])
             (tmp_path / "m.toml").write_text(machine + 'redfish_ca = "tls.pem"\n')
-            status, out, told = await run(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
-            assert status == 0, told
-            assert PASSWORD not in out + told
+            status, out, err = await run(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
+            assert status == 0, err
+            assert PASSWORD not in out + err

@@ -211,3 +211,36 @@ def test_telnet_holds_no_more_than_a_little() -> None:
     telnet = Telnet()
     assert telnet.receive(b"\xff\xfa\x18" + b"x" * 100_000) == (b"", b"")
     assert telnet.receive(b"more")[0] == b"more"
+
+
+@pytest.mark.parametrize(
+    ("text", "user", "host", "port"),
+    [
+        ("sos.example.net", None, "sos.example.net", None),
+        ("uuid@sos.example.net", "uuid", "sos.example.net", None),
+        ("uuid@sos.example.net:2222", "uuid", "sos.example.net", 2222),
+        ("ssh://me%40corp@h:22/", "me@corp", "h", 22),
+        ("proj.zone.vm.user.port=1@gw:9600", "proj.zone.vm.user.port=1", "gw", 9600),
+        ("root:serial@console", "root:serial", "console", None),
+        ("[::1]:2200", None, "::1", 2200),
+        ("u@fe80::1", "u", "fe80::1", None),
+        ("my-alias_1", None, "my-alias_1", None),
+    ],
+)
+def test_the_parts_of_an_ssh_host(text: str, user: str | None, host: str, port: int | None) -> None:
+    target = parse_target(text)
+    assert isinstance(target, sosagent.SshTarget)
+    assert (target.user, target.host, target.port) == (user, host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "@h", "u@", "h:0", "h:99999", "h:x", "http://h", "-oProxyCommand=id", "a b", "h\x1b[m", "ssh://u:pw@h",
+        "h/x",
+    ],
+)  # fmt: skip
+def test_invalid_hosts(text: str) -> None:
+    with pytest.raises(sosagent.TargetInvalid) as caught:
+        parse_target(text)
+    assert is_clean(str(caught.value))

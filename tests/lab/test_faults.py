@@ -1,23 +1,16 @@
-"""Bad lines: what the faults do, that the kernel's lines are told from others, and the job over all of them."""
+"""Bad lines: the simulated faults, and adding a key over each of them."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import sosagent
 from sosagent.lab import Faults, FaultyTransport
-from sosagent.terminal.kernel import KernelFilter, is_kernel_line
-from sosagent.terminal.states import nearly_login
 from sosagent.transports.memory import memory_pair
 
 from ..support.soak import CLASSES, every, one
-
-KERNEL = b"[   12.345678] usb 1-1: new device\r\n"
-CALLER = b"[   12.345678][    T1] usb 1-1: new device\r\n"
 
 
 @pytest.mark.parametrize(
@@ -73,44 +66,6 @@ async def test_each_fault_does_what_it_says() -> None:
     assert await passed(Faults(cut=100), data) == data[:100]
 
 
-@given(
-    st.lists(
-        st.sampled_from([KERNEL, CALLER, b"vm login: ", b"\r\n", b"root", b"[sudo] x: ", b"\x1b[1;31m", b"[", b"\r"])
-    ),
-    st.integers(1, 40),
-)
-def test_the_kernels_lines_are_taken_out_of_the_middle_of_others(parts: list[bytes], size: int) -> None:
-    data = b"".join(parts)
-    kept, kernel = b"", 0
-    talk = KernelFilter()
-    for at in range(0, len(data), size):
-        heard = talk.feed(data[at : at + size])
-        kept += heard.data
-        kernel += len(heard.kernel_lines)
-    last = talk.feed(b"x")  # what may have been the beginning of one is none
-    kept += last.data
-    assert kernel + sum(is_kernel_line(line) for line in kept.decode().split("\r\n")[:-1]) == data.count(b"usb 1-1")
-    without = b"".join(part for part in parts if part not in (KERNEL, CALLER)) + b"x"
-    assert kept.replace(KERNEL, b"").replace(CALLER, b"") == without
-
-
-def test_a_panic_and_a_reboot_end_the_line_that_stood_there() -> None:
-    for said in (b"Kernel panic - not syncing: x\r\n", b"reboot: Restarting system\r\n"):
-        heard = KernelFilter().feed(b"vm login: [   12.345678] " + said)
-        assert heard.data.endswith(said)
-        assert heard.kernel_lines == ()
-
-
-@pytest.mark.parametrize("prompt", ["vm loin: ", "vm loggin: ", "vm lo\ufffdin: ", "vm login ", "vm ogin: "])
-def test_a_login_prompt_with_one_character_damaged(prompt: str) -> None:
-    assert nearly_login(prompt)
-
-
-@pytest.mark.parametrize("prompt", ["Which of them? ", "vm lgn: ", "", "# ", "Password: "])
-def test_no_other_prompt_is_one(prompt: str) -> None:
-    assert not nearly_login(prompt)
-
-
 _SEEDS = 20
 
 
@@ -128,12 +83,3 @@ async def test_over_a_bad_line_nothing_is_lost_or_claimed(name: str) -> None:
 async def test_the_pace_is_found(faults: str) -> None:
     outcome = await one(Faults.parse(faults))
     assert (outcome.said, outcome.wrong) == ("added", ())
-
-
-def test_output_that_looks_like_the_kernels_is_a_reply() -> None:
-    """What dmesg prints stands behind the colon that begins a reply, whatever portions it comes in."""
-    reply = b":[    0.000000] Linux\r\n[    1.000000] usb\r\n=1 0 1 2\r\n"
-    for size in (1, 7, len(reply)):
-        talk = KernelFilter()
-        portions = [reply[at : at + size] for at in range(0, len(reply), size)]
-        assert b"".join(talk.feed(portion).data for portion in portions) == reply

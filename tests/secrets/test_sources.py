@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -209,3 +210,45 @@ def test_a_missing_keyring_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(sosagent.UsageError, match="not installed") as caught:
         find_password(source=parse_source("keyring:sos/root"))
     assert caught.value.hint == "pip install 'sosagent[keyring]'"
+
+
+def test_the_order_of_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "p"
+    file.write_text("from file\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("SOS_PASSWORD", "from env")
+    assert find_password(file=file, command="echo x").reveal() == "from file"
+    assert find_password(command="printf 'from command\\r\\n'").reveal() == "from command"
+    assert find_password().reveal() == "from env"
+    monkeypatch.delenv("SOS_PASSWORD")
+    monkeypatch.setattr("sys.stdin", io.StringIO("typed\n"))
+    with pytest.raises(sosagent.PasswordMissing):
+        find_password()
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "words"),
+    [
+        ("hunter2\n", 0o644, "read by others"),
+        ("", 0o600, "no password"),
+        ("\nhunter2\n", 0o600, "first line is empty"),
+        ("one\ntwo\n", 0o600, "more than one line"),
+        ("tab\there\n", 0o600, "control character"),
+        ("x" * 600, 0o600, "512"),
+    ],
+)
+def test_invalid_password_files(tmp_path: Path, content: str, mode: int, words: str) -> None:
+    file = tmp_path / "p"
+    file.write_text(content)
+    file.chmod(mode)
+    with pytest.raises(sosagent.UsageError, match=words) as caught:
+        find_password(file=file)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("false", "status 1"), ("/no/such", "cannot be run"), ("'", "words"), (" ", "empty")]
+)
+def test_invalid_password_commands(command: str, words: str) -> None:
+    with pytest.raises(sosagent.UsageError, match=words):
+        find_password(command=command)

@@ -1,4 +1,4 @@
-"""What the tests on the real machine share."""
+"""Fixtures for the tests on the virtual machine."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .machine import Machine, machine
 
 @pytest.fixture
 def vm() -> Iterator[Machine]:
-    """A machine of its own for each test, just booted and at its login prompt."""
+    """A separate machine for each test, at its login prompt."""
     with machine() as running:
         yield running
 
 
 @pytest.fixture
 def identity(tmp_path: Path) -> Path:
-    """A key pair that nobody has used before: its private half."""
+    """The private key of a new pair."""
     return generated(tmp_path / "id")
 
 
 def generated(path: Path, *options: str) -> Path:
-    """A key pair made by ssh-keygen: its private half."""
+    """Generate a key pair with ssh-keygen, and return the private key."""
     call: list[str | Path] = ["ssh-keygen", "-q", "-N", "", "-C", "me@bastion"]
     call += [*(options or ("-t", "ed25519")), "-f", path]
     subprocess.run(call, check=True)

@@ -1,6 +1,6 @@
-"""A security key in software, behind an agent of its own: what ssh and sshd see of a FIDO key.
+"""A FIDO security key in software, with its own agent, as ssh and sshd see it.
 
-OpenSSH's PROTOCOL.u2f and PROTOCOL.agent.
+Sources: PROTOCOL.u2f and PROTOCOL.agent of OpenSSH.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _Token:
 
 @contextmanager
 def security_key(agent: Path) -> Iterator[str]:
-    """Its line for authorized_keys; the agent listens on `agent`."""
+    """Yield its line for authorized_keys. Its agent listens on `agent`."""
     token = _Token()
 
     class Handler(socketserver.StreamRequestHandler):

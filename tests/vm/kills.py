@@ -1,6 +1,6 @@
-"""The line cut, the client killed, the machine's power cut: at many moments of a whole run, on a real machine.
+"""Cuts the line, kills the client, and cuts the machine's power at many moments of a run, on a virtual machine.
 
-`python -m tests.vm.kills` tries all of them (about half an hour); `test_kills.py` a few.
+`python -m tests.vm.kills` tries all of them (about half an hour); `test_kills.py` tries a few.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from .machine import Machine, machine, restart
 
 __all__ = ["crash", "cut_at_points", "kill_client", "kill_clients"]
 
-_SWITCH = 3  # seconds, of the dead-man's switch
+_SWITCH = 3  # seconds until the dead-man's switch closes the shell
 _CUTS, _KILLS, _CRASHES = 60, 50, 30
 
 
 def new_key(folder: Path, name: str) -> sosagent.PublicKey:
-    """A key whose private half lies in `folder`."""
+    """Generate a key pair in `folder`, and return the public key."""
     file = folder / name
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "me@bastion", "-f", str(file)], check=True)
     return sosagent.parse_public_keys(file.with_suffix(".pub").read_bytes())[0]
 
 
 def keys_of(vm: Machine) -> str:
-    """root's authorized_keys."""
+    """Return the contents of root's authorized_keys."""
     return vm.do("cat /root/.ssh/authorized_keys")
 
 
 def shells_on(vm: Machine) -> bool:
-    """Whether anything but getty is on the console."""
+    """Return whether anything other than getty runs on the console."""
     return vm.do("ps -t ttyS0 -o args= || true").split()[:1] != ["/sbin/agetty"]
 
 
 async def cut_at_points(vm: Machine, count: int, folder: Path) -> list[str]:
-    """Cut the connection at `count` even points of all bytes, both ways together. What was wrong."""
+    """Cut the connection at `count` evenly spaced bytes, counted in both directions. Return the problems."""
     key = new_key(folder, "whole")
     done = await sosagent.add_key(vm.target, key, password=PASSWORD)
     whole = done.bytes_sent + done.bytes_received
@@ -77,7 +77,7 @@ async def _cut(vm: Machine, at: int, key: sosagent.PublicKey) -> list[str]:
 
 
 async def _after(vm: Machine, old: str, key: sosagent.PublicKey, said: str, marked: bool) -> list[str]:
-    """What is wrong when a run ended by force: with the file, with shells, with the next run."""
+    """Return what is wrong with the file, the shells and the next run after a run was killed."""
     wrong = []
     if keys_of(vm) not in (old, f"{old}{key.line}\n"):
         wrong.append(f"said {said}, and the file is {keys_of(vm)!r}")
@@ -113,7 +113,7 @@ sosagent.blocking.add_key(target, line, password=password, dead_man=int(switch),
 async def kill_client(
     target: sosagent.SshTarget, key: sosagent.PublicKey, password: str, seconds: float, switch: int = _SWITCH
 ) -> bool:
-    """Start a client as a process, SIGKILL it `seconds` after its first word. Whether the receiver had answered."""
+    """Start a client process and kill it `seconds` after its first output. Return whether the receiver had answered."""
     words = [target.user, target.port, target.identities[0], target.ssh_config, target.known_hosts, switch, password]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _CLIENT, *map(str, words), key.line, stdout=asyncio.subprocess.PIPE,
@@ -130,7 +130,7 @@ async def kill_client(
 
 
 async def kill_clients(vm: Machine, count: int, seed: int, folder: Path) -> list[str]:
-    """SIGKILL the client at `count` random moments. What was wrong."""
+    """Kill the client at `count` random moments. Return the problems."""
     moments = random.Random(seed)
     wrong = []
     for number in range(count):
@@ -141,7 +141,7 @@ async def kill_clients(vm: Machine, count: int, seed: int, folder: Path) -> list
 
 
 async def crash(seed: int, folder: Path) -> str:
-    """Kill QEMU at a random moment of the edit, boot the machine anew. What is wrong; nothing, if all is well."""
+    """Kill QEMU at a random moment of the edit, and boot the machine again. Return the problem, or an empty text."""
     after = random.Random(seed).random() * 0.5
     with machine() as vm:
         key, old = new_key(folder, f"crash{seed}"), keys_of(vm)
@@ -166,7 +166,7 @@ async def crash(seed: int, folder: Path) -> str:
 
 
 def main() -> None:
-    """All of it; prints what was wrong."""
+    """Run all trials, and print the problems."""
     tries: dict[str, Callable[[Path], list[str]]] = {
         f"line cut at {_CUTS} even points": _on_machine(lambda vm, folder: cut_at_points(vm, _CUTS, folder)),
         f"client killed at {_KILLS} random moments": _on_machine(

@@ -1,4 +1,4 @@
-"""A real machine in QEMU, and a real OpenSSH server as the endpoint of its console."""
+"""A virtual machine in QEMU, and a real OpenSSH server as the endpoint of its console."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Machine:
             monitor.run("cont")
 
     def do(self, command: str) -> str:
-        """Run `command` as root on the machine, past its console and its network, and return its output."""
+        """Run `command` as root on the machine, without its console or network, and return its output."""
         if self._errands is None:
             self._errands = Errands(self.folder / "errands")
         status, output, errors = self._errands.run(command)
@@ -106,7 +106,7 @@ class Machine:
 
 @contextmanager
 def machine(boot: str | None = None, *, initrd: bool = True, firmware: Sequence[str] = ()) -> Iterator[Machine]:
-    """Run a machine of its own, at its login prompt: restored from the saved state that all tests share.
+    """Run a new machine at its login prompt, restored from the saved state that all tests share.
 
     Args:
         boot: start it instead of restoring it, with these words on the kernel's command line. It waits until
@@ -146,7 +146,7 @@ def machine(boot: str | None = None, *, initrd: bool = True, firmware: Sequence[
 
 
 def restart(vm: Machine) -> None:
-    """Boot a machine again whose QEMU has ended, from its disk as it is now, and wait for its sshd."""
+    """Boot a machine again after its QEMU has ended, from its current disk, and wait for its sshd."""
     vm._forget_errands()
     vm.processes[0].wait()
     for name in ("serial", "errands", "qmp"):

@@ -1,4 +1,4 @@
-"""The main job on a real machine: QEMU, agetty, login, bash, sshd; an OpenSSH server as the endpoint."""
+"""The main job on a virtual machine: QEMU, agetty, login, bash, sshd; an OpenSSH server as the endpoint."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def keys_of(identity: Path) -> list[sosagent.PublicKey]:
 
 
 async def at_login(vm: Machine) -> None:
-    """The console shows a login prompt when Enter is pressed, and no shell."""
+    """Check that Enter brings up a login prompt on the console, not a shell."""
     async with sosagent.connect(vm.target, timeout=30) as console:
         await console.send("\r")
-        # util-linux login, which asks again after a wrong password, takes an empty name for a name.
+        # After a wrong password, util-linux login accepts an empty user name.
         if (await console.expect(["vm login: $", "Password: $"], 20)).index == 1:
             await console.send("\r")
             await console.expect("vm login: $", 20)
 
 
 def leftovers(vm: Machine) -> str:
-    """What a root shell of ours could have left on the machine."""
+    """Return the processes of a root shell that was left on the machine."""
     return vm.do(
         "cat /proc/sys/kernel/printk; cat /root/.*history 2>/dev/null;"
         "find / -xdev -newer /proc/1 -type f \\( -path '/root/*' -o -path '/tmp/*' -o -name '*sos*' \\);"
@@ -59,7 +59,7 @@ def leftovers(vm: Machine) -> str:
     )
 
 
-async def test_the_whole_of_it(vm: Machine, identity: Path) -> None:
+async def test_a_key_is_added_and_works(vm: Machine, identity: Path) -> None:
     before, old = leftovers(vm), vm.do("cat .ssh/authorized_keys")
     assert vm.ssh(identity, "true").returncode != 0
     status, done = sos_addkey(vm, identity)
@@ -100,7 +100,7 @@ def test_no_file_no_folder_and_a_file_without_newline(vm: Machine, identity: Pat
     assert vm.ssh(vm.admin, "true").returncode == 0
 
 
-def test_a_users_link_leads_nowhere_that_the_user_may_not_go(vm: Machine, identity: Path) -> None:
+def test_a_link_gives_a_user_no_additional_access(vm: Machine, identity: Path) -> None:
     old = vm.do("cat .ssh/authorized_keys")
     vm.do("install -d -o alice -m 700 /home/alice/.ssh; ln -s /root/.ssh/authorized_keys /home/alice/.ssh/")
     status, failed = sos_addkey(vm, identity, "-u", "alice")
@@ -108,7 +108,7 @@ def test_a_users_link_leads_nowhere_that_the_user_may_not_go(vm: Machine, identi
     assert vm.do("cat .ssh/authorized_keys") == old
 
 
-def test_the_file_that_sshd_reads_and_what_it_refuses(vm: Machine, identity: Path) -> None:
+def test_the_file_that_sshd_reads_and_its_refusals(vm: Machine, identity: Path) -> None:
     vm.do(
         "mkdir /etc/ssh/keys; cat .ssh/authorized_keys > /etc/ssh/keys/root;"
         "printf 'AuthorizedKeysFile /etc/ssh/keys/%%u\\nPermitRootLogin forced-commands-only\\n'"
@@ -167,7 +167,7 @@ async def test_when_the_line_dies_before_the_switch_silence_closes_the_shell(vm:
 
 
 @pytest.mark.parametrize("moment", ["log in as root", "start the shell", "append to the keys of root"])
-async def test_cancelled_it_logs_out(moment: str, vm: Machine, identity: Path) -> None:
+async def test_cancelling_logs_out(moment: str, vm: Machine, identity: Path) -> None:
     def cancel(event: sosagent.Event) -> None:
         if event.text == moment:
             asyncio.get_running_loop().call_later(0.15, task.cancel)
@@ -203,7 +203,7 @@ def test_a_quota_loses_nothing(vm: Machine, identity: Path) -> None:
         "mkdir -m 700 /quota/alice /quota/alice/.ssh; chown -R alice /quota/alice; usermod -d /quota/alice alice"
     )
     vm.do(f"python3 -c '{_SET_QUOTA}'")
-    # The file ends 48 bytes before the quota does, so that a part of the line still finds room.
+    # The file ends 48 bytes below the quota, so only a part of the line fits.
     old = ("#" * 99 + "\n") * 20
     vm.do(f"su alice -s /bin/sh -c 'printf %s \"{old}\" > /quota/alice/.ssh/authorized_keys'")
     status, failed = sos_addkey(vm, identity, "-u", "alice")

@@ -1,4 +1,4 @@
-"""The main job, whole, through each kind of endpoint: all of them are real programs, and lead to the same machine."""
+"""The main job through each kind of endpoint. All of them are real programs, connected to the same machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 
 @contextmanager
 def running(*command: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A server, ended at the end."""
+    """Run a server until the context ends."""
     call = [str(word) for word in command]
     call[0] = installed([shutil.which(call[0], path=_PATH) or call[0]])[0]
     process = subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -43,7 +43,7 @@ def running(*command: object) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def on_pty(vm: Machine, folder: Path) -> Iterator[Path]:
-    """The machine's serial line as a tty of this machine."""
+    """Provide the machine's serial line as a tty on this computer."""
     tty = folder / "tty"
     with running("socat", f"pty,raw,echo=0,link={tty}", f"UNIX-CONNECT:{vm.serial}"):
         wait_for(tty.exists, 10, "the pty")
@@ -96,7 +96,7 @@ def conserver(vm: Machine, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def bmc(vm: Machine, folder: Path) -> Iterator[str]:
-    """A simulated controller whose serial port is the machine's: how ipmitool is called for it."""
+    """Run a simulated controller connected to the machine's serial port, and yield the ipmitool arguments for it."""
     installed(["ipmitool"])
     port = free_port()
     with on_pty(vm, folder) as tty:
@@ -150,10 +150,10 @@ def add(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_the_whole_job(name: str, vm: Machine, identity: Path, tmp_path: Path) -> None:
+def test_a_key_is_added_through_each_endpoint(name: str, vm: Machine, identity: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         host = stack.enter_context(ENDPOINTS[name](vm, tmp_path))
-        for expected in ("added", "present"):  # the second one finds the endpoint free, and the console as it was
+        for expected in ("added", "present"):  # the second run finds both as they were
             done = add(host, f"{identity}.pub", "--json")
             assert PASSWORD not in done.stdout + done.stderr
             result = json.loads(done.stdout)
@@ -163,8 +163,8 @@ def test_the_whole_job(name: str, vm: Machine, identity: Path, tmp_path: Path) -
     assert vm.ssh(identity, "true").returncode == 0
 
 
-def test_a_session_that_somebody_has_is_left_to_them(vm: Machine, identity: Path, tmp_path: Path) -> None:
-    """Serial over LAN lets in one: nobody is thrown out, but by --kick."""
+def test_only_kick_ends_another_session(vm: Machine, identity: Path, tmp_path: Path) -> None:
+    """Serial over LAN allows one session, and only --kick ends it."""
     with bmc(vm, tmp_path) as call:
         theirs = pexpect.spawn(f"{call} sol activate", timeout=30)
         try:
@@ -173,14 +173,14 @@ def test_a_session_that_somebody_has_is_left_to_them(vm: Machine, identity: Path
             assert (done.returncode, "another session has the console" in done.stderr) == (3, True), done
             assert "--kick does that" in done.stderr
             theirs.send("\r")
-            theirs.expect("login: ")  # it is theirs still
+            theirs.expect("login: ")  # the other user still has it
             done = add(f"exec:{call} sol activate", f"{identity}.pub", "--kick")
             assert done.returncode == 0, done
         finally:
             theirs.close(force=True)
 
 
-def test_a_socket_that_somebody_has(vm: Machine, identity: Path) -> None:
+def test_a_socket_that_is_in_use(vm: Machine, identity: Path) -> None:
     with socket.socket(socket.AF_UNIX) as theirs:
         theirs.connect(str(vm.serial))
         done = add(f"unix://{vm.serial}", f"{identity}.pub")
@@ -196,7 +196,7 @@ def sosagent(*words: object) -> subprocess.CompletedProcess[str]:
 def test_a_break_and_a_sysrq(vm: Machine) -> None:
     vm.do("echo 1 >/proc/sys/kernel/sysrq; dmesg -n 8")
     port = free_port()
-    with Monitor(vm.folder / "qmp") as monitor:  # QEMU takes a BREAK by telnet
+    with Monitor(vm.folder / "qmp") as monitor:  # QEMU accepts a BREAK over telnet
         place = {"type": "inet", "data": {"host": "127.0.0.1", "port": str(port)}}
         server = {"addr": place, "server": True, "wait": False, "telnet": True}
         monitor.run("chardev-change", id="s", backend={"type": "socket", "data": server})
@@ -206,6 +206,6 @@ def test_a_break_and_a_sysrq(vm: Machine) -> None:
     assert "--yes" in done.stderr
 
 
-def test_endpoints_that_have_no_break(vm: Machine) -> None:
+def test_endpoints_that_cannot_send_a_break(vm: Machine) -> None:
     done = sosagent("break", f"unix://{vm.serial}", "--yes")
     assert (done.returncode, "no way to send a BREAK" in done.stderr) == (2, True), done

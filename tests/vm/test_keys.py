@@ -1,4 +1,4 @@
-"""Keys in every form, and what the line says of them, on the real machine: real ssh logs in, or is refused."""
+"""Keys in every format, and options of the line, on the virtual machine: ssh logs in, or is refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BIN = Path(sys.executable).parent
 
 
 def run(vm: Machine, *words: object) -> tuple[int, Any]:
-    """A command of ours on the machine's console; its exit status, and its JSON."""
+    """Run a command on the machine's console, and return its exit status and its JSON."""
     command, *rest = map(str, words)
     program = [str(BIN / "sos-addkey")] if command == "add" else [str(BIN / "sosagent"), *command.split()]
     done = subprocess.run(
@@ -62,13 +62,13 @@ def _putty(path: Path) -> bytes:
 
 
 def _authority(path: Path) -> bytes:
-    """The key of an authority that has signed the pair."""
+    """Return the key of a certificate authority that has signed the pair."""
     authority = generated(path.with_name(f"{path.name}-authority"))
     subprocess.run(["ssh-keygen", "-q", "-s", authority, "-I", "id", "-n", "root", f"{path}.pub"], check=True)
     return _public(authority)
 
 
-#: How the pair is made, the file that is handed in, and more options.
+#: How the pair is generated, the file that is passed as KEYFILE, and more options.
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[Path], bytes], tuple[str, ...]]] = {
     "rsa": (("-t", "rsa", "-b", "3072"), _public, ()),
     "ecdsa": (("-t", "ecdsa"), _public, ()),
@@ -127,7 +127,7 @@ def test_dropbear(vm: Machine, tmp_path: Path) -> None:
     assert there.stdout == "in\n", there
 
 
-def test_a_key_that_ends(vm: Machine, identity: Path) -> None:
+def test_an_expired_key_is_refused(vm: Machine, identity: Path) -> None:
     vm.do(f"date -s @{time.time() - 3600:.0f}")
     status, done = run(vm, "add", f"{identity}.pub", "--expires", "1h")
     assert (status, "behind" in done["error"]["message"]) == (6, True), done
@@ -142,7 +142,7 @@ def test_a_key_that_ends(vm: Machine, identity: Path) -> None:
     assert "its time was past" in done["keys"][-1]["why_not"]
 
 
-def test_where_a_key_may_come_from(vm: Machine, tmp_path: Path) -> None:
+def test_a_key_limited_to_an_address(vm: Machine, tmp_path: Path) -> None:
     near, far = generated(tmp_path / "near"), generated(tmp_path / "far")
     client = vm.ssh(vm.admin, "echo $SSH_CLIENT").stdout.split()[0]
     assert run(vm, "add", f"{near}.pub", "--option", f'from="{client}"')[0] == 0
@@ -162,7 +162,7 @@ def test_list_audit_and_remove_agree_with_sshd(vm: Machine, identity: Path) -> N
     assert (status, [one["usable"] for one in done["keys"]]) == (0, [True, True])
     assert done["keys"][1]["fingerprint"] == key.fingerprint
     assert vm.ssh(identity, "true").returncode == 0
-    # Its last line is cut, and everybody may write to the folder.
+    # Its last line is incomplete, and every user may write to the folder.
     vm.do("sed -i '$s/^ssh-ed25519 AAAAC3/ssh-ed25519 C3/' .ssh/authorized_keys; chmod 777 .ssh")
     status, done = run(vm, "keys audit")
     assert (status, [one["usable"] for one in done["keys"]]) == (1, [True, False])

@@ -1,4 +1,4 @@
-"""A few moments of `kills.py`: the line cut, the client killed, the machine's power cut."""
+"""A few trials of `kills.py`: the line is cut, the client is killed, the machine's power is cut."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ async def test_the_client_killed_at_random_moments(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_the_machine_killed_in_mid_edit(seed: int, tmp_path: Path) -> None:
+async def test_the_machine_killed_during_the_edit(seed: int, tmp_path: Path) -> None:
     assert await crash(seed, tmp_path) == ""

@@ -1,4 +1,4 @@
-"""The shipped runbooks on a real machine: each test breaks something first, and the runbook repairs it."""
+"""The shipped runbooks on a virtual machine: each test breaks something first, and the runbook repairs it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run_text(vm: Machine, program: str) -> None:
 
 
 def output(record: dict[str, Any], name: str) -> str:
-    """What a step's program printed."""
+    """Return the output of a step's program."""
     (found,) = [step["output"] for step in record["steps"] if step["name"] == name]
     return "\n".join(found)
 

@@ -1,4 +1,4 @@
-"""Every state that a real machine's console can be in: to the root shell, and back to how it was found."""
+"""Every state of a console on a virtual machine: from the state to the root shell, and back."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def log_in(console: Console, user: str = "root") -> None:
 
 @asynccontextmanager
 async def at_the_machine(vm: Machine) -> AsyncIterator[Console]:
-    """The machine's serial port itself. Over ssh, the endpoint's own pty would echo what comes too early."""
+    """Open the serial port itself. Over ssh, the endpoint's pty would echo early input."""
     async with Console(SocketTransport(*await asyncio.open_unix_connection(vm.serial))) as console:
         console.set_deadline(60)
         yield console
@@ -71,7 +71,7 @@ class SocketTransport(Transport):
 
 
 async def leave_there(vm: Machine, user: str, *typed: str) -> None:
-    """Log in, type, and go."""
+    """Log in, type each text, and disconnect."""
     async with at_the_machine(vm) as console:
         await log_in(console, user)
         for text in typed:
@@ -80,7 +80,7 @@ async def leave_there(vm: Machine, user: str, *typed: str) -> None:
 
 
 async def see(vm: Machine, typed: str, shows: str) -> None:
-    """Type each part of `typed`, up to a blank line, and see that `shows` comes."""
+    """Type each part of `typed`, up to a blank line, and wait for `shows`."""
     async with at_the_machine(vm) as console:
         for part in typed.split("\n"):
             await console.send(part)
@@ -97,17 +97,17 @@ async def add(vm: Machine, **options: object) -> sosagent.AddKeyResult:
 
 def tty_processes(vm: Machine) -> str:
     listed = [line.split(None, 2) for line in vm.do("/bin/ps -t ttyS0 -o pid=,ppid=,args=; true").splitlines()]
-    # watch starts its command anew all the time.
+    # watch starts its command again and again.
     watches = {pid for pid, _, call in listed if call.startswith("watch")}
     return "\n".join(f"{pid} {call}" for pid, parent, call in listed if parent not in watches)
 
 
 @dataclass(frozen=True)
 class Found:
-    """Something that somebody left on the console.
+    """A program or shell that another user left on the console.
 
     Fields:
-        typed: what they typed at root's prompt.
+        typed: what the user typed at root's prompt.
         state: what it is recognised as.
         back: what is typed afterwards to see that it is as it was, and
         shows: what must come then.
@@ -155,7 +155,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("name", FOUND)
-async def test_what_root_left_is_found_used_and_as_it_was(name: str, vm: Machine) -> None:
+async def test_what_root_left_is_used_and_restored(name: str, vm: Machine) -> None:
     found = FOUND[name]
     await leave_there(vm, "root", *found.typed)
     before = tty_processes(vm)
@@ -169,7 +169,7 @@ async def test_what_root_left_is_found_used_and_as_it_was(name: str, vm: Machine
 # -- users ------------------------------------------------------------------------------------
 
 
-async def test_a_users_shell_that_was_left_is_not_ours(vm: Machine) -> None:
+async def test_another_users_open_shell_is_not_used(vm: Machine) -> None:
     await leave_there(vm, "alice", "cd /var/tmp\r", "echo ha")
     before = tty_processes(vm)
     with pytest.raises(sosagent.ConsoleOccupied, match="alice") as caught:
@@ -180,14 +180,14 @@ async def test_a_users_shell_that_was_left_is_not_ours(vm: Machine) -> None:
     await see(vm, "\x15pwd\r", "\n/var/tmp\n")
 
 
-async def test_a_users_program_comes_back_when_there_is_no_root_beneath(vm: Machine) -> None:
+async def test_a_users_program_is_resumed_if_no_root_shell_is_beneath(vm: Machine) -> None:
     await leave_there(vm, "alice", "vi /tmp/f\r", "iunsaved\x1b")
     with pytest.raises(sosagent.ConsoleOccupied, match="alice"):
         await add(vm)
     await see(vm, ":wq\r\ncat /tmp/f\r", "\nunsaved\n")
 
 
-async def test_taken_over_a_users_shell_is_logged_out(vm: Machine) -> None:
+async def test_take_over_logs_out_a_users_shell(vm: Machine) -> None:
     await leave_there(vm, "alice", "sleep 99\r", "\x1a", "vi /tmp/f\r")
     done = await add(vm, take_over=True)
     assert (done.status, done.logged_out) == ("added", True)
@@ -217,7 +217,7 @@ async def test_a_user_becomes_root(become: Literal["sudo", "su"], found: bool, v
 
 @pytest.mark.parametrize("found", [False, True], ids=["logged in", "found open"])
 @pytest.mark.parametrize("become", ["sudo", "su"])
-async def test_a_user_who_may_not_become_root(become: Literal["sudo", "su"], found: bool, vm: Machine) -> None:
+async def test_a_user_who_cannot_become_root(become: Literal["sudo", "su"], found: bool, vm: Machine) -> None:
     if found:
         await leave_there(vm, "alice", "cd /var/tmp; mark=kept\r")
     before = tty_processes(vm)
@@ -250,7 +250,7 @@ async def test_root_with_another_shell(shell: str, vm: Machine) -> None:
     assert "stty" not in vm.do("cat .*history .local/share/fish/* .sh_history 2>/dev/null; true")
 
 
-async def test_root_with_a_prompt_like_no_other(vm: Machine) -> None:
+async def test_root_with_an_unusual_prompt(vm: Machine) -> None:
     vm.do("echo \"PS1='(root at vm): '\" > /root/.bash_profile")
     done = await add(vm)
     assert (done.status, done.logged_out) == ("added", True)
@@ -273,7 +273,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_an_account_that_lets_nobody_in(name: str, vm: Machine) -> None:
+async def test_an_account_that_refuses_logins(name: str, vm: Machine) -> None:
     login, command, says = REFUSED[name]
     vm.do(command)
     with pytest.raises(sosagent.LoginRefused, match=says) as caught:
@@ -281,14 +281,14 @@ async def test_an_account_that_lets_nobody_in(name: str, vm: Machine) -> None:
     assert caught.value.exit_code == 5
     assert PASSWORD not in str(caught.value.tail)
     async with at_the_machine(vm) as console:
-        # util-linux login, which asks again after a wrong password, takes an empty name for a name.
+        # After a wrong password, util-linux login accepts an empty user name.
         await console.send("\r")
         if (await console.expect(["vm login: $", "Password: $"], 20)).index == 1:
             await console.send("\r")
             await console.expect("vm login: $", 20)
 
 
-async def test_a_password_prompt_that_somebody_left(vm: Machine) -> None:
+async def test_a_password_prompt_that_another_user_left(vm: Machine) -> None:
     async with at_the_machine(vm) as console:
         await console.send("\r")
         await console.expect("vm login: $")
@@ -315,9 +315,9 @@ async def test_a_message_of_the_day_in_a_pager(vm: Machine) -> None:
     assert (done.status, done.logged_out) == ("added", True)
 
 
-# -- programs that stand in the way -----------------------------------------------------------
+# -- programs that block the console -----------------------------------------------------------
 
-IN_THE_WAY = {
+BLOCKING = {
     "nano": (("nano /tmp/f\r", "text"), "nano"),
     "tmux": (("tmux\r",), "multiplexer"),
     "a question": (("apt-get purge nano\r",), "running"),
@@ -325,9 +325,9 @@ IN_THE_WAY = {
 }
 
 
-@pytest.mark.parametrize("name", IN_THE_WAY)
-async def test_what_cannot_be_suspended_is_left_or_taken_over(name: str, vm: Machine) -> None:
-    typed, state = IN_THE_WAY[name]
+@pytest.mark.parametrize("name", BLOCKING)
+async def test_a_program_that_cannot_be_suspended_stops_the_job(name: str, vm: Machine) -> None:
+    typed, state = BLOCKING[name]
     await leave_there(vm, "root", *typed)
     before = tty_processes(vm)
     if name != "a question":
@@ -341,10 +341,10 @@ async def test_what_cannot_be_suspended_is_left_or_taken_over(name: str, vm: Mac
     assert vm.do("dpkg -s nano | grep -c '^Status: install ok installed'") == "1\n"
 
 
-# -- a run of ours that was cut -----------------------------------------------------------------
+# -- an interrupted run -----------------------------------------------------------------
 
 
-async def test_a_receiver_that_a_cut_run_left_is_ended(vm: Machine) -> None:
+async def test_the_receiver_of_an_interrupted_run_is_ended(vm: Machine) -> None:
     async with sosagent.connect(vm.target, timeout=60) as console:
         async with root_shell(console, sosagent.Secret(PASSWORD), dead_man=300) as session:
             await session.shell.run("true")
@@ -356,8 +356,8 @@ async def test_a_receiver_that_a_cut_run_left_is_ended(vm: Machine) -> None:
     assert vm.do("pgrep -c sleep || true").strip() == "0"
 
 
-async def test_a_shell_that_a_cut_run_left_is_closed(vm: Machine) -> None:
-    """Cut before the start line was entered: the next run knows by the shell's age that it is ours."""
+async def test_the_shell_of_an_interrupted_run_is_closed(vm: Machine) -> None:
+    """A run interrupted before the start line leaves a shell that the next run recognises by its age."""
     async with sosagent.connect(vm.target, timeout=60) as console:
         await Login(console, LoginSettings()).enter(sosagent.Secret(PASSWORD))
     notes: list[str] = []
@@ -365,13 +365,13 @@ async def test_a_shell_that_a_cut_run_left_is_closed(vm: Machine) -> None:
     assert (done.status, done.state_found, done.logged_out) == ("added", "shell", True)
     assert any("interrupted run" in note for note in notes)
     wait_for(lambda: "agetty" in tty_processes(vm), 10, "a new getty")
-    # Somebody else's is left open.
+    # Another user's shell stays open.
     await leave_there(vm, "root", "mark=kept\r")
     await add(vm)
     await see(vm, "echo $mark\r", "\nkept\n")
 
 
-async def test_a_collector_that_a_cut_run_left_ends_by_itself(vm: Machine) -> None:
+async def test_the_start_line_of_an_interrupted_run_ends_by_itself(vm: Machine) -> None:
     async with sosagent.connect(vm.target, timeout=60) as console:
         await Login(console, LoginSettings()).enter(sosagent.Secret(PASSWORD))
         await Shell(console, replace=True, keep_modes=False, dead_man=60).start()
@@ -382,7 +382,7 @@ async def test_a_collector_that_a_cut_run_left_ends_by_itself(vm: Machine) -> No
 # -- not yet, or no longer, a login ---------------------------------------------------------------
 
 
-async def test_a_machine_that_boots_is_waited_for() -> None:
+async def test_a_job_waits_for_a_booting_machine() -> None:
     with machine(boot="rw") as vm:
         shown: list[str] = []
         vm.power_on()
@@ -391,7 +391,7 @@ async def test_a_machine_that_boots_is_waited_for() -> None:
         assert any(text.startswith("a booting machine: ") for text in shown)
 
 
-async def test_a_machine_that_reboots_in_mid_job(vm: Machine) -> None:
+async def test_a_machine_that_reboots_during_a_job(vm: Machine) -> None:
     async with sosagent.connect(vm.target, timeout=120) as console:
         with pytest.raises(sosagent.MachineRestarted) as caught:
             async with root_shell(console, sosagent.Secret(PASSWORD)) as session:
@@ -400,7 +400,7 @@ async def test_a_machine_that_reboots_in_mid_job(vm: Machine) -> None:
         assert "run again" in caught.value.hint
 
 
-async def test_emergency_mode_with_a_root_that_is_read_only() -> None:
+async def test_emergency_mode_with_a_read_only_root() -> None:
     with machine(boot="ro quiet systemd.unit=emergency.target") as vm:
         vm.power_on()
         with pytest.raises(sosagent.LoginRefused):
@@ -409,7 +409,7 @@ async def test_emergency_mode_with_a_root_that_is_read_only() -> None:
         with pytest.raises(sosagent.EditRefused, match=r"(?i)read-only") as caught:
             await sosagent.add_key(vm.target, key, password=PASSWORD)
         assert "--remount" in caught.value.hint
-        # The shell that the last run left at its prompt is found, and used again.
+        # The second run uses the shell that the first one left at its prompt.
         done = await sosagent.add_key(vm.target, key, password=PASSWORD, remount=True)
         assert (done.status, done.logged_out) == ("added", True)
         await see(vm, "grep -c . .ssh/authorized_keys; grep ' / ' /proc/mounts\r", "ext4 ro")
@@ -417,7 +417,7 @@ async def test_emergency_mode_with_a_root_that_is_read_only() -> None:
         assert done.status == "present"
 
 
-async def test_emergency_mode_from_its_prompt_and_on_with_the_boot() -> None:
+async def test_emergency_mode_then_continuing_the_boot() -> None:
     with machine(boot="rw quiet systemd.unit=emergency.target") as vm:
         vm.power_on()
         done = await add(vm, timeout=180, continue_boot=True)
@@ -451,14 +451,14 @@ async def test_root_is_locked_in_emergency_mode(vm: Machine) -> None:
     async with at_the_machine(vm) as console:
         await console.expect("root account is locked", 60)
         await console.quiet(2, 10)
-        await console.send("\r")  # so that it says so to whoever comes next
+        await console.send("\r")  # so that the message appears again for the next connection
     with pytest.raises(sosagent.ConsoleError) as caught:
         await add(vm)
     assert caught.value.exit_code in (4, 5)
 
 
 async def test_a_kernel_panic() -> None:
-    with machine(boot="ro", initrd=False) as vm:  # its root is on a disk whose driver is in the initrd
+    with machine(boot="ro", initrd=False) as vm:  # the driver of the root disk is in the initrd, so this boot fails
         vm.power_on()
         with pytest.raises(sosagent.ConsoleOccupied, match="panic") as caught:
             await add(vm, timeout=120)
@@ -467,14 +467,14 @@ async def test_a_kernel_panic() -> None:
 
 
 GRUB = {
-    # What stands in grub.cfg, and the state.
+    # The contents of grub.cfg, and the state.
     "its command line": ("", "grub"),
     "a menu that waits": ("menuentry A { true }\nmenuentry B { true }", "firmware"),
 }
 
 
 def grub(folder: Path, config: str) -> list[str]:
-    """QEMU's options for a GRUB with this configuration."""
+    """Return the QEMU options that start GRUB with this configuration."""
     if shutil.which("grub-mkrescue") is None:
         pytest.skip("needs grub-pc-bin, xorriso and mtools")
     boot = folder / "iso" / "boot" / "grub"
@@ -501,11 +501,11 @@ COUNTDOWN = "set timeout=600\nmenuentry A { echo -n 'vm login: '\nread name }\nm
 
 
 @pytest.mark.parametrize("loader", ["GRUB", "U-Boot"])
-async def test_a_countdown_that_our_key_stops_goes_on(loader: str, tmp_path: Path) -> None:
-    """Between two of its lines a countdown looks like silence, and any key stops it."""
+async def test_a_countdown_that_our_key_stops_is_resumed(loader: str, tmp_path: Path) -> None:
+    """Between two lines a countdown looks like a silent line, and any key stops it."""
     firmware, until, starts = (grub(tmp_path, COUNTDOWN), "automatically in 5", b"vm login: ")
     if loader == "U-Boot":
-        # There is nothing that it could boot; it would look for minutes.
+        # It has nothing to boot, and would search for minutes.
         firmware, until, starts = UBOOT, "autoboot: +2", b"starting USB"
         if not Path(UBOOT[1]).exists():
             pytest.skip(f"needs {UBOOT[1]}")
@@ -514,7 +514,7 @@ async def test_a_countdown_that_our_key_stops_goes_on(loader: str, tmp_path: Pat
         async with at_the_machine(vm) as console:
             vm.power_on()
             await console.expect(until, 60)
-            await console.quiet(0.1, 2)  # the rest of what it draws
+            await console.quiet(0.1, 2)  # the rest of the screen
             late = Console(console.transport, on_event=lambda event: notes.append(event.text))
             late.set_deadline(5)
             with contextlib.suppress(sosagent.DeadlineExceeded):
@@ -524,7 +524,7 @@ async def test_a_countdown_that_our_key_stops_goes_on(loader: str, tmp_path: Pat
 
 
 IPXE = ["-machine", "graphics=off", "-device", "virtio-net-pci,netdev=n", "-boot", "n"]
-#: Firmware that ends at a prompt: QEMU's options, what is waited for before we come, the state.
+#: Firmware that ends at a prompt: the QEMU options, the text to wait for before connecting, the state.
 FIRMWARE = {
     "UEFI shell": (["-bios", "/usr/share/ovmf/OVMF.fd"], "", "uefi-shell"),
     "U-Boot": (UBOOT, "autoboot", "boot-prompt"),
@@ -544,7 +544,7 @@ async def test_firmware(name: str) -> None:
     with machine(boot="", firmware=options) as vm:
         async with at_the_machine(vm) as console:
             vm.power_on()
-            if until:  # a key here brings up its prompt
+            if until:  # a key at this moment brings up the prompt
                 await console.expect(until, 60)
                 await console.send("\x02")
                 await console.quiet(1, 10)
@@ -553,13 +553,13 @@ async def test_firmware(name: str) -> None:
         assert (caught.value.state, caught.value.exit_code) == (state, 4)
 
 
-async def test_emergency_mode_of_a_root_without_a_password(vm: Machine) -> None:
+async def test_emergency_mode_without_a_root_password(vm: Machine) -> None:
     vm.do("passwd -d root")
     vm.ssh(vm.admin, "systemctl --no-block emergency")
     async with at_the_machine(vm) as console:
         await console.expect("continue\\): $", 60)
     done = await add(vm)
-    # The endpoint does not show what came before: our Enter is the one that it waits for.
+    # The endpoint does not show earlier output; the Enter that the machine waits for is ours.
     assert (done.status, done.state_found, done.logged_out) == ("added", "shell", True)
     await see(vm, "echo in\r", "\nin\n")
 
@@ -569,7 +569,7 @@ def cut_line(console: Console) -> None:
 
 
 async def test_when_the_line_dies_at_any_moment_the_shell_is_closed(vm: Machine) -> None:
-    """After the ready mark: the switch is set to 3 s. Each moment is a random one of the job's."""
+    """The line dies at random moments after the ready mark; the switch is set to 3 s."""
     moments = random.Random(3)
     for _ in range(5):
         async with sosagent.connect(vm.target, timeout=60) as console:

@@ -1,4 +1,4 @@
-"""`sos-addkey --verify` on the real machine: it logs in, or names the cause."""
+"""`sos-addkey --verify` on the virtual machine: it logs in, or names the cause."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _FIREWALL = (
     "nft add table inet f; nft 'add chain inet f input {{ type filter hook input priority 0; }}'; "
     "nft add rule inet f input tcp dport 22 ct state new {}"
 )
-#: An sshd that penalises: one address is on its list, and the list is full.
+#: An sshd with penalties: one address is on its list, and the list is full.
 _PENALTIES = (
     "systemctl stop ssh; mkdir -p /run/sshd; cd /opt/openssh-10/usr; $PWD/sbin/sshd "
     "-o SshdSessionPath=$PWD/lib/openssh/sshd-session -o SshdAuthPath=$PWD/lib/openssh/sshd-auth "
     "-o PerSourcePenalties='authfail:60 max-sources4:1 overflow:deny-all'; "
-    # It listens, and puts an address on its list, after the command that led to it has ended.
+    # It starts to listen, and puts an address on its list, only after the command that started it has ended.
     "until ssh -v -o BatchMode=yes -o StrictHostKeyChecking=no nobody@127.0.0.1 true 2>&1 | grep -q 'Not allowed'; "
     "do sleep 0.2; done"
 )
-#: What is broken, what is seen, and the cause that is named.
+#: What is broken, the outcome, and the reported cause.
 BROKEN = {
     "sshd is stopped": ("systemctl stop ssh", "closed", "sshd does not listen"),
     "a broken configuration": (
@@ -64,7 +64,7 @@ def add(vm: Machine, identity: Path, *options: str, port: int | None = None) -> 
     return status, done["verification"]
 
 
-def test_it_works(vm: Machine, identity: Path) -> None:
+def test_a_login_that_works(vm: Machine, identity: Path) -> None:
     status, seen = add(vm, identity)
     assert (status, seen["outcome"], seen["causes"]) == (0, "works", []), seen
     command = shlex.split(str(seen["command"]))
@@ -74,7 +74,7 @@ def test_it_works(vm: Machine, identity: Path) -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_broken_is_named(name: str, vm: Machine, identity: Path) -> None:
+def test_the_cause_is_reported(name: str, vm: Machine, identity: Path) -> None:
     command, outcome, words = BROKEN[name]
     vm.do(command)
     if outcome in ("closed", "unreachable") and "openssh-10" not in command:
@@ -100,7 +100,7 @@ def test_another_machine_answers(vm: Machine, identity: Path) -> None:
     assert (status, seen["outcome"]) == (7, "host-key-differs")
 
 
-def test_too_many_that_wait(vm: Machine, identity: Path) -> None:
+def test_too_many_waiting_connections(vm: Machine, identity: Path) -> None:
     vm.do(_CONFIG.format("MaxStartups 1:100:1"))
     with socket.create_connection(("127.0.0.1", vm.ssh_port)) as waiting:
         waiting.recv(4)
@@ -109,7 +109,7 @@ def test_too_many_that_wait(vm: Machine, identity: Path) -> None:
     assert any("MaxStartups" in cause for cause in seen["causes"]), seen  # type: ignore[attr-defined]
 
 
-def test_a_private_half_that_is_elsewhere(vm: Machine, identity: Path) -> None:
+def test_a_private_key_that_is_not_available(vm: Machine, identity: Path) -> None:
     identity.unlink()
     status, seen = add(vm, identity)
     assert (status, seen["outcome"], seen["causes"]) == (7, "not-tried", [])

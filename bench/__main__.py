@@ -1,6 +1,6 @@
-"""The benchmarks, as tables. `make bench`, or `python -m bench NAME...`, one of those below.
+"""Run the benchmarks, and print their results as tables: `make bench`, or `python -m bench NAME...`.
 
-Figures of one run are compared with each other only: machines are noisy, ratios and medians less so.
+Compare figures only within one run. Absolute times vary between machines and runs; ratios and medians vary less.
 """
 
 from __future__ import annotations

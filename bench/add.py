@@ -1,4 +1,4 @@
-"""(3) One whole add, as a process, beside the naive script of `bench.naive`: wall time and bytes."""
+"""(3) Time and bytes of one complete add as a process, compared with the naive script of `bench.naive`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from sosagent.lab import open_lab
 
 _RUNS = 15
-#: getty and login of BusyBox on the session's own pty, for a root whose home and password are those in folder $1.
+#: Runs BusyBox getty and login on the session's pty. Root's home and password come from the folder $1.
 _GETTY = """#!/bin/sh
 [ "$2" ] || exec unshare -m "$0" "$1" in
 mount --bind $1/shadow /etc/shadow && mount --bind $1/home /root || exit
@@ -29,7 +29,7 @@ while :; do setsid busybox getty -l $1/login 38400 - vt220 || exit; done
 
 @dataclass(frozen=True)
 class _Place:
-    """What leads to one console.
+    """How to reach one console.
 
     Fields:
         ours: options of `sos-addkey`, with HOST.
@@ -43,7 +43,7 @@ class _Place:
 
 
 def lab() -> None:
-    """Against the lab."""
+    """Measure an add on the lab."""
     asyncio.run(_in_lab())
 
 
@@ -61,7 +61,7 @@ async def _in_lab() -> None:
 
 
 def vm() -> None:
-    """Against the Debian machine in QEMU, through OpenSSH. Needs root."""
+    """Measure an add on the Debian machine in QEMU, through OpenSSH. Needs root."""
     from tests.vm.image import PASSWORD
     from tests.vm.machine import machine
 
@@ -72,7 +72,7 @@ def vm() -> None:
 
 
 def getty() -> None:
-    """Against a getty on a plain pty, through OpenSSH. Needs root."""
+    """Measure an add on a getty on a pty, through OpenSSH. Needs root."""
     from tests.support.ports import answers, free_port, wait_for
     from tests.vm.machine import endpoint
 
@@ -120,7 +120,7 @@ def _compare(title: str, place: _Place) -> None:
             key = _key(folder, run, "o") and f"{folder}/o{run}.pub"
             own_wall, own_out = _run([command, *place.ours, key, "--json"], place)
             if not run:
-                continue  # the first warms the machine's caches
+                continue  # the first run fills the machine's caches
             done = json.loads(own_out)
             assert done["status"] == "added", done
             naive.append(wall)

@@ -1,4 +1,4 @@
-"""(2) expect: MiB/s over console log that holds no match until its end, beside pexpect."""
+"""(2) Throughput of expect in MiB/s on a console log that matches only at its end, compared with pexpect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""(7) A file of random bytes, up and down at 115200 baud: seconds, and how much of the line's rate it gets."""
+"""(7) Uploads and downloads of random bytes at 115200 baud: seconds, and the share of the line's rate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PASSWORD = sosagent.Secret("correct horse 5")
 
 
 def main() -> None:
-    """In the lab, over a line of that speed; the login is not counted."""
+    """Measure transfers in the lab, over a line of that speed, without the login."""
     print(f"{_SIZE >> 20} MiB of random bytes at {_BAUD} baud, in the lab")
     print(f"  the lab's line itself, whose clock is late under load: {asyncio.run(_line()):.1%} of that rate")
     for word, done in zip(("up", "down"), asyncio.run(_both()), strict=True):
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 async def _line() -> float:
-    """What part of its rate the simulated line carries, with nothing else to do."""
+    """Return the share of its nominal rate that the simulated line reaches without other load."""
     ours, theirs = memory_pair()
     line, loop = FaultyTransport(ours, Faults(baud=_BAUD)), asyncio.get_running_loop()
     begun, arrived = loop.time(), 0

@@ -1,4 +1,4 @@
-"""(6) A slow line: how much longer a job takes than its bytes do; and what a loud one costs in memory."""
+"""(6) How much longer a job takes than its bytes on a slow line, and how much memory a busy line costs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def _add(faults: Faults) -> sosagent.AddKeyResult:
         try:
             first = await sosagent.add_key(transport, key, password=_PASSWORD)
             assert first.status == "added"
-            # The second time the file is there, which is the usual case.
+            # In the second run the file exists, which is the usual case.
             other = FaultyTransport(DirectTransport(machine), faults)
             return await sosagent.add_key(other, key.replace("AAAA ", "AAAB "), password=_PASSWORD)
         finally:
@@ -44,7 +44,7 @@ async def _add(faults: Faults) -> sosagent.AddKeyResult:
 
 
 def speed() -> None:
-    """At 9600 baud, in the lab: the job's time beside that of its bytes and of the same job on a fast line."""
+    """Compare a job at 9600 baud in the lab with the time of its bytes, and with the same job on a fast line."""
     ratios = []
     for run in range(_RUNS):
         fast = asyncio.run(_add(Faults(seed=run)))
@@ -57,7 +57,7 @@ def speed() -> None:
 
 
 async def _flooded(size: int) -> str:
-    """An endpoint with a boot log of `size` bytes, behind which it closes; what the process of the job says."""
+    """Run a job against an endpoint that sends `size` bytes of boot log and closes. Return the output of the job."""
     said = (f"[{at / 7:12.6f}] systemd[1]: Started unit-{at:05}.service - of a long boot.\r\n" for at in range(300))
     lines = "".join(said)
     portion = (lines.encode() * (_PORTION // len(lines) + 1))[:_PORTION]
@@ -99,7 +99,7 @@ async def _job(port: int, known_hosts: Path) -> None:
 
 
 def memory() -> None:
-    """Resident memory of one job while a boot log goes through it over SSH, in a process of its own for each size."""
+    """Measure the resident memory of a job that reads a boot log over SSH, in a separate process for each size."""
     print("resident memory of one job, by how much the console prints")
     for mebibytes in (1, 64, 1024):
         begun = time.perf_counter()

@@ -1,8 +1,8 @@
-"""What people write when they need it tonight: pexpect over `ssh -tt`, echo into the file, log out.
+"""A typical quick script: pexpect over `ssh -tt`, echo into the file, log out.
 
     python -m bench.naive PASSWORD KEY-LINE SSH-ARGUMENT...
 
-Nothing is compared, nothing read back. Prints the bytes it sent and received.
+It verifies nothing. Prints the bytes it sent and received.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pexpect
 
 
 class _Counter:
-    """Counts what goes through: pexpect writes its log here."""
+    """Counts the bytes of the log that pexpect writes here."""
 
     def __init__(self) -> None:
         self.size = 0

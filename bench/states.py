@@ -1,4 +1,4 @@
-"""(5) How long until there is a definite answer, from each state of a console: real programs on ptys."""
+"""(5) Time until a definite answer from each console state, with real programs on ptys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sosagent
 from sosagent.session.root_shell import root_shell
 
 _LISTENS = "stty raw -echo; sleep 100"
-#: What takes our keys and answers nothing, or nothing that helps.
+#: Programs that read our keys and send no useful reply.
 _DEAF = {
     "a line that is silent": ("sh", "-c", _LISTENS),
     "a program deaf to ^Z": ("sh", "-c", "trap '' TSTP; sleep 100"),
@@ -24,7 +24,7 @@ _DEAF = {
 
 
 async def _answer(command: tuple[str, ...], typed: str = "") -> tuple[float, str]:
-    """Seconds until a shell or an error, and which."""
+    """Return the seconds until a shell or an error, and which of them it was."""
     from tests.support.ptys import on_pty
 
     with tempfile.TemporaryDirectory() as home:
@@ -42,7 +42,7 @@ async def _answer(command: tuple[str, ...], typed: str = "") -> tuple[float, str
 
 
 def main() -> None:
-    """Each in turn; the slowest last."""
+    """Measure each state, and print the slowest last."""
     from tests.login.test_states import SHOWN
 
     programs = {name: (shown.command, shown.typed) for name, shown in SHOWN.items() if shutil.which(shown.command[0])}

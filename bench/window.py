@@ -1,4 +1,4 @@
-"""(4) How long a login of ours is open without a switch that closes it: from the password to the ready mark."""
+"""(4) How long our login is open before the dead-man's switch runs: from the password to the ready mark."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PASSWORD, _START = "(a secret)", re.compile(r'HISTFILE=|"/bin/sh" "-c"')
 
 
 def _moments(cast: Path) -> dict[str, float]:
-    """When what was typed in a run, and when the machine said that it is ready."""
+    """The times at which texts were typed in a run, and at which the machine sent the ready mark."""
     events = [json.loads(line) for line in cast.read_text().splitlines()[1:]]
     typed = [(when, text) for when, kind, text in events if kind == "i"]
     start = next(number for number, (_, text) in enumerate(typed) if _START.search(text))
-    receiver = typed[start + 2][0]  # behind its Enter; it is typed when the collector has said that it listens
+    receiver = typed[start + 2][0]  # sent after Enter, when the start line's shell listens
     return {
         "password": next(when for when, text in typed if text.startswith(_PASSWORD)),
         "start": typed[start][0],
@@ -30,7 +30,7 @@ def _moments(cast: Path) -> dict[str, float]:
 
 
 def vm() -> None:
-    """In the Debian machine in QEMU, through OpenSSH. Needs root."""
+    """Measure it on the Debian machine in QEMU, through OpenSSH. Needs root."""
     from tests.vm.image import PASSWORD
     from tests.vm.machine import machine
 

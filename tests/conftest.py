@@ -1,4 +1,4 @@
-"""What the tests share: a lab, keys, shells on real ptys."""
+"""Fixtures for all tests: a lab, keys, and shells on real ptys."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ SHELLS = {
 
 
 def new_key(comment: str = "you@laptop", algorithm: str = "ssh-ed25519") -> sosagent.PublicKey:
-    """A public key that nobody has used before."""
+    """Return a new public key."""
     made = asyncssh.generate_private_key(algorithm, comment)
     return sosagent.parse_public_keys(made.export_public_key(), "made")[0]
 
 
 def installed(command: list[str]) -> list[str]:
-    """Give `command` back; skip the test if its program is not installed."""
+    """Return `command`, or skip the test if its program is not installed."""
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
     return command
@@ -60,7 +60,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(params=SHELLS)
 def sh(request: pytest.FixtureRequest) -> list[str]:
-    """The command of a real shell; each that is installed in turn."""
+    """The command of a real shell, for each installed one."""
     return installed(SHELLS[request.param])
 
 
@@ -78,7 +78,7 @@ def key() -> sosagent.PublicKey:
 
 
 def target_of(lab: Lab) -> sosagent.SshTarget:
-    """The lab's endpoint, with nothing of the user's own configuration."""
+    """Return the lab's endpoint, without the configuration of the user who runs the tests."""
     config = lab.folder / "ssh_config"
     config.touch()
     return sosagent.SshTarget(
@@ -99,7 +99,7 @@ def lab_target(lab: Lab) -> sosagent.SshTarget:
 
 @pytest.fixture
 def arguments(lab: Lab) -> list[str]:
-    """The fixture's lab as options of a command, and HOST."""
+    """The fixture's lab as command line options and HOST."""
     config = lab.folder / "config"
     config.touch()
     return ["-F", str(config), *lab.arguments]
@@ -107,7 +107,7 @@ def arguments(lab: Lab) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No agent, no password and no home of the person who runs the tests."""
+    """Hide the agent, the password and the home of the user who runs the tests."""
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.delenv("SOS_PASSWORD", raising=False)
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
@@ -121,7 +121,7 @@ _TAKEN = sorted({one for row in DIALECTS.values() for one in row.forbidden} - se
 
 @pytest.fixture(autouse=True)
 def nothing_forbidden_is_sent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No byte that some endpoint would take for its own leaves a console, whatever the endpoint is."""
+    """Check that no console sends a byte sequence that its endpoint would interpret itself."""
     found: list[str] = []
     make = Console.__init__
 
@@ -146,7 +146,7 @@ def nothing_forbidden_is_sent(request: pytest.FixtureRequest, monkeypatch: pytes
 
 
 async def until(condition: object, seconds: float = 10.0) -> None:
-    """Wait for something in another process, which gives no event to wait for."""
+    """Wait for a condition in another process, which has no event to wait for."""
     assert callable(condition)
     async with asyncio.timeout(seconds):
         while not condition():
@@ -154,7 +154,7 @@ async def until(condition: object, seconds: float = 10.0) -> None:
 
 
 def processes_of(uid_or_text: str) -> list[str]:
-    """Command lines of processes that hold `uid_or_text`."""
+    """Return the command lines of processes that contain `uid_or_text`."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -169,9 +169,9 @@ def processes_of(uid_or_text: str) -> list[str]:
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[str]:
-    """The socket of a real ssh-agent that holds nothing yet."""
+    """The socket of a real ssh-agent without keys."""
     installed(["ssh-agent"])
-    # The path of a socket may not be long.
+    # The path of a socket has a length limit.
     socket = f"/tmp/sosagent-agent-{tmp_path.name[-30:]}"
     server = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
     while not Path(socket).exists():

@@ -1,4 +1,4 @@
-"""What Windows has not: everything but the lab must do without it."""
+"""Everything except the lab must work without the modules that Windows does not have."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The connection is cut at any byte: the file is whole, the next run succeeds, and no shell stays.
+"""Cut the connection at any byte: the file is intact, the next run succeeds, and no shell stays open.
 
-`python -m tests.support.cuts` tries every one (about 4,000 bytes, most of the time is waited).
+`python -m tests.support.cuts` tries every byte (about 4,000; most of the time is spent waiting).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .soak import KEY, OLD, with_old_keys
 
 __all__ = ["add", "sweep", "whole_run"]
 
-_SWITCH = 3  # seconds, of the dead-man's switch
+_SWITCH = 3  # seconds until the dead-man's switch closes the shell
 
 
 async def add(lab: Lab, dead_man: int | None = None) -> sosagent.AddKeyResult:
@@ -23,7 +23,7 @@ async def add(lab: Lab, dead_man: int | None = None) -> sosagent.AddKeyResult:
 
 
 async def cut_at(byte: int) -> str:
-    """What is wrong after a cut behind `byte` bytes, both ways together; nothing, if all is as it must be."""
+    """Return what is wrong after a cut at byte `byte`, counted in both directions; empty if nothing is."""
     async with open_lab(faults=Faults(cut=byte)) as lab:
         file = with_old_keys(lab.machine.home)
         printed = spy_on(lab)
@@ -42,7 +42,7 @@ async def cut_at(byte: int) -> str:
                 return f"{byte}: said {said}, and a shell is open behind the mark"
         try:
             done = await add(lab)
-        except sosagent.EndpointLost:  # the first run was done before
+        except sosagent.EndpointLost:  # the first run had finished before the cut
             done = await add(lab)
         except sosagent.ConsoleError as error:
             return f"{byte}: said {said}, then {error.code}: {error.message} {error.tail[-3:]}"
@@ -52,7 +52,7 @@ async def cut_at(byte: int) -> str:
 
 
 def spy_on(lab: Lab) -> bytearray:
-    """What the machine prints, whoever is there to see it."""
+    """Collect what the machine prints, even while no client is connected."""
     printed, show = bytearray(), lab.machine._print
 
     def spy(text: bytes) -> None:
@@ -64,7 +64,7 @@ def spy_on(lab: Lab) -> bytearray:
 
 
 async def sweep(cuts: range, at_once: int = 6) -> list[str]:
-    """What was wrong after each of `cuts`."""
+    """Return what was wrong after each of `cuts`."""
     slots = asyncio.Semaphore(at_once)
 
     async def one(byte: int) -> str:
@@ -75,7 +75,7 @@ async def sweep(cuts: range, at_once: int = 6) -> list[str]:
 
 
 async def whole_run() -> int:
-    """How many bytes pass, both ways together, when nothing is cut."""
+    """Return the number of bytes in both directions of a run without a cut."""
     async with open_lab() as lab:
         with_old_keys(lab.machine.home)
         done = await add(lab)
@@ -83,7 +83,7 @@ async def whole_run() -> int:
 
 
 def main() -> None:
-    """Cut after every single byte; prints what was wrong."""
+    """Cut after every byte, and print what was wrong."""
     whole = asyncio.run(whole_run())
     wrong = asyncio.run(sweep(range(1, whole + 1), 16))
     print(f"cut after every one of {whole} bytes: {len(wrong)} wrong")

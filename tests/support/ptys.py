@@ -55,7 +55,7 @@ class PtyTransport(Transport):
 
     @property
     def modes(self) -> list[object]:
-        """The tty's modes, as termios tells them."""
+        """The tty's modes, from termios."""
         return list(termios.tcgetattr(self.child.child_fd))
 
     async def read(self) -> bytes:
@@ -90,7 +90,7 @@ def receiver(seconds: int = 60, patience: int = 20) -> str:
 
 
 def collector(start: StartLine) -> str:
-    """The program that the start line gives to /bin/sh, to give it to another shell."""
+    """Return the program that the start line passes to /bin/sh, for use with another shell."""
     return start.line.partition('"-c" \'')[2].removesuffix("'")
 
 
@@ -98,7 +98,7 @@ def collector(start: StartLine) -> str:
 async def verified_shell(
     sh: Sequence[str], home: Path, *, seconds: int = 60, patience: int = 20, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Shell, PtyTransport]]:
-    """A `Shell` whose far end runs in `sh`: what the start line would have started."""
+    """Open a `Shell` whose far end runs in `sh`, as if the start line had started it."""
     start = start_line(receiver(seconds, patience), "7f3a", replace=False, modes=MODES_SAVED)
     async with on_pty([*sh, "-c", collector(start)], home, **(env or {})) as (console, transport):
         await console.expect(start.ready)
@@ -108,7 +108,7 @@ async def verified_shell(
 
 
 async def bring_up(console: Console, start: StartLine) -> ReplyReader:
-    """Send the receiver by hand, and wait until it runs."""
+    """Send the receiver directly, and wait until it runs."""
     reader = ReplyReader()
     await console.send(portions(start.receiver) + CHECK)
     while True:

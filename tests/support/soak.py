@@ -1,7 +1,7 @@
 """Thousands of jobs over bad lines: `make soak`, or `python -m tests.support.soak [--runs N] [--seed N] [CLASS]...`
 
-Each run is a machine of its own with two earlier keys, a line with faults by seed, one add of a key, and a
-look at what the file and the machine are afterwards. A class's success is what it claims and what is there.
+Each run has its own machine with two earlier keys and a line with faults by seed. It adds one key, and then checks
+the file and the machine. A run succeeds only if both its result and the file say so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sosagent.lab import DirectTransport, Faults, FaultyTransport, SimulatedMach
 
 __all__ = ["CLASSES", "KEY", "OLD", "Outcome", "every", "one", "with_old_keys"]
 
-#: The lines that are tried, and the least part of runs that must succeed.
+#: The lines to try, and the smallest share of runs that must succeed.
 CLASSES = {
     "drop 1e-4": (Faults(drop=1e-4), 0.99),
     "drop 1e-3": (Faults(drop=1e-3), 0.90),
@@ -41,13 +41,13 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run came to.
+    """The outcome of one run.
 
     Fields:
         said: ``added``, or the error's code.
-        wrong: what may never be: a success that is none, old bytes changed, a torn line, a shell left open.
+        wrong: what must never happen: a false success, changed old bytes, a torn line, a shell left open.
         seconds: how long it took.
-        error: what was said, where it was not added.
+        error: the message, if the key was not added.
     """
 
     said: str
@@ -87,7 +87,7 @@ async def one(faults: Faults, timeout: float = 120.0) -> Outcome:
 
 
 def with_old_keys(home: Path) -> Path:
-    """Give a simulated machine's root an authorized_keys; its path."""
+    """Create root's authorized_keys on a simulated machine, and return its path."""
     file = home / ".ssh" / "authorized_keys"
     file.parent.mkdir(mode=0o700)
     file.write_text(OLD)

@@ -1,4 +1,4 @@
-"""A real sshd on loopback, whose keys are in one file."""
+"""A real sshd on the loopback interface that reads one file of keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["running_sshd"]
 
 @contextmanager
 def running_sshd(folder: Path) -> Iterator[tuple[int, Path]]:
-    """Its port, and its file of keys; its host key is ``host`` in `folder`."""
+    """Yield its port and its file of keys. Its host key is ``host`` in `folder`."""
     program = installed([shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "sshd"])[0]
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

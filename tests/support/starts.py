@@ -22,13 +22,13 @@ from .ptys import PtyTransport
 
 __all__ = ["INTERACTIVE", "Damage", "every_damage", "harm_of", "sample"]
 
-#: Shells that somebody may have left open, with their interactive line editors.
+#: Shells that another user may have left open, with their interactive line editors.
 INTERACTIVE = {
     "bash": ["bash", "--norc", "--noprofile"],
     "dash": ["dash", "-i"],
     "busybox": ["busybox", "ash"],
     "zsh": ["zsh", "-f"],
-    # These are left for a plain sh first.
+    # sosagent replaces these with a plain sh first.
     "mksh": ["mksh"],
     "fish": ["fish", "-N"],
     "tcsh": ["tcsh", "-f"],
@@ -73,8 +73,8 @@ def every_damage() -> list[Damage]:
 def sample(name: str) -> list[Damage]:
     """Return a few damages for the shell `name`, the same in each run.
 
-    Among them are all that make a key which runs the line or stops the output, and a lost and a doubled Enter. The
-    shells that are left for a plain sh get one more line first, so there the same places hold other bytes.
+    They include every damage that produces a key which runs the line or stops the output, and a lost and a doubled
+    Enter. A shell that is replaced by a plain sh gets another line first, so the same positions hold other bytes there.
     """
     line, damages = typed_line(), every_damage()
     keys = [damage for damage in damages if damage.of(line[damage.at : damage.at + 1]) in _DANGEROUS_KEYS]
@@ -83,7 +83,7 @@ def sample(name: str) -> list[Damage]:
 
 
 class _DamagedPty(PtyTransport):
-    """A shell on a pty; one byte that is typed from the moment that `armed` is set arrives damaged."""
+    """A shell on a pty. From the moment that `armed` is set, one typed byte arrives damaged."""
 
     def __init__(self, command: Sequence[str], env: dict[str, str], damage: Damage) -> None:
         super().__init__(command, env)
@@ -105,7 +105,7 @@ def _shell_on(console: Console) -> Shell:
 
 
 async def harm_of(name: str, damaged: Sequence[Damage], folder: Path) -> list[str]:
-    """What went wrong with the start line in the shell `name`, for each of `damaged`; nothing, if all is well."""
+    """Return what went wrong with the start line in the shell `name`, for each of `damaged`; empty if nothing did."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(number: int, damage: Damage) -> str:
@@ -121,7 +121,7 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
     home, spies, log = folder / "home", folder / "bin", folder / "log"
     for place in (home, spies):
         place.mkdir(parents=True)
-    # The only program that a damaged line can find by its name tells how it was called (BusyBox has its own).
+    # The only program in PATH records how it was called (BusyBox has its own).
     spy = spies / "env"
     spy.write_text(
         f'#!/bin/sh\nfor x do printf "<%s>" "$x" >>{log};done\necho >>{log}\nPATH={_PATH} exec /usr/bin/env "$@"\n'
@@ -144,7 +144,7 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
             await shell.start()
             if (await shell.run("echo whole")).output != b"whole":
                 said = "another answer"
-            with contextlib.suppress(sosagent.EndpointLost):  # a pty may lose its last words
+            with contextlib.suppress(sosagent.EndpointLost):  # a pty may lose its last output
                 await shell.close()
         except sosagent.ConsoleError as error:
             said = f"{error.message} {error.tail[-3:]}"
@@ -167,7 +167,7 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
 
 
 def main() -> None:
-    """Every damage in every shell that is here, or in those that are named; prints what did harm."""
+    """Try every damage in every installed shell, or in the named ones, and print what did harm."""
     every = every_damage()
     for name in sys.argv[1:] or INTERACTIVE:
         command = INTERACTIVE[name]

@@ -1,4 +1,4 @@
-"""What a UART reads of what another one sends at another speed: eight data bits, no parity, one stop bit."""
+"""Simulates a UART that reads data sent at another speed: eight data bits, no parity, one stop bit."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ __all__ = ["misread"]
 
 
 def misread(data: bytes, sent_at: int, read_at: int) -> bytes:
-    """The bytes that arrive, for one burst without pauses on a line that is idle before and after.
+    """Return the bytes that arrive, for one burst without pauses on a line that is idle before and after.
 
-    A framing error is not looked at, as Linux does not by default (no INPCK): the byte counts as it was read.
+    Framing errors are ignored, as on Linux by default (no INPCK): the byte counts as it was read.
     """
     levels = "1" + "".join(f"0{byte:08b}"[0] + f"{byte:08b}"[::-1] + "1" for byte in data) + "1" * 40
 

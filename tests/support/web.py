@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine, which answers what a test put there and remembers what it was asked."""
+"""A real HTTP server on this machine that sends the answers a test defines, and records the requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Answer", "Web", "serving"]
 
 @dataclass
 class Answer:
-    """What is sent: a status, headers, and a body (JSON where it is no bytes)."""
+    """An answer: a status, headers, and a body (as JSON, unless it is bytes)."""
 
     body: object = b""
     status: int = 200
@@ -28,7 +28,7 @@ class Answer:
 
 @dataclass
 class Web:
-    """A running server: `answers` by path and query, `asked` what came, with its headers."""
+    """A running server: `answers` are found by path and query; `asked` lists the requests, with their headers."""
 
     address: str
     answers: dict[str, Answer]
@@ -41,7 +41,7 @@ class Web:
 
 @contextmanager
 def serving(tls: Path | None = None) -> Iterator[Web]:
-    """Serve until the end of the context; over TLS, with what the file holds (certificate and key), if one is given."""
+    """Serve until the end of the context; over TLS, if `tls` is a file with a certificate and its key."""
     web = Web("", {})
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -59,7 +59,7 @@ def serving(tls: Path | None = None) -> Iterator[Web]:
             try:
                 self.wfile.write(body)
             except OSError:
-                pass  # whoever asked has seen enough
+                pass  # the client has closed the connection
 
         def log_message(self, *_: object) -> None:
             pass

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sosagent.printable import is_clean
+from sosagent.terminal.states import classify
 from sosagent.terminal.text import OPEN_LINE_LIMIT, Text
 
 
@@ -50,19 +53,19 @@ CASES = [
 
 @pytest.mark.parametrize("size", [1, 7, 0])
 @pytest.mark.parametrize(("data", "lines", "open_line"), CASES)
-def test_what_stands_there(data: bytes, lines: list[str], open_line: str, size: int) -> None:
+def test_resulting_text(data: bytes, lines: list[str], open_line: str, size: int) -> None:
     assert read(data, size) == (lines, open_line)
 
 
 @given(st.binary(max_size=400), st.integers(1, 9))
-def test_portions_do_not_matter_and_nothing_unsafe_comes_out(data: bytes, size: int) -> None:
+def test_any_bytes_in_any_portions_give_the_same_clean_text(data: bytes, size: int) -> None:
     lines, open_line = read(data)
     assert read(data, size) == (lines, open_line)
     assert all(is_clean(line) for line in [*lines, open_line])
 
 
 @given(st.text(alphabet="ab\r\n\b\t\x1b[]0;5HAKJm\x07\\é\u202e", max_size=200), st.integers(1, 5))
-def test_portions_do_not_matter_among_escapes(text: str, size: int) -> None:
+def test_escapes_in_any_portions_give_the_same_text(text: str, size: int) -> None:
     assert read(text.encode(), size) == read(text.encode())
 
 
@@ -76,9 +79,44 @@ def test_the_open_line_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("start", [b"\x1b]52;c;", b"\x1bP", b"\x1b[" + b"1;" * 5000])
-def test_an_escape_without_end_does_not_grow(start: bytes) -> None:
+def test_an_unterminated_escape_does_not_grow(start: bytes) -> None:
     text = Text()
     for _ in range(300):
         text.feed(start + b"A" * 999)
     assert len(text._escape) <= 4096
     assert is_clean(text.open_line)
+
+
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+
+
+@pytest.mark.parametrize("recording", sorted(RECORDINGS.iterdir()), ids=lambda path: path.stem)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=20))
+def test_a_recorded_console_reads_the_same_in_any_portions(recording: Path, sizes: list[int]) -> None:
+    data = recording.read_bytes()
+    whole, parts = Text(), Text()
+    lines, in_parts, at, turn = whole.feed(data), list[str](), 0, 0
+    while at < len(data):
+        size = sizes[turn % len(sizes)]
+        in_parts += parts.feed(data[at : at + size])
+        at, turn = at + size, turn + 1
+        if turn % 7 == 0:
+            classify(in_parts, parts.open_line)
+            classify(in_parts, parts.open_line, screen=True)
+    assert (in_parts, parts.open_line, parts.prompt, parts.cursor_jumps) == (
+        lines,
+        whole.open_line,
+        whole.prompt,
+        whole.cursor_jumps,
+    )
+    assert all(map(is_clean, [*lines, whole.open_line]))
+
+
+@pytest.mark.parametrize(
+    "text", [b"\x1b[" + b"1" * 5000 + b"C", b"\x1b[1;" + b"9" * 5000 + b"H", b"\x1b[65536@" * 1000]
+)
+def test_huge_numbers_in_escapes_are_harmless(text: bytes) -> None:
+    shown = Text()
+    shown.feed(text + b"x")
+    assert len(shown.open_line) <= OPEN_LINE_LIMIT

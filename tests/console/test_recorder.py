@@ -26,15 +26,16 @@ def test_output_input_and_markers_are_recorded(tmp_path: Path) -> None:
 
 def test_nothing_is_recorded_in_private(tmp_path: Path) -> None:
     recorder = Recorder(Transcript(tmp_path / "cast", "t"))
+    private = []
     with recorder.unrecorded(Secret("hunter2")):
         with recorder.unrecorded():
-            assert recorder.private
-        assert recorder.private
+            private.append(recorder.private)
+        private.append(recorder.private)
         recorder.record_input(b"key\r")
         recorder.record_output(b"contents\r\n")
     recorder.record_output(b"hunter2 and more\r\n")
     recorder.close()
-    assert not recorder.private
+    assert [*private, recorder.private] == [True, True, False]
     assert _events(tmp_path / "cast") == [("i", "(not recorded)"), ("o", "(a secret) and more\r\n")]
     assert recorder.output == b"(a secret) and more\r\n"
     assert recorder.redact("hunter2") == "(a secret)"

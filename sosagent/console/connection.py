@@ -79,7 +79,7 @@ class Connection:
 
         Raises:
             EndpointLost: the endpoint closed the connection.
-            DeadlineExceeded: the deadline came first.
+            DeadlineExceeded: the deadline passed first.
         """
         try:
             async with self.deadline.timeout(seconds):
@@ -142,7 +142,7 @@ class Connection:
         Raises:
             EndpointRefused: the endpoint would interpret a part of it as its own command; nothing was sent.
             EndpointLost: the connection is gone, or the endpoint has returned to its own prompt.
-            DeadlineExceeded: the deadline came first.
+            DeadlineExceeded: the deadline passed first.
         """
         if self.endpoint.shows_prompt():
             self.endpoint.note_fell_back()
@@ -160,7 +160,7 @@ class Connection:
 
         Raises:
             EndpointLost: the connection is gone, or the endpoint has returned to its own prompt.
-            DeadlineExceeded: the deadline came first.
+            DeadlineExceeded: the deadline passed first.
         """
         if self.endpoint.fell_back:
             raise self._fell_back()
@@ -186,7 +186,7 @@ class Connection:
         Raises:
             UsageError: this endpoint cannot send one.
             EndpointLost: the connection is gone, or the endpoint has returned to its own prompt.
-            DeadlineExceeded: the deadline came first.
+            DeadlineExceeded: the deadline passed first.
         """
         sequence = self.endpoint.dialect.breaks
         try:

@@ -224,15 +224,15 @@ class Console:
 
         Args:
             seconds: how long to wait.
-            ignore_kernel: go on waiting if nothing but kernel messages came.
+            ignore_kernel: continue to wait if only kernel messages were received.
 
         Returns:
             The bytes without kernel messages that interrupted other lines, so they may be empty; None if no
-            bytes came in time.
+            bytes arrived in time.
 
         Raises:
             EndpointLost: the endpoint closed the connection, or returned to its own prompt.
-            DeadlineExceeded: the job's deadline came first.
+            DeadlineExceeded: the job's deadline passed first.
         """
         wait = Deadline(seconds)
         while (data := await self._receive(wait.remaining)) is not None:
@@ -258,7 +258,7 @@ class Console:
         self.received.feed(data, kernel_lines, private=self.recorder.private)
 
     async def quiet(self, seconds: float, at_most: float) -> bool:
-        """Wait until nothing but kernel messages has come for `seconds`.
+        """Wait until nothing but kernel messages is received for `seconds`.
 
         Returns:
             False if output still flows after `at_most` seconds.
@@ -315,7 +315,7 @@ class Console:
         Raises:
             EndpointRefused: the endpoint would interpret a part of it as a command; nothing was sent.
             EndpointLost: the connection is gone, or the endpoint returned to its own prompt.
-            DeadlineExceeded: the job's deadline came first.
+            DeadlineExceeded: the job's deadline passed first.
         """
         data = text.encode("utf-8") if isinstance(text, str) else text
         self.recorder.record_input(data)
@@ -342,7 +342,7 @@ class Console:
 
         Raises:
             EndpointLost: the connection is gone, or the endpoint returned to its own prompt.
-            DeadlineExceeded: the job's deadline came first.
+            DeadlineExceeded: the job's deadline passed first.
         """
         await self.connection.write_unguarded(data, pace)
 
@@ -352,7 +352,7 @@ class Console:
         Raises:
             UsageError: this endpoint cannot send one.
             EndpointLost: the connection is gone, or the endpoint returned to its own prompt.
-            DeadlineExceeded: the job's deadline came first.
+            DeadlineExceeded: the job's deadline passed first.
         """
         self.recorder.record_note("(BREAK)")
         await self.connection.send_break()

@@ -1,4 +1,4 @@
-"""What a console knows about the endpoint it is connected through."""
+"""The state of the endpoint that a console is connected through."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Endpoint"]
 
 _KEPT_RECEIVED = 256
 _KEPT_SENT = 8  # the longest sequence that an endpoint intercepts
-#: Colours, titles, palettes and keypad modes around a prompt. None of them continues after the end of a line.
+#: Colours, titles, palettes and keypad modes around a prompt. They all end before the end of a line.
 _ESCAPES = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\]P[0-9A-Fa-f]{7}|[]P^_X][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?|[()][0-9A-Za-z]|[=>78Mc])"
 )
@@ -48,7 +48,7 @@ class Endpoint:
         self._sent = b"\r"
 
     def switch_dialect(self, dialect: Dialect) -> None:
-        """Take the endpoint for one of another kind, whose dialogue is still to come; end no other session there."""
+        """Replace the dialect. Its dialogue is still to come, and no other session is ended there."""
         self.dialect, self.passed, self.kick = dialect, False, False
 
     def note_passed(self) -> None:
@@ -68,11 +68,11 @@ class Endpoint:
         self.prompt = prompt
 
     def note_received(self, data: bytes) -> None:
-        """Take received bytes, unfiltered: the endpoint's prompt may stand behind an unfinished kernel message."""
+        """Process received bytes, unfiltered: the endpoint's prompt may follow an unfinished kernel message."""
         self._received = (self._received + data)[-_KEPT_RECEIVED:]
 
     def note_sent(self, data: bytes) -> None:
-        """Take bytes that are being sent."""
+        """Process bytes that are being sent."""
         self._sent = (self._sent + data)[-_KEPT_SENT:]
 
     def shows_prompt(self) -> bool:

@@ -17,7 +17,7 @@ _KEPT_LINES = 200
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment on a console, to ask later what came since.
+    """A moment on a console, to find out later what was received since.
 
     Fields:
         lines: how many lines were finished by then.
@@ -73,7 +73,7 @@ class ReceivedText:
 
     @property
     def whole_open_line(self) -> str:
-        """The line that has no newline yet, including what stands behind the cursor."""
+        """The line that has no newline yet, including the text behind the cursor."""
         return self._text.open_line
 
     @property

@@ -1,4 +1,4 @@
-"""What is kept of a console's traffic: a transcript and the last output, without secrets."""
+"""Record the traffic of a console without secrets: to a transcript, and the last output in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping secrets that were sent out of everything that is shown or recorded."""
+"""Keep the secrets that were sent out of everything that is shown or recorded."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Redactor:
         return re.sub(pattern, REDACTED, text) if pattern else text
 
     def redact_stream(self, data: bytes) -> bytes:
-        """Take the next bytes of a stream; return those that can be shown now.
+        """Process the next bytes of a stream; return those that can be shown now.
 
         The end of `data` is held back while it may be the start of a secret; `flush` returns it.
         """
@@ -81,7 +81,7 @@ class EchoMask:
         self.active, self._masked = True, b""
 
     def apply(self, data: bytes) -> bytes:
-        """Take the next bytes of the console; return those that are not masked."""
+        """Process the next bytes of the console; return those that are not masked."""
         if not self.active:
             return data
         masked, newline, rest = data.partition(b"\n")

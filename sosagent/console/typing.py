@@ -57,17 +57,17 @@ class LineTyper:
         self._console = console
         self._received = received
         self._pacer = pacer
-        self._echo: bytearray | None = None  # what came since typing started; None while nothing is being typed
+        self._echo: bytearray | None = None  # received since typing started; None while nothing is being typed
 
     def feed(self, data: bytes) -> None:
-        """Take bytes that the console received; they are kept while a line is being typed."""
+        """Process bytes that the console received; they are kept while a line is being typed."""
         if self._echo is not None and len(self._echo) < _MAX_ECHO:
             self._echo += data
 
     async def type_line(self, text: str, *, tries: int = 3, new_prompt_keys: str = "", required: bool = True) -> bool:
         """Type `text` without Enter and check that it appears behind the prompt exactly as typed.
 
-        A damaged line is erased and typed again, slower if damage goes on.
+        A damaged line is erased and typed again, and typed slower if damage continues.
 
         Args:
             text: printable ASCII.
@@ -77,12 +77,12 @@ class LineTyper:
             required: raise if the line never appears intact; otherwise a new prompt is enough.
 
         Returns:
-            Whether the line stands behind the prompt. If not, the prompt is empty; `last_echo` is what came back.
+            Whether the line is behind the prompt. If not, the prompt is empty; `last_echo` is what came back.
 
         Raises:
             ConsoleStateUnknown: the line did not come back intact, and nothing shows what the console holds now.
 
-        When it is cancelled, a part of the line may stand behind the prompt.
+        When it is cancelled, a part of the line may be behind the prompt.
         """
         before, right_prompt = self._received.open_line, self._received.right_prompt
         for attempt in range(tries):
@@ -122,7 +122,7 @@ class LineTyper:
         await self._console.quiet(0.2, 2.0)
 
     async def _clear_line(self, prompt: str, new_prompt_keys: str) -> bool:
-        """Erase what was typed; return whether `prompt` is seen with nothing behind it."""
+        """Erase what was typed; return whether the open line is `prompt` with nothing behind it."""
         if not new_prompt_keys.startswith("\x15"):
             await self._erase()
             if self._received.open_line.rstrip() == prompt.rstrip():
@@ -137,7 +137,7 @@ class LineTyper:
         return False
 
     async def _await_new_prompt(self, prompt: str) -> bool:
-        """Wait until `prompt` stands alone on a new line; False if it does not come."""
+        """Wait until `prompt` appears alone on a new line; False if it does not appear."""
         deadline = Deadline(_NEW_PROMPT_SECONDS)
         while True:
             screens = [Text(width) for width in _WIDTHS[:2]]

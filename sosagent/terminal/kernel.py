@@ -38,7 +38,7 @@ _STAMP_TEXT = re.compile(_STAMP.decode())
 _LOOSE_STAMP = re.compile(LOOSE_STAMP)
 _BANNER = re.compile(LOOSE_STAMP + "Linux version")
 #: A kernel line after one of these does not interrupt other text: the line is empty, or it is the start of a
-#: reply from our shell (shell/frame.py), whose output may be that of dmesg.
+#: reply from our shell (shell/frame.py), and its output may be that of dmesg.
 _UNINTERRUPTED = (b"", b":")
 _MAX_HELD = 2048  # printk limits a line to half of this
 

@@ -3,7 +3,7 @@
 The filter passes more than a recording contains (`printable.playable`): full-screen programs need scroll regions,
 the alternate screen, line drawing, and the queries that a terminal answers with numbers (its type, its cursor's
 position). It drops everything that does more than paint: titles, the clipboard, palettes and hyperlinks (OSC);
-all DCS, APC, PM and SOS strings; printing; window operations; and queries whose answer contains text that the
+all DCS, APC, PM and SOS strings; printing; window operations; and queries that are answered with text that the
 sender can choose, such as the answerback.
 """
 
@@ -40,7 +40,7 @@ _PARTIAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[ -/]*)?")
 _STRING_END = re.compile(r"\x07|\x1b\\|(?=\x1b[^\\]|[\r\n\x18\x1a])")
 _MODES = re.compile(r"\x1b\[\?([\d;]+)([hl])")
 _PASTE = "2004"
-#: Sequences that reset the terminal. Bracketed paste is ours, so it is switched on again after them.
+#: Sequences that reset the terminal. We use bracketed paste, so it is switched on again after them.
 _RESETS = ("\x1bc", "\x1b[!p")
 _BRACKETS = "\x1b[?2004h"
 _SHIFTS = re.compile(r"[\x0e\x0f]")

@@ -141,7 +141,7 @@ STATES: tuple[State, ...] = (
         message=r"(?i)SOL payload disabled|SOL session closed by BMC|terminating console session|^VM \d+ not running"
         r"|machine (?:is not allocated|allocation changed)|not using a PTY"
         r"|unable to establish IPMI|^Connection closed",
-        hint="The endpoint's message above gives the reason; correct it there."),
+        hint="The endpoint's message above shows the reason; correct it there."),
     _state("endpoint-menu", "the menu of a console server", Action.STOP, "  1 Initiate a regular session",
         message=r"(?i)Initiate a (?:regular|sniff) session|^Linodes located in this data center"
         r"|^\s*\d+[.)]? +Port \d+\b",
@@ -236,7 +236,7 @@ STATES: tuple[State, ...] = (
         hint="The ends of the line differ in speed. Set the endpoint to the speed of the getty (often 115200)."),
 )  # fmt: skip
 
-#: States whose prompt counts on a screen that a program has drawn, too.
+#: The states of which the prompt counts on a drawn screen too.
 _DRAWN = tuple(
     state
     for state in STATES

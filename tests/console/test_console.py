@@ -24,8 +24,8 @@ def _pair() -> tuple[Console, MemoryTransport]:
 async def test_expect_resembles_pexpect() -> None:
     console, far = _pair()
     await far.write(b"Debian\r\nvm login: ")
-    found = await console.expect([r"assword: $", r"(\w+) login: $", sosagent.TIMEOUT])
-    assert (found.index, found.groups, found.before) == (1, ("vm",), "Debian\n")
+    match = await console.expect([r"assword: $", r"(\w+) login: $", sosagent.TIMEOUT])
+    assert (match.index, match.groups, match.before) == (1, ("vm",), "Debian\n")
     assert (await console.expect([sosagent.TIMEOUT, "x"], 0.01)).index == 0
     await far.aclose()
     assert (await console.expect(["x", sosagent.EOF])).index == 1

@@ -1,4 +1,4 @@
-"""terminal/text.py: bytes to lines, at any chunk size."""
+"""From terminal bytes to lines, in portions of any size."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The public calls for programs without asyncio.
+"""The public functions for programs without asyncio.
 
-Each call has an event loop in a thread of its own, so it works where a loop runs already (a notebook), too.
-``on_event`` and ``ask`` are called in that thread. Ctrl-C logs out of the machine, however often it is
-pressed, and then raises KeyboardInterrupt. A transport or a `Console` that is connected already belongs to
-another loop: give HOST or a `Target`.
+Each call runs an event loop in a thread of its own, so it also works where a loop is running already, such as in a
+notebook. ``on_event`` and ``ask`` are called in that thread. Ctrl-C logs out of the machine, even if it is pressed
+several times, and then raises KeyboardInterrupt. A connected transport or `Console` belongs to another loop, so pass
+HOST or a `Target`.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ T = TypeVar("T")
 
 
 def _blocking(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """The same call without asyncio: its words, its types, its docstring."""
+    """Return the same function without asyncio, with its parameters, types and docstring."""
 
     @functools.wraps(call)
-    def waiting(*arguments: P.args, **options: P.kwargs) -> T:
+    def blocking(*arguments: P.args, **options: P.kwargs) -> T:
         with LoopThread(f"sosagent {call.__name__}") as loop:
             return loop.call(call(*arguments, **options))
 
-    waiting.__module__ = __name__
-    return waiting
+    blocking.__module__ = __name__
+    return blocking
 
 
 add_key = _blocking(_add_key)
@@ -59,17 +59,17 @@ run_runbook = _blocking(_run_runbook)
 
 
 class Shell:
-    """A verified root shell on a machine; see `root_shell`. Threads that call it wait for each other.
+    """A verified root shell on a machine; see `root_shell`. If several threads use it, their calls run in turn.
 
     Args:
-        shell: the one that is asked.
-        loop: where it lives.
+        shell: the shell with asyncio.
+        loop: the event loop that it belongs to.
     """
 
     def __init__(self, shell: _Shell, loop: LoopThread) -> None:
         self._shell = shell
         self._loop = loop
-        self._turn = asyncio.Lock()  # several threads may call: a console is for one at a time
+        self._turn = asyncio.Lock()  # a console serves one call at a time
 
     def _call(self, call: Callable[P, Coroutine[Any, Any, T]], *arguments: P.args, **options: P.kwargs) -> T:
         async def in_turn() -> T:
@@ -79,52 +79,52 @@ class Shell:
         return self._loop.call(in_turn())
 
     def run(self, text: str) -> Result:
-        """Run a program there and give its exact result. It runs at most once.
+        """Run a program on the machine, at most once, and return its exact result.
 
         Args:
-            text: POSIX sh in one line, printable ASCII. Its input is empty, ``$HOME`` is what the login set,
-                and nothing it assigns stays.
+            text: POSIX sh in one line of printable ASCII. Its input is empty, ``$HOME`` is that of the login, and
+                variables that it sets are lost.
 
         Returns:
-            Its exit status, and what it printed on standard output and error.
+            The exit status, and the output on standard output and error.
 
         Raises:
-            NotVerified: the program may have run, and its reply did not get through intact.
-            LineDamaged: the program did not get through intact, and did not run.
-            DeadlineExceeded, EndpointLost: the time was up, or the connection ended.
+            NotVerified: the program may have run, but its reply did not arrive intact.
+            LineDamaged: the program did not arrive intact, and did not run.
+            DeadlineExceeded, EndpointLost: the deadline passed, or the connection was lost.
         """
         return self._call(self._shell.run, text)
 
     def upload(self, source: Path | bytes, target: str, *, mode: int | None = None) -> Transfer:
-        """Put a file on the machine, compared and in one step.
+        """Copy a file to the machine, verify its checksum, and replace the target atomically.
 
         Args:
-            source: the file here, or what it is to hold.
-            target: there: ``/path`` or ``~/path``.
-            mode: its permission bits; those of the file that it replaces by default, or 0600.
+            source: the local file, or its contents.
+            target: the file on the machine: ``/path`` or ``~/path``.
+            mode: the permission bits; by default those of the replaced file, or 0600.
 
         Returns:
-            What arrived, and how.
+            What was transferred.
 
         Raises:
-            EditRefused: the machine does not take it; what was there is there still.
-            SosError: another of its leaves; what has arrived is gone on with the next time.
+            EditRefused: the machine cannot store the file; the old one is unchanged.
+            SosError: another of its subclasses; the next call resumes the transfer.
         """
         return self._call(self._shell.upload, source, target, mode=mode)
 
     def download(self, source: str, target: Path | None) -> Transfer:
-        """Get a file from the machine, compared.
+        """Copy a file from the machine, and verify its checksum.
 
         Args:
-            source: there: ``/path`` or ``~/path``.
-            target: the file here; None gives its bytes in `Transfer.data`.
+            source: the file on the machine: ``/path`` or ``~/path``.
+            target: the local file; None returns the contents in `Transfer.data`.
 
         Returns:
-            What arrived, and how.
+            What was transferred.
 
         Raises:
-            EditRefused: the machine does not give it.
-            SosError: another of its leaves; what has arrived is gone on with the next time.
+            EditRefused: the machine cannot read the file.
+            SosError: another of its subclasses; the next call resumes the transfer.
         """
         return self._call(self._shell.download, source, target)
 
@@ -136,27 +136,27 @@ def root_shell(target: Locatable | Transport, **options: Unpack[AccessOptions]) 
         with sosagent.blocking.root_shell("user@sos.example.net", password=password) as shell:
             print(shell.run("uname -r").lines)
 
-    On every way out, an error or Ctrl-C too, the shell is closed and the state found at the start is seen to be
-    back, as with `sosagent.root_shell`.
+    At the end, also on an error or Ctrl-C, the shell is closed and the initial state of the console is awaited, as
+    with `sosagent.root_shell`.
 
     Args:
         target: HOST as on the command line, a `Target`, or a transport.
         options: how to get there: ``password=`` and others, see `AccessOptions`.
 
     Returns:
-        A context that gives a `Shell`.
+        A context manager whose value is a `Shell`.
 
     Raises:
         UsageError, PasswordMissing: nothing was sent.
-        ConsoleError: no shell, and why; see the leaves of `sosagent.errors`.
+        ConsoleError: no shell; see the subclasses in `sosagent.errors`.
     """
     with LoopThread("sosagent root_shell") as loop:
-        way = AsyncExitStack()
+        stack = AsyncExitStack()
         try:
-            shell = loop.call(way.enter_async_context(_root_shell(target, **options)))
+            shell = loop.call(stack.enter_async_context(_root_shell(target, **options)))
             yield Shell(shell, loop)
         except BaseException as error:
-            # An interruption that came just when the shell was there finds it on the stack.
-            loop.call(way.__aexit__(type(error), error, error.__traceback__))
+            # If the interruption came just when the shell was open, it is on the stack.
+            loop.call(stack.__aexit__(type(error), error, error.__traceback__))
             raise
-        loop.call(way.aclose())
+        loop.call(stack.aclose())

@@ -20,7 +20,7 @@ import sosagent
 from sosagent.lab import ThreadedLab, lab_in_thread
 
 from ..conftest import installed, new_key
-from ..test_library import as_users
+from ..test_blocking import as_users
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Maps each file to the test that runs it. Other tests use demo.py and the provider too.

@@ -1,4 +1,4 @@
-"""A program as users write it. test_library.py checks it with mypy, and expects an error for each line after WRONG."""
+"""A program as users write it. test_api.py checks it with mypy, and expects an error for each line after WRONG."""
 
 from __future__ import annotations
 

@@ -80,13 +80,10 @@ class LoopThread:
         Raises:
             BaseException: what `work` raised, or what interrupted the call.
         """
-        if threading.current_thread() is self._thread or not self._thread.is_alive():
+        refusal = self._refusal()
+        if refusal:
             work.close()
-            raise RuntimeError(
-                f"{self._thread.name} has ended"
-                if not self._thread.is_alive()
-                else f"{self._thread.name} cannot wait for itself; call it from the thread that opened it"
-            )
+            raise RuntimeError(refusal)
         # A concurrent Future would stay locked if the interruption came while it holds its lock. This lock is in C.
         ended = threading.Lock()
         ended.acquire()
@@ -131,6 +128,14 @@ class LoopThread:
         if errors:
             raise errors[0]
         return results[0]
+
+    def _refusal(self) -> str:
+        """Return why the present thread cannot wait for the loop; empty if it can."""
+        if not self._thread.is_alive():
+            return f"{self._thread.name} has ended"
+        if threading.current_thread() is self._thread:
+            return f"{self._thread.name} cannot wait for itself; call it from the thread that opened it"
+        return ""
 
     def soon(self, function: Any, *arguments: Any) -> None:
         """Call `function` in the loop and wait until it has returned.

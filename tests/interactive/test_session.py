@@ -1,4 +1,4 @@
-"""`sosagent console HOST` as people use it: the real command in a real tmux, against the lab."""
+"""`sosagent console HOST` as a user runs it: the real command in a real tmux, on the lab."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from ..conftest import installed, new_key, until
 HERE = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "sosagent", "console"]
 SECONDS = 30.0
-#: The terminal beneath: whatever runs in it is restarted as a shell that says when it is ready.
+#: The shell in the window, with a prompt that the tests recognise.
 SHELL = "PS1='here> ' exec sh -i"
 
 
 class Window:
-    """A tmux of its own, with one window that runs a shell."""
+    """A tmux server with one window, which runs a shell."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,28 +37,28 @@ class Window:
         self.tmux("new-session", "-d", "-x", "80", "-y", "24", SHELL)
 
     def tmux(self, *words: str) -> str:
-        # A terminal has its own size; ours is nobody's business.
+        # The window has a size of its own, and must not inherit that of the terminal the tests run in.
         env = {key: value for key, value in os.environ.items() if key not in ("TMUX", "COLUMNS", "LINES")}
         done = subprocess.run([*self._tmux, *words], capture_output=True, text=True, cwd=self.folder, env=env)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def text(self) -> str:
-        """What stands on the screen and above it, without the screen's own line breaks."""
+        """Return the screen and its history, with wrapped lines joined."""
         return self.tmux("capture-pane", "-p", "-J", "-S", "-500")
 
     def screen(self) -> str:
         return self.tmux("capture-pane", "-p")
 
     def keys(self, *keys: str) -> None:
-        """Keys by tmux's names, or text."""
+        """Press keys, by their names in tmux, or type text."""
         self.tmux("send-keys", *keys)
 
     def write(self, text: str) -> None:
         self.tmux("send-keys", "-l", "--", text)
 
     async def sees(self, pattern: str, *, seconds: float = SECONDS, screen: bool = False) -> str:
-        """Wait until `pattern` is there; gives all text."""
+        """Wait until `pattern` matches, and return the whole text."""
         end = asyncio.get_running_loop().time() + seconds
         while True:
             text = self.screen() if screen else self.text()
@@ -74,7 +74,7 @@ class Window:
             await asyncio.sleep(0.1)
 
     async def opens(self, arguments: list[str], *more: object) -> None:
-        """Start the command, and wait until it has the console."""
+        """Start the command, and wait until it is connected to the console."""
         words = shlex.join([*COMMAND, *map(str, more), *arguments])
         await self.sees("^here> $")
         self.write(f"clear; stty -a >before; {words}; echo status=$?; stty -a >after\r")
@@ -89,12 +89,12 @@ class Window:
         await self.sees(r"root@lab:~# $")
 
     async def leaves(self) -> str:
-        """Leave; gives all text, as one line."""
+        """Leave with ``~.``, and return the whole text as one line."""
         self.keys("Enter", "~", ".")
         return await self.ends()
 
     async def ends(self) -> str:
-        """Wait until the command has ended, with the terminal as it was; gives all text, as one line."""
+        """Wait until the command has ended and the terminal is restored, and return the whole text as one line."""
         text = await self.sees(r"^status=\d+")
         await until((self.folder / "after").exists)
         await self.sees("^here> ?$", screen=True)
@@ -106,7 +106,7 @@ class Window:
 
 @pytest.fixture
 def endpoint(arguments: list[str]) -> list[str]:
-    """The options that lead to the lab, and HOST; the password's is for jobs only."""
+    """The options for the lab, and HOST. The option for the password exists only for jobs."""
     return without_password(arguments)
 
 
@@ -131,7 +131,7 @@ def keyfile(tmp_path: Path) -> Path:
     return path
 
 
-async def test_a_login_and_an_editor_and_leaving(window: Window, endpoint: list[str], lab: Lab) -> None:
+async def test_a_user_logs_in_edits_a_file_and_leaves(window: Window, endpoint: list[str], lab: Lab) -> None:
     installed(["vi"])
     await window.opens(endpoint)
     await window.logs_in(lab)
@@ -151,9 +151,7 @@ async def test_a_login_and_an_editor_and_leaving(window: Window, endpoint: list[
     assert "status=0" in text
 
 
-async def test_what_the_escape_can_do_and_what_it_is_connected_to(
-    window: Window, endpoint: list[str], lab: Lab
-) -> None:
+async def test_help_status_break_and_literal_escapes(window: Window, endpoint: list[str], lab: Lab) -> None:
     await window.opens(endpoint)
     window.keys("Enter")
     await window.sees("lab login: $")
@@ -171,14 +169,14 @@ async def test_what_the_escape_can_do_and_what_it_is_connected_to(
     await window.leaves()
 
 
-async def test_with_a_line_half_typed_it_cannot_be_told(window: Window) -> None:
+async def test_unfinished_output_leaves_the_login_unknown(window: Window) -> None:
     host = f'exec:{sys.executable} -c \'import time; print("words of ", end="", flush=True); time.sleep(100)\''
     await window.opens([host])
     await window.sees("words of")
     assert "sosagent cannot determine whether a shell is open on the console" in await window.leaves()
 
 
-async def test_at_the_login_prompt_nobody_is_logged_in(window: Window, endpoint: list[str]) -> None:
+async def test_at_the_login_prompt_no_user_is_logged_in(window: Window, endpoint: list[str]) -> None:
     await window.opens(endpoint)
     window.keys("Enter")
     await window.sees("lab login: $")
@@ -187,25 +185,25 @@ async def test_at_the_login_prompt_nobody_is_logged_in(window: Window, endpoint:
 
 @pytest.fixture(params=["baud=9600,fifo=16", "fifo=32"])
 async def slow_lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
-    """A lab whose line is slow, or fast and loses what is more than its UART holds."""
+    """A lab with a slow line, or with a fast one that loses bytes when the UART is full."""
     async with open_lab(faults=Faults.parse(request.param)) as running:
         (running.folder / "config").touch()
         yield running
 
 
 @pytest.mark.parametrize("brackets", [["-p"], []], ids=["bracketed", "burst"])
-async def test_a_paste_arrives_whole_on_a_slow_line(window: Window, slow_lab: Lab, brackets: list[str]) -> None:
+async def test_a_paste_arrives_intact_on_a_slow_line(window: Window, slow_lab: Lab, brackets: list[str]) -> None:
     lab = slow_lab
     await window.opens(["-F", str(lab.folder / "config"), *without_password(lab.arguments)])
     await window.logs_in(lab)
     window.write("stty -echo; cat >pasted\r")
     lines = [f"{number:04} " + "".join(chr(33 + (number * 7 + at) % 90) for at in range(94)) for number in range(20)]
-    lines[3] = "~."  # no escape in a bracketed paste; not at the begin of a line in the other one
+    lines[3] = "~."  # has no meaning in a bracketed paste; the other paste does not contain it
     text = "\n".join(lines if brackets else [line.lstrip("~") for line in lines]) + "\n"
     (window.folder / "text").write_text(text)
     window.tmux("load-buffer", str(window.folder / "text"))
     pasted = lab.machine.home / "pasted"
-    await until(pasted.exists, SECONDS)  # before that, the shell would read it
+    await until(pasted.exists, SECONDS)  # earlier, the shell would read the paste
     window.tmux("paste-buffer", *brackets)
     await until(lambda: pasted.stat().st_size >= len(text), SECONDS)
     window.keys("C-d")
@@ -213,7 +211,7 @@ async def test_a_paste_arrives_whole_on_a_slow_line(window: Window, slow_lab: La
     await window.leaves()
 
 
-async def test_a_shell_that_wants_brackets_around_a_paste_gets_them(window: Window) -> None:
+async def test_a_shell_that_requests_bracketed_paste_gets_it(window: Window) -> None:
     installed(["script"])
     (window.folder / "text").write_text("echo o''ne\necho t''wo\n")
     await window.opens(["exec:script -qc 'stty sane; bash --norc -i' /dev/null"])
@@ -227,7 +225,7 @@ async def test_a_shell_that_wants_brackets_around_a_paste_gets_them(window: Wind
     await window.leaves()
 
 
-async def test_a_job_that_is_stopped_by_a_signal_logs_out_first(window: Window, slow_lab: Lab, keyfile: Path) -> None:
+async def test_a_job_stopped_by_a_signal_logs_out_first(window: Window, slow_lab: Lab, keyfile: Path) -> None:
     lab = slow_lab
     arguments = ["-F", str(lab.folder / "config"), *without_password(lab.arguments)]
     await window.opens(arguments, "-v")
@@ -263,12 +261,12 @@ async def test_interrupting_a_paste_drops_the_rest(window: Window, endpoint: lis
     await window.leaves()
 
 
-async def test_a_file_is_sent_and_what_is_no_text_is_not(window: Window, endpoint: list[str], lab: Lab) -> None:
+async def test_only_text_files_are_sent(window: Window, endpoint: list[str], lab: Lab) -> None:
     (window.folder / "text").write_text("echo one >f1\necho two >f2\n")
     (window.folder / "odd").write_bytes(b"\x1b]0;x\x07")
     await window.opens(endpoint)
     await window.logs_in(lab)
-    for name, seen in (
+    for name, message in (
         ("odd", "contains control characters"),
         ("none", "cannot read none: No such file"),
         ("text", "f2"),
@@ -276,13 +274,13 @@ async def test_a_file_is_sent_and_what_is_no_text_is_not(window: Window, endpoin
         window.keys("Enter", "~", "p")
         await window.sees("send FILE: $")
         window.write(f"{name}\r")
-        await window.sees(seen)
+        await window.sees(message)
     await until((lab.machine.home / "f2").exists)
     assert (lab.machine.home / "f1").read_text() == "one\n"
     await window.leaves()
 
 
-async def test_a_key_is_added_from_the_login_prompt_and_from_a_shell(
+async def test_a_key_is_added_from_the_login_prompt(
     window: Window, endpoint: list[str], lab: Lab, keyfile: Path, tmp_path: Path
 ) -> None:
     cast = tmp_path / "cast"
@@ -296,7 +294,7 @@ async def test_a_key_is_added_from_the_login_prompt_and_from_a_shell(
     window.keys("Enter", "~", "k")
     await window.sees("^KEYFILE: $")
     window.write("ix")
-    window.keys("BSpace")  # the terminal's own editing
+    window.keys("BSpace")  # edited by the terminal driver
     window.write("d.pub\r")
     await window.sees("root's password on the machine: $")
     window.write(f"{lab.password.reveal()}\r")
@@ -310,7 +308,7 @@ async def test_a_key_is_added_from_the_login_prompt_and_from_a_shell(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root: only root's shell is used, with a home of its own")
-async def test_a_key_is_added_from_an_open_shell_which_stays(window: Window, keyfile: Path, tmp_path: Path) -> None:
+async def test_a_key_is_added_from_an_open_shell_that_stays(window: Window, keyfile: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     (home / ".bashrc").write_text("PS1='root@vm:\\w# '\nkept=no\n")
@@ -319,7 +317,7 @@ async def test_a_key_is_added_from_an_open_shell_which_stays(window: Window, key
         f"#!/bin/sh\nmount --make-rprivate / && mount --bind {home} /root && cd /root && HOME=/root exec bash -i\n"
     )
     script.chmod(0o755)
-    installed(["script"])  # a pty of its own: that of an exec: is raw, without an echo
+    installed(["script"])  # provides a pty with echo; that of exec: is raw
     await window.opens([f"exec:script -qc 'stty sane; unshare -m {script}' /dev/null"])
     await window.sees(r"root@vm:~# $")
     window.write("cd /usr; kept=yes\r")
@@ -337,7 +335,7 @@ async def test_a_key_is_added_from_an_open_shell_which_stays(window: Window, key
     assert "root's shell at vm is still logged in" in await window.leaves()
 
 
-async def test_a_prompt_that_is_given_up_and_a_wrong_password_leave_the_console(
+async def test_a_cancelled_prompt_and_a_wrong_password_leave_the_console_usable(
     window: Window, endpoint: list[str], lab: Lab, keyfile: Path
 ) -> None:
     await window.opens(endpoint)
@@ -355,7 +353,7 @@ async def test_a_prompt_that_is_given_up_and_a_wrong_password_leave_the_console(
     await window.leaves()
 
 
-async def test_the_recording_plays_and_holds_no_password(window: Window, endpoint: list[str], lab: Lab) -> None:
+async def test_a_recording_contains_output_and_no_password(window: Window, endpoint: list[str], lab: Lab) -> None:
     cast = window.folder / "cast"
     await window.opens(endpoint)
     window.keys("Enter", "~", "r")
@@ -384,7 +382,7 @@ async def test_the_recording_plays_and_holds_no_password(window: Window, endpoin
     assert cast.stat().st_mode & 0o077 == 0
 
 
-async def test_a_password_that_a_slow_machine_echoes_is_not_recorded(
+async def test_a_password_that_the_machine_echoes_is_not_recorded(
     window: Window, endpoint: list[str], lab: Lab
 ) -> None:
     await window.opens(endpoint, "--record", "cast")
@@ -400,7 +398,7 @@ async def test_a_password_that_a_slow_machine_echoes_is_not_recorded(
 
 
 def processes_with(text: str) -> list[int]:
-    found = []
+    processes = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -408,8 +406,8 @@ def processes_with(text: str) -> list[int]:
             except OSError:
                 continue
             if b"sosagent" in words and b"console" in words and text.encode() in words:
-                found.append(int(entry.name))
-    return found
+                processes.append(int(entry.name))
+    return processes
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
@@ -430,14 +428,14 @@ async def test_a_signal_restores_the_terminal(window: Window, endpoint: list[str
     assert flags.split() == ["0", "1", "0", "23"]
 
 
-async def test_a_terminal_that_is_gone_ends_it(window: Window, endpoint: list[str]) -> None:
+async def test_the_command_ends_when_the_terminal_is_closed(window: Window, endpoint: list[str]) -> None:
     await window.opens(endpoint)
     assert processes_with(endpoint[-1])
     window.tmux("kill-server")
     await until(lambda: not processes_with(endpoint[-1]))
 
 
-async def test_keys_of_job_control_go_to_the_machine(window: Window, endpoint: list[str], lab: Lab) -> None:
+async def test_job_control_keys_go_to_the_machine(window: Window, endpoint: list[str], lab: Lab) -> None:
     await window.opens(endpoint)
     await window.logs_in(lab)
     window.write("cat\r")
@@ -454,7 +452,7 @@ async def test_keys_of_job_control_go_to_the_machine(window: Window, endpoint: l
     await window.leaves()
 
 
-async def test_an_endpoint_that_goes_is_told(window: Window, endpoint: list[str], lab: Lab) -> None:
+async def test_a_closed_connection_is_reported(window: Window, endpoint: list[str], lab: Lab) -> None:
     await window.opens(endpoint)
     await window.logs_in(lab)
     lab.hang_up()
@@ -464,7 +462,7 @@ async def test_an_endpoint_that_goes_is_told(window: Window, endpoint: list[str]
     assert "status=3" in text
 
 
-async def test_who_only_looks_sends_nothing(window: Window, endpoint: list[str], lab: Lab) -> None:
+async def test_a_read_only_session_types_nothing(window: Window, endpoint: list[str], lab: Lab) -> None:
     typed: list[bytes] = []
     lab.machine.type = typed.append  # type: ignore[assignment]
     await window.opens(endpoint, "--read-only")
@@ -481,7 +479,7 @@ async def test_who_only_looks_sends_nothing(window: Window, endpoint: list[str],
     assert typed == []
 
 
-async def test_who_only_looks_says_nothing_to_the_endpoint_either(window: Window) -> None:
+async def test_a_read_only_session_does_not_answer_the_endpoint(window: Window) -> None:
     async with open_lab(front="idrac") as lab:
         (lab.folder / "config").touch()
         await window.opens(["-F", str(lab.folder / "config"), *without_password(lab.arguments)], "--read-only")
@@ -492,7 +490,7 @@ async def test_who_only_looks_says_nothing_to_the_endpoint_either(window: Window
         assert lab.commands == []
 
 
-async def test_an_endpoint_with_words_of_its_own_is_passed(window: Window) -> None:
+async def test_the_endpoints_own_prompt_is_passed(window: Window) -> None:
     async with open_lab(front="idrac") as lab:
         (lab.folder / "config").touch()
         await window.opens(["-F", str(lab.folder / "config"), *without_password(lab.arguments)])
@@ -501,7 +499,7 @@ async def test_an_endpoint_with_words_of_its_own_is_passed(window: Window) -> No
         assert lab.commands == ["connect com2", "exit"]
 
 
-async def test_what_was_typed_goes_out_before_the_escape_asks(window: Window, endpoint: list[str], lab: Lab) -> None:
+async def test_earlier_input_is_sent_before_a_command_asks(window: Window, endpoint: list[str], lab: Lab) -> None:
     await window.opens(endpoint)
     await window.logs_in(lab)
     window.write("touch made\r~r")
@@ -521,16 +519,16 @@ async def test_without_a_terminal(endpoint: list[str], lab: Lab) -> None:
     refused = await run()
     _, err = await refused.communicate()
     assert (refused.returncode, b"standard input is not a terminal" in err) == (2, True)
-    looks = await run("--read-only")
-    assert looks.stdout is not None
+    reader = await run("--read-only")
+    assert reader.stdout is not None
     await until(lambda: lab.machine.on_output is not None)
     assert lab.machine.on_output is not None
     lab.machine.on_output(b"from the machine\r\n")
     async with asyncio.timeout(SECONDS):
-        await looks.stdout.readuntil(b"from the machine\r\n")
-    looks.send_signal(signal.SIGTERM)
-    _, err = await looks.communicate()
-    assert looks.returncode == 130
+        await reader.stdout.readuntil(b"from the machine\r\n")
+    reader.send_signal(signal.SIGTERM)
+    _, err = await reader.communicate()
+    assert reader.returncode == 130
     assert b"Traceback" not in err
 
 
@@ -544,22 +542,22 @@ async def test_without_a_terminal(endpoint: list[str], lab: Lab) -> None:
     ],
     ids=["long", "letter", "pace", "record"],
 )
-async def test_options_that_cannot_be(endpoint: list[str], option: list[str], words: str) -> None:
+async def test_invalid_options_are_refused(endpoint: list[str], option: list[str], words: str) -> None:
     def run() -> tuple[int | None, str]:
         child = pexpect.spawn(
             COMMAND[0], [*COMMAND[1:], *option, *endpoint], cwd=str(HERE), encoding="utf-8", timeout=30
         )
         before = termios.tcgetattr(child.child_fd)
-        said = child.read()
+        output = child.read()
         child.close()
         assert before
-        return child.exitstatus, said
+        return child.exitstatus, output
 
-    status, said = await asyncio.to_thread(run)
-    assert (status, words in " ".join(said.split())) == (2, True), said
+    status, output = await asyncio.to_thread(run)
+    assert (status, words in " ".join(output.split())) == (2, True), output
 
 
-async def test_another_escape(window: Window, endpoint: list[str], lab: Lab) -> None:
+async def test_another_escape_character(window: Window, endpoint: list[str], lab: Lab) -> None:
     await window.opens(endpoint, "--escape", "^]")
     await window.logs_in(lab)
     window.write("\r~.")
@@ -571,7 +569,7 @@ async def test_another_escape(window: Window, endpoint: list[str], lab: Lab) -> 
     await window.ends()
 
 
-async def test_a_job_does_not_type_between(
+async def test_a_job_cannot_use_the_console_of_a_session(
     window: Window, endpoint: list[str], arguments: list[str], keyfile: Path
 ) -> None:
     await window.opens(endpoint)
@@ -587,10 +585,10 @@ async def test_a_job_does_not_type_between(
 PROGRAM = """\
 import os, signal, sys, time, tty
 tty.setraw(0)
-def tell(*_):
+def report(*_):
     os.write(1, b"size %d %d\\r\\n" % tuple(os.get_terminal_size(0)))
-signal.signal(signal.SIGWINCH, tell)
-tell()
+signal.signal(signal.SIGWINCH, report)
+report()
 while (key := os.read(0, 100)) not in (b"", b"q"):
     os.write(1, b"key %r\\r\\n" % key)
     if key == b"Q":
@@ -599,7 +597,7 @@ while (key := os.read(0, 100)) not in (b"", b"q"):
 
 
 @pytest.mark.parametrize("option", [[], ["--read-only"]])
-async def test_a_shell_that_asks_the_terminal_at_each_prompt_can_be_left(window: Window, option: list[str]) -> None:
+async def test_a_shell_that_queries_the_terminal_at_each_prompt_can_be_left(window: Window, option: list[str]) -> None:
     asks = r"stty raw -echo; while :; do printf '\033[6n'; sleep 0.02; done"
     await window.opens([f"exec:sh -c {shlex.quote(asks)}"], *option)
     window.keys("Enter")
@@ -609,10 +607,10 @@ async def test_a_shell_that_asks_the_terminal_at_each_prompt_can_be_left(window:
     window.keys(".")
     text = await window.ends()
     assert "status=0" in text
-    assert text.count("keys are ignored") == len(option)  # for Enter, and not for what the terminal says
+    assert text.count("keys are ignored") == len(option)  # for Enter, but not for the terminal's replies
 
 
-async def test_an_endpoint_that_takes_nothing_can_be_left(window: Window) -> None:
+async def test_an_endpoint_that_accepts_no_input_can_be_left(window: Window) -> None:
     (window.folder / "text").write_text("x" * 400_000)
     await window.opens(["exec:sh -c 'stty raw -echo; echo up; sleep 100'"], "--pace", "0")
     await window.sees("^ *up")
@@ -625,7 +623,7 @@ async def test_an_endpoint_that_takes_nothing_can_be_left(window: Window) -> Non
     assert "status=0" in await window.leaves()
 
 
-async def test_a_resize_reaches_a_program_and_so_does_the_answer_to_a_question(window: Window) -> None:
+async def test_a_program_gets_the_new_size_and_the_terminals_reply(window: Window) -> None:
     (window.folder / "program.py").write_text(PROGRAM)
     host = f"exec:{sys.executable} {window.folder / 'program.py'}"
     await window.opens([host])

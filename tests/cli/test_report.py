@@ -37,7 +37,7 @@ HOSTILE = (
     "\"'> \u202edesrever\u2066 \x1b]52;c;aGVsbG8=\x07 \x1b[2J \u2028 &lt;b&gt; " + "x" * 500
 )
 SEEN = f"</pre><script>{RUN}</script>"
-#: It runs in a frame of the width that is wanted: a window of Chromium's is no narrower than 500.
+#: Runs in a frame of the requested width, because a window of Chromium is at least 500 pixels wide.
 MEASURE = """<script>
 addEventListener("load", () => {
     for (const one of document.querySelectorAll("details")) one.open = true;
@@ -93,7 +93,7 @@ def record(text: str = HOSTILE) -> RunRecord:
 
 
 def browse(path: Path, *more: str) -> str:
-    """The document in Chromium, after its scripts."""
+    """Return the document after Chromium has loaded it and run its scripts."""
     command = installed(["chromium"])
     done = subprocess.run(
         [
@@ -109,7 +109,7 @@ def browse(path: Path, *more: str) -> str:
 
 
 def measured(path: Path, width: int) -> dict[str, object]:
-    """What a copy of the page without its policy, where any script of its own would run, says of its layout."""
+    """Measure the layout of the page. Without its policy, so that a script in it would run."""
     bare, count = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", path.read_text("utf-8"))
     assert count == 1
     copy = path.with_name("copy.html")
@@ -125,7 +125,7 @@ def measured(path: Path, width: int) -> dict[str, object]:
 
 @contextmanager
 def proxy() -> Iterator[tuple[int, list[bytes]]]:
-    """A proxy that answers nothing, and what it was asked."""
+    """Run a proxy that never answers; yield its port and the requests that it gets."""
     asked: list[bytes] = []
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
 
@@ -158,10 +158,10 @@ def test_nothing_overflows_the_page(tmp_path: Path, width: int, text: str) -> No
     boxes = told["boxes"]
     assert isinstance(boxes, list) and boxes
     assert all(inside for _, inside in boxes)
-    assert boxes[1][0] is (width == 360)  # eighty columns scroll where they do not fit
+    assert boxes[1][0] is (width == 360)  # eighty columns scroll if they do not fit
 
 
-def test_headings_are_in_order_and_no_element_is_there_that_does_something(tmp_path: Path) -> None:
+def test_headings_are_nested_and_all_elements_are_passive(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     write_page(path, page(record(), HOSTILE))
     told = measured(path, 1400)
@@ -175,11 +175,11 @@ def test_headings_are_in_order_and_no_element_is_there_that_does_something(tmp_p
     )
     elements = told["elements"]
     assert isinstance(elements, list)
-    assert set(elements) - set(known.split()) == {"script"}  # the one that measures
+    assert set(elements) - set(known.split()) == {"script"}  # the measuring script
     assert "<script" not in path.read_text("utf-8")
 
 
-def test_the_page_asks_nothing_of_the_network_and_runs_nothing(tmp_path: Path) -> None:
+def test_the_page_loads_nothing_and_runs_no_scripts(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     write_page(path, page(record()))
     with proxy() as (port, asked):
@@ -187,14 +187,14 @@ def test_the_page_asks_nothing_of_the_network_and_runs_nothing(tmp_path: Path) -
         shown = browse(path, *options)
         assert not any(b"evil" in one for one in asked)
         assert " data-ran" not in shown.partition("<head")[0]
-        # The same browser does both where a page lets it.
+        # The same browser does both for a page that allows it.
         path.write_text(f"<html><script>{RUN}</script><img src='http://evil.test/x'>")
         shown = browse(path, *options)
         assert any(b"evil" in one for one in asked)
         assert " data-ran" in shown.partition("<head")[0]
 
 
-def test_what_a_machine_prints_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_output_of_the_machine_is_escaped(tmp_path: Path) -> None:
     runbook, path, cast = tmp_path / "book.yml", tmp_path / "report.html", tmp_path / "the run.cast"
     program = f"printf '%s\\n' \"{SEEN}\"; printf '\\033]52;c;aGVsbG8=\\007\\342\\200\\256<b>\\n'; exit 1"
     runbook.write_text(json.dumps({"name": SEEN, "steps": [{"name": SEEN, "run": program}]}))
@@ -216,7 +216,7 @@ def test_what_a_machine_prints_is_shown_as_it_is(tmp_path: Path) -> None:
         assert measured(path, 360)["scroll"] == 360
 
 
-def test_no_page_names_a_recording_of_another_run(tmp_path: Path) -> None:
+def test_the_page_does_not_name_a_recording_of_another_run(tmp_path: Path) -> None:
     runbook, path, cast = tmp_path / "book.yml", tmp_path / "report.html", tmp_path / "old.cast"
     runbook.write_text(json.dumps({"name": "n", "steps": [{"run": "true"}]}))
     cast.write_text("{}")
@@ -227,7 +227,7 @@ def test_no_page_names_a_recording_of_another_run(tmp_path: Path) -> None:
     assert "this was a dry run" in path.read_text("utf-8")
 
 
-def test_a_page_replaces_a_file_at_once_and_nothing_else(tmp_path: Path) -> None:
+def test_writing_the_page_is_atomic_and_replaces_only_files(tmp_path: Path) -> None:
     path, link = tmp_path / "report.html", tmp_path / "link.html"
     path.write_text("old")
     path.chmod(0o644)
@@ -252,12 +252,12 @@ def test_a_screen_keeps_its_colours_and_escapes_its_text() -> None:
     assert Picture("a\u202eb\u200bc".encode(), 20, 4, "").text() == "abc"
 
 
-def test_the_same_screen_is_not_shown_twice() -> None:
+def test_an_unchanged_screen_is_shown_once() -> None:
     steps = tuple(StepRecord(str(at), "n", "assert", "done", screen=b"$ ") for at in range(3))
     assert page(replace(record("t"), steps=steps)).count('class="screen"') == 1
 
 
-def test_colours_can_be_told_from_what_is_behind_them() -> None:
+def test_colours_have_enough_contrast() -> None:
     text = Path(report.__file__).with_name("report.css").read_text()
     schemes = [dict(re.findall(r"--(\w+): (#\w{6})", part)) for part in text.partition("* {")[0].split("@media")]
     assert len(schemes) == 2
@@ -269,7 +269,7 @@ def test_colours_can_be_told_from_what_is_behind_them() -> None:
 
 
 def _luminance(colour: str) -> float:
-    """Of WCAG 2.2."""
+    """Return the contrast ratio of two colours, as WCAG 2.2 defines it."""
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

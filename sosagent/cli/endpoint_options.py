@@ -45,7 +45,7 @@ HostArgument = Annotated[
     str,
     typer.Argument(
         metavar="HOST",
-        help="A machine of machines.toml, or the console's endpoint: user@host[:port] or a Host of ~/.ssh/config; "
+        help="A machine in machines.toml, or the console's endpoint: user@host[:port] or a Host of ~/.ssh/config; "
         "serial:///dev/ttyUSB0, "
         "unix:///path, socket://host:port, rfc2217://host:port, telnet://host, exec:COMMAND.",
         show_default=False,
@@ -57,7 +57,7 @@ IdentityOption = Annotated[
 ]
 SshConfigOption = Annotated[
     Path | None,
-    typer.Option("-F", "--ssh-config", metavar="FILE", help="Instead of ~/.ssh/config.", show_default=False),
+    typer.Option("-F", "--ssh-config", metavar="FILE", help="Read FILE instead of ~/.ssh/config.", show_default=False),
 ]
 KnownHostsOption = Annotated[
     Path | None,
@@ -68,28 +68,28 @@ HostKeyOption = Annotated[
     typer.Option(
         "--host-key",
         metavar="strict|accept-new",
-        help="What to do with an endpoint whose host key is not known. A changed one is always refused.",
+        help="Refuse or accept an endpoint with an unknown host key. A changed key is always refused.",
     ),
 ]
 KickOption = Annotated[
-    bool, typer.Option("--kick", help="End somebody else's session at the endpoint, where that is known how to.")
+    bool, typer.Option("--kick", help="End another user's session on the endpoint, where supported.")
 ]
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
         metavar="FILE",
-        help="The file of machines, instead of SOSAGENT_CONFIG or machines.toml in your config folder.",
+        help="The machines file; overrides SOSAGENT_CONFIG and machines.toml in your config folder.",
         show_default=False,
     ),
 ]
-TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For the whole job.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Time limit for the whole job.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 PokeOption = Annotated[
     bool,
-    typer.Option("--poke", help="Type what a job would (^L, then ^U and Enter) where the line shows nothing."),
+    typer.Option("--poke", help="Type what a job would (^L, then ^U and Enter) if the line is silent."),
 ]
-VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="More progress; a traceback on a bug.")]
+VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Show more progress, and a traceback for a bug.")]
 
 
 @dataclass(frozen=True)

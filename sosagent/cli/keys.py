@@ -109,7 +109,7 @@ def remove(
 
 
 def _fingerprint_or_keys(text: str) -> Sequence[str | PublicKey]:
-    """Return the fingerprint that `text` is, or the keys of the file that it names.
+    """Return `text` if it is a fingerprint, else the keys in the file of that name.
 
     Raises:
         UsageError: it is neither.

@@ -44,7 +44,7 @@ class MachineOptions(EndpointOptions):
             "-u",
             "--user",
             metavar="NAME",
-            help="Whose authorized_keys; the login's by default.",
+            help="The user whose authorized_keys is used; by default the login.",
             show_default=False,
         ),
     ] = None
@@ -53,7 +53,7 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--password-file",
             metavar="FILE",
-            help="Its only line is the machine's password; one with more is refused.",
+            help="Read the machine's password from FILE, which must have exactly one line.",
             show_default=False,
         ),
     ] = None
@@ -62,7 +62,7 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--password-command",
             metavar="COMMAND",
-            help="The first line of what it prints is the machine's password.",
+            help="Run COMMAND; the first line of its output is the machine's password.",
             show_default=False,
         ),
     ] = None
@@ -71,7 +71,7 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--become",
             metavar="sudo|su",
-            help="How NAME becomes root, where the job needs that.",
+            help="How NAME becomes root, if the job requires root.",
             show_default=False,
         ),
     ] = None
@@ -80,7 +80,7 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--become-password-file",
             metavar="FILE",
-            help="What sudo or su ask for; the login's password by default.",
+            help="Read the password for sudo or su from FILE; by default the login's password.",
             show_default=False,
         ),
     ] = None
@@ -90,16 +90,18 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--expect-host",
             metavar="NAME",
-            help="The machine's name; compared with the console's before the password is typed.",
+            help="The machine's name; sosagent compares it with the console before it types the password.",
             show_default=False,
         ),
     ] = None
     take_over: Annotated[
         bool,
-        typer.Option("--take-over", help="Discard what somebody left on the console, and log their shell out."),
+        typer.Option(
+            "--take-over", help="Discard another user's program on the console, or log out that user's shell."
+        ),
     ] = False
     continue_boot: Annotated[
-        bool, typer.Option("--continue-boot", help="End a maintenance shell afterwards, so that the boot goes on.")
+        bool, typer.Option("--continue-boot", help="End a maintenance shell afterwards, which continues the boot.")
     ] = False
     transcript: Annotated[
         Path | None,
@@ -111,7 +113,7 @@ class MachineOptions(EndpointOptions):
         ),
     ] = None
     json: JsonOption = False
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not show progress.")] = False
     verbose: VerboseOption = False
 
     def check(self) -> Become | None:
@@ -240,7 +242,7 @@ class MachineOptions(EndpointOptions):
         return getattr(self.entry, field or option, None) if value is None else value
 
     def _source(self, field: str) -> PasswordSource | None:
-        """Return the source of a password in machines.toml, which is only for the login that is named there."""
+        """Return the source of a password in machines.toml, which applies only to the login in the same entry."""
         entry = self.entry
         text = None if entry is None else getattr(entry, field)
         if text is None or entry is None or self.login not in (None, entry.login or LOGIN):

@@ -272,7 +272,7 @@ class Console:
     async def expect(
         self, patterns: Pattern | Sequence[Pattern], seconds: float = 30.0, *, exact: bool = False
     ) -> Match:
-        """Wait until one of `patterns` matches what came since the last match.
+        """Wait until one of `patterns` matches the text received since the last match.
 
         Args:
             patterns: regular expressions (text or compiled), TIMEOUT, EOF; one or a list. One that
@@ -304,7 +304,7 @@ class Console:
         return match
 
     def skip(self) -> None:
-        """Consume everything received so far: only what comes from now on can match."""
+        """Consume everything received so far, so that only later text can match."""
         self.received.skip()
 
     # -- sending ------------------------------------------------------------------------------

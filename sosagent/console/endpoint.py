@@ -34,7 +34,7 @@ class Endpoint:
         must_leave: whether the dialect's leave sequence is for this endpoint: its console was opened by a command,
             or the console is all there is.
         fell_back: whether the endpoint has returned to its own prompt since; nothing is sent any more.
-        prompt: its prompt as it looked before the console was opened; empty if it was not seen.
+        prompt: its prompt as it looked before the console was opened; empty if it did not appear.
     """
 
     def __init__(

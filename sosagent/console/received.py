@@ -78,7 +78,7 @@ class ReceivedText:
 
     @property
     def right_prompt(self) -> tuple[int, str] | None:
-        """The text behind the cursor and its column; None if there is none."""
+        """The text after the cursor and its column; None if there is none."""
         text = self._text.after_cursor
         column = len(self._text.open_line) - len(text.lstrip())
         return (column, text.strip()) if text.strip() else None
@@ -124,7 +124,7 @@ class ReceivedText:
         self._text.restart(text)
 
     def find(self, patterns: Patterns) -> Match | None:
-        """Search what came since the last match; see `Expecter.find`."""
+        """Search the text received since the last match; see `Expecter.find`."""
         return self._text.find(patterns)
 
     def skip(self) -> None:

@@ -64,7 +64,7 @@ def _partial_match(data: bytes, value: bytes) -> int:
 
 
 class EchoMask:
-    """Drops what comes back after a secret was sent, up to the next newline.
+    """Drops the output after a secret was sent, up to the next newline.
 
     It works by position, so it also covers an echo that is damaged and no longer looks like the secret.
 

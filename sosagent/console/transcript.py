@@ -1,6 +1,6 @@
 """A recording of the console in asciicast v2 (docs.asciinema.org/manual/asciicast/v2) that is safe to play.
 
-Escape sequences that do more than paint a screen are left out. The console never passes secrets to it: for a
+Escape sequences that do more than draw are left out. The console never passes secrets to it: for a
 password, a mark is recorded in its place, and its echo is dropped (console/redact.py).
 """
 

@@ -49,7 +49,7 @@ class LineTyper:
         pacer: counts the damage.
 
     Attributes:
-        last_echo: what came back for the line typed last.
+        last_echo: the echo of the line typed last.
     """
 
     def __init__(self, console: _TypingConsole, received: ReceivedText, pacer: Pacer) -> None:

@@ -167,7 +167,7 @@ class Attempt:
         self.undo = (*self.undo, change)
 
     def need_not_undo(self, change: Undo) -> None:
-        """A change was not made after all."""
+        """A noted change was not made."""
         self.undo = tuple(one for one in self.undo if one is not change)
 
     def forget_undo(self) -> None:

@@ -72,8 +72,8 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, password: 
     raise console.error(
         ConsoleOccupied,
         f"the console shows a shell of {printable(shell.name or 'an unknown user')}, who is not root; "
-        "it stays as it is",
-        hint="Log it out by hand, or with --take-over.",
+        "it is left as it is",
+        hint="Log it out yourself, or use --take-over.",
     )
 
 
@@ -145,7 +145,7 @@ async def _cannot_suspend(attempt: Attempt, observed: Observation, password: Sec
     raise console.error(
         ConsoleOccupied,
         f"the console shows {observed.state.title}, which cannot be suspended",
-        hint="End it by hand, or with --take-over (which interrupts it).",
+        hint="End it yourself, or use --take-over, which interrupts it.",
     )
 
 

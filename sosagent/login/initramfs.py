@@ -35,7 +35,7 @@ async def open_root(attempt: Attempt) -> None:
         raise console.error(
             EditRefused,
             "the machine is in its initramfs, and its root file system is not mounted",
-            hint="Mount it by hand (such as: mount /dev/vda1 /root), then run again. The messages above that prompt "
+            hint="Mount it yourself (such as: mount /dev/vda1 /root), then run again. The messages above that prompt "
             "say why it was not mounted.",
         )
     attempt.use_chroot(root)

@@ -99,7 +99,7 @@ async def password_outcome(console: Console, mark: Mark) -> Observation:
         redrawn = await redraw(console)
         observed = observed if redrawn.state in NOTHING else redrawn
         if observed.state in (UNKNOWN, READING) and not line_editor_redrew(console):
-            # No line editor reads yet: the login's own programs run. Our ^L must not stay on the line.
+            # No line editor is reading yet: the login's programs are still running. Our ^L must not stay on the line.
             await erase(console)
             until = (Action.PROBE, Action.LOG_IN, Action.MAINTAIN)
             observed = await settle(console, _PROFILE_SECONDS, mark=mark, until=until)

@@ -125,5 +125,5 @@ async def erase(console: Console) -> None:
         raise console.error(
             ConsoleStateUnknown,
             "the terminal does not erase a line at ^U, so Enter could run text that is typed there already",
-            hint="If nothing is typed there, press Enter by hand and run `stty sane`; then run again.",
+            hint="If no command is being typed there, press Enter and run `stty sane` on the console; then run again.",
         )

@@ -18,7 +18,7 @@ from .ssh_connect import CONNECT_SECONDS, connect_hop, open_jumps
 __all__ = ["SshTransport", "open_ssh"]
 
 _BREAK_MILLISECONDS = 300
-#: Words of endpoints whose only console is in use (OCI, AWS, metal-stack, Equinix SOS).
+#: Messages of endpoints whose only console is in use (OCI, AWS, metal-stack, Equinix SOS).
 _BUSY_WORDS = ("limited to one connection", "session limit", "already", "in use", "busy")
 
 

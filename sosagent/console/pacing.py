@@ -61,7 +61,7 @@ class Pacer:
         if pace > self._pace:
             self._pace = pace
             burst, pause = _PACES[pace]
-            self._emit(Event("detail", f"the line damages what is typed: now {burst} bytes at a time, {pause} s apart"))
+            self._emit(Event("detail", f"the line damages data; now typing {burst} bytes at a time, {pause} s apart"))
 
     def damage_report(self, size: int) -> str:
         """Return a sentence about the measured damage and its remedy; empty if there was none.

@@ -80,7 +80,7 @@ class LineTyper:
             Whether the line is behind the prompt. If not, the prompt is empty; `last_echo` is what came back.
 
         Raises:
-            ConsoleStateUnknown: the echo was never intact, and the open line is unknown.
+            ConsoleStateUnknown: the line never came back intact, or could not be erased.
 
         When it is cancelled, a part of the line may be behind the prompt.
         """

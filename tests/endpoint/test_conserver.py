@@ -1,4 +1,4 @@
-"""A real console server: its console found free, held by somebody else, and taken while we are at work."""
+"""A real conserver: its console is free, in use, or taken over during a job."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ access * { trusted 127.0.0.1; }
 
 @asynccontextmanager
 async def conserver(folder: Path, setup: str = "stty sane;") -> AsyncIterator[int]:
-    """A server with one console, root's shell; its port."""
+    """Run a server with one console, a root shell, and yield its port."""
     installed(["conserver"])
     installed(["console"])
     (folder / "cf").write_text(CONFIG.replace("SETUP", setup))
@@ -61,7 +61,7 @@ async def conserver(folder: Path, setup: str = "stty sane;") -> AsyncIterator[in
 
 @asynccontextmanager
 async def attached(port: int, folder: Path, *options: str) -> AsyncIterator[Console]:
-    """The console, through conserver's own client."""
+    """Return the console, through conserver's own client."""
     command = ["console", *options, "-C", "/dev/null", "-M", "127.0.0.1", "-p", str(port), "-l", "somebody", "vm"]
     async with on_pty(command, folder) as (console, _):
         await console.expect("for help")
@@ -77,7 +77,7 @@ async def test_a_free_console(tmp_path: Path) -> None:
 
 
 @needs_root
-async def test_a_console_that_somebody_holds(tmp_path: Path) -> None:
+async def test_a_console_in_use(tmp_path: Path) -> None:
     async with conserver(tmp_path) as port, attached(port, tmp_path), attached(port, tmp_path) as console:
         with pytest.raises(sosagent.EndpointBusy) as caught:
             async with root_shell(console, NOBODY):
@@ -86,7 +86,7 @@ async def test_a_console_that_somebody_holds(tmp_path: Path) -> None:
 
 
 @needs_root
-async def test_a_console_that_somebody_takes_meanwhile(tmp_path: Path) -> None:
+async def test_a_console_taken_over_during_the_job(tmp_path: Path) -> None:
     async with conserver(tmp_path) as port, attached(port, tmp_path) as console:
         with pytest.raises(sosagent.EndpointBusy, match="took over the console during the job") as caught:
             async with root_shell(console, NOBODY, dead_man=3) as session, attached(port, tmp_path, "-f") as theirs:
@@ -97,7 +97,7 @@ async def test_a_console_that_somebody_takes_meanwhile(tmp_path: Path) -> None:
 
 @needs_root
 async def test_a_terminal_that_erases_nothing(tmp_path: Path) -> None:
-    """conserver sets no kill character for what it runs: there, what somebody typed half cannot be got rid of."""
+    """conserver's ptys have no kill character, so unfinished input cannot be erased."""
     async with conserver(tmp_path, setup="") as port, attached(port, tmp_path) as console:
         await console.send(f"touch {tmp_path}/ran")
         await console.quiet(0.3, 3)
@@ -110,7 +110,7 @@ async def test_a_terminal_that_erases_nothing(tmp_path: Path) -> None:
 
 @needs_root
 @pytest.mark.parametrize("held", [True, False])
-async def test_kick_takes_it_from_whoever_has_it(tmp_path: Path, held: bool) -> None:
+async def test_kick_takes_over_the_console(tmp_path: Path, held: bool) -> None:
     async with conserver(tmp_path) as port, AsyncExitStack() as stack:
         if held:
             await stack.enter_async_context(attached(port, tmp_path))

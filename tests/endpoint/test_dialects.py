@@ -1,4 +1,4 @@
-"""What endpoints say and want besides the console: each dialect against an endpoint that behaves by the facts."""
+"""Each dialect with a simulated endpoint that behaves as documented."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ async def test_the_job_through_each(front: str) -> None:
     async with open_lab(front=front) as lab:
         assert await add(lab, front) == "added"
         assert is_at_login(lab)
-        assert await add(lab, front) == "added"  # it was left so that it can be entered again
+        assert await add(lab, front) == "added"  # it was left correctly, so it can be entered again
 
 
 @pytest.mark.parametrize("front", FOUND)
-async def test_what_it_is_is_found_by_what_it_says(front: str) -> None:
+async def test_a_dialect_is_recognised_by_its_prompt(front: str) -> None:
     async with open_lab(front=front) as lab:
         assert await add(lab, None) == "added"
 
 
-async def test_a_prompt_of_two_needs_to_be_named() -> None:
+async def test_an_ambiguous_prompt_needs_a_dialect_in_host() -> None:
     assert dialect_of_prompt("-> ", []) is None
     assert dialect_of_prompt("-> ", ["Oracle(R) Integrated Lights Out Manager"]) is DIALECTS["ilom"]
     assert dialect_of_prompt("-> ", ["Insyde SMASH-CLP System Management Shell"]) is DIALECTS["smash"]
@@ -77,7 +77,7 @@ async def test_a_prompt_of_two_needs_to_be_named() -> None:
 
 
 @pytest.mark.parametrize("front", ["idrac", "ilo", "smash", "ilom", "cyclades", "digi"])
-async def test_busy_names_what_frees_it(front: str) -> None:
+async def test_the_error_for_a_busy_console_says_how_to_free_it(front: str) -> None:
     async with open_lab(front=front) as lab:
         lab.occupy()
         with pytest.raises(sosagent.EndpointBusy) as caught:
@@ -97,7 +97,7 @@ async def test_kick_frees_it(front: str) -> None:
 
 
 @pytest.mark.parametrize("front", KICKED)
-async def test_kick_ends_nothing_where_nobody_is(front: str) -> None:
+async def test_kick_on_a_free_console(front: str) -> None:
     notes: list[str] = []
     async with open_lab(front=front) as lab:
         assert await add(lab, front, lambda event: notes.append(event.text), kick=True) == "added"
@@ -105,7 +105,7 @@ async def test_kick_ends_nothing_where_nobody_is(front: str) -> None:
 
 
 async def test_a_controller_that_stays_at_its_prompt_is_not_kicked_unasked() -> None:
-    """What Lenovo's says when somebody has the console is not known."""
+    """The message of Lenovo's controller for a console in use is unknown."""
     async with open_lab(front="xcc") as lab:
         lab.occupy()
         with pytest.raises(sosagent.ConsoleStateUnknown, match="stays at its own command line") as caught:
@@ -129,8 +129,8 @@ MOMENTS = ("console state", "log in as", "logged in", "shell ready")
         ("lish", "logged in", b""),
     ],
 )
-async def test_it_falls_back_in_mid_job(front: str, moment: str, left: bytes) -> None:
-    """The job stops at once, nothing of it is typed at its prompt, and the next run finds the console in order."""
+async def test_the_endpoint_returns_to_its_prompt_during_a_job(front: str, moment: str, left: bytes) -> None:
+    """The job stops at once, types nothing at the prompt, and the next run can use the console."""
     async with open_lab(front=front) as lab:
         fallen = False
 
@@ -202,14 +202,14 @@ OURS = set(b"\x0c\x15\r")
     ids=["busy", "menu", "oracle", "system", "lish", "question", "yoga"],
 )
 @pytest.mark.parametrize("kick", [False, True])
-async def test_what_a_machine_prints_is_no_word_of_the_endpoint(dialect: str, text: bytes, kick: bool) -> None:
-    """No command for an endpoint is typed into what may be a machine."""
+async def test_text_from_the_machine_is_not_taken_for_the_endpoints(dialect: str, text: bytes, kick: bool) -> None:
+    """No command for an endpoint is typed at a prompt that may be a machine's."""
     typed = await script(text, dialect, kick=kick)
     assert set(typed) <= OURS, typed
 
 
-async def test_a_controllers_prompt_is_found_only_where_it_stood_first() -> None:
-    """Behind our own Enter, or where nobody has let us in, a machine may look so."""
+async def test_a_controllers_prompt_counts_only_at_the_start() -> None:
+    """After our own Enter, or without a login at the endpoint, the prompt may be a machine's."""
     typed = await script(b"", "plain", answers={b"\x15": b"\r\nracadm>>"})
     assert set(typed) <= OURS, typed
     typed = await script(b"racadm>>", "plain", logged_in=False)
@@ -217,8 +217,8 @@ async def test_a_controllers_prompt_is_found_only_where_it_stood_first() -> None
     assert b"connect com2\r" in await script(b"racadm>>", "plain")
 
 
-async def test_a_machine_that_prints_what_its_controller_would() -> None:
-    """Behind `console 1` the machine speaks: what it says there of being active ends nobody's session."""
+async def test_a_machine_that_prints_the_text_of_a_controller() -> None:
+    """After `console 1` the text comes from the machine, so a message about an active session kicks no user."""
     typed = await script(
         b"system> ", "xcc", kick=True, answers={b"console 1": b"[  OK  ] Reached target console is active\r\n"}
     )
@@ -226,7 +226,7 @@ async def test_a_machine_that_prints_what_its_controller_would() -> None:
     assert b"kill" not in typed
 
 
-async def test_a_prompt_in_the_middle_of_a_text_is_none() -> None:
+async def test_a_prompt_inside_other_text_does_not_count() -> None:
     """A message of the day, in small packets: `-> read the rules`."""
     near, far = memory_pair()
     console = Console(near, endpoint=Endpoint(DIALECTS["ilom"]))
@@ -283,8 +283,8 @@ def test_where_its_prompt_stands(dialect: str, prompt: str, data: bytes, stands:
     assert endpoint.shows_prompt() == stands
 
 
-async def test_a_prompt_that_came_while_nobody_read_gets_nothing() -> None:
-    """Behind `Password:`, in a line that the kernel has not ended; and where a wait was cut short."""
+async def test_nothing_is_typed_at_a_prompt_that_arrived_unread() -> None:
+    """After `Password:`, in an unfinished kernel message, and after an interrupted wait."""
     near, far = memory_pair()
     console = Console(near, endpoint=Endpoint(DIALECTS["xcc"]))
     console.set_deadline(10)
@@ -301,7 +301,7 @@ async def test_a_prompt_that_came_while_nobody_read_gets_nothing() -> None:
     assert await far.read() == b""
 
 
-async def test_a_prompt_behind_a_line_of_the_kernels_is_seen() -> None:
+async def test_a_prompt_after_a_kernel_message_is_recognised() -> None:
     near, far = memory_pair()
     console = Console(near, endpoint=Endpoint(DIALECTS["xcc"]))
     console.set_deadline(10)
@@ -370,7 +370,7 @@ def test_oracles_string_must_be_whole(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", DIALECTS)
-def test_no_row_forbids_what_it_needs_itself(name: str) -> None:
+def test_no_dialect_forbids_its_own_keys(name: str) -> None:
     """Its own commands, and what every job types: Enter, ^U, ^L, ^C."""
     row = DIALECTS[name]
     for needed in (b"\r", b"\x15\r", b"\x0c", b"\x03", *(line.encode() for way in row.enter for line in way)):
@@ -385,14 +385,14 @@ def test_every_pattern_is_one(name: str) -> None:
     row.is_prompt("x"), row.is_ready(["x"]), row.is_busy(["x"])
 
 
-def test_what_would_be_taken_is_seen_across_writes() -> None:
+def test_forbidden_keys_are_detected_across_writes() -> None:
     openbmc = DIALECTS["openbmc"]
     assert openbmc.forbidden_in(b"name\r", b"~x") == b"\r~"
     assert openbmc.forbidden_in(b"", b"a\r~") == b"\r~"
     assert openbmc.forbidden_in(b"name", b"~x") is None
 
 
-async def test_a_password_that_the_endpoint_would_eat_is_not_sent() -> None:
+async def test_a_password_with_forbidden_keys_is_not_sent() -> None:
     async with open_lab(front="openbmc") as lab:
         target = replace(target_of(lab), dialect="openbmc")
         with pytest.raises(sosagent.EndpointRefused) as caught:
@@ -403,7 +403,7 @@ async def test_a_password_that_the_endpoint_would_eat_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("front", ["idrac", "openbmc"])
-async def test_a_second_run_of_ours_waits_for_nobody_and_disturbs_nobody(front: str) -> None:
+async def test_a_second_run_is_refused_at_once(front: str) -> None:
     async with open_lab(front=front) as lab:
         first = asyncio.create_task(add(lab, front))
         await until(lambda: lab.machine.in_use)
@@ -418,7 +418,7 @@ def parsed(text: str) -> Target:
     return target
 
 
-def test_another_console_of_the_same_endpoint_is_another_place() -> None:
+def test_two_consoles_of_one_endpoint_are_independent() -> None:
     names = [
         "exec:virsh console web1",
         "exec:virsh console web2",
@@ -432,14 +432,14 @@ def test_another_console_of_the_same_endpoint_is_another_place() -> None:
 
 @pytest.mark.parametrize("moment", ["logged in", "shell ready"])
 async def test_a_run_from_elsewhere_is_not_disturbed(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endpoint that several may have: whoever comes second listens, and stops."""
+    """On an endpoint that allows several sessions, the second run listens first, and stops."""
     told = asyncio.Event()
 
     def tell(event: Event) -> None:
         if event.text.startswith(moment):
             told.set()
 
-    # The line is slow enough for the first to be at work for a while.
+    # The line is slow, so the first run takes a while.
     async with open_lab(front="openbmc", faults=Faults(baud=9600)) as lab:
         first = asyncio.create_task(add(lab, "openbmc", tell, keys=[new_key() for _ in range(60)]))  # noqa: RUF006 - it is awaited below
         await told.wait()
@@ -450,8 +450,8 @@ async def test_a_run_from_elsewhere_is_not_disturbed(moment: str, monkeypatch: p
 
 
 @pytest.mark.parametrize("dialect", ["digi", "cyclades", "plain"])
-async def test_a_password_prompt_that_may_be_the_machines_is_nobodys(dialect: str) -> None:
-    """No words of the endpoint's stand between: whose prompt it is cannot be told, and nothing is handed over."""
+async def test_a_password_prompt_of_unknown_origin_gets_no_password(dialect: str) -> None:
+    """The endpoint prints nothing before the prompt, so its origin is unknown, and no password is typed."""
     asked: list[str] = []
     got = b""
 
@@ -476,8 +476,8 @@ async def test_a_password_prompt_that_may_be_the_machines_is_nobodys(dialect: st
     assert set(got.removesuffix(DIALECTS[dialect].leave)) <= OURS
 
 
-async def test_an_endpoint_that_asks_over_telnet_is_answered_as_itself() -> None:
-    """A controller's own login, before its prompt: its question, under its name."""
+async def test_a_telnet_endpoints_question_is_answered_as_its_own() -> None:
+    """The question of a controller's own login is shown under the controller's name."""
     asked: list[tuple[str, bool]] = []
 
     async def ask(endpoint: str, prompt: str, echo: bool) -> str:

@@ -1,4 +1,4 @@
-"""Programs that show a console (``exec:``), by stand-ins that say and do what the real ones do.
+"""Programs that show a console (``exec:``), replaced by stand-ins that behave like the real ones.
 
 The real ipmitool, ipmiconsole and conserver's console are in tests/vm/test_endpoints.py.
 """
@@ -25,7 +25,7 @@ from sosagent.lab import SimulatedMachine
 from ..conftest import new_key, until
 
 PASSWORD = "open sesame"
-#: Prints what the program prints, and passes bytes on until its own keys come.
+#: Prints what the program prints, and passes bytes on until it receives its escape keys.
 STAND_IN = """\
 #!{python}
 import json, os, select, socket, sys, tty
@@ -74,7 +74,7 @@ while True:
 
 @dataclass(frozen=True)
 class Real:
-    """What the real program says and does."""
+    """The output and behaviour of the real program."""
 
     argv: tuple[str, ...]
     ready: str
@@ -121,7 +121,7 @@ PROGRAMS = {
 
 @dataclass(frozen=True)
 class StandIn:
-    """One of them, installed."""
+    """Install one of the stand-ins."""
 
     target: ExecTarget
     machine: SimulatedMachine
@@ -129,7 +129,7 @@ class StandIn:
     log: Path
 
     def runs(self) -> list[Any]:
-        """What it was called with, and whether it was left by its keys, in their order."""
+        """Return its arguments, and whether it was left with its escape keys."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
 
@@ -170,7 +170,7 @@ async def stand_in(folder: Path, name: str) -> AsyncIterator[StandIn]:
 
 
 async def answer(endpoint: str, prompt: str, echo: bool) -> str:
-    """The endpoint's own password; the machine's would be PASSWORD."""
+    """The endpoint's own password, which differs from the machine's (PASSWORD)."""
     assert (endpoint.startswith("exec:"), prompt, echo) == (True, "Password:", False)
     return "endpoint's own"
 
@@ -192,7 +192,7 @@ async def test_the_job_through_each(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, real in PROGRAMS.items() if real.busy])
-async def test_busy_is_said_and_nothing_is_taken_over(name: str, tmp_path: Path) -> None:
+async def test_a_busy_console_is_reported_and_not_taken_over(name: str, tmp_path: Path) -> None:
     async with stand_in(tmp_path, name) as one:
         one.taken.touch()
         with pytest.raises(sosagent.EndpointBusy) as caught:
@@ -209,8 +209,8 @@ async def test_kick_takes_it_over(name: str, tmp_path: Path) -> None:
         assert (await add(one, kick=True)).status == "added"
 
 
-async def test_free_ipmi_is_told_not_to_steal(tmp_path: Path) -> None:
-    """It takes a session over by default; and its own escape, &, is in what a shell is told."""
+async def test_ipmiconsole_does_not_take_over(tmp_path: Path) -> None:
+    """It takes over sessions by default, and its escape character & appears in our shell programs."""
     async with stand_in(tmp_path, "ipmiconsole") as one:
         await add(one)
         await add(one, kick=True)
@@ -219,8 +219,8 @@ async def test_free_ipmi_is_told_not_to_steal(tmp_path: Path) -> None:
         assert second == ["-e", "\x1d", "-h", "bmc"]
 
 
-async def test_its_own_password_is_not_the_machines(tmp_path: Path) -> None:
-    """Nobody is there to ask: it is refused, and the machine's password is not tried."""
+async def test_the_endpoints_password_is_not_the_machines(tmp_path: Path) -> None:
+    """No user can answer: the job is refused, and the machine's password is not tried."""
     async with stand_in(tmp_path, "ipmitool") as one:
         with pytest.raises(sosagent.EndpointRefused, match=r"asks for its own login \(Password:\)"):
             await sosagent.add_key(one.target, new_key(), password=PASSWORD, timeout=30)

@@ -1,4 +1,4 @@
-"""HOST as people write it, and what is wrong with it."""
+"""All forms of HOST, and errors in HOST."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def refused(target: Target) -> sosagent.SosError:
     return caught.value
 
 
-async def test_what_is_not_there(tmp_path: Path) -> None:
+async def test_endpoints_that_do_not_exist(tmp_path: Path) -> None:
     error = await refused(SerialTarget("/dev/ttyNone7"))
     assert isinstance(error, sosagent.UsageError)
     assert "the device /dev/ttyNone7 does not exist" in str(error)
@@ -137,7 +137,7 @@ async def test_what_is_not_there(tmp_path: Path) -> None:
             assert (error.exit_code, "refused" in str(error)) == (3, True), error
 
 
-async def test_a_device_that_somebody_has(tmp_path: Path) -> None:
+async def test_a_device_in_use(tmp_path: Path) -> None:
     async with _ptys(tmp_path) as device:
         first = await open_transport(SerialTarget(str(device)), ask=None, note=print)
         error = await refused(SerialTarget(str(device)))
@@ -165,12 +165,12 @@ async def busy(device: Path) -> sosagent.SosError | None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to be somebody else")
-async def test_a_device_that_we_may_not_open() -> None:
+async def test_a_device_without_permission() -> None:
     master, slave = os.openpty()
     device = Path(os.ttyname(slave))
     os.chown(device, 0, 5)
     device.chmod(0o620)
-    await refused(SerialTarget("/dev/ttyNone7"))  # imports what nobody may not read here
+    await refused(SerialTarget("/dev/ttyNone7"))  # imports modules that the user nobody cannot read here
     importlib.import_module("grp")
     os.seteuid(65534)
     try:
@@ -178,7 +178,7 @@ async def test_a_device_that_we_may_not_open() -> None:
         os.seteuid(0)
         device.chmod(0o600)
         os.seteuid(65534)
-        assert "with sudo" in (await refused(SerialTarget(str(device)))).hint  # no group would help
+        assert "with sudo" in (await refused(SerialTarget(str(device)))).hint  # being in a group would not help
     finally:
         os.seteuid(0)
         os.close(master)
@@ -187,7 +187,7 @@ async def test_a_device_that_we_may_not_open() -> None:
     assert "group tty" in error.hint
 
 
-async def test_who_can_read_along_is_told(tmp_path: Path) -> None:
+async def test_unencrypted_endpoints_are_reported(tmp_path: Path) -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     assert "not encrypted" in (await opened(TcpTarget("socket", "127.0.0.1", port)))[0]
@@ -197,17 +197,17 @@ async def test_who_can_read_along_is_told(tmp_path: Path) -> None:
 def test_telnet_agrees_once_and_passes_every_byte() -> None:
     telnet = Telnet()
     assert telnet.receive(b"\xff\xfb\x01\xff\xfb\x03log\xff") == (b"log", b"\xff\xfd\x01\xff\xfd\x03")
-    assert telnet.receive(b"\xfb\x01in:\xff\xff") == (b"in:\xff", b"")  # told again: no answer
+    assert telnet.receive(b"\xfb\x01in:\xff\xff") == (b"in:\xff", b"")  # a repeated option gets no answer
     assert telnet.receive(b"\xff\xfd\x18\xff\xfd\x01") == (b"", b"\xff\xfc\x18\xff\xfc\x01")  # no terminal, no echo
     assert telnet.receive(b"a\r\0b\r\n\xff\xfa\x18\x01\xff\xf0c") == (b"a\rb\r\nc", b"")
     assert telnet.send(b"x\r\xff") == b"x\r\0\xff\xff"
     assert telnet.receive(b"\xff\xfb\0\xff\xfd\0") == (b"", b"\xff\xfd\0\xff\xfb\0")
     assert telnet.send(b"x\r\xff") == b"x\r\xff\xff"
     assert telnet.receive(b"a\r\0b") == (b"a\r\0b", b"")
-    assert telnet.receive(b"\xff\xfe\x2a\xff\xfc\x2a") == (b"", b"")  # what is off already
+    assert telnet.receive(b"\xff\xfe\x2a\xff\xfc\x2a") == (b"", b"")  # an option that is already off
 
 
-def test_telnet_holds_no_more_than_a_little() -> None:
+def test_telnet_limits_its_buffer() -> None:
     telnet = Telnet()
     assert telnet.receive(b"\xff\xfa\x18" + b"x" * 100_000) == (b"", b"")
     assert telnet.receive(b"more")[0] == b"more"

@@ -1,4 +1,4 @@
-"""What stands at the other end is not what HOST says: another speed, another protocol, somebody else before us."""
+"""The far end differs from HOST: another speed, another protocol, or a port that is in use."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_the_same_speed_reads_what_was_sent() -> None:
 
 @pytest.mark.parametrize("machine", [9600, 19200, 38400, 57600, 230400])
 @pytest.mark.parametrize("here", [115200, 9600])
-async def test_another_speed_is_told_and_others_named(machine: int, here: int) -> None:
-    """A getty that answers every Enter, over a line whose ends differ: by the bits that pass."""
+async def test_a_wrong_speed_is_reported_with_suggestions(machine: int, here: int) -> None:
+    """Simulate a getty that answers every Enter, over a line whose two ends have different speeds."""
     if machine == here:
         return
     near, far = os.openpty()
@@ -59,7 +59,7 @@ async def test_another_speed_is_told_and_others_named(machine: int, here: int) -
         os.close(near)
         os.close(far)
     assert f"at {here} baud" in caught.value.hint, caught.value
-    assert caught.value.state == "garbled" or machine > 20 * here  # so fast that hardly a byte is read
+    assert caught.value.state == "garbled" or machine > 20 * here  # so fast that hardly any byte arrives
     assert "secret" not in typed.decode("latin-1")
     others = {"115200", "9600", "57600", "38400", "19200"} - {str(here)}
     assert all(other in caught.value.hint for other in others)
@@ -89,14 +89,14 @@ def says(text: bytes) -> Serve:
     [(b"SSH-2.0-OpenSSH_9.2\r\n", "SSH", "ssh://"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP", "web server")],
     ids=["ssh", "http"],
 )
-async def test_another_protocol_is_named(protocol: str, text: bytes, name: str, advice: str) -> None:
+async def test_a_wrong_protocol_is_reported(protocol: str, text: bytes, name: str, advice: str) -> None:
     async with server(says(text)) as port:
         with pytest.raises(sosagent.EndpointRefused, match=f"speaks {name}") as caught:
             await add(TcpTarget(protocol, "127.0.0.1", port))  # type: ignore[arg-type]
     assert advice in caught.value.hint
 
 
-async def test_telnet_on_a_raw_port_is_named() -> None:
+async def test_telnet_on_a_raw_port_is_reported() -> None:
     async with server(says(b"\xff\xfd\x18\xff\xfb\x01web-1 login: ")) as port:
         with pytest.raises(sosagent.EndpointRefused, match="speaks telnet") as caught:
             await add(TcpTarget("socket", "127.0.0.1", port))
@@ -104,7 +104,7 @@ async def test_telnet_on_a_raw_port_is_named() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["socket", "telnet"])
-async def test_tls_on_a_raw_port_is_named(protocol: str, tmp_path: Path) -> None:
+async def test_tls_on_a_raw_port_is_reported(protocol: str, tmp_path: Path) -> None:
     port = free_port()
     command = ["openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", "-cert", str(certificate(tmp_path))]
     process = await asyncio.create_subprocess_exec(*installed(command), stdin=asyncio.subprocess.PIPE)
@@ -118,13 +118,13 @@ async def test_tls_on_a_raw_port_is_named(protocol: str, tmp_path: Path) -> None
     assert "openssl s_client" in caught.value.hint
 
 
-async def test_a_socket_that_lets_in_one_says_who_has_it(tmp_path: Path) -> None:
-    """As QEMU's: the second connection waits in the queue, and hears nothing."""
+async def test_a_socket_for_one_connection_reports_its_user(tmp_path: Path) -> None:
+    """Like QEMU: the second connection waits in the queue and receives nothing."""
     path = tmp_path / "console"
     running = await asyncio.start_unix_server(says(b"web-1 login: "), path)
     reader, writer = await asyncio.open_unix_connection(path)
     assert await reader.readexactly(5) == b"web-1"
-    running.get_loop().remove_reader(running.sockets[0].fileno())  # who comes now is not accepted
+    running.get_loop().remove_reader(running.sockets[0].fileno())  # later connections are not accepted
     with pytest.raises(sosagent.EndpointBusy, match="another client is connected to it") as caught:
         await add(UnixTarget(path))
     assert "ss -xp" in caught.value.hint
@@ -134,13 +134,13 @@ async def test_a_socket_that_lets_in_one_says_who_has_it(tmp_path: Path) -> None
     await running.wait_closed()
 
 
-async def test_a_port_in_use_says_so_after_its_first_words() -> None:
-    """ser2net's telnet options come first, and the reason in a packet of its own."""
+async def test_a_port_in_use_that_reports_it_late() -> None:
+    """ser2net sends its telnet options first, and the reason in a separate packet."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"\xff\xfb\x03\xff\xfd\x03")
         await writer.drain()
-        await asyncio.sleep(0.1)  # so that it is another packet
+        await asyncio.sleep(0.1)  # so that the reason is in another packet
         writer.write(b"Port's device already in use\r\n")
         writer.close()
 
@@ -154,7 +154,7 @@ def opened_by(process: int) -> set[str]:
 
 
 @pytest.mark.parametrize("accepter", ["tcp", "telnet(rfc2217),tcp"])
-async def test_ser2net_that_somebody_has(accepter: str, tmp_path: Path) -> None:
+async def test_a_ser2net_port_in_use(accepter: str, tmp_path: Path) -> None:
     near, far = os.openpty()
     tty.setraw(far)
     device = os.ttyname(far)
@@ -169,7 +169,7 @@ async def test_ser2net_that_somebody_has(accepter: str, tmp_path: Path) -> None:
     await asyncio.to_thread(wait_for, lambda: listens(port), 10.0, "ser2net")
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-        # It tells nobody that it has taken the first one in; it opens the line then.
+        # It sends nothing when it accepts the first connection; it opens the line at that moment.
         await asyncio.to_thread(wait_for, lambda: device in opened_by(process.pid), 10.0, "the line")
         protocol = "socket" if accepter == "tcp" else "rfc2217"
         with pytest.raises(sosagent.EndpointBusy):

@@ -163,7 +163,7 @@ class EndpointLost(ConsoleError):
     """The connection to the endpoint ended during the job.
 
     Attributes:
-        shell_open: whether a shell may be open on the machine that no dead-man's switch closes.
+        shell_open: whether a shell may be open on the machine without a dead-man's switch.
     """
 
     shell_open: bool = False

@@ -152,7 +152,7 @@ class LineTyper:
                 return False
 
     async def _await_echo(self, before: str, text: str) -> bool:
-        """Wait for the echo; return whether it shows `text` behind `before`."""
+        """Wait for the echo; return whether it shows `text` after `before`."""
         deadline = Deadline(_ECHO_SECONDS)
         while not deadline.passed:
             pause = _ECHO_PAUSE if self._echo else _ECHO_SECONDS

@@ -236,7 +236,7 @@ STATES: tuple[State, ...] = (
         hint="The ends of the line differ in speed. Set the endpoint to the speed of the getty (often 115200)."),
 )  # fmt: skip
 
-#: The states of which the prompt counts on a drawn screen too.
+#: States whose prompt also counts on a drawn screen.
 _DRAWN = tuple(
     state
     for state in STATES

@@ -136,7 +136,7 @@ def test_the_labs_fork_is_no_error_where_warnings_are(pytester: pytest.Pytester)
 def test_it_comes_with_the_package(
     named: tuple[str, ...], pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the entry point of pyproject.toml, installed as pip does; once, also where `-p` names it."""
+    """pip installs the entry point; the plugin is loaded once, even if `-p` names it too."""
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["pytest11"]
     installed = pytester.mkdir("site") / "installed_by_test-1.dist-info"
     installed.mkdir()

@@ -347,7 +347,7 @@ async def test_a_cancelled_prompt_and_a_wrong_password_leave_the_console_usable(
     window.write("id.pub\r")
     await window.sees("root's password on the machine: $")
     window.write("wr0ng-password\r")
-    await window.sees("Check the password. It was tried once")
+    await window.sees("Check the password. It was tried only once")
     await window.logs_in(lab)
     assert not lab.authorized_keys.exists()
     await window.leaves()

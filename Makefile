@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 TYPED := sosagent tests bench examples
 # The Python of the documentation, written here for mypy.
 PAGE_PROGRAMS := build/page_programs
-# Most tests wait for something else than the processor.
+# Most tests wait for something other than the processor.
 WORKERS ?= 4
 
 # The programs in remote/ are fragments: they use variables that other fragments set, and leave out quotes where the

@@ -1,4 +1,4 @@
-"""What a dialect is: how one kind of endpoint talks before, during and after the console. No I/O."""
+"""A dialect describes how one kind of endpoint behaves before, during and after the console. No I/O."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class PathInfo:
     """A line of ``ls -ldn``.
 
     Fields:
-        path: the requested path.
+        path: as it was asked for.
         kind: ``-`` a regular file, ``d`` a folder, ``l`` a link, and so on.
         modes: nine letters such as ``rw-------``.
         uid: its owner.

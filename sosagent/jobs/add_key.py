@@ -43,7 +43,7 @@ class AddKeyResult:
         state_found: the console's state at the start.
         logged_out: whether the state found was seen to be back.
         keys_before, keys_after: number of key lines.
-        hostname, machine_id: of the machine; machine_id is None if it has none.
+        hostname, machine_id: the machine's own; machine_id is None where it has none.
         warnings: what would keep sshd from using the keys.
         changes: what was mended besides, as commands, with what was there before.
         verification: what a login over SSH came to, if one was asked for.

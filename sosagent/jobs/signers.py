@@ -121,7 +121,7 @@ async def _agent(path: str) -> asyncssh.SSHAgentClient | None:
 
 
 async def _pairs(agent: asyncssh.SSHAgentClient | None) -> Sequence[asyncssh.SSHKeyPair]:
-    """Return the keys in the agent; an empty result if it is locked, broken or does not answer."""
+    """What the agent holds; nothing, if it is locked or broken or does not answer."""
     try:
         async with asyncio.timeout(_AGENT_SECONDS):
             return [] if agent is None else await agent.get_keys()

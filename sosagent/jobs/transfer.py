@@ -106,7 +106,7 @@ def _seconds(size: int, byte_seconds: float) -> float:
 
 
 def _with_time(access: Access, size: int, byte_seconds: float, where: str) -> Access:
-    """Return the access with more time for a file of `size` bytes."""
+    """With more time for a file of `size`."""
     if size <= _PAYLOAD_WITHOUT_MORE_TIME:
         return access
     access = replace(access, timeout=access.timeout + _seconds(size, byte_seconds))

@@ -143,7 +143,7 @@ async def _continue_boot(attempt: Attempt) -> None:
 
 
 async def resume_program(attempt: Attempt, _ended: bool) -> None:
-    """Bring the suspended program back to the foreground by `fg`.
+    """Bring the suspended program back to the foreground with `fg`.
 
     Raises:
         ConsoleStateUnknown: the shell showed its prompt instead.

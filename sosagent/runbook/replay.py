@@ -195,7 +195,7 @@ class _ReplayEngine(Engine):
         return outcome
 
     def _substitute(self, step: Step, number: str, difference: Differs) -> Outcome:
-        """Return the outcome of what the recording did in the place of a step that differs."""
+        """Describe what the recording did instead of a step that differs."""
         failed = self._playback.skip_step() if self._step_started else ""
         verdict, substitute = difference.verdict, difference.substitute
         if verdict == "not in the recording" and failed in _CONSOLE_GONE:

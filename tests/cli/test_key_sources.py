@@ -1,4 +1,4 @@
-"""Where keys come from: folders, the default key, a real agent, a real HTTPS server; by `sosagent key show`."""
+"""The sources of keys: files, folders, the default key, a real agent, a real HTTPS server; with `sosagent key show`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import http.server
 import json
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,16 +17,16 @@ import sosagent
 from sosagent.cli.key_lines import apply_options, parse_expiry
 
 from ..conftest import installed, new_key
-from .test_cli import run
+from ..support.commands import SOSAGENT, invoke, run_process
 
-SOSAGENT = str(Path(sys.executable).with_name("sosagent"))
 ONE, TWO = new_key("one"), new_key("two")
 
 
-async def show(
+def show(
     *arguments: object, stdin: bytes | None = None, env: Mapping[str, str] | None = None
 ) -> tuple[int, list[dict[str, object]], str]:
-    status, out, err = await run("key", "show", "--json", *arguments, stdin=stdin, command=SOSAGENT, **(env or {}))
+    """Run ``sosagent key show --json``; return the exit status, the keys and standard error."""
+    status, out, err = invoke("key", "show", "--json", *arguments, stdin=stdin, env=env)
     return status, json.loads(out) if out else [], err
 
 
@@ -35,10 +34,10 @@ def comments(shown: list[dict[str, object]]) -> list[object]:
     return [key["comment"] for key in shown]
 
 
-async def test_key_show(tmp_path: Path) -> None:
+def test_key_show(tmp_path: Path) -> None:
     file = tmp_path / "a.pub"
     file.write_text(f"# mine\n{ONE.line}\n")
-    status, (shown,), err = await show(file)
+    status, (shown,), err = show(file)
     assert (status, err) == (0, "")
     assert shown == {
         "type": "ssh-ed25519",
@@ -48,99 +47,99 @@ async def test_key_show(tmp_path: Path) -> None:
         "line": ONE.line,
         "warnings": [],
     }
-    status, out, _ = await run("key", "show", file, command=SOSAGENT)
+    status, out, _ = invoke("key", "show", file)
     assert status == 0
     for text in (f"{file}, line 2", "256 bits", ONE.fingerprint, ONE.md5, ONE.line):
         assert text in out
 
 
-async def test_key_show_says_where_and_why(tmp_path: Path) -> None:
+def test_key_show_reports_file_and_line(tmp_path: Path) -> None:
     file = tmp_path / "a.pub"
     file.write_text(f"{ONE.line}\n{ONE.line[:40]}\n")
-    status, shown, err = await show(file)
+    status, shown, err = show(file)
     assert (status, shown) == (2, [])
     assert f"{file}, line 2" in err
 
 
-async def test_what_the_line_will_say(tmp_path: Path) -> None:
+def test_options_that_change_the_line(tmp_path: Path) -> None:
     file = tmp_path / "a.pub"
     file.write_text(f"{ONE.line}\n")
-    _, (shown,), _ = await show(file, "--comment", "x y", "--restrict", "--option", "from=10.0.0.0/8")
+    _, (shown,), _ = show(file, "--comment", "x y", "--restrict", "--option", "from=10.0.0.0/8")
     assert shown["line"] == f'restrict,from="10.0.0.0/8" {ONE.type} {ONE.base64} x y'
-    status, _, err = await show(file, "--option", "form=1")
+    status, _, err = show(file, "--option", "form=1")
     assert status == 2
     assert "unknown option" in err
 
 
-async def test_a_comment_that_is_not_wanted_is_not_looked_at(tmp_path: Path) -> None:
+def test_comment_replaces_an_invalid_comment(tmp_path: Path) -> None:
     file = tmp_path / "a.pub"
     file.write_text(f"{ONE.type} {ONE.base64} a\u200db\n")
-    assert (await show(file))[0] == 2
-    assert comments((await show(file, "--comment", "ok"))[1]) == ["ok"]
-    assert (await show(file, "--comment", "x" * 5000))[0] == 2
+    assert show(file)[0] == 2
+    assert comments(show(file, "--comment", "ok")[1]) == ["ok"]
+    assert show(file, "--comment", "x" * 5000)[0] == 2
 
 
-async def test_what_is_no_file(tmp_path: Path) -> None:
+def test_names_that_are_not_readable_files(tmp_path: Path) -> None:
     for name, words in (
         (ONE.line, "not a file"),
         ("x" * 300, "File name too long"),
         (tmp_path / "no" / "x", "No such"),
     ):
-        status, _, err = await show(name)
+        status, _, err = show(name)
         assert (status, words in err, "bug" in err) == (2, True, False), err
 
 
-async def test_the_same_key_with_other_options(tmp_path: Path) -> None:
+def test_the_same_key_with_other_options(tmp_path: Path) -> None:
     (tmp_path / "a.pub").write_text(f"{ONE.line}\n")
     (tmp_path / "b.pub").write_text(f"restrict {ONE.line}\n")
-    status, _, err = await show(tmp_path)
+    status, _, err = show(tmp_path)
     assert (status, "with other options" in err) == (2, True)
 
 
-async def test_letters_that_the_terminal_has_not(tmp_path: Path) -> None:
+async def test_characters_outside_the_terminals_encoding(tmp_path: Path) -> None:
     file = tmp_path / "a.pub"
     file.write_text(f"{ONE.type} {ONE.base64} Müller\n")
-    status, out, _ = await run("key", "show", file, command=SOSAGENT, PYTHONIOENCODING="ascii")
+    status, out, _ = await run_process("key", "show", file, command=SOSAGENT, PYTHONIOENCODING="ascii")
     assert (status, "M\\xfcller" in out) == (0, True)
 
 
-async def test_a_folder_a_default_and_standard_input(tmp_path: Path) -> None:
+def test_folder_default_key_and_standard_input(tmp_path: Path) -> None:
     folder = tmp_path / ".ssh"
     folder.mkdir()
-    status, _, err = await show()
+    status, _, err = show()
     assert (status, "no key matches" in err) == (2, True)
     (folder / "id_one.pub").write_text(f"{ONE.line}\n")
     (folder / "id_one-cert.pub").write_text("not looked at\n")
-    _, shown, _ = await show(folder)
+    _, shown, _ = show(folder)
     assert comments(shown) == ["one"]
-    status, shown, err = await show()
-    assert status == 2  # two files: which one is meant?
+    status, shown, err = show()
+    assert status == 2  # there are two default keys
     (folder / "id_one-cert.pub").unlink()
-    assert comments((await show())[1]) == ["one"]
+    assert comments(show()[1]) == ["one"]
     (folder / "other.pub").write_text(f"{TWO.line}\n{ONE.line}\n")
-    assert comments((await show(folder))[1]) == ["one", "two"]
-    assert comments((await show("-", stdin=TWO.line.encode()))[1]) == ["two"]
-    assert (await show(tmp_path / "none"))[0] == 2
+    assert comments(show(folder)[1]) == ["one", "two"]
+    assert comments(show("-", stdin=TWO.line.encode())[1]) == ["two"]
+    assert show(tmp_path / "none")[0] == 2
     (tmp_path / "empty").mkdir()
-    assert "no .pub file" in (await show(tmp_path / "empty"))[2]
+    assert "no .pub file" in show(tmp_path / "empty")[2]
 
 
-async def test_the_agent(agent: str, tmp_path: Path) -> None:
-    status, _, err = await show("--agent")
+def test_keys_of_the_agent(agent: str, tmp_path: Path) -> None:
+    status, _, err = show("--agent")
     assert (status, "no SSH agent" in err) == (2, True)
-    status, _, err = await show("--agent", env={"SSH_AUTH_SOCK": agent})
+    status, _, err = show("--agent", env={"SSH_AUTH_SOCK": agent})
     assert (status, "no keys" in err) == (2, True)
     for name in ("laptop", "desk"):
         path = tmp_path / name
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path], check=True)
         subprocess.run(["ssh-add", "-q", path], check=True, env={"SSH_AUTH_SOCK": agent, "PATH": "/usr/bin:/bin"})
-    assert comments((await show("--agent", env={"SSH_AUTH_SOCK": agent}))[1]) == ["laptop", "desk"]
-    assert comments((await show("--agent", "desk", env={"SSH_AUTH_SOCK": agent}))[1]) == ["desk"]
-    shown = (await show("--agent", "desk", "--cert-authority", env={"SSH_AUTH_SOCK": agent}))[1]
+    assert comments(show("--agent", env={"SSH_AUTH_SOCK": agent})[1]) == ["laptop", "desk"]
+    assert comments(show("--agent", "desk", env={"SSH_AUTH_SOCK": agent})[1]) == ["desk"]
+    shown = show("--agent", "desk", "--cert-authority", env={"SSH_AUTH_SOCK": agent})[1]
     assert str(shown[0]["line"]).startswith("cert-authority ssh-ed25519")
     key = sosagent.parse_public_keys((tmp_path / "laptop.pub").read_bytes())[0]
-    assert comments((await show("--agent", key.fingerprint, env={"SSH_AUTH_SOCK": agent}))[1]) == ["laptop"]
-    status, _, err = await show("--agent", "sofa", env={"SSH_AUTH_SOCK": agent})
+    assert comments(show("--agent", key.fingerprint, env={"SSH_AUTH_SOCK": agent})[1]) == ["laptop"]
+    status, _, err = show("--agent", "sofa", env={"SSH_AUTH_SOCK": agent})
     assert status == 2
     assert "'sofa'" in err
     assert key.fingerprint in err
@@ -183,11 +182,11 @@ def https(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     server.server_close()
 
 
-async def test_an_https_address(https: tuple[str, Path]) -> None:
+def test_keys_from_https(https: tuple[str, Path]) -> None:
     address, certificate = https
     trust = {"SSL_CERT_FILE": str(certificate)}
-    assert comments((await show(f"{address}/one.keys", "--yes", env=trust))[1]) == ["one"]
-    status, _, err = await show(f"{address}/one.keys", env=trust)
+    assert comments(show(f"{address}/one.keys", "--yes", env=trust)[1]) == ["one"]
+    status, _, err = show(f"{address}/one.keys", env=trust)
     assert status == 2
     assert ONE.fingerprint in err
     assert "--yes" in err
@@ -197,15 +196,15 @@ async def test_an_https_address(https: tuple[str, Path]) -> None:
         ("/none.keys", "contains no key", trust),
         ("/away", "without https", trust),
     ):
-        status, _, err = await show(f"{address}{path}", "--yes", env=env)
+        status, _, err = show(f"{address}{path}", "--yes", env=env)
         assert (status, words in err) == (2, True), err
-    status, _, err = await show("http://localhost/one.keys")
+    status, _, err = show("http://localhost/one.keys")
     assert (status, "https only" in err) == (2, True)
-    status, _, err = await show("gh:../x")
+    status, _, err = show("gh:../x")
     assert (status, "invalid account name" in err) == (2, True)
 
 
-def test_times() -> None:
+def test_expiry_times() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert parse_expiry("2h", now) == now + timedelta(hours=2)
     assert parse_expiry("3d", now) == now + timedelta(days=3)
@@ -220,7 +219,7 @@ def test_times() -> None:
             parse_expiry(text, now)
 
 
-def test_bad_words_for_a_line() -> None:
+def test_invalid_comments_and_options() -> None:
     for comment, options in (("a\nb", []), (None, ["cert-authority=1"]), (None, ["from=10.0.0.1/8"]), (None, ["a b"])):
         with pytest.raises(sosagent.UsageError):
             apply_options([ONE], comment, options, restrict=False)

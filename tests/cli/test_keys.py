@@ -1,119 +1,133 @@
-"""`sosagent keys list|remove|audit`: over the lab's console, as processes; and what is said of each line."""
+"""`sosagent keys list|audit|remove` over the console of a lab, and the verdicts on lines."""
 
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from sosagent.jobs.keys import examined
-from sosagent.lab import Lab
+from sosagent.lab import ThreadedLab, lab_in_thread
 
 from ..conftest import new_key
-from .test_cli import run
+from ..support.commands import invoke
 
-SOSAGENT = str(Path(sys.executable).with_name("sosagent"))
 ONE, TWO, THREE = new_key("one"), new_key("two"), new_key("three")
 
 
+@pytest.fixture(scope="module")
+def shared_lab() -> Iterator[ThreadedLab]:
+    """One lab for all tests of the module; each test writes its authorized_keys."""
+    with lab_in_thread() as lab:
+        lab.authorized_keys_file.parent.mkdir()
+        lab.authorized_keys_file.parent.chmod(0o777)  # the lab's shell may run as nobody
+        yield lab
+
+
 @pytest.fixture
-def file(lab: Lab) -> Path:
-    folder = lab.authorized_keys.parent
-    folder.mkdir()
-    folder.chmod(0o777)  # the lab's shell may run as nobody
-    lab.authorized_keys.write_text(
-        f'# ours\n\n{ONE.line}\nrestrict,from="10.0.0.0/8" {TWO.line}\n{ONE.line}\nssh-rsa AAAAB3\n'
-    )
-    lab.authorized_keys.chmod(0o666)
-    return lab.authorized_keys
+def arguments(shared_lab: ThreadedLab) -> list[str]:
+    """Options and HOST of the shared lab."""
+    return shared_lab.arguments
 
 
-async def keys(*arguments: object) -> tuple[int, str, str]:
-    return await run("keys", *arguments, command=SOSAGENT)
+@pytest.fixture
+def file(shared_lab: ThreadedLab) -> Path:
+    """An authorized_keys file with a usable, a restricted, a repeated and a truncated key."""
+    path = shared_lab.authorized_keys_file
+    for other in path.parent.iterdir():
+        other.unlink()
+    path.write_text(f'# ours\n\n{ONE.line}\nrestrict,from="10.0.0.0/8" {TWO.line}\n{ONE.line}\nssh-rsa AAAAB3\n')
+    path.chmod(0o666)
+    return path
 
 
-async def test_list(arguments: list[str], file: Path) -> None:
+def keys(*arguments: object) -> tuple[int, str, str]:
+    """Run ``sosagent keys``."""
+    return invoke("keys", *arguments)
+
+
+def test_list(arguments: list[str], file: Path) -> None:
     before = file.read_bytes()
-    status, out, _ = await keys("list", *arguments, "--json")
-    shown = json.loads(out)
-    assert (status, shown["error"], shown["logged_out"], shown["file"]) == (0, None, True, str(file))
-    assert [(key["fingerprint"], key["usable"]) for key in shown["keys"]] == [
+    status, out, _ = keys("list", *arguments, "--json")
+    listing = json.loads(out)
+    assert (status, listing["error"], listing["logged_out"], listing["file"]) == (0, None, True, str(file))
+    assert [(key["fingerprint"], key["usable"]) for key in listing["keys"]] == [
         (ONE.fingerprint, True),
         (TWO.fingerprint, True),
         (ONE.fingerprint, False),
         (None, False),
     ]
-    assert shown["keys"][1]["options"] == ["restrict", 'from="10.0.0.0/8"']
-    assert shown["keys"][1]["limits"] == ["without forwarding or a terminal", "from 10.0.0.0/8 only"]
-    assert "earlier line" in shown["keys"][2]["why_not"]
-    assert "truncated" in shown["keys"][3]["why_not"]
-    status, out, _ = await keys("list", *arguments)
+    assert listing["keys"][1]["options"] == ["restrict", 'from="10.0.0.0/8"']
+    assert listing["keys"][1]["limits"] == ["without forwarding or a terminal", "from 10.0.0.0/8 only"]
+    assert "earlier line" in listing["keys"][2]["why_not"]
+    assert "truncated" in listing["keys"][3]["why_not"]
+    status, out, _ = keys("list", *arguments)
     assert status == 0
     assert f"  usable    ssh-ed25519 256 {ONE.fingerprint} one" in out
     assert file.read_bytes() == before
 
 
-async def test_audit(arguments: list[str], file: Path) -> None:
-    status, out, _ = await keys("audit", *arguments)
+def test_audit_reports_only_problems(arguments: list[str], file: Path) -> None:
+    status, out, _ = keys("audit", *arguments)
     assert status == 1
     assert "truncated" in out
     assert TWO.fingerprint not in out
     file.write_text(f"{ONE.line}\n")
-    status, out, _ = await keys("audit", *arguments, "--json")
-    shown = json.loads(out)
-    assert status == (1 if shown["warnings"] else 0)
-    assert [key["usable"] for key in shown["keys"]] == [True]
+    status, out, _ = keys("audit", *arguments, "--json")
+    listing = json.loads(out)
+    assert status == (1 if listing["warnings"] else 0)
+    assert [key["usable"] for key in listing["keys"]] == [True]
 
 
-async def test_remove(arguments: list[str], file: Path, tmp_path: Path) -> None:
+def test_remove(arguments: list[str], file: Path, tmp_path: Path) -> None:
     before = file.read_text()
-    status, _, err = await keys("remove", *arguments, "SHA256:nothing")
+    status, _, err = keys("remove", *arguments, "SHA256:nothing")
     assert (status, "no line of" in err) == (2, True)
-    status, _, err = await keys("remove", *arguments, "nothing")
+    status, _, err = keys("remove", *arguments, "nothing")
     assert (status, "neither a fingerprint" in err) == (2, True)
     assert file.read_text() == before
     file.write_text(f"{before}{THREE.line}\n")
     before = file.read_text()
-    status, out, _ = await keys("remove", *arguments, ONE.fingerprint)
+    status, out, _ = keys("remove", *arguments, ONE.fingerprint)
     assert status == 0, out
     assert file.read_text() == before.replace(f"{ONE.line}\n", "")
     (backup,) = (path for path in file.parent.iterdir() if path != file)
     assert backup.read_text() == before
     assert str(backup) in out
-    named = tmp_path / "three.pub"
-    named.write_text(f"{THREE.line}\n")
-    status, out, _ = await keys("remove", *arguments, named, "--json")
+    keyfile = tmp_path / "three.pub"
+    keyfile.write_text(f"{THREE.line}\n")
+    status, out, _ = keys("remove", *arguments, keyfile, "--json")
     assert (status, json.loads(out)["error"]["code"]) == (6, "edit-refused")
-    status, out, _ = await keys("remove", *arguments, named, "--json", "--force")
+    status, out, _ = keys("remove", *arguments, keyfile, "--json", "--force")
     assert (status, json.loads(out)["status"], json.loads(out)["left"]) == (0, "removed", 0)
-    status, out, _ = await keys("remove", *arguments, named, "--json", "--force")
+    status, out, _ = keys("remove", *arguments, keyfile, "--json", "--force")
     assert (status, json.loads(out)["status"]) == (0, "absent")
 
 
-async def test_the_last_key_that_gives_a_shell_stays(arguments: list[str], file: Path) -> None:
+def test_the_last_key_with_a_shell_is_not_removed(arguments: list[str], file: Path, tmp_path: Path) -> None:
     dsa = f"ssh-dss {THREE.base64}"
     file.write_text(f'{ONE.line}\ncommand="/bin/false" {TWO.line}\nfrom="192.0.2.1" {THREE.line}\n{dsa}\n')
-    assert (await keys("remove", *arguments, ONE.fingerprint))[0] == 6
-    assert (await keys("remove", *arguments, TWO.fingerprint))[0] == 0
+    assert keys("remove", *arguments, ONE.fingerprint)[0] == 6
+    assert keys("remove", *arguments, TWO.fingerprint)[0] == 0
     file.write_text("")
-    named = file.with_name("one.pub")
-    named.write_text(f"{ONE.line}\n")
-    status, out, _ = await keys("remove", *arguments, named, "--json")
+    keyfile = tmp_path / "one.pub"
+    keyfile.write_text(f"{ONE.line}\n")
+    status, out, _ = keys("remove", *arguments, keyfile, "--json")
     assert (status, json.loads(out)["status"]) == (0, "absent")
 
 
-async def test_a_line_with_options_that_we_do_not_know_is_taken_out_too(arguments: list[str], file: Path) -> None:
+def test_a_line_with_unknown_options_is_removed(arguments: list[str], file: Path) -> None:
     file.write_text(f"of-the-future {ONE.line}\n{TWO.line}\n")
-    assert (await keys("remove", *arguments, ONE.md5.upper().replace("MD5", "MD5")))[0] == 0
+    assert keys("remove", *arguments, ONE.md5.upper().replace("MD5", "MD5"))[0] == 0
     assert file.read_text() == f"{TWO.line}\n"
 
 
-def test_what_is_said_of_a_line() -> None:
+def test_reasons_why_sshd_refuses_a_line() -> None:
     now = datetime(2026, 6, 1, tzinfo=UTC)
-    said = {
+    reasons = {
         f"cert-authority {ONE.line}": "an authority's",
         f'expiry-time="20260101" {TWO.line}': "its time was past",
         f'expiry-time="20270101Z" {TWO.line}': "",
@@ -122,10 +136,10 @@ def test_what_is_said_of_a_line() -> None:
         f"ssh-ed25519-cert-v01@openssh.com {ONE.base64} c": "certificate",
         f"\ufeff{THREE.line}": "",
     }
-    listed = examined(list(said), now)
-    assert len(listed) == len(said)
-    for one, (line, words) in zip(listed, said.items(), strict=True):
+    listed = examined(list(reasons), now)
+    assert len(listed) == len(reasons)
+    for one, (line, reason) in zip(listed, reasons.items(), strict=True):
         assert one.text == line
-        assert words in one.why_not
-        assert bool(one.why_not) == (bool(words) or one.entry is None)
+        assert reason in one.why_not
+        assert bool(one.why_not) == (bool(reason) or one.entry is None)
     assert listed[2].limits == ("until 20270101Z",)

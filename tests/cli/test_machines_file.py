@@ -16,8 +16,7 @@ from sosagent.lab import Lab
 from sosagent.printable import is_clean
 
 from ..conftest import new_key
-from ..support.commands import Write, command
-from .test_cli import COMMAND
+from ..support.commands import ADDKEY, Write, command
 
 PASSWORD = "hunter2-secret"
 
@@ -96,10 +95,10 @@ async def test_a_key_is_added_by_the_machines_name(lab: Lab, write: Write) -> No
     keyfile = write(new_key("me@here").line + "\n", "id.pub")
     file = write(table(lab))
     call: list[object] = ["web1", keyfile, "--known-hosts", lab.known_hosts]
-    status, out, err = await command(*call, name=COMMAND, SOSAGENT_CONFIG=str(file))
+    status, out, err = await command(*call, name=ADDKEY, SOSAGENT_CONFIG=str(file))
     assert (status, lab.authorized_keys.read_text()) == (0, keyfile.read_text()), err
     assert lab.password.reveal() not in out + err
-    status, out, _ = await command(*call, "--config", file, "--json", name=COMMAND)
+    status, out, _ = await command(*call, "--config", file, "--json", name=ADDKEY)
     done = json.loads(out)
     assert (status, done["status"], done["host"], done["user"]) == (0, "present", lab.host, "root")
 
@@ -108,15 +107,15 @@ async def test_the_hostname_is_compared_before_the_password_is_typed(lab: Lab, w
     keyfile = write(new_key().line + "\n", "id.pub")
     file = write(table(lab).replace("'lab'", "'other'"))
     call: list[object] = ["web1", keyfile, "--known-hosts", lab.known_hosts, "--config", file]
-    status, out, err = await command(*call, "--json", name=COMMAND)
+    status, out, err = await command(*call, "--json", name=ADDKEY)
     failed = json.loads(out)
     assert (status, failed["error"]["code"], failed["host"]) == (4, "wrong-machine", "web1"), err
     assert "hostname in the machines file" in failed["error"]["hint"]
     assert not lab.authorized_keys.exists()
-    status, out, _ = await command(*call, "--expect-host", "third", "--json", name=COMMAND)
+    status, out, _ = await command(*call, "--expect-host", "third", "--json", name=ADDKEY)
     assert (status, "in the machines file" in json.loads(out)["error"]["hint"]) == (4, False)
-    assert (await command(*call, "--expect-host", "lab", name=COMMAND))[0] == 0
-    assert (await command(*call, "--expect-host", "", name=COMMAND))[0] == 0
+    assert (await command(*call, "--expect-host", "lab", name=ADDKEY))[0] == 0
+    assert (await command(*call, "--expect-host", "", name=ADDKEY))[0] == 0
 
 
 async def test_every_command_accepts_names(lab: Lab, write: Write) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_cli import run
+from ..support.commands import run_process
 
 ROOT = Path(__file__).parents[2]
 _CODE = """
@@ -18,7 +18,7 @@ main._exit = lambda status: print("STATUS", status, "MODULES", *sys.modules)
 sys.argv = {argv!r}
 main.{entry}()
 """
-_SLOW = ("asyncssh", "cryptography", "json", "pexpect", "pydantic", "pyte", "rich", "serial", "yaml")
+_SLOW = ("asyncio", "asyncssh", "cryptography", "json", "pexpect", "pydantic", "pyte", "rich", "serial", "yaml")
 
 
 def modules_after(entry: str, *argv: str) -> tuple[str, set[str]]:
@@ -52,7 +52,7 @@ def test_a_wrong_command_line_imports_no_more() -> None:
     ],
 )
 async def test_an_invalid_option_is_reported(options: list[str], message: str) -> None:
-    status, out, err = await run("user@host", "key.pub", *options)
+    status, out, err = await run_process("user@host", "key.pub", *options)
     assert (status, out) == (2, "")
     assert message in err
     assert "Traceback" not in err
@@ -61,7 +61,7 @@ async def test_an_invalid_option_is_reported(options: list[str], message: str) -
 async def test_options_of_every_type(tmp_path: Path) -> None:
     """Repeated options, paths and numbers reach the command; here up to the first error of the command itself."""
     keyfile = tmp_path / "no.pub"
-    status, _, err = await run(
+    status, _, err = await run_process(
         "user@host", keyfile, "--timeout", "1e1", "--option", "no-pty", "--option", "restrict", "-F", tmp_path / "none"
     )
     assert (status, f"cannot read {keyfile}" in err) == (2, True), err

@@ -22,8 +22,8 @@ from sosagent.endpoint.target import SshTarget, dialect_of
 from sosagent.lab import open_lab
 from sosagent.printable import is_clean
 
-from ..cli.test_cli import run
 from ..conftest import new_key
+from ..support.commands import run_process
 from ..support.web import Answer, Web, serving
 
 PASSWORD = "c0ntroller-pass"
@@ -218,10 +218,10 @@ async def test_a_machine_with_a_controller(tmp_path: Path) -> None:
             (tmp_path / "m.toml").write_text(machine)
             (tmp_path / "config").touch()
             words = ["--config", tmp_path / "m.toml", "-F", tmp_path / "config", *lab.arguments[:-1]]
-            status, _, err = await run(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
+            status, _, err = await run_process(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
             assert "Redfish at" in err and "continuing without Redfish" in err
             assert (status, web.asked) == (4, [])
             (tmp_path / "m.toml").write_text(machine + 'redfish_ca = "tls.pem"\n')
-            status, out, err = await run(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
+            status, out, err = await run_process(*words, "web1", tmp_path / "key.pub", stdin=None, CONTROLLER=PASSWORD)
             assert status == 0, err
             assert PASSWORD not in out + err

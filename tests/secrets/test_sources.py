@@ -18,8 +18,7 @@ from sosagent.providers.packet import _token_in
 from sosagent.secrets.file import read_file
 from sosagent.secrets.sources import PasswordSource, environment_for_children, find_password, parse_source
 
-from ..cli.test_cli import run
-from ..support.commands import PACKAGES, SOSAGENT, Write
+from ..support.commands import PACKAGES, SOSAGENT, Write, run_process
 
 PASSWORD = "hunter2-secret"
 
@@ -191,7 +190,7 @@ def test_child_processes_do_not_inherit_secrets(write: Write, monkeypatch: pytes
 async def test_console_programs_do_not_inherit_secrets(write: Write) -> None:
     file = write("[machines.m]\nconsole='exec:sh -c \"echo $A. $METAL_AUTH_TOKEN.; sleep 9\"'\npassword='env:A'\n")
     env = {"PYTHONPATH": PACKAGES, "SOSAGENT_CONFIG": str(file), "A": PASSWORD, "METAL_AUTH_TOKEN": PASSWORD}
-    _, out, err = await run("screen", "m", command=SOSAGENT, stdin=None, **env)
+    _, out, err = await run_process("screen", "m", command=SOSAGENT, stdin=None, **env)
     assert (". ." in out, PASSWORD in out + err) == (True, False), out + err
 
 

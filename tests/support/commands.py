@@ -1,19 +1,31 @@
-"""Run the `sosagent` command, and write files for it."""
+"""Run the commands, as processes or inside the test's process, and write files for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import typer
 
 import sosagent
+from sosagent.cli.app import sosagent_app
+from sosagent.cli.conversion import convert_plainly
 
-from ..cli.test_cli import COMMAND, run
+__all__ = ["ADDKEY", "PACKAGES", "SOSAGENT", "Write", "command", "invoke", "run_process", "writer"]
 
-__all__ = ["PACKAGES", "SOSAGENT", "Write", "command", "writer"]
+ADDKEY = str(Path(sys.executable).with_name("sos-addkey"))
+SOSAGENT = str(Path(sys.executable).with_name("sosagent"))
 
 #: The folder that has the package, for PYTHONPATH.
 PACKAGES = str(Path(sosagent.__file__).parents[1])
-SOSAGENT = str(Path(COMMAND).with_name("sosagent"))
 
 #: ``write(text, name, mode)`` writes a file in the test's folder, and returns its path.
 Write = Callable[..., Path]
@@ -32,9 +44,73 @@ def writer(folder: Path) -> Write:
     return write
 
 
+async def run_process(
+    *arguments: object, stdin: bytes | None = None, command: str = ADDKEY, **env: str
+) -> tuple[int, str, str]:
+    """Run a command as a user does, without the test's environment.
+
+    Args:
+        arguments: the arguments of the command.
+        stdin: its standard input; empty by default.
+        command: the program.
+        env: environment variables besides PATH and HOME.
+
+    Returns:
+        The exit status, standard output and standard error.
+    """
+    process = await asyncio.create_subprocess_exec(
+        command, *map(str, arguments),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **env},
+    )  # fmt: skip
+    out, err = await process.communicate(stdin or b"")
+    assert process.returncode is not None
+    assert b"Traceback" not in out + err
+    return process.returncode, out.decode(), err.decode()
+
+
 async def command(
     *arguments: object, name: str = SOSAGENT, SOS_PASSWORD: str = "", SOSAGENT_CONFIG: str = ""
 ) -> tuple[int, str, str]:
     """Run the command. Return its exit status and what it printed on standard output and error."""
     env = {"SOS_PASSWORD": SOS_PASSWORD} if SOS_PASSWORD else {}
-    return await run(*arguments, command=name, stdin=None, PYTHONPATH=PACKAGES, SOSAGENT_CONFIG=SOSAGENT_CONFIG, **env)
+    env |= {"PYTHONPATH": PACKAGES, "SOSAGENT_CONFIG": SOSAGENT_CONFIG}
+    return await run_process(*arguments, command=name, **env)
+
+
+@cache
+def _command() -> Any:
+    command = typer.main.get_command(sosagent_app())
+    convert_plainly(command)
+    return command
+
+
+def invoke(
+    *arguments: object, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
+    """Run ``sosagent ARGUMENTS`` inside the test's process, which takes a twentieth of the time of a process of its own.
+
+    The command must not need a terminal, and the test must not run in an event loop.
+
+    Args:
+        arguments: the arguments of the command.
+        stdin: its standard input; empty by default.
+        env: environment variables to add.
+
+    Returns:
+        The exit status, standard output and standard error.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    status: object = 0
+    with (
+        mock.patch.dict(os.environ, env or {}),
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin or b""), "utf-8")),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            _command()(args=[str(argument) for argument in arguments], prog_name="sosagent")
+        except SystemExit as ended:
+            status = ended.code
+    assert "Traceback" not in out.getvalue() + err.getvalue()
+    return status if isinstance(status, int) else 1, out.getvalue(), err.getvalue()

@@ -75,7 +75,7 @@ async def command(
     """Run the command. Return its exit status and what it printed on standard output and error."""
     env = {"SOS_PASSWORD": SOS_PASSWORD} if SOS_PASSWORD else {}
     env |= {"PYTHONPATH": PACKAGES, "SOSAGENT_CONFIG": SOSAGENT_CONFIG}
-    return await run_process(*arguments, command=name, **env)
+    return await run_process(*arguments, stdin=None, command=name, **env)
 
 
 @cache
@@ -88,7 +88,7 @@ def _command() -> Any:
 def invoke(
     *arguments: object, stdin: bytes | None = None, env: Mapping[str, str] | None = None
 ) -> tuple[int, str, str]:
-    """Run ``sosagent ARGUMENTS`` inside the test's process, which takes a twentieth of the time of a process of its own.
+    """Run ``sosagent ARGUMENTS`` inside the test's process, which takes a twentieth of the time of a new process.
 
     The command must not need a terminal, and the test must not run in an event loop.
 

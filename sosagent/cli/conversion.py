@@ -39,7 +39,9 @@ class _PlainConversion:
 
 def convert_plainly(command: Any) -> None:
     """Set our conversions on the parameters of `command` and its subcommands, where typer has the hook for them."""
-    for parameter in command.params:
+    # The help option is not among the parameters; the command creates it once.
+    help_option = command.get_help_option(typer.Context(command, **command.context_settings))
+    for parameter in (*command.params, *([] if help_option is None else [help_option])):
         info = getattr(parameter, "type_descriptor", None)
         if info is None or not hasattr(parameter, _HOOK):
             continue

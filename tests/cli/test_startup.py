@@ -43,6 +43,14 @@ def test_a_wrong_command_line_imports_no_more() -> None:
     assert not modules & set(_SLOW)
 
 
+def test_option_values_need_no_pydantic() -> None:
+    """The command gets as far as the key file, which does not exist."""
+    status, modules = modules_after("addkey_main", "user@host", "/no/such/file", "--timeout", "5", "--option", "no-pty")
+    assert status == "2"
+    assert "sosagent.keys" in modules
+    assert not modules & {"pydantic", "rich"}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -47,7 +47,7 @@ CASES = {
         ("Debian GNU/Linux\r\n",), key(REDRAW) + key(WAKE) * 3, error=ConsoleSilent,
         message="no prompt appeared after Enter",
     ),
-    "garbled": Case(("\x00\x00\x00\x00" * 4,), key(REDRAW) + key(WAKE) * 3, error=ConsoleOccupied, message="no sense"),
+    "garbled": Case(("\x00" * 16,), key(REDRAW) + key(WAKE) * 3, error=ConsoleOccupied, message="unreadable"),
     "a damaged login prompt": Case(
         (), key(REDRAW) + key(WAKE, "\r\nweb-1 lgin: ") + key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT,
         state="login",

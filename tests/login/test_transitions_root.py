@@ -121,7 +121,7 @@ CASES = {
     ),
     "maintenance of a locked root": Case(
         ("Cannot open access to console, the root account is locked.\r\nPress Enter to continue.\r\n",),
-        state="maintenance-locked", error=LoginRefused, message="root is locked",
+        state="maintenance-locked", error=LoginRefused, message="account locked",
     ),
     "initramfs": Case(
         ("(initramfs) ",),

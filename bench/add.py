@@ -144,7 +144,7 @@ def _key(folder: str, run: int, kind: str) -> str:
 
 
 def _run(call: Sequence[str], place: _Place) -> tuple[float, str]:
-    # As it is installed: pip leaves compiled modules behind. The first run makes them.
+    # With compiled modules, as pip installs them. The first run creates them.
     env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
     done = subprocess.run(

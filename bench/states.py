@@ -17,7 +17,7 @@ _DEAF = {
     "a line that is silent": ("sh", "-c", _LISTENS),
     "a program deaf to ^Z": ("sh", "-c", "trap '' TSTP; sleep 100"),
     "a program that prints on, deaf to ^Z": ("bash", "-c", "trap '' TSTP; while :; do echo x; sleep 0.3; done"),
-    "a prompt that nobody knows": ("bash", "-c", "read -p 'Which of them? ' x; sleep 100"),
+    "an unknown prompt": ("bash", "-c", "read -p 'Which of them? ' x; sleep 100"),
     "garbage": ("bash", "-c", r"stty raw -echo; while :; do printf '\377\376x\377'; sleep 0.1; done"),
     "characters without end": ("bash", "-c", "stty raw -echo; while :; do printf x; sleep 0.01; done"),
 }

@@ -1,4 +1,4 @@
-"""Every key file that people hand in: the exact outcome, and ssh-keygen's own fingerprint of it."""
+"""Every kind of key file: the exact outcome, and the fingerprint that ssh-keygen prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""keys.py and authorized_keys.py."""
+"""Public keys: parsing, fingerprints, and the meaning of authorized_keys lines."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ LINES = [
 
 
 @pytest.mark.parametrize(("line", "presence"), LINES, ids=range(len(LINES)))
-def test_a_line_means_what_sshd_makes_of_it(line: str, presence: Presence) -> None:
+def test_lines_have_the_meaning_that_sshd_gives_them(line: str, presence: Presence) -> None:
     assert judge([line], ED).presence is presence
 
 

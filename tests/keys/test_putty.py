@@ -1,4 +1,4 @@
-"""PuTTY's private keys: what puttygen saves comes out as the same key, and only with the right passphrase."""
+"""PuTTY files that puttygen saves contain the same key, and open only with the right passphrase."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PHRASE = "tell nobody grüße"
 @pytest.mark.parametrize("version", ["2", "3"])
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
 @pytest.mark.parametrize("encrypted", [False, True])
-def test_what_puttygen_saves(kind: str, version: str, encrypted: bool, tmp_path: Path) -> None:
+def test_files_saved_by_puttygen(kind: str, version: str, encrypted: bool, tmp_path: Path) -> None:
     installed(["puttygen"])
     pair, phrase, saved = tmp_path / "id", tmp_path / "phrase", tmp_path / "id.ppk"
     subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", pair], check=True)

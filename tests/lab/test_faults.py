@@ -28,7 +28,7 @@ def test_faults_are_read(text: str, faults: Faults) -> None:
 
 
 @pytest.mark.parametrize("text", ["drop", "drop=2", "lose=1", "baud=fast", "stall=2", "fifo=0.5", "klog=-1"])
-def test_what_is_no_fault_is_told(text: str) -> None:
+def test_invalid_faults_are_rejected(text: str) -> None:
     with pytest.raises(sosagent.UsageError, match="not a valid fault of a line") as caught:
         Faults.parse(text)
     assert "drop=1e-3" in caught.value.hint
@@ -50,7 +50,7 @@ async def passed(faults: Faults, data: bytes) -> bytes:
     return arrived
 
 
-async def test_each_fault_does_what_it_says() -> None:
+async def test_each_fault_damages_as_documented() -> None:
     data = bytes(range(32, 127)) * 20
     assert await passed(Faults(), data) == data
     lost = await passed(Faults(drop=0.02), data)
@@ -80,6 +80,6 @@ async def test_over_a_bad_line_nothing_is_lost_or_claimed(name: str) -> None:
 
 
 @pytest.mark.parametrize("faults", ["baud=9600", "fifo=16,baud=115200", "fifo=16", "stall=1@700", "klog=5/s,drop=1e-4"])
-async def test_the_pace_is_found(faults: str) -> None:
+async def test_the_pace_adapts_to_the_line(faults: str) -> None:
     outcome = await one(Faults.parse(faults))
     assert (outcome.said, outcome.wrong) == ("added", ())

@@ -111,7 +111,7 @@ async def test_wrong_password_is_tried_once(lab: Lab, lab_target: sosagent.SshTa
     await still_works(lab, lab_target)
 
 
-async def test_a_form_feed_that_getty_took_for_the_begin_of_a_name(lab: Lab, lab_target: sosagent.SshTarget) -> None:
+async def test_getty_reads_our_form_feed_as_part_of_a_name(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     """Our ^L may come when getty has just begun to read, after a logout or a boot."""
 
     def late(event: sosagent.Event) -> None:
@@ -129,7 +129,7 @@ async def test_another_host_than_expected_gets_no_password(lab: Lab, lab_target:
     assert done.status == "added"
 
 
-async def test_a_root_shell_left_open_is_used_and_left_open(lab: Lab, lab_target: sosagent.SshTarget) -> None:
+async def test_an_existing_shell_that_is_not_roots_is_left_open(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     async with sosagent.connect(lab_target, timeout=20) as console:
         await console.send("\r")
         await console.expect("login: $")
@@ -145,7 +145,7 @@ async def test_a_root_shell_left_open_is_used_and_left_open(lab: Lab, lab_target
     assert lab.machine._shell.isalive()
 
 
-async def test_a_second_client_is_told_that_it_is_busy(lab: Lab, lab_target: sosagent.SshTarget) -> None:
+async def test_a_second_client_gets_a_busy_error(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     async with sosagent.connect(lab_target):
         with pytest.raises(sosagent.EndpointBusy, match="one connection at a time"):
             await add(lab, lab_target)
@@ -291,7 +291,7 @@ async def test_the_state_of_a_console_is_looked_at_without_a_login(lab: Lab, lab
     await still_works(lab, lab_target)
 
 
-async def test_what_a_cut_run_left_is_remembered_and_forgotten(
+async def test_an_open_login_is_recorded_until_it_is_closed(
     lab: Lab, lab_target: sosagent.SshTarget, tmp_path: Path
 ) -> None:
     """The record lies in the user's own folder while a login of ours is open."""

@@ -64,12 +64,12 @@ def test_a_line_that_dies(sos_lab):
         sosagent.blocking.add_key(sos_lab.target, KEY, password=sos_lab.password)
 
 @pytest.mark.sos_lab(busy=True)
-def test_somebody_has_it(sos_lab):
+def test_a_busy_console(sos_lab):
     with pytest.raises(sosagent.EndpointBusy):
         sosagent.blocking.add_key(sos_lab.target, KEY, password=sos_lab.password)
 
 @pytest.mark.sos_lab(endpoint="idrac", busy=True)
-def test_somebody_has_a_controller(sos_lab):
+def test_a_busy_controller(sos_lab):
     with pytest.raises(sosagent.EndpointBusy):
         sosagent.blocking.add_key(sos_lab.target, KEY, password=sos_lab.password)
 
@@ -102,7 +102,7 @@ def test_the_markers_options(pytester: pytest.Pytester) -> None:
     ],
     ids=["unknown", "by-place", "fault", "endpoint"],
 )
-def test_a_mistake_in_a_marker_is_told_in_a_line(marker: str, said: str, pytester: pytest.Pytester) -> None:
+def test_a_mistake_in_a_marker_is_reported_in_one_line(marker: str, said: str, pytester: pytest.Pytester) -> None:
     pytester.makepyfile(f"import pytest\n@pytest.mark.sos_lab({marker})\ndef test_it(sos_lab): pass\n")
     done = pytester.runpytest_subprocess(*PLUGIN)
     done.assert_outcomes(errors=1)

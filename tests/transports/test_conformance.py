@@ -362,7 +362,7 @@ async def test_a_break_over_telnet() -> None:
     server.close()
 
 
-async def test_no_break_where_there_is_no_way(tmp_path: Path) -> None:
+async def test_a_transport_without_break_refuses_it(tmp_path: Path) -> None:
     async with unix(tmp_path) as transport:
         with pytest.raises(sosagent.UsageError, match="cannot send a BREAK"):
             await transport.send_break()

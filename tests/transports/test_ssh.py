@@ -191,13 +191,13 @@ async def test_nor_on_a_jump_host(lab: Lab, tmp_path: Path, jump: tuple[int, asy
     assert (await add(where, lab)).status == "added"
 
 
-async def test_a_jump_that_goes_in_circles(lab: Lab, tmp_path: Path) -> None:
+async def test_proxyjump_in_a_circle_is_refused(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n")
     with pytest.raises(sosagent.UsageError, match="leads in a circle"):
         await add(sosagent.SshTarget("a", ssh_config=tmp_path / "config"), lab)
 
 
-async def test_each_way_not_to_get_in_has_its_own_words(lab: Lab, tmp_path: Path) -> None:
+async def test_each_refusal_has_its_own_message(lab: Lab, tmp_path: Path) -> None:
     known = lab.known_hosts.read_text()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -274,7 +274,7 @@ async def test_the_endpoints_own_password_is_asked_for_as_the_endpoints(tmp_path
 
 
 @pytest.mark.filterwarnings("ignore:.*deprecated:cryptography.utils.CryptographyDeprecationWarning")
-async def test_an_old_endpoint_is_let_in_by_name_and_said_so(tmp_path: Path) -> None:
+async def test_an_old_endpoint_is_allowed_by_dialect_and_noted(tmp_path: Path) -> None:
     """What no other endpoint gets: a DSA host key, a small group, no counter mode."""
     key = asyncssh.generate_private_key("ssh-dss")
     server = await asyncssh.listen(

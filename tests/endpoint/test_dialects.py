@@ -22,6 +22,7 @@ from sosagent.login.detect import find_state
 from sosagent.transports.memory import memory_pair
 
 from ..conftest import new_key, target_of, until
+from ..support.side_by_side import side_by_side
 
 #: Simulated endpoint -> its dialect.
 DIALECT_OF = {front: dialect_of_front(front) for front in FRONTS}
@@ -118,19 +119,26 @@ async def test_a_controller_that_stays_at_its_prompt_is_not_kicked_unasked() -> 
 MOMENTS = ("console state", "log in as", "logged in", "shell ready")
 
 
-@pytest.mark.parametrize(
-    ("front", "moment", "left"),
-    [
-        *(("idrac", moment, b"\r\n") for moment in MOMENTS),
-        *(("ilo", moment, b"") for moment in MOMENTS),
-        ("ilom", "log in as", b"\r\n\x1b[0m\x1b[K"),
-        ("xcc", "log in as", b""),
-        ("xcc", "logged in", b"\r\n"),
-        ("lish", "logged in", b""),
-    ],
-)
-async def test_the_endpoint_returns_to_its_prompt_during_a_job(front: str, moment: str, left: bytes) -> None:
-    """The job stops at once, types nothing at the prompt, and the next run can use the console."""
+RETURNS = [
+    *(("idrac", moment, b"\r\n") for moment in MOMENTS),
+    *(("ilo", moment, b"") for moment in MOMENTS),
+    ("ilom", "log in as", b"\r\n\x1b[0m\x1b[K"),
+    ("xcc", "log in as", b""),
+    ("xcc", "logged in", b"\r\n"),
+    ("lish", "logged in", b""),
+]
+
+
+async def test_the_endpoint_returns_to_its_prompt_during_a_job() -> None:
+    """The job stops at once, types nothing at the prompt, and the next run can use the console.
+
+    In half of the cases that run waits 25 s, until the machine has logged out, so all run at once.
+    """
+    await side_by_side(RETURNS, _returns_to_its_prompt)
+
+
+async def _returns_to_its_prompt(case: tuple[str, str, bytes]) -> None:
+    front, moment, left = case
     async with open_lab(front=front) as lab:
         fallen = False
 
@@ -202,12 +210,14 @@ OURS = set(b"\x0c\x15\r")
     ids=["busy", "menu", "oracle", "system", "lish", "question", "yoga"],
 )
 @pytest.mark.parametrize("kick", [False, True])
+@pytest.mark.virtual_time
 async def test_text_from_the_machine_is_not_taken_for_the_endpoints(dialect: str, text: bytes, kick: bool) -> None:
     """No command for an endpoint is typed at a prompt that may be a machine's."""
     typed = await script(text, dialect, kick=kick)
     assert set(typed) <= OURS, typed
 
 
+@pytest.mark.virtual_time
 async def test_a_controllers_prompt_counts_only_at_the_start() -> None:
     """After our own Enter, or without a login at the endpoint, the prompt may be a machine's."""
     typed = await script(b"", "plain", answers={b"\x15": b"\r\nracadm>>"})
@@ -217,6 +227,7 @@ async def test_a_controllers_prompt_counts_only_at_the_start() -> None:
     assert b"connect com2\r" in await script(b"racadm>>", "plain")
 
 
+@pytest.mark.virtual_time
 async def test_a_machine_that_prints_the_text_of_a_controller() -> None:
     """After `console 1` the text comes from the machine, so a message about an active session kicks no user."""
     typed = await script(
@@ -226,6 +237,7 @@ async def test_a_machine_that_prints_the_text_of_a_controller() -> None:
     assert b"kill" not in typed
 
 
+@pytest.mark.virtual_time
 async def test_a_prompt_inside_other_text_does_not_count() -> None:
     """A message of the day, in small packets: `-> read the rules`."""
     near, far = memory_pair()
@@ -283,6 +295,7 @@ def test_where_its_prompt_stands(dialect: str, prompt: str, data: bytes, stands:
     assert endpoint.shows_prompt() == stands
 
 
+@pytest.mark.virtual_time
 async def test_nothing_is_typed_at_a_prompt_that_arrived_unread() -> None:
     """After `Password:`, in an unfinished kernel message, and after an interrupted wait."""
     near, far = memory_pair()
@@ -301,6 +314,7 @@ async def test_nothing_is_typed_at_a_prompt_that_arrived_unread() -> None:
     assert await far.read() == b""
 
 
+@pytest.mark.virtual_time
 async def test_a_prompt_after_a_kernel_message_is_recognised() -> None:
     near, far = memory_pair()
     console = Console(near, endpoint=Endpoint(DIALECTS["xcc"]))

@@ -134,7 +134,7 @@ async def test_a_hashed_entry_and_a_pattern_count(lab: Lab, tmp_path: Path) -> N
 
 
 async def test_the_key_of_an_address_is_not_that_of_a_name(lab: Lab, tmp_path: Path) -> None:
-    """A forged DNS answer may name the address of a host that is on file under its address."""
+    """A forged DNS answer may point to another host whose key is in known_hosts under its address."""
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     known = f"[localhost]:{port_of(lab)} {other}" + lab.known_hosts.read_text()
     where = target(lab, tmp_path, "accept-new", known=known)

@@ -51,7 +51,7 @@ class LaterSteps:
     titles: frozenset[str] = frozenset()
 
     def expect(self, item: Item) -> bool:
-        """Whether one of them will do what `item` is."""
+        """Return whether one of the following steps will do the action `item`."""
         if isinstance(item, Program):
             return any(map(item.text.endswith, self.program_ends))
         return isinstance(item, Typed) and item.text in self.texts

@@ -170,7 +170,7 @@ async def test_from_a_shell_or_program(name: str) -> None:
 
 
 def shown(state: State) -> str:
-    """The state's example, drawn at a row of the screen where only that counts."""
+    """The state's example, positioned on the screen if the state only counts there."""
     text = state.example.replace("\n", "\r\n")
     return f"\x1b[2;1H{text}\x1b[4;1H" if state.screen else text
 

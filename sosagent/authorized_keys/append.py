@@ -1,10 +1,10 @@
-"""Add public keys to a user's authorized_keys: look, append in one write, read back.
+"""Add public keys to a user's authorized_keys: inspect the file, append in one write, read it back.
 
-In the plain case the machine does all three in one go. Where anything is not plain (a key may be
-there, the file is missing, sshd reads another one), it only looks, and what to do is decided here.
+In the plain case the machine does all three in one request. If anything is not plain (a key may be
+present, the file is missing, sshd reads another one), it only inspects, and the decision is made here.
 
-Adding never rewrites: one ``>>`` keeps what others add at the same time, and owner, mode, label
-and links as they are. Presence is judged here, from the lines that the machine shows.
+Keys are never added by a rewrite: a single ``>>`` keeps what others add at the same time, and the file's
+owner, mode, label and links. Whether a key is present is judged here, from the lines that the machine shows.
 """
 
 from __future__ import annotations
@@ -16,37 +16,41 @@ from typing import Literal
 
 from ..access import Permissions
 from ..console.events import Event
-from ..errors import EditRefused, LineDamaged, NotVerified
+from ..errors import LineDamaged, NotVerified
 from ..keys import PublicKey
 from ..printable import printable
 from ..shell.frame import EMPTY_CKSUM, cksum_appended
-from ..shell.shell import Result, Shell
+from ..shell.refusal import edit_refused, not_verified
+from ..shell.shell import Shell
 from .expiry import expiring
+from .inspection import inspect, inspect_and_append, with_link_targets
+from .key_file import KeyFile, Unlock, key_file_of
 from .line import Presence, Verdict, judge
-from .obstacles import cannot_write, left_lifted, lifted, mend_modes
-from .programs import SAFE_PATH, Guard, Work, work_for
-from .report import Looked, keys_path, obstacles, parse_look
+from .obstacles import cannot_write, fix_modes, not_restored, unlock_after
+from .report import Report, parse_report
+from .sshd_rules import login_obstacles
 
-__all__ = ["Appended", "KeyOutcome", "append_keys", "look_at"]
+__all__ = ["Appended", "KeyOutcome", "append_keys"]
 
 _TRIES = 3
-#: Options that leave no shell behind a key.
+_REMOVABLE_OBSTACLES = 2  # a read-only mount, the immutable attribute; each takes one more try
+#: Options that leave no shell to a key.
 _BLOCKING = ("command=", "cert-authority", "principals=")
-#: Google's guest agent takes out the line behind this one, whatever it is; so there is one of ours between.
+#: Google's guest agent removes the line after this one, whatever it is. So a comment of ours goes in between.
 _GOOGLE = "# Added by Google"
-_BEHIND_GOOGLE = "# The next lines were added on the serial console"
+_AFTER_GOOGLE = "# The next lines were added on the serial console"
 
 Outcome = Literal["added", "present", "would-add"]
 
 
 @dataclass(frozen=True)
 class KeyOutcome:
-    """What became of one key.
+    """What was done with one key.
 
     Fields:
         key: the key.
         result: ``added``, ``present`` or ``would-add``.
-        options: those that stand in front of it in the file, if it was there already.
+        options: its options in the file, if it was present.
     """
 
     key: PublicKey
@@ -62,9 +66,9 @@ class Appended:
         file: the file that sshd reads.
         keys: one outcome for each key, in their order.
         before, after: number of key lines.
-        hostname, machine_id: which machine it is.
-        warnings: what would keep sshd from using the keys, in sentences.
-        changes: what was mended besides, as commands, with what was there before.
+        hostname, machine_id: of the machine.
+        warnings: sentences about what would keep sshd from accepting the keys.
+        changes: the commands that changed something else, with the state before each.
     """
 
     file: str
@@ -93,255 +97,246 @@ async def append_keys(
     Args:
         shell: on the machine.
         keys: at least one.
-        user: whose authorized_keys; a name that `check_user` let through.
+        user: the owner of the file; a name that passed `check_user`.
         own: whether the shell runs as `user`.
-        logged_in: whether the login set ``$HOME`` just now; a shell that was found may have any.
-        dry_run: only look.
-        permissions: what may be lifted or mended besides; nothing by default.
-        until: when sshd is to refuse them again.
+        logged_in: whether we logged in, so that ``$HOME`` is right; an existing shell may have changed it.
+        dry_run: only inspect.
+        permissions: what may be changed besides; nothing by default.
+        until: when sshd is to refuse the keys again.
 
     Returns:
-        What the machine shows afterwards.
+        What the machine reports afterwards.
 
     Raises:
-        EditRefused: nothing was changed, and why.
-        NotVerified: something was written, and what was read back does not prove it.
+        EditRefused: nothing was changed; the message gives the reason.
+        NotVerified: something was written, and reading it back does not prove it.
     """
     if until is not None:
         keys = await expiring(shell, keys, until)
-    run = _Append(shell, keys, work_for(user, own=own, logged_in=logged_in), dry_run, permissions or Permissions())
+    file = key_file_of(user, own=own, logged_in=logged_in)
+    job = _Append(shell, keys, file, dry_run=dry_run, permissions=permissions or Permissions())
     try:
-        return await run.go()
+        return await job.run()
     except LineDamaged as error:
-        if not run.written:
+        if not job.may_have_written:
             raise
         raise NotVerified(error.message, state=error.state, tail=error.tail, hint=error.hint) from None
 
 
-@dataclass
 class _Append:
-    """One job under way.
+    """One call of `append_keys`, whose arguments it has.
 
-    Fields:
-        shell, keys, work, dry_run, permissions: as for `append_keys`; `work` is refined as more is known.
-        written: whether something may have been written.
-        left: what was lifted for the write and could not be put back, as warnings.
+    Attributes:
+        may_have_written: whether the file on the machine may have changed.
     """
 
-    shell: Shell
-    keys: Sequence[PublicKey]
-    work: Work
-    dry_run: bool
-    permissions: Permissions
-    written: bool = False
-    left: tuple[str, ...] = ()
+    def __init__(
+        self,
+        shell: Shell,
+        keys: Sequence[PublicKey],
+        file: KeyFile,
+        *,
+        dry_run: bool,
+        permissions: Permissions,
+    ) -> None:
+        self.may_have_written = False
+        self._shell = shell
+        self._keys = keys
+        self._file = file  # completed as the path and the obstacles become known
+        self._dry_run = dry_run
+        self._permissions = permissions
+        self._overwritten = False  # another program replaced the file after we appended
+        self._warnings: tuple[str, ...] = ()
 
-    async def go(self) -> Appended:
-        """Look, append, read back; again where somebody else wrote meanwhile, or something may be lifted."""
-        emit, user = self.shell.console.emit, self.work.user
-        overwritten = False
-        for _ in range(_TRIES + 2):  # two things may be lifted
-            emit(Event("start", f"look at the keys of {user}" if self.dry_run else f"append to the keys of {user}"))
-            at_once = not self.dry_run and not self.work.guard.lift
-            looked, self.work = await _look(self.shell, self.work, self.keys, and_append=at_once)
-            self.written |= looked.after is not None or looked.failed
-            if looked.after is not None and looked.through_links:
-                looked = _walked(looked, self.work.path, await self.shell.run(self.work.ask("list_parents")))
-            emit(Event("done", f"{_keys(looked.count)} before, in {printable(self.work.path)}"))
-            verdicts = [judge(looked.lines, key) for key in self.keys]
-            _refuse_blocked(self.keys, verdicts, self.work.path)
-            judged = zip(self.keys, verdicts, strict=True)
+    async def run(self) -> Appended:
+        """Inspect, append and read back; again if another program wrote meanwhile or an obstacle may be removed."""
+        for _ in range(_TRIES + _REMOVABLE_OBSTACLES):
+            report = await self._inspect()
+            verdicts = [judge(report.lines, key) for key in self._keys]
+            _refuse_blocked(self._keys, verdicts, self._file.path)
+            judged = zip(self._keys, verdicts, strict=True)
             absent = [key for key, verdict in judged if verdict.presence is Presence.ABSENT]
-            if self.dry_run or not absent:
-                return await self._done(verdicts, looked, looked.count, "would-add")
-            seen = await self._append(absent, looked)
-            if isinstance(seen, Looked):
-                emit(Event("done", f"added {len(absent)}, read back"))
-                return await self._done(verdicts, seen, seen.count - len(absent), "added")
-            overwritten |= seen == "overwritten"
-        raise EditRefused(
-            f"{printable(self.work.path)} was changed by somebody else each time that we "
-            + ("appended" if overwritten else "were about to append"),
-            state="our shell",
+            if self._dry_run or not absent:
+                return await self._finish(verdicts, report, report.count, "would-add")
+            after = await self._append(absent, report)
+            if after is not None:
+                self._emit("done", f"added {len(absent)}, read back")
+                return await self._finish(verdicts, after, after.count - len(absent), "added")
+        raise edit_refused(
+            f"another program changed {printable(self._file.path)} "
+            + ("after each append" if self._overwritten else "before each append"),
             hint="Find out what rewrites it (a configuration tool, an agent), then run again.",
         )
 
-    async def _append(self, absent: Sequence[PublicKey], looked: Looked) -> Looked | Literal["again", "overwritten"]:
-        """Write, unless that was done as it was looked at; what the machine shows then, or why to begin anew."""
-        reply, first = looked, tuple[str, ...]()
-        if looked.after is None and not looked.failed:
-            first = await _in_between(self.shell, self.work, looked)
-            reply, self.work = await _write(self.shell, self.work, absent, looked, first, self.permissions)
-            self.written |= reply.after is not None or reply.failed
-            self.left = left_lifted(self.work, reply)
+    async def _inspect(self) -> Report:
+        """Inspect the file; the machine may append at once."""
+        user = self._file.user
+        self._emit("start", f"inspect the keys of {user}" if self._dry_run else f"append to the keys of {user}")
+        only_inspect = self._dry_run or self._file.unlock.remove
+        report, self._file = await (inspect if only_inspect else inspect_and_append)(
+            self._shell, self._file, self._keys
+        )
+        self.may_have_written |= report.checksum_after is not None or report.failed
+        if report.checksum_after is not None and report.has_links:
+            report = await with_link_targets(self._shell, self._file, report)
+        plural = "" if report.count == 1 else "s"
+        self._emit("done", f"{report.count} key{plural} before, in {printable(self._file.path)}")
+        return report
+
+    async def _append(self, absent: Sequence[PublicKey], report: Report) -> Report | None:
+        """Write, unless the machine did so while it inspected the file.
+
+        Returns:
+            What the machine reports then; None to start again with an inspection.
+        """
+        reply, prefix = report, tuple[str, ...]()
+        if report.checksum_after is None and not report.failed:
+            prefix = await self._prefix(report)
+            reply = await self._write(absent, report, prefix)
+            self.may_have_written |= reply.checksum_after is not None or reply.failed
+            self._warnings = not_restored(self._file, reply)
             if reply.changed:
-                return "again"  # somebody wrote in between
+                return None  # another program wrote after the inspection
         if reply.failed:
-            guard = await _taken_back(self.shell, self.work, absent, looked, reply, first, self.permissions)
-            self.work = replace(self.work, guard=guard)
-            return "again"
-        seen = await _verified(self.shell, self.work, absent, looked, reply, first)
-        if seen is None:
-            note = "somebody else has written the file anew, without our line: trying again"
-            self.shell.console.emit(Event("note", note))
-            return "overwritten"
-        return seen
+            unlock = await self._undo(absent, report, reply, prefix)
+            self._file = replace(self._file, unlock=unlock)
+            return None
+        after = await self._verify(absent, report, reply, prefix)
+        if after is None:
+            self._emit("note", "another program replaced the file, without our line: trying again")
+            self._overwritten = True
+        return after
 
-    async def _done(self, verdicts: Sequence[Verdict], looked: Looked, before: int, absent: Outcome) -> Appended:
+    async def _prefix(self, report: Report) -> tuple[str, ...]:
+        """Return the lines to write before ours: a comment, if Google's agent would remove the first of them."""
+        if _GOOGLE not in report.lines:
+            return ()
+        last = parse_report((await self._shell.run(self._file.ask("last_line"))).lines).lines
+        return (_AFTER_GOOGLE,) if last == (_GOOGLE,) else ()
+
+    async def _write(self, keys: Sequence[PublicKey], report: Report, prefix: Sequence[str]) -> Report:
+        """Append to the inspected file, or create it; remove obstacles if that is permitted."""
+        while True:
+            reply = parse_report((await self._shell.run(self._file.append(keys, report, prefix))).lines)
+            self._note_not_restored(reply)
+            if reply.is_link and reply.changed:
+                raise edit_refused(
+                    f"{printable(self._file.path)} is a link that leads nowhere", complaints=reply.complaints
+                )
+            # A missing file that still cannot be read was not created. Removing an obstacle may have failed, too.
+            not_created = reply.changed and report.checksum is None and reply.complaints
+            if not not_created and (reply.changed or reply.failed or reply.checksum_after is not None):
+                return reply
+            unlock = await unlock_after(self._shell, self._file, reply.complaints, self._permissions)
+            self._file = replace(self._file, unlock=unlock)
+
+    async def _undo(
+        self, keys: Sequence[PublicKey], report: Report, reply: Report, prefix: Sequence[str]
+    ) -> Unlock:
+        """Undo a failed write.
+
+        Returns:
+            How to remove the obstacle for the next try.
+
+        Raises:
+            EditRefused: there is no next try.
+            NotVerified: a part of the write stays.
+        """
+        before = report.checksum or EMPTY_CKSUM
+        path = self._file.path
+        if reply.checksum_after != before:
+            undone = parse_report((await self._shell.run(self._file.undo_append(keys, report, prefix))).lines)
+            self._note_not_restored(undone)
+            if undone.checksum_after != before:
+                raise not_verified(
+                    f"writing to {printable(path)} failed in the middle, and the written part could not be removed",
+                    complaints=reply.complaints,
+                    hint="Look at the end of the file: an incomplete line there is ours and can be removed.",
+                )
+        # On a full disk dash prints "I/O error", and BusyBox nothing.
+        usage = (await self._shell.run(f"df -P {path};df -Pi {path}")).lines
+        full = any(" 100% " in line for line in usage)
+        if not full and any("I/O error" in line for line in reply.complaints):
+            reason = f"I/O error, though the file system is not full: a quota of {self._file.user}, or a faulty disk"
+            raise cannot_write(path, [*reply.complaints, *usage], reason)
+        if full or not reply.complaints:
+            reason = "the file system is full" if full else "no reason reported"
+            raise cannot_write(path, [*reply.complaints, *usage], reason)
+        return await unlock_after(self._shell, self._file, reply.complaints, self._permissions)
+
+    async def _verify(
+        self, added: Sequence[PublicKey], report: Report, reply: Report, prefix: Sequence[str]
+    ) -> Report | None:
+        """Check that the old bytes are unchanged, and that each new line is there once, whole and usable.
+
+        If no other program wrote, one checksum proves that, because its value is known. Otherwise the
+        file is inspected.
+
+        Returns:
+            What the machine reports; None if none of our lines is there, because another program had
+            read the file before and replaced it.
+        """
+        before = report.checksum or EMPTY_CKSUM
+        text = "".join(f"{line}\n" for line in (*prefix, *(key.line for key in added)))
+        text = text if report.ends_in_newline else f"\n{text}"
+        as_expected = reply.checksum_after == cksum_appended(before, text.encode("utf-8"))
+        if as_expected and report.checksum is not None and self._file.own:
+            return replace(report, count=report.count + len(added))
+        after = parse_report((await self._shell.run(self._file.verify_append(added, report))).lines)
+        if after.checksum is not None and not any(key.line in after.lines for key in added):
+            return None
+        _refuse_wrong_contents(self._file, added, before, after)
+        return replace(
+            after,
+            hostname=report.hostname,
+            machine_id=report.machine_id,
+            sshd=report.sshd,
+            checked_paths=report.checked_paths,
+            uid=report.uid,
+        )
+
+    async def _finish(self, verdicts: Sequence[Verdict], report: Report, before: int, absent: Outcome) -> Appended:
+        """Fix modes if that is permitted, and return the result."""
         changes: tuple[str, ...] = ()
-        if self.permissions.fix_permissions and not self.dry_run:
-            self.written = True
-            looked, changes = await mend_modes(self.shell, self.work, looked)
-        return _result(self.work, self.keys, verdicts, looked, before, absent, changes, self.left)
-
-
-async def _in_between(shell: Shell, work: Work, looked: Looked) -> tuple[str, ...]:
-    """What stands in front of our lines: a comment, where Google's agent would take out the first of them."""
-    if _GOOGLE not in looked.lines:
-        return ()
-    last = parse_look((await shell.run(work.ask("last_line"))).lines).lines
-    return (_BEHIND_GOOGLE,) if last == (_GOOGLE,) else ()
-
-
-async def _write(
-    shell: Shell, work: Work, keys: Sequence[PublicKey], looked: Looked, first: Sequence[str], permissions: Permissions
-) -> tuple[Looked, Work]:
-    """Append to a file that was looked at, or make it; lift what stands in the way, if that is allowed."""
-    while True:
-        reply = parse_look((await shell.run(work.append(keys, looked, first))).lines)
-        for text in left_lifted(work, reply):
-            shell.console.emit(Event("note", text))
-        if reply.is_link and reply.changed:
-            raise EditRefused(
-                f"{printable(work.path)} is a link that leads nowhere", state="our shell", tail=reply.complaints
-            )
-        # A file that was missing and still cannot be read was not made; and what is lifted may not let itself be.
-        unmade = reply.changed and looked.checksum is None and reply.complaints
-        if not unmade and (reply.changed or reply.failed or reply.after is not None):
-            return reply, work
-        work = replace(work, guard=await lifted(shell, work, reply.complaints, permissions))
-
-
-def _keys(count: int) -> str:
-    return f"{count} key{'' if count == 1 else 's'}"
-
-
-async def look_at(shell: Shell, work: Work, keys: Sequence[PublicKey]) -> tuple[Looked, Work]:
-    """Only look: which file sshd reads, and what that holds of `keys`. See `append_keys`."""
-    return await _look(shell, work, keys, and_append=False)
-
-
-async def _look(shell: Shell, work: Work, keys: Sequence[PublicKey], *, and_append: bool) -> tuple[Looked, Work]:
-    """Look until it is known which file sshd reads and what that holds.
-
-    The usual file is looked at first; sshd is asked where its configuration is not plain, and the
-    file that it names is looked at if it is another one.
-    """
-    looked = parse_look((await shell.run(work.look(keys, ask_sshd=False, and_append=and_append))).lines)
-    if not looked.plain and looked.after is None:
-        looked = parse_look((await shell.run(work.look(keys, ask_sshd=True, and_append=and_append))).lines)
-    if looked.after is not None:
-        # It was plain and is done: from here on, nothing may be called refused.
-        usual = f"{looked.home}/.ssh/authorized_keys"
-        return looked, replace(work, path=usual) if SAFE_PATH.fullmatch(usual) else work
-    if not looked.home.startswith("/"):
-        raise EditRefused(
-            f"the machine knows no user {work.user}",
-            state="our shell",
-            hint="Check -u/--user.",
-            tail=looked.complaints,
+        if self._permissions.fix_permissions and not self._dry_run:
+            self.may_have_written = True
+            report, changes = await fix_modes(self._shell, self._file, report)
+        judged = list(zip(self._keys, verdicts, strict=True))
+        obstacles = login_obstacles(report, self._file.user, self._file.path)
+        warnings = [*self._warnings, *_restrictions(judged), *obstacles]
+        return Appended(
+            self._file.path,
+            tuple(
+                KeyOutcome(key, absent if verdict.presence is Presence.ABSENT else "present", verdict.options)
+                for key, verdict in judged
+            ),
+            before,
+            report.count,
+            printable(report.hostname, 80),
+            report.machine_id,
+            tuple(printable(text, 300) for text in warnings),
+            tuple(printable(text, 300) for text in changes),
         )
-    if looked.path(looked.home) is None:
-        raise EditRefused(
-            f"the home folder of {work.user}, {printable(looked.home)}, is not there",
-            state="our shell",
-            hint="Is its file system mounted? A key that is put in its place would vanish under the mount.",
-            tail=looked.complaints,
-        )
-    if not looked.hostname:
-        name = (await shell.run("uname -n")).lines[0]
-        looked = replace(looked, hostname=name)
-    path = keys_path(looked, work.user)
-    if path is None:
-        raise EditRefused(
-            f"sshd reads no file of {work.user}'s own: AuthorizedKeysFile "
-            + printable(looked.sshd["authorizedkeysfile"]),
-            state="our shell",
-            hint="A key in a file that all users share would let its owner in as anybody.",
-        )
-    if not SAFE_PATH.fullmatch(path) or "/../" in path:
-        raise EditRefused(f"the path {printable(path)!r} is too unusual to be typed safely", state="our shell")
-    work = replace(work, path=path)
-    if path != f"{looked.home}/.ssh/authorized_keys":
-        elsewhere = parse_look((await shell.run(work.look(keys, ask_sshd=True, and_append=False))).lines)
-        looked = _walked(replace(elsewhere, hostname=looked.hostname), path, await shell.run(work.ask("list_parents")))
-    elif looked.through_links:
-        looked = _walked(looked, path, await shell.run(work.ask("list_parents")))
-    _refuse_odd_file(looked, path)
-    return looked, work
+
+    def _note_not_restored(self, reply: Report) -> None:
+        for warning in not_restored(self._file, reply):
+            self._emit("note", warning)
+
+    def _emit(self, kind: Literal["start", "done", "note"], text: str) -> None:
+        self._shell.console.emit(Event(kind, text))
 
 
-def _walked(looked: Looked, path: str, walk: Result) -> Looked:
-    """`looked`, with what is behind its links, and every folder whose modes matter."""
-    walked = parse_look(walk.lines).paths
-    behind = [info for info in walked[:1] if info.path == path]  # missing where the link leads nowhere
-    others = [info for info in looked.paths if info.path != path]
-    return replace(looked, paths=(*others, *behind), chain=walked[len(behind) :])
-
-
-async def _verified(
-    shell: Shell, work: Work, added: Sequence[PublicKey], looked: Looked, reply: Looked, first: Sequence[str]
-) -> Looked | None:
-    """What the machine shows now: the old bytes as they were, each new line once, whole and usable.
-
-    One checksum tells, if nobody else wrote: it is known what it must be. Else the file is looked at.
-    None if none of our lines is there: somebody who had read the file before wrote it anew.
-    """
-    before = looked.checksum or EMPTY_CKSUM
-    written = "".join(f"{line}\n" for line in (*first, *(key.line for key in added)))
-    written = written if looked.ends_in_newline else f"\n{written}"
-    as_foreseen = reply.after == cksum_appended(before, written.encode("utf-8"))
-    if as_foreseen and looked.checksum is not None and work.own:
-        return replace(looked, count=looked.count + len(added))
-    seen = parse_look((await shell.run(work.verify(added, looked))).lines)
-    lines = list(seen.lines)
-    if seen.checksum is not None and not any(key.line in lines for key in added):
-        return None
+def _refuse_wrong_contents(file: KeyFile, added: Sequence[PublicKey], before: str, after: Report) -> None:
     problems = [
-        f"the line of {key.fingerprint} does not stand there as it should"
+        f"the line of {key.fingerprint} is not as it was written"
         for key in added
-        if lines.count(key.line) != 1 or judge(lines, key).options != key.options
+        if after.lines.count(key.line) != 1 or judge(after.lines, key).options != key.options
     ]
-    if seen.before != before:
-        problems.append("what was in the file before is no longer the same")
+    if after.prefix_checksum != before:
+        problems.append("the previous contents have changed")
     if problems:
-        raise NotVerified(
-            f"{printable(work.path)}: {'; '.join(problems)}",
-            state="our shell",
-            tail=[*seen.complaints, *lines],
-        )
-    return replace(
-        seen,
-        hostname=looked.hostname,
-        machine_id=looked.machine_id,
-        sshd=looked.sshd,
-        chain=looked.chain,
-        uid=looked.uid,
-    )
-
-
-def _refuse_odd_file(looked: Looked, path: str) -> None:
-    info = looked.path(path)
-    name = printable(path)
-    if info is not None and info.kind != "-":
-        raise EditRefused(f"{name} is not a regular file", state="our shell", tail=looked.complaints)
-    if info is not None and looked.checksum is None:
-        raise EditRefused(f"{name} cannot be read", state="our shell", tail=looked.complaints)
-    if looked.holds_nul:
-        raise EditRefused(
-            f"{name} holds NUL bytes: it may be UTF-16, of which sshd reads nothing",
-            state="our shell",
-            hint="Look at it by hand; it is left as it is.",
+        raise not_verified(
+            f"{printable(file.path)}: {'; '.join(problems)}", complaints=[*after.complaints, *after.lines]
         )
 
 
@@ -351,84 +346,24 @@ def _refuse_blocked(keys: Sequence[PublicKey], verdicts: Sequence[Verdict], path
             continue
         blocking = [option for option in verdict.options if option.lower().startswith(_BLOCKING)]
         if blocking:
-            raise EditRefused(
-                f"{key.fingerprint} is in {printable(path)} already, behind {printable(', '.join(blocking), 120)}",
-                state="our shell",
-                hint="sshd takes the first line that holds a key, so adding it again would change nothing. "
-                "Take that line out by hand, or use another key.",
+            raise edit_refused(
+                f"{key.fingerprint} is already in {printable(path)}, with {printable(', '.join(blocking), 120)}",
+                hint="sshd uses the first line with a key, so adding it again would change nothing. "
+                "Remove that line, or use another key.",
             )
 
 
-async def _taken_back(
-    shell: Shell,
-    work: Work,
-    keys: Sequence[PublicKey],
-    looked: Looked,
-    reply: Looked,
-    first: Sequence[str],
-    permissions: Permissions,
-) -> Guard:
-    """The write failed: nothing of it may stay. Gives what is lifted for the next try, if that is allowed.
-
-    Raises:
-        EditRefused: there is no next try.
-        NotVerified: a piece of the write stays.
-    """
-    before = looked.checksum or EMPTY_CKSUM
-    if reply.after != before:
-        cut = parse_look((await shell.run(work.cut_tail(keys, looked, first))).lines)
-        for text in left_lifted(work, cut):
-            shell.console.emit(Event("note", text))
-        if cut.after != before:
-            raise NotVerified(
-                f"writing to {printable(work.path)} failed half way, and the piece could not be taken back",
-                state="our shell",
-                tail=reply.complaints,
-                hint="Look at the end of the file: a torn line there is ours and can be removed.",
-            )
-    # dash says "I/O error" of a full disk, BusyBox nothing.
-    usage = (await shell.run(f"df -P {work.path};df -Pi {work.path}")).lines
-    full = any(" 100% " in line for line in usage)
-    if not full and any("I/O error" in line for line in reply.complaints):
-        reason = f"I/O error, though the file system is not full: a quota of {work.user}, or the disk"
-        raise cannot_write(work.path, [*reply.complaints, *usage], reason)
-    if full or not reply.complaints:
-        reason = "the file system is full" if full else ""
-        raise cannot_write(work.path, [*reply.complaints, *usage], reason or "it does not say why")
-    return await lifted(shell, work, reply.complaints, permissions)
-
-
-def _result(
-    work: Work,
-    keys: Sequence[PublicKey],
-    verdicts: Sequence[Verdict],
-    after: Looked,
-    before: int,
-    absent: Outcome,
-    changes: tuple[str, ...],
-    left: tuple[str, ...],
-) -> Appended:
-    limits = [
-        f"{key.fingerprint} stands behind options: {printable(','.join(verdict.options), 160)}"
-        for key, verdict in zip(keys, verdicts, strict=True)
+def _restrictions(judged: Sequence[tuple[PublicKey, Verdict]]) -> list[str]:
+    """Return sentences about keys whose line in the file has other options than requested."""
+    sentences = [
+        f"{key.fingerprint} is restricted by options: {printable(','.join(verdict.options), 160)}"
+        for key, verdict in judged
         if verdict.presence is Presence.RESTRICTED
     ]
-    limits += [
-        f"{key.fingerprint} stands there already, without {printable(','.join(key.options), 160)}: "
-        "sshd takes the first line that holds a key"
-        for key, verdict in zip(keys, verdicts, strict=True)
+    sentences += [
+        f"{key.fingerprint} is already in the file, without {printable(','.join(key.options), 160)}: "
+        "sshd uses the first line with a key"
+        for key, verdict in judged
         if verdict.presence is not Presence.ABSENT and not set(key.options) <= set(verdict.options)
     ]
-    return Appended(
-        work.path,
-        tuple(
-            KeyOutcome(key, absent if verdict.presence is Presence.ABSENT else "present", verdict.options)
-            for key, verdict in zip(keys, verdicts, strict=True)
-        ),
-        before,
-        after.count,
-        printable(after.hostname, 80),
-        after.machine_id,
-        tuple(printable(text, 300) for text in [*left, *limits, *obstacles(after, work.user, work.path)]),
-        tuple(printable(text, 300) for text in changes),
-    )
+    return sentences

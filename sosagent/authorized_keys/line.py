@@ -1,7 +1,7 @@
-"""The grammar of authorized_keys as sshd reads it (sshd(8), auth2-pubkeyfile.c), and what it means for a key.
+"""The grammar of authorized_keys as sshd reads it (sshd(8), auth2-pubkeyfile.c), and whether a key is in a file.
 
-Presence is judged here, not by grep on the machine: a blob may stand in a comment, behind
-options that make it useless, or glued to another line.
+That is judged here and not by grep on the machine, because a key may be in a comment, after options
+that make it useless, or joined to another line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..keys import KEY_TYPES, PublicKey, parse_blob
 from ..keys.options import are_options, split_options
 
-__all__ = ["Entry", "Presence", "Verdict", "glued", "judge", "parse_line"]
+__all__ = ["Entry", "Presence", "Verdict", "joined_at", "judge", "parse_line"]
 
 #: Options that leave a key fully usable for a login (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
 _HARMLESS = frozenset({"agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding"})
@@ -23,11 +23,11 @@ _SECOND_KEY = re.compile(r"(?<=\S)(?:ssh-|ecdsa-|sk-)\S+ AAAA")
 
 @dataclass(frozen=True)
 class Entry:
-    """One line that sshd would take as a key.
+    """A line in which sshd reads a key.
 
     Fields:
         key: the key.
-        options: its options in their order, as written, such as ``from="10.0.0.0/8"``.
+        options: its options as written and in that order, such as ``from="10.0.0.0/8"``.
     """
 
     key: PublicKey
@@ -35,7 +35,7 @@ class Entry:
 
 
 class Presence(enum.Enum):
-    """What a file means for a key."""
+    """Whether a key is in a file, and whether it allows a login."""
 
     ABSENT = "absent"
     USABLE = "usable"
@@ -44,11 +44,11 @@ class Presence(enum.Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a file means for one key.
+    """Whether one key is in a file.
 
     Fields:
-        presence: absent, usable, or there behind options.
-        options: those of the first line that holds the key; sshd takes the first match.
+        presence: absent, usable, or restricted by options.
+        options: those of the first line with the key, because sshd uses the first match.
     """
 
     presence: Presence
@@ -56,10 +56,14 @@ class Verdict:
 
 
 def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
-    """Say what sshd would make of `key`, given the file's lines (or those that may hold it, in order).
+    """Judge whether sshd accepts `key`.
 
-    Options equal to those of `key` are no restriction: they are wanted. A line that only ends by itself
-    (``expiry-time``) is passed over, as sshd does once its time is past.
+    Options equal to those of `key` are wanted, so they do not restrict it. A line whose only restriction
+    is ``expiry-time`` is ignored, as sshd ignores it after that time.
+
+    Args:
+        lines: of the file, in order; those that cannot contain the key may be missing.
+        key: the key.
     """
     for line in lines:
         entry = parse_line(line)
@@ -74,21 +78,21 @@ def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
 
 
 def parse_line(line: str, *, any_options: bool = False) -> Entry | None:
-    """Read one line as sshd does; None where sshd sees no key in it.
+    """Parse one line as sshd does; return None if sshd reads no key in it.
+
+    Leading blanks are skipped. A blank outside quotes ends the options. A carriage return at the end is
+    harmless. sshd refuses a line with an unknown option.
 
     Args:
         line: of the file.
-        any_options: also where sshd would refuse the line for its options, as far as we know them.
-
-    Leading blanks are skipped; a blank outside quotes ends the options; a carriage return at the
-    end is harmless; an unknown option makes sshd refuse the line.
+        any_options: accept any options, because a newer sshd may support more than are known here.
     """
     line = line.lstrip(" \t").rstrip("\r\n")
     if not line or line.startswith("#") or "\0" in line:
         return None
-    entry = _key_of(line)
-    if entry is not None:
-        return Entry(entry)
+    bare_key = _key_of(line)
+    if bare_key is not None:
+        return Entry(bare_key)
     split = split_options(line)
     if split is None:
         return None
@@ -99,11 +103,11 @@ def parse_line(line: str, *, any_options: bool = False) -> Entry | None:
     return Entry(key, options)
 
 
-def glued(line: str) -> int | None:
-    """Where a second key begins in a line that a missing newline has glued together; None where that is not so."""
-    for found in _SECOND_KEY.finditer(line):
-        if parse_line(line[: found.start()]) is not None and parse_line(line[found.start() :]) is not None:
-            return found.start()
+def joined_at(line: str) -> int | None:
+    """Return where the second key starts in a line that lacks a newline between two keys; otherwise None."""
+    for match in _SECOND_KEY.finditer(line):
+        if parse_line(line[: match.start()]) is not None and parse_line(line[match.start() :]) is not None:
+            return match.start()
     return None
 
 

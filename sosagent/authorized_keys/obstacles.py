@@ -1,4 +1,4 @@
-"""What stands in the way of a write and is lifted for it, if the user allows that; and modes that sshd refuses."""
+"""Obstacles to a write that may be removed if the user permits it, and modes that sshd refuses."""
 
 from __future__ import annotations
 
@@ -10,107 +10,126 @@ from ..access import Permissions
 from ..console.events import Event
 from ..errors import EditRefused
 from ..printable import printable
+from ..shell.refusal import edit_refused
 from ..shell.shell import Shell
-from .programs import SAFE_PATH, Guard, Work
-from .report import Looked, ModesFault, faults_of_modes, parse_look
+from .key_file import SAFE_PATH, KeyFile, Unlock
+from .report import Report, parse_report
+from .sshd_rules import mode_faults
 
-__all__ = ["cannot_write", "left_lifted", "lifted", "mend_modes"]
+__all__ = ["cannot_write", "fix_modes", "not_restored", "unlock_after"]
 
 _CAUSE = re.compile(r"(?i)read-only|no space|full|denied|permitted|quota|not a directory")
 _READ_ONLY = re.compile(r"(?i)read-only file ?system")
 _NOT_PERMITTED = re.compile(r"(?i)operation not permitted")
 
 
-async def lifted(shell: Shell, work: Work, complaints: Sequence[str], permissions: Permissions) -> Guard:
-    """A guard that lifts what the complaints of a failed write name.
+async def unlock_after(
+    shell: Shell, file: KeyFile, complaints: Sequence[str], permissions: Permissions
+) -> Unlock:
+    """Return how to remove the obstacle that the complaints of a failed write name.
 
     Raises:
-        EditRefused: it may not be lifted, or there is nothing that could be.
+        EditRefused: it may not be removed, or is of another kind.
     """
     text = "\n".join(complaints)
     if _READ_ONLY.search(text):
-        found = parse_look((await shell.run(work.ask("mount_options", as_user=False))).lines)
-        point, options, beneath = found.mount or ("", frozenset(), frozenset())
-        if "ro" not in options or not SAFE_PATH.fullmatch(point):
-            raise cannot_write(work.path, complaints)
-        if not permissions.remount:
-            raise cannot_write(
-                work.path,
-                complaints,
-                f"{point} is mounted read-only",
-                "--remount makes it writable for the write, and puts it back.",
-            )
-        shell.console.emit(Event("note", f"{point} is made writable for the write, and read-only again after it"))
-        bind = "bind," if "rw" in beneath else ""  # else all of the file system would be read-only after it
-        return _also(work, complaints, f"mount -o remount,{bind}rw {point}", f"sync;mount -o remount,{bind}ro {point}")
+        return await _remount(shell, file, complaints, permissions)
     if _NOT_PERMITTED.search(text):
-        paths = parse_look((await shell.run(work.ask("list_attributes"))).lines).immutable
-        ours = (work.path, work.path.rpartition("/")[0])
-        safe = " ".join(path for path in ours if path in paths and SAFE_PATH.fullmatch(path))
-        if safe and not permissions.allow_immutable:
-            raise cannot_write(
-                work.path,
-                complaints,
-                f"{safe} is immutable (chattr +i)",
-                "--allow-immutable takes that off for the write, and puts it back.",
-            )
-        if safe:
-            shell.console.emit(
-                Event("note", f"chattr -i {safe}: it is immutable; that is taken off for the write, and put back")
-            )
-            return _also(work, complaints, f"chattr -i {safe}", f"chattr +i {safe}")
-    raise cannot_write(work.path, complaints)
+        return await _clear_immutable(shell, file, complaints, permissions)
+    raise cannot_write(file.path, complaints)
 
 
-def _also(work: Work, complaints: Sequence[str], lift: str, put_back: str) -> Guard:
-    if lift in work.guard.lift:
-        raise cannot_write(work.path, complaints)  # it was lifted, and did not help
-    return work.guard.with_also(lift, put_back)
+async def _remount(shell: Shell, file: KeyFile, complaints: Sequence[str], permissions: Permissions) -> Unlock:
+    report = parse_report((await shell.run(file.ask("mount_options", as_user=False))).lines)
+    point, options, super_options = report.mount or ("", frozenset(), frozenset())
+    if "ro" not in options or not SAFE_PATH.fullmatch(point):
+        raise cannot_write(file.path, complaints)
+    if not permissions.remount:
+        raise cannot_write(
+            file.path,
+            complaints,
+            f"{point} is mounted read-only",
+            "--remount makes it writable for the write, and read-only again.",
+        )
+    shell.console.emit(Event("note", f"making {point} writable for the write, and read-only again after it"))
+    bind = "bind," if "rw" in super_options else ""  # otherwise the whole file system would end up read-only
+    remove, restore = f"mount -o remount,{bind}rw {point}", f"sync;mount -o remount,{bind}ro {point}"
+    return _with_more(file, complaints, remove, restore)
+
+
+async def _clear_immutable(
+    shell: Shell, file: KeyFile, complaints: Sequence[str], permissions: Permissions
+) -> Unlock:
+    immutable = parse_report((await shell.run(file.ask("list_attributes"))).lines).immutable
+    ours = (file.path, file.path.rpartition("/")[0])
+    paths = " ".join(path for path in ours if path in immutable and SAFE_PATH.fullmatch(path))
+    if not paths:
+        raise cannot_write(file.path, complaints)
+    if not permissions.allow_immutable:
+        raise cannot_write(
+            file.path,
+            complaints,
+            f"{paths} is immutable (chattr +i)",
+            "--allow-immutable removes that attribute for the write, and sets it again.",
+        )
+    shell.console.emit(Event("note", f"removing the immutable attribute of {paths} for the write, then setting it again"))
+    return _with_more(file, complaints, f"chattr -i {paths}", f"chattr +i {paths}")
+
+
+def _with_more(file: KeyFile, complaints: Sequence[str], remove: str, restore: str) -> Unlock:
+    if remove in file.unlock.remove:
+        raise cannot_write(file.path, complaints)  # it was removed before, and that did not help
+    return file.unlock.plus(remove, restore)
 
 
 def cannot_write(path: str, complaints: Sequence[str], reason: str = "", remedy: str = "") -> EditRefused:
-    """The error for a write that failed, whose reason is among the complaints if it is not given."""
-    told = [line for line in complaints if not line.startswith("ls:") and "/proc/" not in line]
+    """Return the error for a failed write.
+
+    Args:
+        path: of the file.
+        complaints: error messages of the commands.
+        reason: why it failed; by default the complaint that names a cause.
+        remedy: what to do next.
+    """
+    relevant = [line for line in complaints if not line.startswith("ls:") and "/proc/" not in line]
     if not reason:
-        reason = next((line for line in told if _CAUSE.search(line)), told[0] if told else "it does not say why")
+        default = relevant[0] if relevant else "no reason reported"
+        reason = next((line for line in relevant if _CAUSE.search(line)), default)
         reason = re.sub(r"^\S+: (?:\d+: |line \d+: )*", "", reason)
-    return EditRefused(
+    return edit_refused(
         f"the machine cannot write to {printable(path)}: {printable(reason, 160)}",
-        state="our shell",
-        tail=complaints,
-        hint=f"Every key that was there is still there. {remedy or 'Mend the cause on the console, then run again.'}",
+        complaints=complaints,
+        hint=f"No key was lost. {remedy or 'Fix the cause on the console, then run again.'}",
     )
 
 
-async def mend_modes(shell: Shell, work: Work, looked: Looked) -> tuple[Looked, tuple[str, ...]]:
-    """Mend what StrictModes refuses of the usual file, its folder and the home; only tell of all else.
+async def fix_modes(shell: Shell, file: KeyFile, report: Report) -> tuple[Report, tuple[str, ...]]:
+    """Fix the modes and owners of the usual file, its folder and the home that StrictModes refuses.
 
-    Nothing is mended where a link is in the way or the file is elsewhere: the folders there are not this user's.
+    Nothing is fixed if a link is involved or the file is elsewhere, because the folders there do not
+    belong to this user.
 
     Returns:
-        What the machine shows afterwards, and what was done, with what was there before.
+        What the machine reports afterwards, and the commands that took effect, with the state before each.
     """
-    faults = faults_of_modes(looked, work.user, work.path)
-    if looked.chain or not all(SAFE_PATH.fullmatch(fault.path) for fault in faults) or not faults:
-        return looked, ()
+    faults = mode_faults(report, file.user, file.path)
+    if not faults or report.checked_paths or not all(SAFE_PATH.fullmatch(fault.path) for fault in faults):
+        return report, ()
     chown = [fault.path for fault in faults if fault.command.startswith("chown")]
     chmod = [fault.path for fault in faults if fault.command.startswith("chmod")]
-    reply = await shell.run(work.mend(chown, chmod))
+    reply = await shell.run(file.fix_modes(chown, chmod))
     if reply.status != 0:
-        shell.console.emit(Event("note", f"not all modes could be mended: {printable(' '.join(reply.lines), 200)}"))
-    seen = parse_look((await shell.run(work.look((), ask_sshd=False, and_append=False))).lines)
-    mended = {fault.command for fault in faults} - {
-        fault.command for fault in faults_of_modes(replace(looked, paths=seen.paths), work.user, work.path)
-    }
-    return replace(looked, paths=seen.paths), tuple(_told(fault) for fault in faults if fault.command in mended)
+        message = f"not all modes and owners could be fixed: {printable(' '.join(reply.lines), 200)}"
+        shell.console.emit(Event("note", message))
+    text = file.inspect((), ask_sshd=False, append_at_once=False)
+    report = replace(report, paths=parse_report((await shell.run(text)).lines).paths)
+    remaining = {fault.command for fault in mode_faults(report, file.user, file.path)}
+    fixed = (fault for fault in faults if fault.command not in remaining)
+    return report, tuple(f"{fault.command} ({fault.sentence.partition(':')[0]})" for fault in fixed)
 
 
-def left_lifted(work: Work, reply: Looked) -> tuple[str, ...]:
-    """What is still lifted after a write, as a warning; nothing if all was put back."""
-    if not work.guard.lift or (reply.put_back and not reply.not_put_back):
+def not_restored(file: KeyFile, report: Report) -> tuple[str, ...]:
+    """Return a warning if the protection removed for a write was not restored; otherwise nothing."""
+    if not file.unlock.remove or (report.restored and not report.not_restored):
         return ()
-    return (f"not everything that was lifted for the write could be put back: {'; '.join(work.guard.put_back)}",)
-
-
-def _told(fault: ModesFault) -> str:
-    return f"{fault.command} ({fault.said.partition(':')[0]})"
+    return (f"these commands to restore protection after the write failed: {'; '.join(file.unlock.restore)}",)

@@ -1,14 +1,22 @@
-"""What `inspect_keys.sh` says of a machine and of a user's file of keys, as values; and what it means. No I/O."""
+"""What the programs that inspect and change an authorized_keys file print, as values. No I/O."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Looked", "ModesFault", "PathInfo", "faults_of_modes", "keys_path", "obstacles", "parse_look"]
+__all__ = ["PathInfo", "Report", "parse_report"]
 
-_FLAGS = {"l": "is_link", "c": "changed", "f": "failed", "w": "not_put_back", "p": "put_back", "y": "overtaken"}
+_FLAGS = {
+    "l": "is_link",
+    "c": "changed",
+    "f": "failed",
+    "w": "not_restored",
+    "p": "restored",
+    "y": "changed_during_rewrite",
+}
 _MACHINE = re.compile(r"m (?P<home>[/~]\S*)(?: (?P<hostname>(?![0-9a-f]{32}$)\S+))?(?: (?P<machine_id>[0-9a-f]{32}))?")
 _CHECKSUM = re.compile(r"([ab]) (\d{1,10} \d{1,15})")
 _SIZE = re.compile(
@@ -23,8 +31,6 @@ _LS = re.compile(
     r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+(?P<links>\d{1,10})\s+(?P<uid>\d{1,10})\s+\d+\s+\d+,?\s"
     r"[^/]*?(?P<path>/\S*)(?: -> .*)?"
 )
-_BYTE_ORDER_MARK = "\ufeff"
-_TOKEN = re.compile(r"%(.)")
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,11 @@ class PathInfo:
     """A line of ``ls -ldn``.
 
     Fields:
-        path: as it was asked for.
-        kind: ``-`` a regular file, ``d`` a folder, ``l`` a link, and so on.
+        path: as it was requested.
+        kind: ``-`` for a regular file, ``d`` for a folder, ``l`` for a link, and so on.
         modes: nine letters such as ``rw-------``.
-        uid: its owner.
-        links: how many names it has.
+        uid: of the owner.
+        links: number of hard links.
     """
 
     path: str
@@ -47,39 +53,40 @@ class PathInfo:
 
     @property
     def others_may_write(self) -> bool:
-        """Whether group or world may write to it: sshd's StrictModes refuses that."""
+        """Whether group or others may write to it, which StrictModes of sshd rejects."""
         return "w" in (self.modes[4], self.modes[7])
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What stands on the machine.
+class Report:
+    """What the machine reports about itself and about an authorized_keys file.
 
     Fields:
-        hostname, home: as the machine says; empty if it did not.
-        machine_id: of /etc/machine-id; None where there is none.
-        sshd: keyword -> value, of ``sshd -T``; empty if sshd did not answer.
-        is_link: whether the file is a symbolic link.
-        paths: home, folder and file, as far as they are there.
-        chain: every path that sshd checks the modes of, where those are others.
-        uid: the user's, where there is a /proc.
-        mount: the mount point that the file is on, its options, and those of the file system beneath.
-        immutable: what `chattr +i` was done to, of the file and its folder.
+        hostname, home: as the machine reports them; empty if it does not.
+        machine_id: contents of /etc/machine-id; None if there is none.
+        sshd: settings of ``sshd -T`` by keyword; empty if sshd did not answer.
+        is_link: whether the file is a symbolic link that leads nowhere.
+        paths: home, folder and file, as far as they exist.
+        checked_paths: the paths whose modes sshd checks, if they differ from `paths`.
+        uid: of the user; None without /proc.
+        mount: mount point of the file, its options, and the options of the file system.
+        immutable: the file and its folder, if ``chattr +i`` is set on them.
         checksum: "CRC LENGTH" of the file; None if it cannot be read.
         length: its length in bytes.
-        length_in_lines: the same with a newline for every line.
+        length_in_lines: sum of the lengths of its lines, with a newline for each.
         ends_in_newline: whether its last byte is a newline, or it is empty.
-        plain: whether sshd reads the usual file, as far as that was looked at.
-        count: lines that are neither empty nor comments.
-        lines: those that may hold our keys, in their order.
-        complaints: what the commands complained of.
-        changed: the file was no longer what had been seen, and nothing was done.
-        failed: the append's write failed.
-        put_back, not_put_back: what was lifted for the write was tried to be put back; something could not be.
-        overtaken: the old file was changed while the new one took its place.
-        after: "CRC LENGTH" of the file after the append; None if there was none.
-        before: "CRC LENGTH" of the part that was there before it.
-        backup: where the file as it was is kept, after a rewrite.
+        plain: whether sshd reads the usual file, as far as that was checked.
+        count: number of lines that are neither empty nor comments.
+        lines: those that may contain our keys, in the order of the file.
+        complaints: error messages of the commands.
+        changed: whether nothing was done because the file had changed.
+        failed: whether the write failed.
+        restored, not_restored: whether the protection that was removed for the write was restored in the end, and
+            whether restoring a part of it failed.
+        changed_during_rewrite: whether the old file changed while the new one replaced it.
+        checksum_after: "CRC LENGTH" of the file after the write; None if there was no write.
+        prefix_checksum: "CRC LENGTH" of the part of the file that was there before the write.
+        backup: path of the old file after a rewrite.
     """
 
     hostname: str = ""
@@ -88,7 +95,7 @@ class Looked:
     sshd: dict[str, str] = field(default_factory=dict)
     is_link: bool = False
     paths: tuple[PathInfo, ...] = ()
-    chain: tuple[PathInfo, ...] = ()
+    checked_paths: tuple[PathInfo, ...] = ()
     uid: int | None = None
     mount: tuple[str, frozenset[str], frozenset[str]] | None = None
     immutable: tuple[str, ...] = ()
@@ -102,60 +109,43 @@ class Looked:
     complaints: tuple[str, ...] = ()
     changed: bool = False
     failed: bool = False
-    put_back: bool = False
-    not_put_back: bool = False
-    overtaken: bool = False
-    after: str | None = None
-    before: str | None = None
+    restored: bool = False
+    not_restored: bool = False
+    changed_during_rewrite: bool = False
+    checksum_after: str | None = None
+    prefix_checksum: str | None = None
     backup: str | None = None
 
     @property
-    def holds_nul(self) -> bool:
-        """Whether the file holds bytes that no line of text has."""
+    def contains_nul(self) -> bool:
+        """Whether the file contains bytes that no line of text has."""
         return self.length_in_lines != self.length + (not self.ends_in_newline)
 
     @property
-    def through_links(self) -> bool:
+    def has_links(self) -> bool:
         """Whether the home, the folder or the file is a link."""
         return any(info.kind == "l" for info in self.paths)
 
     def path(self, name: str) -> PathInfo | None:
-        """What is known of the path `name`; None if it is not there."""
+        """Return what is known about the path `name`; None if it does not exist."""
         return next((info for info in self.paths if info.path == name), None)
 
 
-def parse_look(lines: list[str]) -> Looked:
-    """Read what the programs that look at a file and append to it have printed.
+def parse_report(lines: list[str]) -> Report:
+    """Parse the output of the programs that inspect and change a file.
 
-    Lines that fit nothing are complaints; a machine that prints nonsense gives a `Looked` that
-    knows nothing, never an exception.
+    Lines that match no known form are complaints. Nonsense from a machine gives an empty `Report`,
+    never an exception.
     """
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     sshd: dict[str, str] = {}
     paths: list[PathInfo] = []
-    held: list[str] = []
+    shown: list[str] = []
     complaints: list[str] = []
     immutable: list[str] = []
     for line in lines:
-        if line in _FLAGS:
-            found[_FLAGS[line]] = True
-        elif machine := _MACHINE.fullmatch(line):
-            found |= machine.groupdict(default="") | {"machine_id": machine["machine_id"]}
-        elif checksum := _CHECKSUM.fullmatch(line):
-            found["after" if checksum[1] == "a" else "before"] = checksum[2]
-        elif size := _SIZE.fullmatch(line):
-            found |= {
-                "plain": size["plain"] == "p",
-                "ends_in_newline": "n" not in size["odd"],
-                "checksum": size["checksum"],
-                "length": int(size["length"] or 0),
-            }
-            found |= {"length_in_lines": int(size["in_lines"]), "count": int(size["count"])}
-        elif backup := _BACKUP.fullmatch(line):
-            found["backup"] = backup[1]
-        elif mount := _MOUNT.fullmatch(line):
-            options, beneath = (frozenset(mount[name].split(",")) for name in ("options", "super"))
-            found["mount"] = (mount["point"], options, beneath)
+        if (parsed := _parse_fields(line)) is not None:
+            fields |= parsed
         elif attributes := _ATTRIBUTES.fullmatch(line):
             immutable += [attributes["path"]] * ("i" in attributes["letters"])
         elif _SSHD.match(line):
@@ -163,97 +153,62 @@ def parse_look(lines: list[str]) -> Looked:
             sshd[keyword] = f"{sshd[keyword]} {value}" if keyword in sshd else value
         elif ls := _LS.fullmatch(line):
             if ls["path"].startswith("/proc/"):
-                found["uid"] = int(ls["uid"])
+                fields["uid"] = int(ls["uid"])
             else:
                 paths.append(PathInfo(ls["path"], ls["kind"], ls["modes"], int(ls["uid"]), int(ls["links"])))
         elif line.startswith(":"):
-            held.append(line[1:])
+            shown.append(line[1:])
         elif line.strip():
             complaints.append(line)
-    return Looked(
+    return Report(
         sshd=sshd,
         paths=tuple(paths),
         immutable=tuple(immutable),
-        lines=tuple(held),
+        lines=tuple(shown),
         complaints=tuple(complaints),
-        **found,
+        **fields,
     )
 
 
-def keys_path(looked: Looked, user: str) -> str | None:
-    """The file that sshd reads for `user` (sshd_config(5), AuthorizedKeysFile).
-
-    Returns:
-        The first entry that is this user's own; None if there is none, because every listed file
-        is shared by all users or the list is ``none``.
-    """
-    patterns = looked.sshd.get("authorizedkeysfile", ".ssh/authorized_keys").split()
-    values = {"h": looked.home, "u": user, "%": "%"}
-    for pattern in patterns:
-        if pattern == "none" or "%U" in pattern:
-            continue
-        path = _TOKEN.sub(lambda token: values.get(token[1], token[0]), pattern)
-        if not path.startswith("/"):
-            path = f"{looked.home}/{path}"
-        if path.startswith(f"{looked.home}/") or "%h" in pattern or "%u" in pattern:
-            return path
+def _parse_fields(line: str) -> dict[str, Any] | None:
+    """Return the fields of a `Report` that `line` sets; None if it is a line of another kind."""
+    if line in _FLAGS:
+        return {_FLAGS[line]: True}
+    for pattern, parse in _FIELD_LINES:
+        if match := pattern.fullmatch(line):
+            return parse(match)
     return None
 
 
-def obstacles(looked: Looked, user: str, path: str) -> list[str]:
-    """What would keep sshd from letting `user` in by a key in `path`, in sentences."""
-    sshd = looked.sshd
-    said: list[str] = []
-    if not sshd and not looked.plain:
-        said.append(
-            f"sshd did not say which file it reads; {path} is the usual one (is sshd installed and its setup whole?)"
-        )
-    if user == "root" and sshd.get("permitrootlogin") in ("no", "forced-commands-only"):
-        said.append(f"sshd is set to PermitRootLogin {sshd['permitrootlogin']}: it will refuse root")
-    if sshd.get("pubkeyauthentication") == "no":
-        said.append("sshd is set to PubkeyAuthentication no: it takes no keys")
-    if (methods := sshd.get("authenticationmethods", "any")) != "any" and "publickey" not in methods.split():
-        said.append(f"sshd wants more than a key: AuthenticationMethods {methods}")
-    for keyword in ("allowusers", "allowgroups", "denyusers", "denygroups"):
-        if keyword in sshd and (keyword.startswith("deny") or user not in sshd[keyword].split()):
-            said.append(f"sshd is set to {keyword} {sshd[keyword]}: look whether {user} may log in")
-    said += [fault.said for fault in faults_of_modes(looked, user, path)]
-    if any(line.startswith(_BYTE_ORDER_MARK) for line in looked.lines):
-        said.append("a line of the file begins with a byte order mark: sshd does not read that line")
-    return said
+def _parse_machine(match: re.Match[str]) -> dict[str, Any]:
+    return match.groupdict(default="") | {"machine_id": match["machine_id"]}
 
 
-@dataclass(frozen=True)
-class ModesFault:
-    """Something that sshd's StrictModes refuses.
-
-    Fields:
-        said: it, in a sentence.
-        command: what mends it.
-        path: of what.
-    """
-
-    said: str
-    command: str
-    path: str
+def _parse_checksum(match: re.Match[str]) -> dict[str, Any]:
+    return {"checksum_after" if match[1] == "a" else "prefix_checksum": match[2]}
 
 
-def faults_of_modes(looked: Looked, user: str, path: str) -> list[ModesFault]:
-    """What sshd's StrictModes would refuse (misc.c, safe_path): of the file, its folders and the home."""
-    home = looked.path(looked.home)
-    own = home.uid if home and user != "root" else 0
-    if looked.uid is not None:
-        own = looked.uid
-    usual = [looked.path(name) for name in dict.fromkeys((looked.home, path.rpartition("/")[0], path))]
-    faults: list[ModesFault] = []
-    for info in looked.chain or usual:
-        if info is None or info.kind == "l":
-            continue
-        if info.others_may_write:
-            but = "" if info.modes[7] == "w" else " (Debian's takes a group that is the user's alone)"
-            said = f"{info.path} may be written by others ({info.modes}): with StrictModes sshd ignores the keys{but}"
-            faults.append(ModesFault(said, f"chmod go-w {info.path}", info.path))
-        if info.uid not in (0, own):
-            said = f"{info.path} belongs to uid {info.uid}: with StrictModes sshd ignores the keys"
-            faults.append(ModesFault(said, f"chown {user} {info.path}", info.path))
-    return faults
+def _parse_size(match: re.Match[str]) -> dict[str, Any]:
+    return {
+        "plain": match["plain"] == "p",
+        "ends_in_newline": "n" not in match["odd"],
+        "checksum": match["checksum"],
+        "length": int(match["length"] or 0),
+        "length_in_lines": int(match["in_lines"]),
+        "count": int(match["count"]),
+    }
+
+
+def _parse_mount(match: re.Match[str]) -> dict[str, Any]:
+    options, super_options = (frozenset(match[name].split(",")) for name in ("options", "super"))
+    return {"mount": (match["point"], options, super_options)}
+
+
+#: Lines of a report that set fields, and how to parse them.
+_FIELD_LINES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], dict[str, Any]]], ...] = (
+    (_MACHINE, _parse_machine),
+    (_CHECKSUM, _parse_checksum),
+    (_SIZE, _parse_size),
+    (_BACKUP, lambda match: {"backup": match[1]}),
+    (_MOUNT, _parse_mount),
+)

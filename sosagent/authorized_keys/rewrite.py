@@ -1,8 +1,9 @@
-"""Taking keys out of a file, and repairing lines that sshd cannot read: the safe rewrite, with a backup.
+"""Remove keys from a file, and repair lines that sshd cannot read: a safe rewrite with a backup.
 
-A copy in the same folder gets the new contents, is checked, and takes the file's place in one step; so a crash
-leaves the old file or the new one. What the contents must be is known beforehand, from checksums alone. The old
-file stays beside it, under a name with the time. Adding never does this: see `append`.
+A copy in the same folder gets the new contents, is checked, and replaces the file in one step. So a crash
+leaves either the old file or the new one. The checksum of the new contents is computed beforehand from
+checksums alone. The old file stays beside it, under a name with the time. Adding a key never rewrites: see
+`append`.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from dataclasses import dataclass, replace
 
 from ..access import Permissions
 from ..console.events import Event
-from ..errors import EditRefused, NotVerified
 from ..keys import PublicKey
 from ..printable import printable
-from ..shell.frame import cksum, cksum_replaced
+from ..shell.frame import EMPTY_CKSUM, cksum_replaced
 from ..shell.programs import Expanded
+from ..shell.refusal import edit_refused, not_verified
 from ..shell.shell import Shell
-from .append import look_at
-from .line import glued, parse_line
-from .obstacles import cannot_write, left_lifted, lifted
-from .programs import SAFE_PATH, Work, printf_form, work_for
-from .report import Looked, parse_look
+from .inspection import inspect, unsafe_path
+from .key_file import SAFE_PATH, KeyFile, key_file_of, printf_format
+from .line import joined_at, parse_line
+from .obstacles import cannot_write, not_restored, unlock_after
+from .report import Report, parse_report
 
-__all__ = ["Edit", "Rewritten", "remove_keys", "repair_keys"]
+__all__ = ["Edit", "Rewritten", "copy_commands", "remove_keys", "repair_keys"]
 
-_STANDING = re.compile(rb"o (\d{1,15}) (\d{1,10} \d{1,15})")
+_OFFSET = re.compile(rb"o (\d{1,15}) (\d{1,10} \d{1,15})")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-#: Lines that may hold two keys, or begin with what no key begins with.
-_SUSPECT = r'*AAAA*ssh-*\ AAAA*|*AAAA*ecdsa-*\ AAAA*|*AAAA*sk-*\ AAAA*|"${l#[ -~]}"'
+#: Patterns of `case` for lines that may contain two keys, or do not start with ASCII.
+_SUSPICIOUS = r'*AAAA*ssh-*\ AAAA*|*AAAA*ecdsa-*\ AAAA*|*AAAA*sk-*\ AAAA*|"${l#[ -~]}"'
 
 
 @dataclass(frozen=True)
@@ -39,25 +40,25 @@ class Edit:
     """One change to a file.
 
     Fields:
-        offset: in bytes, where `old` begins.
-        old, new: what stands there, and what is to; `new` is printable ASCII and newlines.
-        before: what ``cksum`` prints of the part in front of it.
+        offset: of `old`, in bytes.
+        old, new: the present bytes, and those that replace them: printable ASCII and newlines.
+        prefix_cksum: output of ``cksum`` for the part of the file before `offset`.
     """
 
     offset: int
     old: bytes
     new: bytes
-    before: str
+    prefix_cksum: str
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What was done.
+    """The result of a rewrite.
 
     Fields:
-        file: the file that sshd reads, links resolved.
-        backup: the old file; empty if nothing had to be changed.
-        lines: what was taken out or repaired, as it stood.
+        file: the file that sshd reads, with links resolved.
+        backup: path of the old file; empty if nothing had to be changed.
+        lines: the lines that were removed or repaired, as they were.
     """
 
     file: str
@@ -66,12 +67,12 @@ class Rewritten:
 
 
 @dataclass(frozen=True)
-class _Standing:
-    """A line in the file: where, its bytes without newline, and the checksum of what is before it."""
+class _FileLine:
+    """A line of the file: its offset, its bytes without newline, and the checksum of the part before it."""
 
     offset: int
-    line: bytes
-    before: str
+    text: bytes
+    prefix_cksum: str
 
 
 async def remove_keys(
@@ -83,119 +84,111 @@ async def remove_keys(
     logged_in: bool,
     permissions: Permissions | None = None,
 ) -> Rewritten:
-    """Take every line that sshd reads as one of `keys` out of the authorized_keys of `user`.
+    """Remove every line that sshd reads as one of `keys` from the authorized_keys of `user`.
 
     Args:
-        shell, keys, user, own, logged_in, permissions: as for `append_keys`.
+        shell, keys, user, own, logged_in, permissions: see `append_keys`.
 
     Raises:
-        EditRefused: nothing was changed, and why.
-        NotVerified: the file is not what it must be afterwards; the error names the backup.
+        EditRefused: nothing was changed; the message gives the reason.
+        NotVerified: the file is not as expected afterwards; the hint names the backup.
     """
-    work = work_for(user, own=own, logged_in=logged_in)
-    looked, work = await look_at(shell, work, keys)
+    file = key_file_of(user, own=own, logged_in=logged_in)
+    report, file = await inspect(shell, file, keys)
     edits = []
-    for standing in await _find(shell, work, work.pattern(keys)):
-        # A newer sshd may know options that we do not.
-        entry = parse_line(standing.line.decode("utf-8", "replace"), any_options=True)
+    for line in await _find_lines(shell, file, file.pattern_for(keys)):
+        # A newer sshd may support options that are unknown here.
+        entry = parse_line(line.text.decode("utf-8", "replace"), any_options=True)
         if entry is not None and any(entry.key.same_key(key) for key in keys):
-            edits.append(Edit(standing.offset, _with_newline(standing, looked), b"", standing.before))
-    return await _rewrite(shell, work, looked, edits, permissions or Permissions())
+            has_newline = line.offset + len(line.text) < report.length
+            edits.append(Edit(line.offset, line.text + b"\n" * has_newline, b"", line.prefix_cksum))
+    return await _rewrite(shell, file, report, edits, permissions or Permissions())
 
 
 async def repair_keys(
     shell: Shell, *, user: str, own: bool, logged_in: bool, permissions: Permissions | None = None
 ) -> Rewritten:
-    """Make lines readable for sshd: take away a byte order mark, part keys that a missing newline has glued together.
+    """Repair lines that sshd cannot read: remove a byte order mark, and separate two keys that lack a newline.
 
     Args:
-        shell, user, own, logged_in, permissions: as for `append_keys`.
+        shell, user, own, logged_in, permissions: see `append_keys`.
 
     Raises:
-        EditRefused, NotVerified: as for `remove_keys`.
+        EditRefused, NotVerified: see `remove_keys`.
     """
-    work = work_for(user, own=own, logged_in=logged_in)
-    looked, work = await look_at(shell, work, ())
+    file = key_file_of(user, own=own, logged_in=logged_in)
+    report, file = await inspect(shell, file, ())
     edits = []
-    for standing in await _find(shell, work, _SUSPECT):
-        line, at = standing.line, standing.offset
-        if line.startswith(_BYTE_ORDER_MARK):
-            edits.append(Edit(at, _BYTE_ORDER_MARK, b"", standing.before))
-        elif (seam := glued(line.decode("latin-1"))) is not None:
-            new = line[:seam] + b"\n" + line[seam:]
+    for line in await _find_lines(shell, file, _SUSPICIOUS):
+        if line.text.startswith(_BYTE_ORDER_MARK):
+            edits.append(Edit(line.offset, _BYTE_ORDER_MARK, b"", line.prefix_cksum))
+        elif (second_key := joined_at(line.text.decode("latin-1"))) is not None:
+            new = line.text[:second_key] + b"\n" + line.text[second_key:]
             if re.fullmatch(rb"[\n -~]*", new):
-                edits.append(Edit(at, line, new, standing.before))
-    return await _rewrite(shell, work, looked, edits, permissions or Permissions())
+                edits.append(Edit(line.offset, line.text, new, line.prefix_cksum))
+    return await _rewrite(shell, file, report, edits, permissions or Permissions())
 
 
-def _with_newline(standing: _Standing, looked: Looked) -> bytes:
-    whole = standing.offset + len(standing.line) < looked.length
-    return standing.line + (b"\n" if whole else b"")
-
-
-async def _find(shell: Shell, work: Work, pattern: str) -> list[_Standing]:
-    """The lines that fit `pattern`, with their places."""
-    lines = (await shell.run(work.find(pattern))).output.split(b"\n")
-    found = []
-    for place, line in itertools.pairwise(lines):
-        if (at := _STANDING.fullmatch(place)) and line.startswith(b":"):
-            found.append(_Standing(int(at[1]), line[1:], at[2].decode("ascii")))
-    return found
+async def _find_lines(shell: Shell, file: KeyFile, pattern: str) -> list[_FileLine]:
+    """Return the lines that match `pattern`, a pattern of `case`."""
+    output = (await shell.run(file.find_lines(pattern))).output.split(b"\n")
+    return [
+        _FileLine(int(match[1]), text[1:], match[2].decode("ascii"))
+        for position, text in itertools.pairwise(output)
+        if (match := _OFFSET.fullmatch(position)) and text.startswith(b":")
+    ]
 
 
 async def _rewrite(
-    shell: Shell, work: Work, looked: Looked, edits: Sequence[Edit], permissions: Permissions
+    shell: Shell, file: KeyFile, report: Report, edits: Sequence[Edit], permissions: Permissions
 ) -> Rewritten:
-    """Make `edits`, in the order of their places, if the file is as it was seen."""
-    work = replace(work, path=looked.chain[0].path if looked.chain else work.path)
+    """Apply `edits`, which are in the order of their offsets, if the file is as in `report`."""
+    file = replace(file, path=report.checked_paths[0].path if report.checked_paths else file.path)
     if not edits:
-        return Rewritten(work.path, "", ())
-    if not SAFE_PATH.fullmatch(work.path) or "/../" in work.path:
-        raise EditRefused(f"the path {printable(work.path)!r} is too unusual to be typed safely", state="our shell")
-    _refuse_unfit(looked, work.path)
-    want = was = looked.checksum or cksum(b"")
-    for edit in reversed(edits):  # what stands before the earlier ones stays as it is meanwhile
-        want = cksum_replaced(want, edit.before, edit.old, edit.new)
+        return Rewritten(file.path, "", ())
+    if not SAFE_PATH.fullmatch(file.path) or "/../" in file.path:
+        raise unsafe_path(file.path)
+    _refuse_hard_links(report, file.path)
+    want = was = report.checksum or EMPTY_CKSUM
+    for edit in reversed(edits):  # in reverse order, so that the part before each one is still unchanged
+        want = cksum_replaced(want, edit.prefix_cksum, edit.old, edit.new)
     while True:
-        reply = await shell.run(work.rewrite(was, want, looked.length, Expanded(_copy(work.path, edits))))
-        after = parse_look(reply.lines)
-        for text in left_lifted(work, after):
-            shell.console.emit(Event("note", text))
-        if not after.failed or after.after != was:
+        text = file.rewrite(was, want, report.length, Expanded(copy_commands(file.path, edits)))
+        reply = await shell.run(text)
+        after = parse_report(reply.lines)
+        for warning in not_restored(file, after):
+            shell.console.emit(Event("note", warning))
+        if not after.failed or after.checksum_after != was:
             break
-        work = replace(work, guard=await lifted(shell, work, after.complaints, permissions))
+        file = replace(file, unlock=await unlock_after(shell, file, after.complaints, permissions))
     if after.changed:
-        raise EditRefused(
-            f"{printable(work.path)} was changed by somebody else meanwhile; nothing was done",
-            state="our shell",
-            hint="Run again.",
+        raise edit_refused(
+            f"another program changed {printable(file.path)} at the same time; nothing was done", hint="Run again."
         )
-    if after.after is None:
-        raise cannot_write(work.path, after.complaints)
+    if after.checksum_after is None:
+        raise cannot_write(file.path, after.complaints)
     backup = after.backup or "none"
-    if after.after != want or after.overtaken:
-        raise NotVerified(
-            f"{printable(work.path)} is not what it must be after the change",
-            state="our shell",
-            tail=reply.lines,
-            hint=f"The file as it was: {printable(backup)}. Somebody may have appended to it in the same moment.",
+    if after.checksum_after != want or after.changed_during_rewrite:
+        raise not_verified(
+            f"{printable(file.path)} is not as expected after the change",
+            complaints=reply.lines,
+            hint=f"Backup of the old file: {printable(backup)}. Another program may have appended at the same time.",
         )
-    return Rewritten(work.path, backup, tuple(edit.old.decode("utf-8", "replace").rstrip("\n") for edit in edits))
+    return Rewritten(file.path, backup, tuple(edit.old.decode("utf-8", "replace").rstrip("\n") for edit in edits))
 
 
-def _refuse_unfit(looked: Looked, path: str) -> None:
-    info = looked.path(path) or (looked.chain[0] if looked.chain else None)
+def _refuse_hard_links(report: Report, path: str) -> None:
+    info = report.path(path) or (report.checked_paths[0] if report.checked_paths else None)
     if info is not None and info.links > 1:
-        raise EditRefused(
-            f"{printable(path)} has {info.links} names (hard links): a rewrite would leave the others as they are",
-            state="our shell",
-            hint="Edit it by hand, in place. If one of them ends in .sosagent. and a time, a run that was cut left "
+        raise edit_refused(
+            f"{printable(path)} has {info.links} hard links: a rewrite would leave the other names unchanged",
+            hint="Edit the file in place. If one of the links ends in .sosagent. and a time, an interrupted run left "
             "it: remove that one.",
         )
 
 
-def _copy(path: str, edits: Sequence[Edit]) -> str:
-    """Commands that print the file with `edits` made."""
+def copy_commands(path: str, edits: Sequence[Edit]) -> str:
+    """Return commands that print the file with `edits` applied."""
     commands: list[str] = []
     position = 0
     for edit in edits:
@@ -203,7 +196,7 @@ def _copy(path: str, edits: Sequence[Edit]) -> str:
         if length:
             commands.append(f"tail -c +{position + 1} {path}|head -c {length}")
         if edit.new:
-            commands.append(f"printf {printf_form(edit.new.decode('utf-8'))}")
+            commands.append(f"printf {printf_format(edit.new.decode('utf-8'))}")
         position = edit.offset + len(edit.old)
     commands.append(f"tail -c +{position + 1} {path}")
     return ";".join(commands)

@@ -102,9 +102,22 @@ class TargetInvalid(UsageError):
 
 
 class KeyInvalid(UsageError):
-    """A key file does not contain a usable public key."""
+    """A key file does not contain a usable public key.
+
+    Args:
+        reason: what is wrong with the key.
+        where: the file and line; empty if `reason` names the file.
+        hint: what to do next.
+
+    Attributes:
+        reason: as passed, without the file and line.
+    """
 
     code = "key-invalid"
+
+    def __init__(self, reason: str, *, where: str = "", hint: str | None = None) -> None:
+        super().__init__(f"{where}: {reason}" if where else reason, hint=hint)
+        self.reason = reason
 
 
 class PasswordMissing(UsageError):

@@ -44,7 +44,7 @@ def test_the_blocking_functions(far_lab: ThreadedLab) -> None:
     assert (done.status, far_lab.authorized_keys) == ("added", f"{key.line}\n{kept.line}\n")
     assert all(isinstance(outcome, KeyOutcome) for outcome in done.keys)
     assert len(call.list_keys(far_lab.target, password=far_lab.password).keys) == 2
-    assert call.remove_key(far_lab.target, key, password=far_lab.password).left == 1
+    assert call.remove_key(far_lab.target, key, password=far_lab.password).remaining == 1
     with pytest.raises(sosagent.LoginRefused):
         call.host_keys(far_lab.target, password="wrong")
     assert not logged_in(far_lab)

@@ -230,9 +230,7 @@ class _Append:
             unlock = await unlock_after(self._shell, self._file, reply.complaints, self._permissions)
             self._file = replace(self._file, unlock=unlock)
 
-    async def _undo(
-        self, keys: Sequence[PublicKey], report: Report, reply: Report, prefix: Sequence[str]
-    ) -> Unlock:
+    async def _undo(self, keys: Sequence[PublicKey], report: Report, reply: Report, prefix: Sequence[str]) -> Unlock:
         """Undo a failed write.
 
         Returns:

@@ -55,8 +55,9 @@ async def _inspect(
         report = replace(report, hostname=(await shell.run("uname -n")).lines[0])
     path = keys_path(report, file.user)
     if path is None:
+        setting = printable(report.sshd["authorizedkeysfile"])
         raise edit_refused(
-            f"sshd reads no file of {file.user} alone: AuthorizedKeysFile {printable(report.sshd['authorizedkeysfile'])}",
+            f"sshd reads no file of {file.user} alone: AuthorizedKeysFile {setting}",
             hint="A key in a file that all users share would allow logins as any of them.",
         )
     if not SAFE_PATH.fullmatch(path) or "/../" in path:
@@ -87,9 +88,7 @@ def unsafe_path(path: str) -> EditRefused:
 
 def _refuse_missing_home(report: Report, user: str) -> None:
     if not report.home.startswith("/"):
-        raise edit_refused(
-            f"the machine has no user {user}", hint="Check -u/--user.", complaints=report.complaints
-        )
+        raise edit_refused(f"the machine has no user {user}", hint="Check -u/--user.", complaints=report.complaints)
     if report.path(report.home) is None:
         raise edit_refused(
             f"the home folder of {user}, {printable(report.home)}, does not exist",

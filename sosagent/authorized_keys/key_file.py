@@ -111,9 +111,7 @@ class KeyFile:
 
     def verify_append(self, keys: Sequence[PublicKey], report: Report) -> str:
         """Return a program that inspects the file after an append, where its checksum alone is not a proof."""
-        return self._as_user(
-            self._program(keys, "inspect_keys", "verify_append", size=Expanded(str(report.length)))
-        )
+        return self._as_user(self._program(keys, "inspect_keys", "verify_append", size=Expanded(str(report.length))))
 
     def pattern_for(self, keys: Sequence[PublicKey]) -> str:
         """Return patterns of `case` for the lines that may contain one of `keys`."""

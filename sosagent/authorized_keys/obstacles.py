@@ -23,9 +23,7 @@ _READ_ONLY = re.compile(r"(?i)read-only file ?system")
 _NOT_PERMITTED = re.compile(r"(?i)operation not permitted")
 
 
-async def unlock_after(
-    shell: Shell, file: KeyFile, complaints: Sequence[str], permissions: Permissions
-) -> Unlock:
+async def unlock_after(shell: Shell, file: KeyFile, complaints: Sequence[str], permissions: Permissions) -> Unlock:
     """Return how to remove the obstacle that the complaints of a failed write name.
 
     Raises:
@@ -57,9 +55,7 @@ async def _remount(shell: Shell, file: KeyFile, complaints: Sequence[str], permi
     return _with_more(file, complaints, remove, restore)
 
 
-async def _clear_immutable(
-    shell: Shell, file: KeyFile, complaints: Sequence[str], permissions: Permissions
-) -> Unlock:
+async def _clear_immutable(shell: Shell, file: KeyFile, complaints: Sequence[str], permissions: Permissions) -> Unlock:
     immutable = parse_report((await shell.run(file.ask("list_attributes"))).lines).immutable
     ours = (file.path, file.path.rpartition("/")[0])
     paths = " ".join(path for path in ours if path in immutable and SAFE_PATH.fullmatch(path))
@@ -72,7 +68,9 @@ async def _clear_immutable(
             f"{paths} is immutable (chattr +i)",
             "--allow-immutable removes that attribute for the write, and sets it again.",
         )
-    shell.console.emit(Event("note", f"removing the immutable attribute of {paths} for the write, then setting it again"))
+    shell.console.emit(
+        Event("note", f"removing the immutable attribute of {paths} for the write, then setting it again")
+    )
     return _with_more(file, complaints, f"chattr -i {paths}", f"chattr +i {paths}")
 
 

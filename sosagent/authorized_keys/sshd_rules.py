@@ -83,10 +83,9 @@ def mode_faults(report: Report, user: str, path: str) -> list[ModeFault]:
         if info is None or info.kind == "l":
             continue
         if info.others_may_write:
-            exception = "" if info.modes[7] == "w" else " (Debian's sshd accepts a group that has only this user)"
-            sentence = (
-                f"other users may write to {info.path} ({info.modes}): with StrictModes sshd ignores the keys{exception}"
-            )
+            exception = "" if info.modes[7] == "w" else " (Debian's accepts a group with only this user)"
+            effect = f"with StrictModes sshd ignores the keys{exception}"
+            sentence = f"other users may write to {info.path} ({info.modes}): {effect}"
             faults.append(ModeFault(info.path, sentence, f"chmod go-w {info.path}"))
         if info.uid not in (0, own):
             sentence = f"{info.path} belongs to uid {info.uid}: with StrictModes sshd ignores the keys"

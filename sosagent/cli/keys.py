@@ -94,9 +94,7 @@ def remove(
 
     done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)))
     if machine.json:
-        names = ("host", "user", "file", "hostname", "removed", "backup", "left", "warnings", "logged_out")
-        status = "removed" if done.removed else "absent"
-        print(as_json({"status": status, **{name: getattr(done, name) for name in names}, "error": None}))
+        print(as_json(_removed_fields(done)))
         return
     print(f"{printable(done.file)} on {printable(done.hostname)}")
     for line in done.removed:
@@ -105,7 +103,7 @@ def remove(
         print(f"  backup: {printable(done.backup)}")
     else:
         print("  no line contained it")
-    print(f"  {done.left} usable keys remain")
+    print(f"  {done.remaining} usable keys remain")
 
 
 def _fingerprint_or_keys(text: str) -> Sequence[str | PublicKey]:
@@ -158,6 +156,22 @@ def _show_key(listed: ListedKey) -> None:
 def _show_warnings(warnings: tuple[str, ...]) -> None:
     for warning in warnings:
         print(f"  warning: {printable(warning)}")
+
+
+def _removed_fields(done: KeysRemoved) -> dict[str, Any]:
+    return {
+        "status": "removed" if done.removed else "absent",
+        "host": done.host,
+        "user": done.user,
+        "file": done.file,
+        "hostname": done.hostname,
+        "removed": done.removed,
+        "backup": done.backup,
+        "left": done.remaining,
+        "warnings": done.warnings,
+        "logged_out": done.logged_out,
+        "error": None,
+    }
 
 
 def _listing_fields(listing: KeyListing) -> dict[str, Any]:

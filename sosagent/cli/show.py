@@ -149,7 +149,7 @@ _OUTCOMES = {"works": "Works", "not-tried": "Not proved"}
 
 def _show_verification(verification: Verification) -> None:
     print(f"{_OUTCOMES.get(verification.outcome, 'Does not work')}:  {printable(verification.command)}")
-    print(f"  {printable(verification.said)}")
+    print(f"  {printable(verification.message)}")
     if verification.outcome == "host-key-differs":
         print("  DANGER: another machine may be answering at this address. Do not type a password.")
     for cause in verification.causes:
@@ -193,7 +193,12 @@ def result_json(result: AddKeyResult) -> str:
             "changes": list(result.changes),
             "verification": None
             if result.verification is None
-            else {name: getattr(result.verification, name) for name in ("outcome", "command", "said", "causes")},
+            else {
+                "outcome": result.verification.outcome,
+                "command": result.verification.command,
+                "said": result.verification.message,
+                "causes": result.verification.causes,
+            },
             "seconds": round(result.seconds, 3),
             "bytes_sent": result.bytes_sent,
             "bytes_received": result.bytes_received,

@@ -1,1 +1,1 @@
-"""One job each, on a verified shell."""
+"""The jobs: one module each, on a verified shell or on the console alone."""

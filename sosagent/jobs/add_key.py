@@ -1,4 +1,4 @@
-"""The main job, end to end: connect, log in, add keys, prove it, log out."""
+"""The main job from start to end: connect, log in, add keys, verify them, log out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 from ..access import Access, AccessOptions, access_to
 from ..authorized_keys.append import Appended, KeyOutcome, append_keys
-from ..authorized_keys.programs import check_user, work_for
+from ..authorized_keys.key_file import check_user, key_file_of
 from ..endpoint.located import Locatable
 from ..errors import UsageError
 from ..keys import PublicKey, parse_public_keys
@@ -21,33 +21,35 @@ from ..transports import Transport
 from ..transports.remember import remembering
 
 if TYPE_CHECKING:
-    from .verify import Prove, Verification, Verify
+    from .verify import Verification, Verify, VerifyLogin
 
 __all__ = ["AddKeyResult", "add_key", "add_keys"]
 
 _SLOW_BAUD = 9600
-_PAYLOAD_WITHOUT_MORE_TIME = 4000  # bytes
+_BITS = 10  # on the line, for each byte
+_REPEATS = 3  # a payload is sent and echoed, and may have to be sent again
+_SMALL_PAYLOAD = 4000  # bytes; needs no additional time
 
 
 @dataclass(frozen=True)
 class AddKeyResult:
-    """What `add_key` did and saw.
+    """The result of `add_key`.
 
     Fields:
-        status: ``added`` if at least one key was, ``present`` if all were there, ``would-add`` for a
-            dry run that found one missing.
+        status: ``added`` if at least one key was added, ``present`` if all were in the file, ``would-add``
+            for a dry run if at least one was missing.
         host: the endpoint.
-        user: whose authorized_keys.
+        user: the owner of the file.
         file: the file that sshd reads.
         keys: one outcome for each key.
         state_found: the console's state at the start.
-        logged_out: whether the state found was seen to be back.
+        logged_out: whether the console was seen to return to that state.
         keys_before, keys_after: number of key lines.
-        hostname, machine_id: the machine's own; machine_id is None where it has none.
-        warnings: what would keep sshd from using the keys.
-        changes: what was mended besides, as commands, with what was there before.
-        verification: what a login over SSH came to, if one was asked for.
-        seconds: wall time of the whole job.
+        hostname, machine_id: of the machine; machine_id is None if it has none.
+        warnings: sentences about what would keep sshd from accepting the keys.
+        changes: the commands that changed something else, with the state before each.
+        verification: the result of a login over SSH, if one was requested.
+        seconds: duration of the whole job.
         bytes_sent, bytes_received, exchanges: on the console.
     """
 
@@ -84,23 +86,22 @@ async def add_key(
     """Add public keys to a machine that is reached through its serial console.
 
     Args:
-        target: HOST as on the command line, a `Target`, or a connected transport.
-        keys: one or more keys; a text is read as the contents of a key file.
-        user: whose authorized_keys; the login's by default.
+        target: HOST as on the command line, a target, a located machine, or a connected transport.
+        keys: one or more keys; a string is parsed as the contents of a key file.
+        user: the owner of the file; by default the user who logs in.
         until: when sshd is to refuse the keys again, with its time zone (written as ``expiry-time``).
-        verify: log in over SSH afterwards, and tell why if that fails.
-        dry_run: look, and change nothing.
-        options: how to get there: ``password=`` and others, see `AccessOptions`. A large payload adds to
-            ``timeout``, which an event tells.
+        verify: log in over SSH afterwards, and report the cause if that fails.
+        dry_run: inspect the machine without changing it.
+        options: how to reach the machine: ``password=`` and others, see `AccessOptions`. A large payload
+            extends ``timeout``, and an event reports that.
 
     Returns:
-        What the machine showed when it was read back.
+        What the machine reported when the file was read back.
 
     Raises:
-        SosError: one of its leaves; see `sosagent.errors`. Nothing that was in the file is lost,
-            whatever is raised.
+        SosError: a subclass of it; see `sosagent.errors`. Whatever is raised, no key in the file is lost.
 
-    When cancelled it logs out first, within a time of its own, and then lets the cancellation go on.
+    If it is cancelled, it logs out within a time limit of its own before it raises `CancelledError`.
     """
     access = access_to(target, **options)
     return await add_keys(access, _keys(keys), user=user, until=until, verify=verify, dry_run=dry_run)
@@ -115,38 +116,37 @@ async def add_keys(
     verify: Verify | None = None,
     dry_run: bool = False,
 ) -> AddKeyResult:
-    """The same, for a way to the machine that is described already."""
+    """Add public keys to the machine that `access` describes; see `add_key`."""
     started = time.monotonic()
-    whose = check_user(user or access.login)
-    more = _more_time(keys)
-    if more:
-        access = replace(access, timeout=access.timeout + more)
-        access.note(f"{len(keys)} keys take long on a slow line: the time limit is {access.timeout:.0f} s")
+    owner = check_user(user or access.login)
+    extra = _extra_seconds(keys)
+    if extra:
+        access = replace(access, timeout=access.timeout + extra)
+        access.note(f"{len(keys)} keys take long on a slow line: the time limit is now {access.timeout:.0f} s")
 
     async with AsyncExitStack() as stack:
         stack.enter_context(remembering())
-        prove: Prove | None = None
+        verify_login: VerifyLogin | None = None
         if verify is not None and not dry_run:
-            # asyncssh takes a third of a second to import.
-            from .verify import proof
+            from .verify import login_verifier  # importing asyncssh takes a third of a second
 
-            prove = await stack.enter_async_context(proof(verify, keys, access.ask))
+            verify_login = await stack.enter_async_context(login_verifier(verify, keys, access.ask))
 
         async def append(session: RootShell) -> tuple[Appended, Verification | None]:
-            rights = rights_of(access, session, whose)
+            rights = rights_of(access, session, owner)
             appended = await append_keys(
                 session.shell, keys, **rights, dry_run=dry_run, permissions=access.permissions, until=until
             )
-            if prove is None:
+            if verify_login is None:
                 return appended, None
             try:
-                return appended, await prove(session.shell, work_for(**rights), appended.hostname)
+                return appended, await verify_login(session.shell, key_file_of(**rights), appended.hostname)
             except BaseException as error:
-                error.add_note(f"the keys are in {appended.file}: this came after that")
+                error.add_note(f"the keys were already added to {appended.file} when this happened")
                 raise
 
         done = await on_machine(access, append)
-    return _result(done, whose, time.monotonic() - started)
+    return _result(done, owner, time.monotonic() - started)
 
 
 def _keys(keys: str | PublicKey | Sequence[PublicKey]) -> list[PublicKey]:
@@ -154,19 +154,19 @@ def _keys(keys: str | PublicKey | Sequence[PublicKey]) -> list[PublicKey]:
         return parse_public_keys(keys)
     listed = [keys] if isinstance(keys, PublicKey) else list(keys)
     if not listed:
-        raise UsageError("no key was given")
+        raise UsageError("no key to add")
     return listed
 
 
-def _more_time(keys: Sequence[PublicKey]) -> float:
-    """Seconds that a payload takes on a slow line, sent and echoed and sent again."""
+def _extra_seconds(keys: Sequence[PublicKey]) -> float:
+    """Return the additional seconds that a large payload needs on a slow line."""
     payload = sum(len(key.line) for key in keys)
-    return 3 * payload * 10 / _SLOW_BAUD if payload > _PAYLOAD_WITHOUT_MORE_TIME else 0.0
+    return _REPEATS * payload * _BITS / _SLOW_BAUD if payload > _SMALL_PAYLOAD else 0.0
 
 
-def _result(visit: Done[tuple[Appended, Verification | None]], user: str, seconds: float) -> AddKeyResult:
-    (done, verification), session, console = visit.value, visit.session, visit.console
-    results = {outcome.result for outcome in done.keys}
+def _result(done: Done[tuple[Appended, Verification | None]], user: str, seconds: float) -> AddKeyResult:
+    (appended, verification), session, console = done.value, done.session, done.console
+    results = {outcome.result for outcome in appended.keys}
     status: Literal["added", "present", "would-add"] = "present"
     if "added" in results:
         status = "added"
@@ -174,25 +174,25 @@ def _result(visit: Done[tuple[Appended, Verification | None]], user: str, second
         status = "would-add"
     return AddKeyResult(
         status=status,
-        host=visit.host,
+        host=done.host,
         user=user,
-        file=done.file,
-        keys=done.keys,
+        file=appended.file,
+        keys=appended.keys,
         state_found=session.state_found,
         logged_out=session.left,
-        keys_before=done.before,
-        keys_after=done.after,
-        hostname=done.hostname,
-        machine_id=done.machine_id,
+        keys_before=appended.before,
+        keys_after=appended.after,
+        hostname=appended.hostname,
+        machine_id=appended.machine_id,
         warnings=(
-            *(f"{outcome.key.fingerprint}: {text}" for outcome in done.keys for text in outcome.key.warnings),
-            *done.warnings,
+            *(f"{outcome.key.fingerprint}: {text}" for outcome in appended.keys for text in outcome.key.warnings),
+            *appended.warnings,
             *([session.trouble] if session.trouble else []),
         ),
         seconds=seconds,
         bytes_sent=console.bytes_sent,
         bytes_received=console.bytes_received,
         exchanges=console.exchanges,
-        changes=done.changes,
+        changes=appended.changes,
         verification=verification,
     )

@@ -1,4 +1,4 @@
-"""A machine's SSH host keys, read on its trusted console: first contact without trust on first use."""
+"""Read a machine's SSH host keys on its trusted console, so that the first login needs no trust on first use."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..access import Access
-from ..errors import EditRefused
 from ..keys import PublicKey, parse_blob
 from ..printable import printable
 from ..session.machine import on_machine
 from ..session.root_shell import RootShell
 from ..shell.programs import program
+from ..shell.refusal import edit_refused
 
 __all__ = ["HostKeys", "host_keys", "parse_host_keys"]
 
@@ -23,15 +23,15 @@ _NAME = re.compile(r"t (\S{1,253}) (\d{1,5})")
 
 @dataclass(frozen=True)
 class HostKeys:
-    """What the machine says of itself, on its console.
+    """The host keys that a machine shows on its console.
 
     Fields:
         host: the endpoint.
-        hostname: the machine's own name: for people to read, never for a file.
-        port: sshd's.
-        keys: derived from its private keys, one of each type.
-        warnings: where what is served, or a .pub file, is not what the private key says.
-        logged_out: whether the console was seen to be as it was found.
+        hostname: the name that the machine reports, for display only: it must not go into a file.
+        port: of sshd.
+        keys: derived from the private keys, one of each type.
+        warnings: sentences about keys that sshd offers, or .pub files, that differ from the private key.
+        logged_out: whether the console was seen to return to its initial state.
     """
 
     host: str
@@ -43,74 +43,73 @@ class HostKeys:
 
 
 async def host_keys(access: Access) -> HostKeys:
-    """Read the machine's SSH host keys over its console; nothing is changed.
+    """Read the machine's SSH host keys over its console, without changing anything.
 
     Raises:
-        EditRefused: it has none that could be read.
-        SosError: another of its leaves.
+        EditRefused: no host key can be read.
+        SosError: another subclass of it.
     """
 
     async def read(session: RootShell) -> HostKeys:
-        said = await session.shell.run(program("host_keys"))
-        found = parse_host_keys(said.lines)
-        if not found.keys:
-            raise EditRefused(
+        reply = await session.shell.run(program("host_keys"))
+        keys = parse_host_keys(reply.lines)
+        if not keys.keys:
+            raise edit_refused(
                 "the machine shows no SSH host key",
-                state="our shell",
-                tail=said.lines,
-                hint="Is sshd installed? `ssh-keygen -A` there makes host keys. Only root can read them.",
+                complaints=reply.lines,
+                hint="Is sshd installed? `ssh-keygen -A` creates host keys there. Only root can read them.",
             )
-        return found
+        return keys
 
     done = await on_machine(access, read)
     return replace(done.value, host=done.host, logged_out=done.session.left)
 
 
 def parse_host_keys(lines: Sequence[str]) -> HostKeys:
-    """Read what `host_keys.sh` prints. What is no whole key in its one form is passed over; no I/O."""
+    """Parse the output of `host_keys.sh`, and ignore whatever is not a valid key; no I/O."""
     hostname, port, file = "", 22, ""
     derived: dict[str, PublicKey] = {}
-    beside: list[tuple[str, PublicKey]] = []
-    served: list[PublicKey] = []
+    pub_files: list[tuple[str, PublicKey]] = []
+    offered: list[PublicKey] = []
     for line in lines:
         if (name := _NAME.fullmatch(line)) is not None:
             hostname, port = printable(name[1], 80), int(name[2]) if 0 < int(name[2]) < 65536 else 22
-        elif (path := _FILE.fullmatch(line)) is not None:
-            file = printable(path[1])
+        elif (key_file := _FILE.fullmatch(line)) is not None:
+            file = printable(key_file[1])
         elif (key := _key(line)) is not None:
             if line[0] == "k":
                 derived.setdefault(key.type, key)
             elif line[0] == "p":
-                beside.append((file, key))
+                pub_files.append((file, key))
             else:
-                served.append(key)
+                offered.append(key)
     warnings = [
-        f"{at}.pub holds {key.fingerprint}, which is not the public half of {at}"
-        for at, key in beside
+        f"{path}.pub contains {key.fingerprint}, which is not the public half of {path}"
+        for path, key in pub_files
         if key.type in derived and not derived[key.type].same_key(key)
     ]
     keys = dict(derived)
-    for owner, key in beside:
+    for path, key in pub_files:
         if key.type not in keys:
             keys[key.type] = key
-            warnings.append(f"{owner} could not be read: its .pub is believed ({key.fingerprint})")
+            warnings.append(f"{path} could not be read: using its .pub file instead ({key.fingerprint})")
     warnings += [
-        f"sshd serves another {key.type} key than its file holds: {key.fingerprint} (was it restarted since?)"
+        f"sshd offers another {key.type} key than its file contains: {key.fingerprint} (was it restarted since?)"
         if key.type in keys
-        else f"sshd serves a {key.type} key that no file of its configuration holds: {key.fingerprint}"
-        for key in served
+        else f"sshd offers a {key.type} key that no file of its configuration contains: {key.fingerprint}"
+        for key in offered
         if key.type not in keys or not keys[key.type].same_key(key)
     ]
-    if not served:
-        warnings.append("sshd does not answer on the machine itself: what it would serve was not compared")
+    if not offered:
+        warnings.append("sshd does not answer on the machine itself: the keys that it offers were not compared")
     return HostKeys("", hostname, port, tuple(keys.values()), tuple(warnings))
 
 
 def _key(line: str) -> PublicKey | None:
-    found = _KEY.fullmatch(line)
-    if found is None:
+    match = _KEY.fullmatch(line)
+    if match is None:
         return None
     try:
-        return PublicKey(found[2], parse_blob(found[2], found[3]))
+        return PublicKey(match[2], parse_blob(match[2], match[3]))
     except ValueError:
         return None

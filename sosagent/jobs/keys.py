@@ -1,4 +1,4 @@
-"""What an authorized_keys on a machine holds, and taking keys out of it."""
+"""List the keys in a user's authorized_keys on a machine, and remove some of them."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ..access import Access, Permissions
-from ..authorized_keys.append import look_at
+from ..authorized_keys import rewrite
+from ..authorized_keys.inspection import inspect
+from ..authorized_keys.key_file import check_user, key_file_of
 from ..authorized_keys.line import Entry, parse_line
-from ..authorized_keys.programs import check_user, work_for
-from ..authorized_keys.report import obstacles
-from ..authorized_keys.rewrite import remove_keys as rewrite_without
-from ..errors import EditRefused, KeyInvalid, UsageError
+from ..authorized_keys.sshd_rules import login_obstacles
+from ..errors import KeyInvalid, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..keys.options import time_of, value_of
 from ..printable import printable
 from ..session.machine import on_machine, rights_of
 from ..session.root_shell import RootShell
+from ..shell.refusal import edit_refused
 
-__all__ = ["KeyListing", "KeysRemoved", "ListedKey", "list_keys", "remove_in", "remove_keys"]
+__all__ = ["KeyListing", "KeysRemoved", "ListedKey", "classify_lines", "list_keys", "remove_in", "remove_keys"]
 
-#: Behind these, a key lets in from a few addresses only, to run a command, or for a while.
+#: Options that limit a key to some addresses, to a command, or to a time.
 _LIMITING = ("command=", "from=", "expiry-time=")
-#: Every line that is neither empty nor a comment; those that begin with no ASCII are shown anyway (look.sh).
+#: Patterns of `case` for every line that is neither empty nor a comment. `inspect_keys.sh` prints the lines that do not
+#: start with ASCII in any case.
 _EVERY_LINE = r"[%-~]*|\ *"
 
 
 @dataclass(frozen=True)
 class ListedKey:
-    """One line of the file that is to hold a key.
+    """A line of the file that should contain a key.
 
     Fields:
         text: the line.
-        entry: what sshd reads in it; None if it reads no key.
-        why_not: why it lets nobody in by a key, in a sentence; empty if it does.
-        limits: what its options allow less, in sentences.
+        entry: the key and options that sshd reads in it; None if it reads no key.
+        why_not: a sentence about why the line allows no login; empty if it does.
+        limits: sentences about what its options forbid.
     """
 
     text: str
@@ -44,8 +46,8 @@ class ListedKey:
     limits: tuple[str, ...] = ()
 
     @property
-    def lets_in(self) -> bool:
-        """Whether somebody gets a shell by it, from anywhere and for good."""
+    def allows_shell(self) -> bool:
+        """Whether the key gives a shell from any address, without a time limit."""
         if self.entry is None or self.why_not or self.entry.key.type == "ssh-dss":
             return False
         return not any(option.lower().startswith(_LIMITING) for option in self.entry.options)
@@ -53,15 +55,15 @@ class ListedKey:
 
 @dataclass(frozen=True)
 class KeyListing:
-    """What was found.
+    """The keys in a user's authorized_keys.
 
     Fields:
         host: the endpoint.
-        user, file: whose, and which file sshd reads.
-        hostname: the machine's own name.
-        keys: its lines in their order, without comments.
-        warnings: what would keep sshd from using any of them.
-        logged_out: whether the console was seen to be as it was found.
+        user, file: the owner, and the file that sshd reads.
+        hostname: the name that the machine reports.
+        keys: the lines of the file in order, without comments.
+        warnings: sentences about what would keep sshd from accepting any of them.
+        logged_out: whether the console was seen to return to its initial state.
     """
 
     host: str
@@ -75,13 +77,13 @@ class KeyListing:
 
 @dataclass(frozen=True)
 class KeysRemoved:
-    """What was taken out.
+    """The result of removing keys.
 
     Fields:
         host, user, file, hostname, warnings, logged_out: as in `KeyListing`.
-        removed: the lines, as they stood; empty if none held one of the keys.
-        backup: the file as it was, on the machine; empty if nothing was changed.
-        left: how many lines still let somebody in.
+        removed: the lines removed; empty if none contained one of the keys.
+        backup: path of the old file on the machine; empty if nothing was changed.
+        remaining: how many lines still give a shell from any address, without a time limit.
     """
 
     host: str
@@ -90,25 +92,25 @@ class KeysRemoved:
     hostname: str
     removed: tuple[str, ...]
     backup: str
-    left: int
+    remaining: int
     warnings: tuple[str, ...]
     logged_out: bool
 
 
 async def list_keys(access: Access, *, user: str | None = None) -> KeyListing:
-    """Read the authorized_keys of `user` over the console; nothing is changed.
+    """Read the authorized_keys of `user` over the console, without changing anything.
 
     Args:
-        access: how to get to the machine.
-        user: whose; the login's by default.
+        access: how to reach the machine.
+        user: the owner of the file; by default the user who logs in.
 
     Raises:
-        SosError: one of its leaves.
+        SosError: a subclass of it.
     """
-    whose = check_user(user or access.login)
+    owner = check_user(user or access.login)
 
     async def read(session: RootShell) -> KeyListing:
-        return await _listed(session, access, whose)
+        return await _list_in(session, access, owner)
 
     done = await on_machine(access, read)
     return replace(done.value, host=done.host, logged_out=done.session.left)
@@ -121,26 +123,26 @@ async def remove_keys(
     user: str | None = None,
     force: bool = False,
 ) -> KeysRemoved:
-    """Take keys out of the authorized_keys of `user`, in the safe rewrite form, with a backup.
+    """Remove keys from the authorized_keys of `user` by a safe rewrite with a backup.
 
     Args:
-        access: how to get to the machine.
-        which: keys, or fingerprints as ``ssh-keygen -l`` shows them (SHA256 or MD5).
-        user: whose; the login's by default.
-        force: even if nobody could log in by a key afterwards.
+        access: how to reach the machine.
+        which: keys, or fingerprints as printed by ``ssh-keygen -l`` (SHA256 or MD5).
+        user: the owner of the file; by default the user who logs in.
+        force: remove them even if no usable key remains.
 
     Raises:
-        UsageError: a fingerprint is none, or no line holds it.
-        EditRefused: nothing was changed, and why.
-        NotVerified: the file is not what it must be; the error names the backup.
+        UsageError: a fingerprint is invalid, or not in the file.
+        EditRefused: nothing was changed; the message gives the reason.
+        NotVerified: the file is not as expected afterwards; the hint names the backup.
     """
-    whose = check_user(user or access.login)
+    owner = check_user(user or access.login)
     for one in which:
         if isinstance(one, str) and not one.startswith(("SHA256:", "MD5:")):
-            raise UsageError(f"{printable(one, 80)!r} is no fingerprint: it begins with SHA256: or MD5:")
+            raise UsageError(f"{printable(one, 80)!r} is not a fingerprint: those start with SHA256: or MD5:")
 
     async def remove(session: RootShell) -> KeysRemoved:
-        return await remove_in(session, access, which, user=whose, force=force, permissions=access.permissions)
+        return await remove_in(session, access, which, user=owner, force=force, permissions=access.permissions)
 
     done = await on_machine(access, remove)
     return replace(done.value, host=done.host, logged_out=done.session.left)
@@ -155,83 +157,92 @@ async def remove_in(
     force: bool = False,
     permissions: Permissions | None = None,
 ) -> KeysRemoved:
-    """The same, in a shell that is open; host and the way back are not known yet."""
-    before = await _listed(session, access, user)
-    keys = _chosen(which, before)
-    going = [one for one in before.keys if one.lets_in and _is_one_of(one, keys)]
-    rest = [one for one in before.keys if one.lets_in and not _is_one_of(one, keys)]
-    if going and not rest and not force:
-        raise EditRefused(
-            f"no key would be left that lets {user} in",
-            state="our shell",
-            hint="Add another one first, or say --force.",
+    """Remove keys in a shell that is open already; see `remove_keys`. `host` and `logged_out` are not set."""
+    before = await _list_in(session, access, user)
+    keys = _select(which, before)
+    usable = [one for one in before.keys if one.allows_shell]
+    remaining = [one for one in usable if not _is_one_of(one, keys)]
+    if usable and not remaining and not force:
+        raise edit_refused(
+            f"no key that gives {user} a shell would remain", hint="Add another one first, or use --force."
         )
-    done = await rewrite_without(session.shell, keys, **rights_of(access, session, user), permissions=permissions)
-    return KeysRemoved("", user, done.file, before.hostname, done.lines, done.backup, len(rest), before.warnings, False)
-
-
-async def _listed(session: RootShell, access: Access, user: str) -> KeyListing:
-    work = replace(work_for(**rights_of(access, session, user)), piece=_EVERY_LINE)
-    looked, work = await look_at(session.shell, work, ())
-    return KeyListing(
-        "",
-        user,
-        work.path,
-        printable(looked.hostname, 80),
-        examined(looked.lines, datetime.now(UTC)),
-        tuple(printable(text, 300) for text in obstacles(looked, user, work.path)),
-        False,
+    rights = rights_of(access, session, user)
+    done = await rewrite.remove_keys(session.shell, keys, **rights, permissions=permissions)
+    return KeysRemoved(
+        host="",
+        user=user,
+        file=done.file,
+        hostname=before.hostname,
+        removed=done.lines,
+        backup=done.backup,
+        remaining=len(remaining),
+        warnings=before.warnings,
+        logged_out=False,
     )
 
 
-def examined(lines: Sequence[str], now: datetime) -> tuple[ListedKey, ...]:
-    """What sshd makes of each line that is neither empty nor a comment.
+async def _list_in(session: RootShell, access: Access, user: str) -> KeyListing:
+    file = replace(key_file_of(**rights_of(access, session, user)), pattern=_EVERY_LINE)
+    report, file = await inspect(session.shell, file, ())
+    return KeyListing(
+        host="",
+        user=user,
+        file=file.path,
+        hostname=printable(report.hostname, 80),
+        keys=classify_lines(report.lines, datetime.now(UTC)),
+        warnings=tuple(printable(text, 300) for text in login_obstacles(report, user, file.path)),
+        logged_out=False,
+    )
+
+
+def classify_lines(lines: Sequence[str], now: datetime) -> tuple[ListedKey, ...]:
+    """Return what sshd reads in each line that is neither empty nor a comment.
 
     Args:
-        lines: of the file, in their order.
-        now: for keys that end by themselves.
+        lines: of the file, in order.
+        now: the time, for keys that expire.
     """
     listed: list[ListedKey] = []
-    seen: list[PublicKey] = []
+    usable: list[PublicKey] = []
     for line in lines:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         entry = parse_line(line)
         if entry is None:
-            listed.append(ListedKey(line, None, _no_key(line)))
+            listed.append(ListedKey(line, None, _why_no_key(line)))
             continue
-        why_not, limits = _of_options(entry.options, now)
-        if any(entry.key.same_key(earlier) for earlier in seen):
-            why_not = why_not or "an earlier line holds the same key, and sshd takes that one"
+        why_not, limits = _judge_options(entry.options, now)
+        if any(entry.key.same_key(earlier) for earlier in usable):
+            why_not = why_not or "an earlier line contains the same key, and sshd uses that line"
         elif not why_not:
-            seen.append(entry.key)
+            usable.append(entry.key)
         listed.append(ListedKey(line, entry, why_not, (*limits, *entry.key.warnings)))
     return tuple(listed)
 
 
-def _no_key(line: str) -> str:
-    """Why sshd reads no key there, as far as we can tell."""
+def _why_no_key(line: str) -> str:
+    """Return the reason why sshd reads no key in `line`, as far as it is known."""
     try:
-        parse_public_keys(line, "it", cert_authority=True)
+        parse_public_keys(line, "the line", cert_authority=True)
     except KeyInvalid as error:
-        return error.message.partition(": ")[2] or error.message
+        return error.reason
     return "sshd reads no key in this line"
 
 
-def _of_options(options: Sequence[str], now: datetime) -> tuple[str, list[str]]:
-    """Why nobody gets in behind these options, and what they limit."""
+def _judge_options(options: Sequence[str], now: datetime) -> tuple[str, list[str]]:
+    """Return why a key with `options` allows no login (empty if it does), and what they forbid."""
     limits: list[str] = []
     why_not = ""
     for option in options:
         name, value = option.partition("=")[0].lower(), printable(value_of(option), 120)
         if name == "cert-authority":
-            why_not = "it is an authority's: it lets in whoever has a certificate of it, not itself"
+            why_not = "it belongs to an authority: it accepts certificates from that authority, not the key itself"
         elif name == "principals":
             why_not = why_not or "principals is for certificates only"
         elif name == "expiry-time":
             until = time_of(value)
             if until is not None and until <= now:
-                why_not = why_not or f"its time was past at {value}"
+                why_not = why_not or f"it expired at {value}"
             else:
                 limits.append(f"until {value}")
         elif name == "from":
@@ -243,23 +254,22 @@ def _of_options(options: Sequence[str], now: datetime) -> tuple[str, list[str]]:
     return why_not, limits
 
 
-def _chosen(which: Sequence[str | PublicKey], listing: KeyListing) -> list[PublicKey]:
+def _select(which: Sequence[str | PublicKey], listing: KeyListing) -> list[PublicKey]:
+    """Return the keys in `which`, with the keys of the file for fingerprints."""
     keys: list[PublicKey] = []
     for one in which:
         if isinstance(one, PublicKey):
             keys.append(one)
             continue
         entries = (parse_line(listed.text, any_options=True) for listed in listing.keys)
-        wanted = one.rstrip("=")
-        found = [
-            entry.key for entry in entries if entry is not None and wanted in (entry.key.fingerprint, entry.key.md5)
-        ]
-        if not found:
+        fingerprint = one.rstrip("=")
+        key = next((e.key for e in entries if e is not None and fingerprint in (e.key.fingerprint, e.key.md5)), None)
+        if key is None:
             raise UsageError(
-                f"no line of {printable(listing.file)} holds {printable(one, 80)}",
-                hint="`sosagent keys list` shows what is there.",
+                f"no line of {printable(listing.file)} contains {printable(one, 80)}",
+                hint="`sosagent keys list` shows the keys in the file.",
             )
-        keys.append(found[0])
+        keys.append(key)
     return keys
 
 

@@ -1,4 +1,4 @@
-"""A BREAK on a console's line, and what the machine prints then."""
+"""Send a BREAK on a console's line, and return the output that follows."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ async def send_break(
     timeout: float = 30.0,
     **options: Unpack[ConnectOptions],
 ) -> tuple[str, ...]:
-    """Send a BREAK, which Linux takes for its SysRq key on a serial console, and boot loaders and others for a stop.
+    """Send a BREAK: the SysRq key of Linux on a serial console, and an interrupt to many boot loaders.
 
     Args:
-        target: HOST as on the command line, a `Target`, or a connected transport.
-        sysrq: one character, sent right behind it; Linux waits for it five seconds.
-        timeout: seconds for all of it.
-        options: how to connect, see `ConnectOptions`.
+        target: HOST as on the command line, a target, a located machine, or a connected transport.
+        sysrq: one character to send directly after the BREAK; Linux waits for it for five seconds.
+        timeout: seconds for the whole job.
+        options: how to connect; see `ConnectOptions`.
 
     Returns:
-        The lines that came then, until the line was quiet for a second, or five seconds long; safe to print.
+        The lines that follow, until the line is quiet for a second, for at most five seconds; safe to print.
 
     Raises:
-        UsageError: the endpoint has no way to send one.
-        ConsoleError: no connection, or the time was up.
+        UsageError: the endpoint cannot send a BREAK.
+        ConsoleError: no connection, or the timeout has passed.
     """
     async with connect(target, timeout=timeout, **options) as console:
         await enter_endpoint(console)
         await _listen(console)
-        console.recorder.clear_output()  # what was there before is no answer
+        console.recorder.clear_output()  # earlier output is no answer
         await console.send_break()
         if sysrq is not None:
             await console.send(sysrq)
@@ -55,7 +55,7 @@ async def send_break(
 
 
 async def _listen(console: Console) -> None:
-    """Until the line is quiet, or some seconds if it never is."""
+    """Wait until the line is quiet, or for some seconds if it never is."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_LISTEN_SECONDS):
             while await console.receive(_QUIET_SECONDS) is not None:

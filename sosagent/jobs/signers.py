@@ -1,4 +1,4 @@
-"""The private halves that are at hand for keys that were added: in the agent, or in a file."""
+"""Find the private halves of added keys, in the agent or in files."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _AGENT_SECONDS = 10.0
 
 
 class Pair(asyncssh.SSHKeyPair):
-    """What asyncssh logs in with: a key, and what signs for it, if that is here; never a certificate.
+    """A key for asyncssh to log in with, and its private half if that is here; never a certificate.
 
-    sshd says whether it would take a key before it asks for a signature (RFC 4252, 7), so a key whose private half
-    is elsewhere can be offered, too.
+    sshd reports whether it would accept a key before it asks for a signature (RFC 4252, 7), so a key without a private
+    half can be offered, too.
 
-    Fields:
-        wanted: whether sshd asked for a signature.
-        failed: why there was none, in words; None if there was.
+    Attributes:
+        signature_requested: whether sshd asked for a signature.
+        failure: why there was no signature; None if there was one.
     """
 
     def __init__(self, key: PublicKey, signs: asyncssh.SSHKeyPair | None) -> None:
         name = key.type.encode("ascii")
-        by = (b"rsa-sha2-512", b"rsa-sha2-256", b"ssh-rsa") if name == b"ssh-rsa" else (name,)
-        super().__init__(name, name, by, by, key.blob, None)
+        algorithms = (b"rsa-sha2-512", b"rsa-sha2-256", b"ssh-rsa") if name == b"ssh-rsa" else (name,)
+        super().__init__(name, name, algorithms, algorithms, key.blob, None)
         self._signs = signs
-        self.wanted = False
-        self.failed: str | None = None
+        self.signature_requested = False
+        self.failure: str | None = None
 
     def set_sig_algorithm(self, sig_algorithm: bytes) -> None:
         super().set_sig_algorithm(sig_algorithm)
@@ -46,27 +46,27 @@ class Pair(asyncssh.SSHKeyPair):
             self._signs.set_sig_algorithm(sig_algorithm)
 
     async def sign_async(self, data: bytes) -> bytes:
-        self.wanted, self.failed = True, "its private half is not here"
+        self.signature_requested, self.failure = True, "its private half is not here"
         if self._signs is None:
-            raise ValueError(self.failed)
+            raise ValueError(self.failure)
         try:
-            by_agent = getattr(self._signs, "sign_async", None)
-            signature: bytes = await by_agent(data) if by_agent is not None else self._signs.sign(data)
+            sign_async = getattr(self._signs, "sign_async", None)  # of the agent
+            signature: bytes = await sign_async(data) if sign_async is not None else self._signs.sign(data)
         except (ValueError, OSError, asyncssh.Error) as error:
-            self.failed = f"it could not sign: {printable(str(error))}"
-            raise ValueError(self.failed) from None
-        self.failed = None
+            self.failure = f"it could not sign: {printable(str(error))}"
+            raise ValueError(self.failure) from None
+        self.failure = None
         return signature
 
 
 @dataclass(frozen=True)
 class Signer:
-    """A key, and where its private half is.
+    """A key and its private half.
 
     Fields:
-        key: that was added.
-        signs: the agent's pair, or the one of a file; None if neither has it.
-        file: of the private key; None for the agent's.
+        key: the key that was added.
+        signs: the key pair from the agent or a file; None if neither has it.
+        file: of the private key; None if it is in the agent.
     """
 
     key: PublicKey
@@ -81,32 +81,32 @@ async def signers(
     """Find the private half of each of `keys`.
 
     Args:
-        keys: that were added; those of authorities are left out.
-        files: where a private key may be; only those that fit are opened.
-        agent: the path of its socket, empty for Pageant; its keys come first, and it is open as long as this
-            context is. None: it is not asked.
+        keys: the keys that were added; those of authorities are omitted.
+        files: files that may contain private keys; only the matching ones are decrypted.
+        agent: path of the agent's socket, empty for Pageant, None for no agent. The agent's keys are preferred,
+            and its connection stays open inside this context.
         ask: asks the user for a passphrase.
 
     Raises:
-        UsageError: a file fits and cannot be used, such as for a wrong passphrase.
+        UsageError: a matching file cannot be used, for example because the passphrase is wrong.
     """
     opened = await _agent(agent) if agent is not None else None
     try:
-        held = {pair.public_data: pair for pair in await _pairs(opened)}
+        in_agent = {pair.public_data: pair for pair in await _pairs(opened)}
         halves = [(path, _public_half(path)) for path in files]
-        found: list[Signer] = []
+        result: list[Signer] = []
         for key in keys:
             if "cert-authority" in key.options:
                 continue
             path = next((path for path, half in halves if any(key.same_key(one) for one in half)), None)
-            if key.blob in held:
-                found.append(Signer(key, held[key.blob]))
+            if key.blob in in_agent:
+                result.append(Signer(key, in_agent[key.blob]))
             elif path is not None:
                 loaded = await unlocked(path, ask, and_certificate=False)
-                found.append(Signer(key, asyncssh.load_keypairs([loaded])[0], path))
+                result.append(Signer(key, asyncssh.load_keypairs([loaded])[0], path))
             else:
-                found.append(Signer(key))
-        yield tuple(found)
+                result.append(Signer(key))
+        yield tuple(result)
     finally:
         if opened is not None:
             opened.close()
@@ -121,7 +121,7 @@ async def _agent(path: str) -> asyncssh.SSHAgentClient | None:
 
 
 async def _pairs(agent: asyncssh.SSHAgentClient | None) -> Sequence[asyncssh.SSHKeyPair]:
-    """What the agent holds; nothing, if it is locked or broken or does not answer."""
+    """Return the key pairs in the agent; an empty list if it is locked, broken or does not answer."""
     try:
         async with asyncio.timeout(_AGENT_SECONDS):
             return [] if agent is None else await agent.get_keys()
@@ -130,7 +130,7 @@ async def _pairs(agent: asyncssh.SSHAgentClient | None) -> Sequence[asyncssh.SSH
 
 
 def _public_half(path: Path) -> list[PublicKey]:
-    """Of the private key in `path`, without its passphrase: from the file itself, or the ``.pub`` beside it."""
+    """Return the public half of the private key in `path`, from that file or its ``.pub``; no passphrase is needed."""
     try:
         with path.open("rb") as opened:
             data = opened.read(MAX_BYTES)

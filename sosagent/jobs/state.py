@@ -1,4 +1,4 @@
-"""What is on a console: the state that it is in, and the screen that a terminal would show. Never logs in."""
+"""Look at a console without logging in: its state, and the screen that a terminal would show."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["ConsoleState", "console_state"]
 
 @dataclass(frozen=True)
 class ConsoleState:
-    """What was seen.
+    """The state of a console.
 
     Fields:
         host: the endpoint.
-        name: the state's, from `terminal.states`.
-        title: the same in words.
-        would: what a job would do about it.
-        hint: what the user does, where a job would stop.
-        hostname: the machine's name, where the prompt shows it.
-        tail: the console's last lines, made printable.
-        output: the last bytes that came, for a picture of the screen.
+        name: name of the state, from `terminal.states`.
+        title: the state in words.
+        would: what a job would do in this state.
+        hint: what the user should do if a job would stop.
+        hostname: the machine's name, if the prompt shows it.
+        tail: the console's last lines, printable.
+        output: the last bytes received, for a picture of the screen.
     """
 
     host: str
@@ -54,46 +54,46 @@ async def console_state(
     """Look at a console.
 
     Args:
-        target: HOST as on the command line, a `Target`, a connected transport, or a `Console` that `connect` gave.
+        target: HOST as on the command line, a target, a located machine, a connected transport, or a `Console`.
             A `Console` is connected already, so `timeout` and `options` have no effect on it.
-        poke: type what a job would where the line shows nothing: ^L, then ^U and Enter. Else nothing is typed.
-        seconds: how long the line must be quiet before it is named.
-        timeout: seconds for all of it.
-        options: how to connect, see `ConnectOptions`. Without `poke`, ``kick=`` types nothing at the endpoint's own
+        poke: if the line is silent, type what a job would type: ^L, then ^U and Enter. Otherwise nothing is typed.
+        seconds: how long the line must be quiet before its state is determined.
+        timeout: seconds for the whole job.
+        options: how to connect; see `ConnectOptions`. Without `poke`, ``kick=`` types nothing at the endpoint's own
             prompt.
 
     Returns:
-        The state and what the console shows. Nobody is logged in or out.
+        The state and the output of the console. It neither logs in nor out.
 
     Raises:
-        ConsoleError: no connection, or the time was up.
+        ConsoleError: no connection, or the timeout has passed.
 
-    Cancelling it leaves the console as it is.
+    If it is cancelled, it leaves the console as it is.
     """
     if isinstance(target, Console):
-        return await _seen(target, target.transport.name, poke, seconds)
+        return await _observe(target, target.transport.name, poke, seconds)
     async with connect(target, timeout=timeout, **options) as console:
-        return await _seen(console, target.name if isinstance(target, Transport) else str(target), poke, seconds)
+        return await _observe(console, target.name if isinstance(target, Transport) else str(target), poke, seconds)
 
 
-async def _seen(console: Console, host: str, poke: bool, seconds: float) -> ConsoleState:
+async def _observe(console: Console, host: str, poke: bool, seconds: float) -> ConsoleState:
     hint = ""
     try:
-        seen = await find_state(console) if poke else await listen(console, seconds)
+        observation = await find_state(console) if poke else await listen(console, seconds)
     except ConsoleSilent as error:
-        seen, hint = Observation(SILENT), error.hint
+        observation, hint = Observation(SILENT), error.hint
     except ConsoleOccupied as error:
-        seen, hint = Observation(UNKNOWN), f"{error.message}. {error.hint}"
-    state = seen.state
+        observation, hint = Observation(UNKNOWN), f"{error.message}. {error.hint}"
+    state = observation.state
     if state is SILENT and not poke:
-        hint = "Nothing came by itself; --poke asks for a prompt, as a job would."
+        hint = "The console sent nothing; --poke requests a prompt as a job would."
     return ConsoleState(
         host=host,
         name=state.name,
         title=state.title,
         would=state.action.value,
         hint=hint or state.hint,
-        hostname=seen.hostname,
+        hostname=observation.hostname,
         tail=console.tail(),
         output=console.output,
     )

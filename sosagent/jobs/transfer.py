@@ -1,4 +1,4 @@
-"""Files to and from a machine, over its console."""
+"""Copy files to and from a machine over its console."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ..transports import Transport
 __all__ = ["Transferred", "download", "upload"]
 
 _SLOW_BAUD = 9600
-_BITS = 10  # of a byte on the line
-_PAYLOAD_WITHOUT_MORE_TIME = 32 * 1024
-_ON_THE_LINE = 1.4  # bytes for each of the file's: base64, frames, asking
-_AGAIN = 1.5  # for what is damaged and sent again
+_BITS = 10  # on the line, for each byte
+_SMALL_FILE = 32 * 1024  # bytes; needs no additional time
+_LINE_BYTES = 1.4  # on the line for each byte of the file: base64, frames, requests
+_REPEATS = 1.5  # for data that is damaged and sent again
 
 
 @dataclass(frozen=True)
 class Transferred:
-    """A file that was carried, and how the visit went.
+    """A file that was copied, and how the console was left.
 
     Fields:
         host: the endpoint.
-        file: what arrived.
-        logged_out: whether the console was seen to be as it was found.
-        warnings: what is known of it, if not.
+        file: the file that arrived.
+        logged_out: whether the console was seen to return to its initial state.
+        warnings: if not, sentences about the state of the console.
     """
 
     host: str
@@ -48,20 +48,20 @@ async def upload(
     mode: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Transferred:
-    """Put a file on a machine; see `shell.upload.upload`. The time limit grows with the file, as for a slow line.
+    """Copy a file to a machine; see `shell.upload.upload`. The timeout grows with the file, as for a slow line.
 
     Raises:
-        SosError: one of its leaves.
+        SosError: a subclass of it.
     """
     remote_word(target)
     opened = Source(source)
     opened.close()
-    access = _with_time(access, opened.size, _BITS / _SLOW_BAUD, f"at {_SLOW_BAUD} baud")
+    access = _with_more_time(access, opened.size, _BITS / _SLOW_BAUD, f"at {_SLOW_BAUD} baud")
 
-    async def do(session: RootShell) -> Transfer:
+    async def run(session: RootShell) -> Transfer:
         return await session.shell.upload(source, target, mode=mode, on_progress=on_progress)
 
-    return _carried(await on_machine(access, do))
+    return _transferred(await on_machine(access, run))
 
 
 async def download(
@@ -72,52 +72,53 @@ async def download(
     most: int = MAX_BYTES,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Transferred:
-    """Get a file from a machine; see `shell.download.download`.
+    """Copy a file from a machine; see `shell.download.download`.
 
-    How long it is only the machine knows. Where the time limit is too short for that, the console is left
-    and entered again with a longer one: the machine's dead-man's switch was set by the first.
+    Only the machine knows how long the file is. If the timeout is too short for it, the job leaves the
+    console and enters it again with a longer one, because the dead-man's switch on the machine was set by
+    the first timeout.
 
     Raises:
-        SosError: one of its leaves.
+        SosError: a subclass of it.
     """
     remote_word(source)
     if target is not None:
         check_local_target(target)  # before anything is sent
     longer: Access | None = None
 
-    async def do(session: RootShell) -> Transfer | None:
+    async def run(session: RootShell) -> Transfer | None:
         nonlocal longer
         shell = session.shell
         if longer is None and not isinstance(access.target, Transport):
-            found, left = await inspect(shell, source, most=most), shell.console.time_left()
-            if left is not None and _seconds(found.size, shell.byte_seconds) > left:
-                longer = _with_time(access, found.size, shell.byte_seconds, "on this line")
+            file, remaining = await inspect(shell, source, most=most), shell.console.time_left()
+            if remaining is not None and _needed_seconds(file.size, shell.byte_seconds) > remaining:
+                longer = _with_more_time(access, file.size, shell.byte_seconds, "on this line")
                 return None
         return await shell.download(source, target, most=most, on_progress=on_progress)
 
-    done = await on_machine(access, do)
+    done = await on_machine(access, run)
     if longer is not None:
-        done = await on_machine(longer, do)
-    return _carried(done)
+        done = await on_machine(longer, run)
+    return _transferred(done)
 
 
-def _seconds(size: int, byte_seconds: float) -> float:
-    return size * _ON_THE_LINE * _AGAIN * byte_seconds
+def _needed_seconds(size: int, byte_seconds: float) -> float:
+    return size * _LINE_BYTES * _REPEATS * byte_seconds
 
 
-def _with_time(access: Access, size: int, byte_seconds: float, where: str) -> Access:
-    """With more time for a file of `size`."""
-    if size <= _PAYLOAD_WITHOUT_MORE_TIME:
+def _with_more_time(access: Access, size: int, byte_seconds: float, where: str) -> Access:
+    """Return `access` with the additional time that a file of `size` bytes needs."""
+    if size <= _SMALL_FILE:
         return access
-    access = replace(access, timeout=access.timeout + _seconds(size, byte_seconds))
+    access = replace(access, timeout=access.timeout + _needed_seconds(size, byte_seconds))
     access.note(
-        f"{size:,} bytes take {size * _ON_THE_LINE * byte_seconds:.0f} s {where}: "
-        f"the time limit is {access.timeout:.0f} s"
+        f"{size:,} bytes take {size * _LINE_BYTES * byte_seconds:.0f} s {where}: "
+        f"the time limit is now {access.timeout:.0f} s"
     )
     return access
 
 
-def _carried(done: Done[Transfer] | Done[Transfer | None]) -> Transferred:
+def _transferred(done: Done[Transfer] | Done[Transfer | None]) -> Transferred:
     assert done.value is not None
     trouble = done.session.trouble
     return Transferred(done.host, done.value, done.session.left, (trouble,) if trouble else ())

@@ -1,4 +1,4 @@
-"""Proof that it works: a login over normal SSH, its host key checked against the one read on the console."""
+"""Log in over SSH to verify a key; the host key is compared with the one read on the console."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ class Attempt:
     """One login over SSH.
 
     Fields:
-        outcome: ``works``; ``unreachable`` (no route, refused, no answer); ``closed`` (before there was a login);
-            ``host-key-differs`` (somebody else may be answering); ``key-refused``; ``no-shell`` (the key was taken,
-            and what runs behind it is no shell); ``not-tried`` (there is nothing to log in with, or nowhere).
-        said: what was seen, in a sentence.
-        command: of ssh(1), that does the same.
-        here: whether the reason lies on this side, so that the machine cannot know it.
+        outcome: ``works``; ``unreachable`` (no route, refused, no answer); ``closed`` (before a login);
+            ``host-key-differs`` (another machine may be answering); ``key-refused``; ``no-shell`` (the key was
+            accepted, but runs no shell); ``not-tried`` (no key or no address to log in with).
+        message: what happened, in a sentence.
+        command: the ssh(1) command that does the same.
+        local: whether the cause is on this computer, so that the machine cannot know it.
     """
 
     outcome: Outcome
-    said: str
+    message: str
     command: str
-    here: bool = False
+    local: bool = False
 
 
 class _Client(asyncssh.SSHClient):
-    """Tells whether an SSH server answered at all; a TCP connection alone may be a forwarder's."""
+    """Notes whether an SSH server answered; a TCP connection alone may end at a forwarder."""
 
     _connection: asyncssh.SSHClientConnection | None = None
 
@@ -65,24 +65,24 @@ class _Client(asyncssh.SSHClient):
 
 
 async def log_in_by_ssh(
-    target: SshTarget, signer: Signer, *, host_keys: Sequence[PublicKey], usual_port: int = 22, ask: Ask | None = None
+    target: SshTarget, signer: Signer, *, host_keys: Sequence[PublicKey], default_port: int = 22, ask: Ask | None = None
 ) -> Attempt:
-    """Log in once, run one harmless command, and tell what came of it.
+    """Log in once, run one harmless command, and return what happened.
 
     Args:
-        target: the machine's sshd as the user reaches it, by way of ssh_config (HostName, Port, ProxyJump).
-        signer: the one key that is offered.
+        target: the machine's sshd as the user reaches it, through ssh_config (HostName, Port, ProxyJump).
+        signer: the only key to offer.
         host_keys: those that the machine showed on its console; no other one is trusted.
-        usual_port: where neither `target` nor ssh_config names one.
-        ask: asks what a jump host wants to know.
+        default_port: used if neither `target` nor ssh_config has a port.
+        ask: asks the user the questions of jump hosts.
 
-    When cancelled, no connection stays.
+    If it is cancelled, it closes all connections.
     """
     hops: list[asyncssh.SSHClientConnection] = []
     client, pair, command = _Client(), Pair(signer.key, signer.signs), f"ssh {target}"
     try:
         config = configuration(target)
-        port = target.port or config.port or usual_port
+        port = target.port or config.port or default_port
         command = _command(target, port, config, signer)
         await open_jumps(target, hops, ask)
         async with asyncio.timeout(_LOGIN_SECONDS):
@@ -108,12 +108,12 @@ async def log_in_by_ssh(
         hops.append(connection)
         return Attempt(*await _run(connection), command)
     except SosError as error:
-        return Attempt("not-tried", f"on the way there: {error.message}", command, here=True)
+        return Attempt("not-tried", f"cannot connect through ssh_config: {error.message}", command, local=True)
     except (OSError, asyncssh.Error) as error:
-        here = isinstance(error, socket.gaierror)
-        return Attempt(*_told(error, pair, answered=client.answered), command, here)
-    except ValueError:  # such as of a name that DNS cannot hold
-        return Attempt("not-tried", "that is no name or address of a host", command, here=True)
+        local = isinstance(error, socket.gaierror)
+        return Attempt(*_outcome_of(error, pair, answered=client.answered), command, local)
+    except ValueError:  # for example a name that is invalid in DNS
+        return Attempt("not-tried", "invalid host name or address", command, local=True)
     finally:
         for hop in reversed(hops):
             hop.abort()
@@ -131,7 +131,7 @@ def _command(target: SshTarget, port: int, config: Configuration, signer: Signer
 
 
 async def _run(connection: asyncssh.SSHClientConnection) -> tuple[Outcome, str]:
-    """Whether a shell is behind the login: whoever shows the command back shows its quotes, too."""
+    """Check that the login runs a shell. A program that merely echoes the command echoes its quotes, too."""
     mark = secrets.token_hex(8)
     output = b""
     try:
@@ -144,36 +144,36 @@ async def _run(connection: asyncssh.SSHClientConnection) -> tuple[Outcome, str]:
                 if mark.encode() in output.split(b"\n"):
                     return "works", "logged in, and a command ran"
     except TimeoutError:
-        return "no-shell", f"the key is taken, and no command ends within {_COMMAND_SECONDS:.0f} s"
+        return "no-shell", f"the key is accepted, but no command ends within {_COMMAND_SECONDS:.0f} s"
     except asyncssh.ChannelOpenError as error:
-        return "no-shell", f"the key is taken, and no session is opened: {printable(error.reason)}"
+        return "no-shell", f"the key is accepted, but no session is opened: {printable(error.reason)}"
     return "no-shell", (
-        "the key is taken, and a command does not run: something stands in front of the shell "
-        "(command=, ForceCommand), or there is none"
+        "the key is accepted, but a command does not run: something runs instead of the shell "
+        "(command=, ForceCommand), or there is no shell"
     )
 
 
-def _told(error: Exception, pair: Pair, *, answered: bool) -> tuple[Outcome, str]:
+def _outcome_of(error: Exception, pair: Pair, *, answered: bool) -> tuple[Outcome, str]:
     if isinstance(error, TimeoutError):
         if answered:
-            return "closed", f"an SSH server answers, and nothing comes of it within {_LOGIN_SECONDS:.0f} s"
-        return "unreachable", f"nothing answers within {_LOGIN_SECONDS:.0f} s: a firewall may drop it on the way"
+            return "closed", f"an SSH server answers, but there is no login within {_LOGIN_SECONDS:.0f} s"
+        return "unreachable", f"no answer within {_LOGIN_SECONDS:.0f} s: a firewall may drop the packets"
     if isinstance(error, asyncssh.HostKeyNotVerifiable) or (
         isinstance(error, asyncssh.KeyExchangeFailed) and "host key" in error.reason
     ):
-        return "host-key-differs", "the host key there is not one that the machine showed on its console"
+        return "host-key-differs", "the host key differs from those that the machine showed on its console"
     if isinstance(error, asyncssh.PermissionDenied):
-        if pair.failed is not None:
-            return "not-tried", f"sshd knows the key, and nobody logged in: {pair.failed}"
-        if pair.wanted:
-            return "key-refused", "sshd knows the key, and refuses the login"
-        return "key-refused", f"sshd does not take the key: {printable(error.reason)}"
+        if pair.failure is not None:
+            return "not-tried", f"sshd accepts the key, but there was no login: {pair.failure}"
+        if pair.signature_requested:
+            return "key-refused", "sshd accepts the key, but refuses the login"
+        return "key-refused", f"sshd refuses the key: {printable(error.reason)}"
     if isinstance(error, asyncssh.Error):
         return "closed", f"the connection was closed before a login: {printable(error.reason)}"
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return "closed", "the connection was cut before a login"
     if isinstance(error, socket.gaierror):
-        return "unreachable", f"the name is not known here: {printable(str(error.strerror))}"
+        return "unreachable", f"this computer cannot resolve the name: {printable(str(error.strerror))}"
     number = error.errno if isinstance(error, OSError) else None
     return "unreachable", os.strerror(number) if number else printable(str(error))
 
@@ -183,6 +183,6 @@ def _trusted(host_keys: Sequence[PublicKey]) -> list[asyncssh.SSHKey]:
     for key in host_keys:
         try:
             trusted.append(asyncssh.import_public_key(f"{key.type} {key.base64}"))
-        except ValueError:  # of a type that asyncssh does not speak, and so will not be offered either
+        except ValueError:  # asyncssh does not support the type, so it cannot be negotiated either
             continue
     return trusted

@@ -61,11 +61,11 @@ class Block:
         for at in range(start + 1, len(lines)):
             if re.fullmatch(rf"-{{4,5}} ?END {re.escape(label)} ?-{{4,5}}", lines[at].strip()):
                 return cls(label, tuple(line.strip() for line in lines[start + 1 : at]), at + 1, where)
-        raise KeyInvalid(f"{where}: the {label.lower()} that starts here has no END line", hint=_AGAIN)
+        raise KeyInvalid(f"the {label.lower()} that starts here has no END line", where=where, hint=_AGAIN)
 
     def invalid(self, why: str, hint: str = _AGAIN) -> KeyInvalid:
         """Return the error for something wrong with the block."""
-        return KeyInvalid(f"{self.where}: {why}", hint=hint)
+        return KeyInvalid(why, where=self.where, hint=hint)
 
     def decoded(self, lines: Sequence[str]) -> bytes:
         """Decode the base64 in `lines`.
@@ -93,7 +93,8 @@ def refuse_private(line: str, name: str, where: str) -> None:
     if "PRIVATE KEY" in line:
         public = f"{name}.pub" if name != "-" else "the file that ends in .pub"
         raise KeyInvalid(
-            f"{where}: {name} contains a private key, which must never leave your machine",
+            f"{name} contains a private key, which must never leave your machine",
+            where=where,
             hint=f"Add its public half: {public}. --from-private reads that half from the file.",
         )
 

@@ -70,7 +70,7 @@ class PuttyFile:
         """
         first = _FIRST.fullmatch(lines[0].strip())
         if first is None:
-            raise KeyInvalid(f"{where}: not a PuTTY file, or one of an unknown version", hint=_AGAIN)
+            raise KeyInvalid("not a PuTTY file, or one of an unknown version", where=where, hint=_AGAIN)
         headers = {"Type": first[2]}
         blobs: dict[str, bytes] = {}
         at = 1
@@ -81,7 +81,7 @@ class PuttyFile:
             if name in ("Public-Lines", "Private-Lines"):
                 count = int(value) if value.isdigit() and len(value) < 5 else -1
                 if count < 0 or at + count > len(lines):
-                    raise KeyInvalid(f"{where}: the PuTTY file is truncated", hint=_AGAIN)
+                    raise KeyInvalid("the PuTTY file is truncated", where=where, hint=_AGAIN)
                 blobs[name] = _decoded("".join(line.strip() for line in lines[at : at + count]), where)
                 at += count
             else:
@@ -89,7 +89,7 @@ class PuttyFile:
                 if name in ("Private-MAC", "Private-Hash"):
                     break
         if "Public-Lines" not in blobs:
-            raise KeyInvalid(f"{where}: the PuTTY file is truncated", hint=_AGAIN)
+            raise KeyInvalid("the PuTTY file is truncated", where=where, hint=_AGAIN)
         return cls(int(first[1]), headers, blobs["Public-Lines"], blobs.get("Private-Lines", b""), at, where)
 
     @property
@@ -125,17 +125,17 @@ class PuttyFile:
         try:
             key = _private_key(self.type, _fields(self.public), _fields(plain))
         except (ValueError, ArithmeticError, LookupError):
-            raise KeyInvalid(f"{self.where}: the private half is damaged, or of an unknown kind") from None
+            raise KeyInvalid("the private half is damaged, or of an unknown kind", where=self.where) from None
         public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
         if base64.b64decode(public.split()[1]) != self.public:
-            raise KeyInvalid(f"{self.where}: the public half does not match the private half", hint=_AGAIN)
+            raise KeyInvalid("the public half does not match the private half", where=self.where, hint=_AGAIN)
         return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
 
     def _decrypted(self, passphrase: Secret | None) -> bytes:
         """Return the decrypted private blob, after comparing the checksum of the file."""
         encryption = self.headers.get("Encryption", "none")
         if encryption not in ("none", _CIPHER) or self.version == 1:
-            raise KeyInvalid(f"{self.where}: unsupported version or encryption of a PuTTY file", hint=_SAVE_AGAIN)
+            raise KeyInvalid("unsupported version or encryption of a PuTTY file", where=self.where, hint=_SAVE_AGAIN)
         if self.is_encrypted and not passphrase:
             raise WrongPassphrase("the file is encrypted")
         phrase = passphrase.reveal().encode() if passphrase and self.is_encrypted else b""
@@ -145,7 +145,7 @@ class PuttyFile:
             from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
             if len(plain) % 16:
-                raise KeyInvalid(f"{self.where}: the PuTTY file is damaged", hint=_AGAIN)
+                raise KeyInvalid("the PuTTY file is damaged", where=self.where, hint=_AGAIN)
             cipher = Cipher(algorithms.AES(key), modes.CBC(start)).decryptor()
             plain = cipher.update(plain) + cipher.finalize()
         covered = b"".join(
@@ -157,7 +157,7 @@ class PuttyFile:
         if not hmac.compare_digest(want, self.headers.get("Private-MAC", "").lower()):
             if self.is_encrypted:
                 raise WrongPassphrase("the passphrase is wrong")
-            raise KeyInvalid(f"{self.where}: the PuTTY file is damaged", hint=_AGAIN)
+            raise KeyInvalid("the PuTTY file is damaged", where=self.where, hint=_AGAIN)
         return plain
 
     def _raw_comment(self) -> bytes:
@@ -181,7 +181,7 @@ class PuttyFile:
             passes, memory = int(self.headers["Argon2-Passes"]), int(self.headers["Argon2-Memory"])
             if memory > _MAX_KIB or passes * memory > _MAX_WORK:
                 raise KeyInvalid(
-                    f"{self.where}: its key derivation takes too long or too much memory", hint=_SAVE_AGAIN
+                    "its key derivation takes too long or too much memory", where=self.where, hint=_SAVE_AGAIN
                 )
             derive = kind[self.headers["Key-Derivation"]](
                 salt=bytes.fromhex(self.headers["Argon2-Salt"]),
@@ -192,7 +192,7 @@ class PuttyFile:
             )
             derived: bytes = derive.derive(phrase)
         except (KeyError, ValueError, OverflowError, MemoryError):
-            raise KeyInvalid(f"{self.where}: unknown key derivation of the PuTTY file", hint=_AGAIN) from None
+            raise KeyInvalid("unknown key derivation of the PuTTY file", where=self.where, hint=_AGAIN) from None
         return derived
 
 
@@ -237,4 +237,4 @@ def _decoded(text: str, where: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise KeyInvalid(f"{where}: the base64 of the PuTTY file is invalid", hint=_AGAIN) from None
+        raise KeyInvalid("the base64 of the PuTTY file is invalid", where=where, hint=_AGAIN) from None

@@ -103,7 +103,8 @@ def read_keys(
 def conflicting_options(one: SourcedKey, earlier: SourcedKey) -> KeyInvalid:
     """Return the error for a key that occurs in two places with different options."""
     return KeyInvalid(
-        f"{one.where}: the same key as in {earlier.where}, with other options",
+        f"the same key as in {earlier.where}, with other options",
+        where=one.where,
         hint="sshd uses only the first line of a key. Leave one of them out.",
     )
 
@@ -164,7 +165,7 @@ def _checked(key_type: str, blob: bytes, comment: str, where: str, ignore_commen
     try:
         check_blob(key_type, blob)
     except ValueError as error:
-        raise KeyInvalid(f"{where}: {error}", hint="Export the key again.") from None
+        raise KeyInvalid(str(error), where=where, hint="Export the key again.") from None
     return PublicKey(key_type, blob, "" if ignore_comment else _comment(comment, where))
 
 
@@ -175,12 +176,12 @@ def _of_line(line: str, where: str, next_line: str, ignore_comment: bool) -> Pub
         split = split_options(line)
         rest = split[1].split(None, 2) if split is not None else []
         if split is None or len(rest) < 2 or not rest[1].startswith("AAAA"):
-            raise KeyInvalid(f"{where}: {_description(line)}", hint=_ONE_LINE)
+            raise KeyInvalid(_description(line), where=where, hint=_ONE_LINE)
         options, words = _options(split[0], where), rest
     key_type, text = words[0], words[1]
     _refuse_certificate(key_type, where)
     if key_type not in KEY_TYPES and key_type.lower() in KEY_TYPES:
-        raise KeyInvalid(f"{where}: unknown key type {key_type}; did you mean {key_type.lower()}?")
+        raise KeyInvalid(f"unknown key type {key_type}; did you mean {key_type.lower()}?", where=where)
     try:
         blob = parse_blob(key_type, text)
     except ValueError as error:
@@ -189,10 +190,10 @@ def _of_line(line: str, where: str, next_line: str, ignore_comment: bool) -> Pub
             why = "the key is wrapped: it continues on the next line"
         elif _NAMES.search(text):
             why = "two keys run together; a newline is missing between them"
-        raise KeyInvalid(f"{where}: {why}", hint=_COPY_AS_ONE_LINE) from None
+        raise KeyInvalid(why, where=where, hint=_COPY_AS_ONE_LINE) from None
     comment = words[2] if len(words) > 2 else ""
     if _GLUED.search(comment):
-        raise KeyInvalid(f"{where}: two keys run together: the comment of the first contains the second",
+        raise KeyInvalid("two keys run together: the comment of the first contains the second", where=where,
                          hint="Insert a newline between them.")  # fmt: skip
     return PublicKey(key_type, blob, "" if ignore_comment else _comment(comment, where), options)
 
@@ -202,7 +203,7 @@ def _options(options: tuple[str, ...], where: str) -> tuple[str, ...]:
         return check_options(options)
     except OptionInvalid as error:
         hint = "If this is a line of known_hosts, remove everything before the key type."
-        raise KeyInvalid(f"{where}: {error}", hint=hint) from None
+        raise KeyInvalid(str(error), where=where, hint=hint) from None
 
 
 def _description(line: str) -> str:
@@ -233,7 +234,8 @@ def _blob_alone(text: str) -> bytes:
 def _refuse_certificate(key_type: str, where: str) -> None:
     if "-cert-v0" in key_type:
         raise KeyInvalid(
-            f"{where}: a certificate has no effect in authorized_keys; add the plain .pub file",
+            "a certificate has no effect in authorized_keys; add the plain .pub file",
+            where=where,
             hint="To trust all keys that an authority signs, add the authority's public key with --cert-authority.",
         )
 
@@ -242,12 +244,14 @@ def _comment(text: str, where: str) -> str:
     text = text.strip(" \t")
     if not is_clean(text.replace("\t", " ")):
         raise KeyInvalid(
-            f"{where}: the comment contains control characters: {printable(text, 60)!r}",
+            f"the comment contains control characters: {printable(text, 60)!r}",
+            where=where,
             hint="Correct the file, or set another comment with --comment.",
         )
     if len(text) > MAX_COMMENT:
         raise KeyInvalid(
-            f"{where}: the comment has {len(text)} characters; at most {MAX_COMMENT} are allowed",
+            f"the comment has {len(text)} characters; at most {MAX_COMMENT} are allowed",
+            where=where,
             hint="Set a shorter one with --comment.",
         )
     return text
@@ -258,7 +262,8 @@ def _with_authority(one: SourcedKey, wanted: bool) -> PublicKey:
     present = any(option.lower() == "cert-authority" for option in one.key.options)
     if present and not wanted:
         raise KeyInvalid(
-            f"{one.where}: with cert-authority, the owner of this key can authorize any other key",
+            "with cert-authority, the owner of this key can authorize any other key",
+            where=one.where,
             hint="If that is intended, use --cert-authority.",
         )
     if wanted and not present:

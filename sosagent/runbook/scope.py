@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..authorized_keys.programs import printf_form
+from ..authorized_keys.key_file import printf_format
 from ..errors import UsageError
 from ..printable import printable
 from ..secrets.marks import REDACTED
@@ -143,7 +143,7 @@ def _word(text: str) -> str:
     """Return a shell word for any text, in printable ASCII."""
     if text.isascii() and text.isprintable() and not any(ord(char) in _ESCAPED for char in text):
         return shlex.quote(text)
-    form = printf_form(text).translate(_ESCAPED)
+    form = printf_format(text).translate(_ESCAPED)
     if text.startswith("-"):  # otherwise printf treats it as an option
         form = form.replace("-", "\\055", 1)
     return f'"$(printf {form})"'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
-from ..authorized_keys.programs import check_user
+from ..authorized_keys.key_file import check_user
 from ..errors import DeadlineExceeded, StepFailed, UsageError
 from ..keys import PublicKey, parse_public_keys
 from ..printable import clean, printable

@@ -43,9 +43,7 @@ async def test_missing_file(sh: list[str], tmp_path: Path, key: sosagent.PublicK
     assert (done.before, done.after) == (0, 2)
 
 
-async def test_new_files_are_private_whatever_the_umask(
-    sh: list[str], tmp_path: Path, key: sosagent.PublicKey
-) -> None:
+async def test_new_files_are_private_whatever_the_umask(sh: list[str], tmp_path: Path, key: sosagent.PublicKey) -> None:
     mask = os.umask(0)
     try:
         await add(sh, tmp_path, key)
@@ -110,7 +108,7 @@ async def test_key_with_options(tmp_path: Path, key: sosagent.PublicKey) -> None
     assert done.keys[0].options == ('from="10.0.0.1"',)
     assert "from=" in done.warnings[0]
     file.write_text(f'no-pty,command="echo Please login as \\"admin\\"" {key.line}\n')
-    with pytest.raises(sosagent.EditRefused, match="already in .*, with command="):
+    with pytest.raises(sosagent.EditRefused, match=r"already in .*, with command="):
         await add(["dash"], tmp_path, key)
 
 
@@ -120,7 +118,7 @@ async def test_backslashes_in_lines_and_comments(sh: list[str], tmp_path: Path) 
     assert (await add(sh, tmp_path, key)).keys[0].result == "added"
     file = tmp_path / ".ssh" / "authorized_keys"
     file.write_text(f"command=\"printf 'no\\n'\" {key.line}\n")
-    with pytest.raises(sosagent.EditRefused, match="already in .*, with command="):
+    with pytest.raises(sosagent.EditRefused, match=r"already in .*, with command="):
         await add(sh, tmp_path, key)
 
 

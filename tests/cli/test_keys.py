@@ -1,15 +1,13 @@
-"""`sosagent keys list|audit|remove` over the console of a lab, and the verdicts on lines."""
+"""`sosagent keys list|audit|remove` over the console of a lab."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from sosagent.jobs.keys import examined
 from sosagent.lab import ThreadedLab, lab_in_thread
 
 from ..conftest import new_key
@@ -123,23 +121,3 @@ def test_a_line_with_unknown_options_is_removed(arguments: list[str], file: Path
     file.write_text(f"of-the-future {ONE.line}\n{TWO.line}\n")
     assert keys("remove", *arguments, ONE.md5.upper().replace("MD5", "MD5"))[0] == 0
     assert file.read_text() == f"{TWO.line}\n"
-
-
-def test_reasons_why_sshd_refuses_a_line() -> None:
-    now = datetime(2026, 6, 1, tzinfo=UTC)
-    reasons = {
-        f"cert-authority {ONE.line}": "an authority's",
-        f'expiry-time="20260101" {TWO.line}': "its time was past",
-        f'expiry-time="20270101Z" {TWO.line}': "",
-        f"no-such {THREE.line}": "unknown option",
-        "ssh-ed25519": "not a public key",
-        f"ssh-ed25519-cert-v01@openssh.com {ONE.base64} c": "certificate",
-        f"\ufeff{THREE.line}": "",
-    }
-    listed = examined(list(reasons), now)
-    assert len(listed) == len(reasons)
-    for one, (line, reason) in zip(listed, reasons.items(), strict=True):
-        assert one.text == line
-        assert reason in one.why_not
-        assert bool(one.why_not) == (bool(reason) or one.entry is None)
-    assert listed[2].limits == ("until 20270101Z",)

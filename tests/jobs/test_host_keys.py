@@ -1,4 +1,4 @@
-"""Host keys out of band: what the program reads on a real machine's files, and what goes into known_hosts."""
+"""Host keys read on the console: of a real machine's files, and as lines of known_hosts."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ def lines(place: str, *keys: sosagent.PublicKey) -> str:
     return "".join(f"{place} {key.type} {key.base64}\n" for key in keys)
 
 
-def said(letter: str, key: sosagent.PublicKey) -> str:
+def key_line(letter: str, key: sosagent.PublicKey) -> str:
     return f"{letter} {key.type} {key.base64}"
 
 
-def test_what_a_machine_says() -> None:
+def test_a_machines_report() -> None:
     found = parse_host_keys(
-        ["t vm 22", "f /etc/ssh/ssh_host_ed25519_key", said("k", ED), said("p", ED) + " root@vm", said("s", ED)]
+        [
+            "t vm 22",
+            "f /etc/ssh/ssh_host_ed25519_key",
+            key_line("k", ED),
+            key_line("p", ED) + " root@vm",
+            key_line("s", ED),
+        ]
     )
     assert (found.hostname, found.port, found.keys, found.warnings) == ("vm", 22, (ED,), ())
 
@@ -38,14 +44,14 @@ def test_what_a_machine_says() -> None:
 @pytest.mark.parametrize(
     ("spoken", "words"),
     [
-        ([said("k", ED), said("p", OTHER), said("s", ED)], "is not the public half"),
-        ([said("k", ED), said("s", OTHER)], "serves another ssh-ed25519 key"),
-        ([said("k", ED), said("s", ED), said("s", RSA)], "that no file of its configuration holds"),
-        ([said("p", ED), said("s", ED)], "is believed"),
-        ([said("k", ED)], "does not answer"),
+        ([key_line("k", ED), key_line("p", OTHER), key_line("s", ED)], "is not the public half"),
+        ([key_line("k", ED), key_line("s", OTHER)], "offers another ssh-ed25519 key"),
+        ([key_line("k", ED), key_line("s", ED), key_line("s", RSA)], "that no file of its configuration contains"),
+        ([key_line("p", ED), key_line("s", ED)], "using its .pub file"),
+        ([key_line("k", ED)], "does not answer"),
     ],
 )
-def test_where_the_keys_differ(spoken: list[str], words: str) -> None:
+def test_differing_keys_are_reported(spoken: list[str], words: str) -> None:
     found = parse_host_keys(["t vm 22", "f /etc/ssh/ssh_host_ed25519_key", *spoken])
     assert found.keys == (ED,)
     assert [words in warning for warning in found.warnings] == [True]
@@ -64,18 +70,18 @@ def test_where_the_keys_differ(spoken: list[str], words: str) -> None:
     ],
     ids=map(str, range(7)),
 )
-def test_what_a_machine_may_not_say(line: str) -> None:
-    """Patterns, markers and other hosts' names change nothing but that there is no key."""
+def test_invalid_lines_are_ignored(line: str) -> None:
+    """A machine cannot add patterns, markers or keys of other hosts."""
     assert parse_host_keys(["t vm,* 22", line]).keys == ()
 
 
-def test_nothing_of_the_machines_stands_in_the_file() -> None:
-    found = parse_host_keys(["t evil,*\x1b[2J 22", said("k", ED)])
+def test_the_machines_own_name_is_not_written() -> None:
+    found = parse_host_keys(["t evil,*\x1b[2J 22", key_line("k", ED)])
     change = planned("", "known_hosts", [place_of("mine")], found.keys, replace=False)
     assert change.text == lines("mine", ED)
 
 
-def test_names() -> None:
+def test_hosts_in_known_hosts() -> None:
     assert place_of("Web.Example.org") == "web.example.org"
     assert place_of("web:2222") == "[web]:2222"
     assert place_of("[fe80::1]:2222") == "[fe80::1]:2222"
@@ -95,7 +101,7 @@ def test_lines_are_added_once() -> None:
     assert (again.text, again.added, again.present) == (change.text, (), (ED, RSA))
 
 
-def test_another_key_is_never_replaced_unasked(tmp_path: Path) -> None:
+def test_other_key_is_replaced_only_on_request(tmp_path: Path) -> None:
     before = f"a,web {OTHER.type} {OTHER.base64} note\n{lines('web', RSA)}"
     with pytest.raises(sosagent.HostKeyChanged, match="f, line 1") as caught:
         planned(before, "f", ["web"], [ED, RSA], replace=False)
@@ -106,30 +112,30 @@ def test_another_key_is_never_replaced_unasked(tmp_path: Path) -> None:
     assert len(change.removed) == 1
 
 
-def test_a_whole_line_is_replaced_whatever_keys_there_are() -> None:
+def test_whole_line_is_replaced() -> None:
     before = lines("web", OTHER) + "# mine\n"
     assert planned(before, "f", ["web"], [ED, RSA], replace=True).text == "# mine\n" + lines("web", ED, RSA)
 
 
-def test_other_lines_stay_byte_for_byte() -> None:
+def test_other_lines_are_kept_exactly() -> None:
     before = "# a\x0cweb ssh-rsa AAAA\r\n\n# b\u2028c \udcff\rd\r\nother ssh-rsa AAAA c"
     assert planned(before, "f", ["web"], [ED], replace=False).text == f"{before}\n{lines('web', ED)}"
     assert planned(f"{before}\n", "f", ["web", "web"], [ED], replace=False).text == f"{before}\n{lines('web', ED)}"
 
 
-def test_a_revoked_key_is_told() -> None:
+def test_revoked_key_is_refused() -> None:
     with pytest.raises(sosagent.HostKeyChanged, match=r"line 1.*revoked"):
         planned(f"@revoked {lines('*', ED)}", "f", ["web"], [ED], replace=True)
 
 
-def test_a_pattern_is_left_to_people() -> None:
+def test_pattern_is_not_replaced() -> None:
     with pytest.raises(sosagent.HostKeyChanged, match="line 1") as caught:
         planned(lines("*.example.org", OTHER), "f", ["web.example.org"], [ED], replace=True)
     assert "edit it yourself" in caught.value.hint
     assert planned(lines("!web.example.org,*", OTHER), "f", ["web.example.org"], [ED], replace=False).added
 
 
-def test_hashed_names_are_found(tmp_path: Path) -> None:
+def test_hashed_names_match(tmp_path: Path) -> None:
     installed(["ssh-keygen"])
     file = tmp_path / "known_hosts"
     file.write_text(lines("web", OTHER))
@@ -141,7 +147,7 @@ def test_hashed_names_are_found(tmp_path: Path) -> None:
     assert planned(file.read_text(), "f", ["other"], [ED], replace=False).added
 
 
-def test_the_file_is_written_in_one_step(tmp_path: Path) -> None:
+def test_file_is_written_in_one_step(tmp_path: Path) -> None:
     real = tmp_path / "real"
     real.write_text("old\n")
     real.chmod(0o640)
@@ -156,7 +162,7 @@ def test_the_file_is_written_in_one_step(tmp_path: Path) -> None:
         replace_file(real / "below", "x")
 
 
-def test_sshfp_is_what_ssh_keygen_prints(tmp_path: Path) -> None:
+def test_sshfp_records_equal_those_of_ssh_keygen(tmp_path: Path) -> None:
     installed(["ssh-keygen"])
     for kind in ("ed25519", "rsa", "ecdsa", "dsa"):
         path = tmp_path / kind
@@ -169,7 +175,7 @@ def test_sshfp_is_what_ssh_keygen_prints(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root: host keys are root's")
-async def test_on_real_files(sh: list[str], tmp_path: Path) -> None:
+async def test_real_host_keys(sh: list[str], tmp_path: Path) -> None:
     path = Path("/etc/ssh/ssh_host_ed25519_key")
     if not path.exists():
         pytest.skip("no host key here")

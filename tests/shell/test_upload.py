@@ -13,7 +13,7 @@ import pytest
 import sosagent
 from sosagent.shell.frame import cksum
 
-from ..authorized_keys.test_append import as_root, fill
+from ..support.authorized_keys import as_root, fill
 from ..support.transfers import CONTENTS, RANDOM, names, shell_in
 
 

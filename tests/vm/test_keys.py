@@ -139,7 +139,7 @@ def test_an_expired_key_is_refused(vm: Machine, identity: Path) -> None:
     wait_for(lambda: vm.ssh(identity, "true").returncode != 0, 60, "the key's end")
     assert datetime.now(UTC) >= until
     status, done = run(vm, "keys list")
-    assert "its time was past" in done["keys"][-1]["why_not"]
+    assert "it expired at" in done["keys"][-1]["why_not"]
 
 
 def test_a_key_limited_to_an_address(vm: Machine, tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""authorized_keys/report.py: the output of the programs as values."""
+
+from __future__ import annotations
+
+from sosagent.authorized_keys.report import PathInfo, parse_report
+
+
+def test_a_whole_report() -> None:
+    report = parse_report(
+        [
+            "m /root vm 0123456789abcdef0123456789abcdef",
+            "drwx------ 5 0 0 4096 Jan  1 00:00 /root",
+            "-rw------- 2 0 0 120 Jan  1 00:00 /root/.ssh/authorized_keys",
+            "dr-xr-xr-x 9 1000 1000 0 Jan  1 00:00 /proc/42",
+            ":a line",
+            "s pxn 17 119 120 1",
+            "a 18 200",
+            "b 17 119",
+            "k /root/.ssh/authorized_keys.sosagent.1",
+            "d / ro,nosuid rw",
+            "p",
+            "permitrootlogin yes",
+        ]
+    )
+    assert (report.home, report.hostname, report.machine_id) == ("/root", "vm", "0123456789abcdef0123456789abcdef")
+    assert report.path("/root/.ssh/authorized_keys") == PathInfo("/root/.ssh/authorized_keys", "-", "rw-------", 0, 2)
+    assert (report.uid, report.lines, report.count) == (1000, ("a line",), 1)
+    assert (report.plain, report.ends_in_newline, report.checksum, report.length) == (True, False, "17 119", 119)
+    assert (report.checksum_after, report.prefix_checksum) == ("18 200", "17 119")
+    assert report.backup == "/root/.ssh/authorized_keys.sosagent.1"
+    assert report.mount == ("/", frozenset({"ro", "nosuid"}), frozenset({"rw"}))
+    assert (report.restored, report.not_restored, report.contains_nul) == (True, False, False)
+    assert (report.sshd, report.complaints) == ({"permitrootlogin": "yes"}, ())
+
+
+def test_nonsense_is_an_empty_report() -> None:
+    report = parse_report(["x", "s p 1 2", "m", "-rwx /etc", "a 1", "s p q"])
+    assert report.checksum is None
+    assert len(report.complaints) == 5
+
+
+def test_settings_of_sshd_are_not_attributes_of_a_file() -> None:
+    report = parse_report(["authorizedkeysfile /etc/ssh/keys/%u", "----i---------e------- /root/.ssh/authorized_keys"])
+    assert report.sshd == {"authorizedkeysfile": "/etc/ssh/keys/%u"}
+    assert report.immutable == ("/root/.ssh/authorized_keys",)

@@ -37,7 +37,7 @@ BROKEN = {
         "closed",
         "Bad configuration option: Nonsense",
     ),
-    "sshd on loopback alone": (_CONFIG.format("ListenAddress 127.0.0.1"), "closed", "loopback only"),
+    "sshd on loopback alone": (_CONFIG.format("ListenAddress 127.0.0.1"), "closed", "loopback address only"),
     "PermitRootLogin no": (_CONFIG.format("PermitRootLogin no"), "key-refused", "PermitRootLogin"),
     "PubkeyAuthentication no": (_CONFIG.format("PubkeyAuthentication no"), "key-refused", "PubkeyAuthentication no"),
     "AllowUsers": (_CONFIG.format("AllowUsers alice"), "key-refused", "not listed in AllowUsers"),
@@ -45,13 +45,13 @@ BROKEN = {
     "a home that its group may write to": (
         "usermod -aG users alice; chgrp users /root; chmod 770 /root",
         "key-refused",
-        "StrictModes: others may write to /root",
+        "StrictModes: other users may write to /root",
     ),
     "a firewall that drops": (_FIREWALL.format("drop"), "unreachable", "a firewall on the machine"),
     "no way back": (
         "systemd-run -q sh -c 'sleep 1; ip route add blackhole 10.0.2.2'",
         "unreachable",
-        "what is in between",
+        "the network in between",
     ),
     "a full penalty box": (_PENALTIES, "closed", "addresses is full"),
 }
@@ -92,7 +92,7 @@ def test_a_command_instead_of_a_shell(vm: Machine, identity: Path) -> None:
 def test_a_key_for_another_address(vm: Machine, identity: Path) -> None:
     status, seen = add(vm, identity, "--option", 'from="192.0.2.1"')
     assert (status, seen["outcome"]) == (7, "key-refused")
-    assert any("from= does not let this address in" in cause for cause in seen["causes"]), seen  # type: ignore[attr-defined]
+    assert any("the option from= does not allow this address" in cause for cause in seen["causes"]), seen  # type: ignore[attr-defined]
 
 
 def test_another_machine_answers(vm: Machine, identity: Path) -> None:

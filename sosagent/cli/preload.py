@@ -12,7 +12,7 @@ __all__ = ["preload"]
 def preload(*names: str) -> None:
     """Import modules in a thread. A later import of one of them waits for the thread, or finds the module there.
 
-    This shortens the start where the import waits for something else than the CPU: asyncssh runs ldconfig and gcc to
+    This shortens the start where the import waits for something other than the CPU: asyncssh runs ldconfig and gcc to
     search for a library, which takes as long as reading the keys and importing the job.
     """
     threading.Thread(target=_import, args=(names,), daemon=True).start()

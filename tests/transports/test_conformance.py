@@ -31,7 +31,7 @@ _UNDER_WAY = 2000
 
 
 class Far:
-    """What the far end does with what arrives."""
+    """How the far end answers the bytes that arrive."""
 
     def __init__(self) -> None:
         self.seen = b""

@@ -166,7 +166,7 @@ async def _get_in(access: Access, password: Secret, deadline: Deadline) -> tuple
     """Connect and get to a shell; try again while the endpoint is read-only. The stack leads back out."""
     while True:
         try:
-            # Not around the caller's work: that may end in another context than it started in.
+            # It excludes the caller's work, which may end in a different context.
             with remembering():
                 async with AsyncExitStack() as stack:
                     console = await stack.enter_async_context(at_console(access, deadline.remaining))

@@ -11,7 +11,7 @@ TYPED := sosagent tests bench examples
 # The Python of the documentation, written here for mypy.
 PAGE_PROGRAMS := build/page_programs
 # Most tests wait for something other than the processor.
-WORKERS ?= 4
+WORKERS ?= 8
 
 # The programs in remote/ are fragments: they use variables that other fragments set, and leave out quotes where the
 # words are our own, because every byte goes over the line. The tests run each under dash, bash and BusyBox ash.

@@ -273,7 +273,7 @@ async def test_a_read_only_endpoint_is_tried_again(
     notes: list[str] = []
     done = await add(lab, lab_target, on_event=lambda event: notes.append(event.text))
     assert (done.status, lab.machine.read_only_sessions) == ("added", 0)
-    assert sum("read-only" in note for note in notes) == 2
+    assert sum("still read-only" in note for note in notes) == 2
     lab.machine.read_only_sessions = 1000
     with pytest.raises(sosagent.EndpointReadOnly) as caught:
         await add(lab, lab_target, timeout=2)

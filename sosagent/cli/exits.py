@@ -17,7 +17,7 @@ __all__ = ["Interrupted", "Reported", "Unexpected", "VersionOption", "expected_e
 
 
 class Interrupted(SosError):
-    """Ctrl-C or a termination signal stopped the job, which logged out first."""
+    """Ctrl-C or a termination signal stopped the command. A job that had logged in has logged out."""
 
     code: ClassVar[str] = "interrupted"
     exit_code: ClassVar[int] = 130

@@ -43,7 +43,7 @@ def lab(
     """Run an SOS endpoint and a simulated machine on this computer until Ctrl-C."""
     try:
         with expected_errors_only(verbose=False):
-            run_job(_serve(port, machine, faults, endpoint, busy))
+            run_job(_serve(port, machine, faults, endpoint, busy), logs_out=False, hint="")
     except Interrupted:
         print("The lab has stopped, and its folder is deleted.", file=sys.stderr)
     except SosError as error:

@@ -16,7 +16,7 @@ __all__ = ["run_job", "run_prepared"]
 
 T = TypeVar("T")
 
-_RUN_AGAIN = "No key was lost. Run the command again: it finds out what is done already."
+_RUN_AGAIN = "No key was lost. Run the command again: it finds out what has already been done."
 
 
 def run_job(job: Coroutine[Any, Any, T], *, logs_out: bool = True, hint: str = _RUN_AGAIN) -> T:

@@ -66,7 +66,8 @@ def send_break(
                 )
             if not yes:
                 _confirm(target, sysrq)
-            lines = run_prepared(_prepare(where, sysrq, seconds, progress))
+            hint = "The BREAK may have been sent."
+            lines = run_prepared(_prepare(where, sysrq, seconds, progress), logs_out=False, hint=hint)
     except SosError as error:
         progress.stop()
         show_error(error)

@@ -130,7 +130,7 @@ def _observe(where: EndpointOptions, poke: bool, seconds: float, timeout: float,
             kick=where.kick,
         )
 
-    observed = run_prepared(prepare())
+    observed = run_prepared(prepare(), logs_out=False, hint="Nobody was logged in or out.")
     reference = where.lookup.target
     return replace(observed, host=str(reference)) if isinstance(reference, ProviderReference) else observed
 

@@ -124,7 +124,7 @@ class InteractiveSession:
         return describe_login(self.console)
 
     async def _start(self) -> None:
-        """Pass the endpoint's own dialogue, then show it."""
+        """Get through the endpoint's dialogue, then show it."""
         dialogue = bytearray()
         self.console.forward_to(dialogue.extend)
         self.console.recorder.switch_to(self.recording.transcript)

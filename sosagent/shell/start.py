@@ -62,11 +62,6 @@ class Starter:
         """Whether the new shell was seen to run. From then on, silence or the dead-man's switch ends it."""
         return self._collecting
 
-    @property
-    def plain_shell_started(self) -> bool:
-        """Whether a plain shell was started over the one at the prompt; it ends together with ours."""
-        return self._plain_started
-
     def note_entered(self) -> None:
         """Note that the start line was entered by other means."""
         self._entered = True

@@ -12,10 +12,10 @@ class Deadline:
     """A moment at which waiting ends.
 
     Args:
-        seconds: from now, on the clock of the running event loop; None for no deadline.
+        seconds: time from now, on the clock of the running event loop; None for no deadline.
 
     Attributes:
-        seconds: as passed; how long the whole wait may take.
+        seconds: the total duration of the wait, as passed.
     """
 
     __slots__ = ("_at", "seconds")

@@ -110,7 +110,7 @@ class KeyInvalid(UsageError):
         hint: what to do next.
 
     Attributes:
-        reason: as passed, without the file and line.
+        reason: the reason that was passed, without the file and line.
     """
 
     code = "key-invalid"
@@ -222,7 +222,7 @@ class ConsoleStateUnknown(ConsoleError):
 
 
 class LineDamaged(ConsoleError):
-    """The line damages too much data: the job did not arrive intact and was not done."""
+    """The line damages too much data: the request did not arrive intact and was not carried out."""
 
     code = "line-damaged"
     default_hint = "Lower the speed of the line or check its flow control, then run again."

@@ -62,7 +62,7 @@ async def fetch(
             ``https://`` address.
         ca: a file of authorities that replaces those of the system.
         most: the largest accepted size in bytes.
-        seconds: for the whole request.
+        seconds: time limit of the whole request.
 
     Raises:
         FetchFailed: there was no usable answer.

@@ -21,8 +21,8 @@ from sosagent.transports import Transport
 
 from .support.virtual_time import loop_factory
 
-#: Real shells, each as a /bin/sh that has the programs of remote/ to run. mksh, the /bin/sh of Android, is not
-#: among them: its `wait` misses the end of a job now and then, and then the watchdog's time passes.
+#: Real shells that may be the /bin/sh which runs the programs of remote/. mksh, the /bin/sh of Android, is excluded:
+#: its `wait` sometimes misses the end of a job, and then waits for the watchdog's timeout.
 SHELLS = {
     "dash": ["dash"],
     "bash": ["bash", "--posix"],
@@ -32,8 +32,8 @@ SHELLS = {
 
 def new_key(comment: str = "you@laptop", algorithm: str = "ssh-ed25519") -> sosagent.PublicKey:
     """Return a new public key."""
-    made = asyncssh.generate_private_key(algorithm, comment)
-    return sosagent.parse_public_keys(made.export_public_key(), "made")[0]
+    private = asyncssh.generate_private_key(algorithm, comment)
+    return sosagent.parse_public_keys(private.export_public_key(), "generated")[0]
 
 
 def installed(command: list[str]) -> list[str]:
@@ -73,7 +73,7 @@ async def lab() -> AsyncIterator[Lab]:
 
 @pytest.fixture
 def key() -> sosagent.PublicKey:
-    """A fresh key."""
+    """A new public key."""
     return new_key()
 
 
@@ -93,13 +93,13 @@ def target_of(lab: Lab) -> sosagent.SshTarget:
 
 @pytest.fixture
 def lab_target(lab: Lab) -> sosagent.SshTarget:
-    """The fixture's lab as a target."""
+    """The `lab` fixture as a target."""
     return target_of(lab)
 
 
 @pytest.fixture
 def arguments(lab: Lab) -> list[str]:
-    """The fixture's lab as command line options and HOST."""
+    """The `lab` fixture as command-line options and HOST."""
     config = lab.folder / "config"
     config.touch()
     return ["-F", str(config), *lab.arguments]
@@ -107,16 +107,16 @@ def arguments(lab: Lab) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Hide the agent, the password and the home of the user who runs the tests."""
+    """Hide the agent, the password and the home folder of the user who runs the tests."""
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.delenv("SOS_PASSWORD", raising=False)
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-#: What a key of ours means at some endpoint, and is needed on every other: ^Z suspends programs, ^A d detaches screen.
+#: Keys that some endpoints interpret but that every other console needs: ^Z suspends programs, ^A d detaches screen.
 _NEEDED_ELSEWHERE = (b"\x1a", b"\x01")
-_TAKEN = sorted({one for row in DIALECTS.values() for one in row.forbidden} - set(_NEEDED_ELSEWHERE))
+_INTERPRETED = sorted({one for row in DIALECTS.values() for one in row.forbidden} - set(_NEEDED_ELSEWHERE))
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +133,7 @@ def nothing_forbidden_is_sent(request: pytest.FixtureRequest, monkeypatch: pytes
         async def watched(data: bytes) -> None:
             if data not in (row.leave, row.breaks, console.endpoint.dialect.leave):
                 sent.extend(data)
-                taken = {*_TAKEN, *console.endpoint.dialect.forbidden}
+                taken = {*_INTERPRETED, *console.endpoint.dialect.forbidden}
                 found.extend(f"{one!r} in {bytes(sent[-80:])!r}" for one in taken if one in sent[-len(data) - 8 :])
             await write(data)
 
@@ -146,7 +146,7 @@ def nothing_forbidden_is_sent(request: pytest.FixtureRequest, monkeypatch: pytes
 
 
 async def until(condition: object, seconds: float = 10.0) -> None:
-    """Wait for a condition in another process, which has no event to wait for."""
+    """Poll a condition until it is true, such as one in another process, which offers no event to wait for."""
     assert callable(condition)
     async with asyncio.timeout(seconds):
         while not condition():
@@ -171,7 +171,7 @@ def processes_of(uid_or_text: str) -> list[str]:
 def agent(tmp_path: Path) -> Iterator[str]:
     """The socket of a real ssh-agent without keys."""
     installed(["ssh-agent"])
-    # The path of a socket has a length limit.
+    # The length of a socket path is limited, so the socket is not in tmp_path.
     socket = f"/tmp/sosagent-agent-{tmp_path.name[-30:]}"
     server = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
     while not Path(socket).exists():

@@ -15,7 +15,7 @@ from sosagent.providers import Located, Provider
 
 
 class Inventory(Provider):
-    """Finds machines by name in a file. A real provider would await the answer of an API."""
+    """Finds machines by name in a file. A real provider would await the reply of an API."""
 
     async def locate(self, name: str) -> Located:
         """Return the console from the file, and the machine's name, which the console must show."""

@@ -66,7 +66,7 @@ class Appended:
         file: the file that sshd reads.
         keys: one outcome for each key, in their order.
         before, after: number of key lines.
-        hostname, machine_id: of the machine.
+        hostname, machine_id: the identity of the machine.
         warnings: sentences about what would keep sshd from accepting the keys.
         changes: the commands that changed something else, with the state before each.
     """
@@ -95,8 +95,8 @@ async def append_keys(
     """Add `keys` to the authorized_keys of `user`.
 
     Args:
-        shell: on the machine.
-        keys: at least one.
+        shell: a shell on the machine.
+        keys: the keys to append, at least one.
         user: the owner of the file; a name that passed `check_user`.
         own: whether the shell runs as `user`.
         logged_in: whether we logged in, so that ``$HOME`` is right; an existing shell may have changed it.

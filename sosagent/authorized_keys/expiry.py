@@ -29,9 +29,9 @@ async def expiring(shell: Shell, keys: Sequence[PublicKey], until: datetime) -> 
     """Return `keys` with the option that makes sshd refuse them from `until` on.
 
     Args:
-        shell: on the machine; its clock and its sshd are examined.
+        shell: a shell on the machine; its clock and its sshd are examined.
         keys: any keys.
-        until: with its time zone.
+        until: the time of expiry, with its time zone.
 
     Raises:
         UsageError: `until` is in the past.

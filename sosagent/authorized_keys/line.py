@@ -62,7 +62,7 @@ def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
     is ``expiry-time`` is ignored, as sshd ignores it after that time.
 
     Args:
-        lines: of the file, in order; those that cannot contain the key may be missing.
+        lines: the lines of the file, in order; those that cannot contain the key may be missing.
         key: the key.
     """
     for line in lines:
@@ -84,7 +84,7 @@ def parse_line(line: str, *, any_options: bool = False) -> Entry | None:
     harmless. sshd refuses a line with an unknown option.
 
     Args:
-        line: of the file.
+        line: a line of the file.
         any_options: accept any options, because a newer sshd may support more than are known here.
     """
     line = line.lstrip(" \t").rstrip("\r\n")

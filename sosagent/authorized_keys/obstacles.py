@@ -84,7 +84,7 @@ def cannot_write(path: str, complaints: Sequence[str], reason: str = "", remedy:
     """Return the error for a failed write.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         complaints: error messages of the commands.
         reason: why it failed; by default the complaint that names a cause.
         remedy: what to do next.

@@ -41,7 +41,7 @@ class PathInfo:
         path: as it was requested.
         kind: ``-`` for a regular file, ``d`` for a folder, ``l`` for a link, and so on.
         modes: nine letters such as ``rw-------``.
-        uid: of the owner.
+        uid: the numeric ID of the owner.
         links: number of hard links.
     """
 
@@ -68,7 +68,7 @@ class Report:
         is_link: whether the file is a symbolic link that leads nowhere.
         paths: home, folder and file, as far as they exist.
         checked_paths: the paths whose modes sshd checks, if they differ from `paths`.
-        uid: of the user; None without /proc.
+        uid: the numeric ID of the user; None without /proc.
         mount: mount point of the file, its options, and the options of the file system.
         immutable: the file and its folder, if ``chattr +i`` is set on them.
         checksum: "CRC LENGTH" of the file; None if it cannot be read.

@@ -2,8 +2,8 @@
 
 A copy in the same folder gets the new contents, is checked, and replaces the file in one step. So a crash
 leaves either the old file or the new one. The checksum of the new contents is computed beforehand from
-checksums alone. The old file stays beside it, under a name with the time. Adding a key never rewrites: see
-`append`.
+checksums alone. The old file stays beside it, under a name with the time. Adding a key never rewrites the
+file: see `append`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Edit:
     """One change to a file.
 
     Fields:
-        offset: of `old`, in bytes.
+        offset: the offset of `old` in the file, in bytes.
         old, new: the present bytes, and those that replace them: printable ASCII and newlines.
         prefix_cksum: output of ``cksum`` for the part of the file before `offset`.
     """

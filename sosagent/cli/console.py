@@ -49,7 +49,7 @@ def console(
         typer.Option(
             "--pace",
             metavar="N",
-            help="How fast pastes are sent: 0 at once, 1 to 4 increasingly slower; by default below 9600 baud.",
+            help="Pace of pastes: 0 sends them at once, 1 to 4 are increasingly slow; by default below 9600 baud.",
             show_default=False,
         ),
     ] = None,

@@ -45,7 +45,7 @@ HostArgument = Annotated[
     str,
     typer.Argument(
         metavar="HOST",
-        help="A machine in machines.toml, or the console's endpoint: user@host[:port] or a Host of ~/.ssh/config; "
+        help="A machine in machines.toml, or the console's endpoint: user@host[:port] or a Host in ~/.ssh/config; "
         "serial:///dev/ttyUSB0, "
         "unix:///path, socket://host:port, rfc2217://host:port, telnet://host, exec:COMMAND.",
         show_default=False,

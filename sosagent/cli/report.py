@@ -1,4 +1,4 @@
-"""The record of a run as one HTML page for a ticket: no scripts, nothing is loaded, all text is escaped."""
+"""The record of a run as one HTML page for a ticket: no scripts, no external resources, all text escaped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def page(record: RunRecord, cast: str | None = None) -> str:
     """Return the page.
 
     Args:
-        record: of the run.
+        record: the record of the run.
         cast: the file name of the recording of the console, if there is one.
     """
     body = "\n".join(

@@ -52,7 +52,7 @@ def lines_of_record(record: RunRecord, everything: bool) -> Iterator[str]:
     """Yield what a run did.
 
     Args:
-        record: of the run.
+        record: the record of the run.
         everything: include the whole output of all steps; otherwise the last lines of programs.
     """
     machine = f" ({printable(record.hostname)})" if record.hostname else ""

@@ -55,7 +55,7 @@ def has_machines(path: Path | str | None = None) -> bool:
 
 
 def load_machines(path: Path | str | None = None) -> Machines:
-    """Read machines.toml. Relative paths in it become absolute, starting at the file's folder.
+    """Read machines.toml. Relative paths in it are resolved against the file's folder.
 
     Args:
         path: see `machines_file`. If the user did not set a path and the file does not exist, there are no machines.

@@ -47,7 +47,7 @@ def read_toml(text: str, shown: str) -> dict[str, Any]:
 
 
 def _explain(text: str, error: str) -> tuple[int, str]:
-    """Return the line and a message for an error of tomllib. The message contains no value: it may be a password."""
+    """Return the line and a message for a tomllib error. The message contains no value, which may be a password."""
     message, _, place = error.partition(" (at ")
     at = re.match(r"line (\d+)", place)
     number = int(at[1]) if at else max(len(text.splitlines()), 1)

@@ -144,7 +144,7 @@ class Console:
             self._on_event(event)
 
     def set_deadline(self, seconds: float | None) -> None:
-        """Let all waits end `seconds` from now; None removes the deadline."""
+        """End all waits `seconds` from now; None removes the deadline."""
         self.connection.set_deadline(seconds)
 
     def time_left(self) -> float | None:
@@ -324,7 +324,7 @@ class Console:
     async def send_secret(self, secret: Secret, enter: str = "\r") -> None:
         """Send `secret` and Enter. What comes back until the next newline is neither kept nor recorded.
 
-        Raises: as `send`.
+        Raises: the same errors as `send`.
         """
         data = f"{secret.reveal()}{enter}".encode()
         self.connection.refuse_intercepted(data, "the password contains a sequence that")

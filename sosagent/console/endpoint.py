@@ -24,8 +24,8 @@ class Endpoint:
     """The state of the endpoint in one connection.
 
     Args:
-        dialect: how the endpoint talks; by default it is a plain console.
-        console_name: the name of the machine's console there, if the endpoint has several.
+        dialect: the endpoint's dialect; a plain console by default.
+        console_name: the name of the machine's console, if the endpoint has several.
         kick: end another user's session.
         ask: passes the endpoint's questions to the user; None if no user is present.
 

@@ -1,1 +1,1 @@
-"""What HOST means, and how endpoints talk before the console is there."""
+"""Parses HOST, and handles an endpoint's own dialogue before the console opens."""

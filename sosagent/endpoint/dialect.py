@@ -30,7 +30,7 @@ class Dialect:
         close: a line to type at the prompt afterwards; empty if there is none.
         breaks: keys that make the endpoint send a BREAK; empty if the connection itself can send one, or none can.
         forbidden: key sequences that the endpoint interprets itself, so they are never sent to the machine.
-        pace: the console's pace to start with; 0 is the fastest.
+        pace: the initial typing pace of the console; 0 is the fastest.
         shared: whether several users may have the console at the same time, and see and type the same.
         legacy: whether its SSH may be so old that algorithms have to be enabled that are off by default.
         programs: the programs of ``exec:`` that have this dialect.
@@ -41,7 +41,7 @@ class Dialect:
         options: words that are always added to such a program's command line.
         hosts: matches host names that have this dialect.
         port: the default port.
-        user: matches the user names of the endpoint, and an example of one.
+        user: a pattern that matches the user names of the endpoint, and an example of one.
         note: what the user has to do first.
     """
 
@@ -75,7 +75,7 @@ class Dialect:
 
     @property
     def has_dialogue(self) -> bool:
-        """Whether the endpoint shows something of its own before the console."""
+        """Whether the endpoint shows output of its own before the console opens."""
         return bool(self.enter or self.ready or self.busy)
 
     @property

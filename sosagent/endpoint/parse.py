@@ -40,7 +40,7 @@ _REFERENCE = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{1,30}):(?P<name>(?!\d+\Z)[
 #: Schemes that no provider can have: URLs with too few slashes, and the accounts that KEYFILE may name.
 _NO_PROVIDER = frozenset({"file", "ftp", "gh", "gl", "http", "https"})
 _HINT = (
-    "Write user@host[:port], ssh://user@host:port, a Host of ~/.ssh/config, serial:///dev/ttyUSB0?baud=115200, "
+    "Write user@host[:port], ssh://user@host:port, a Host in ~/.ssh/config, serial:///dev/ttyUSB0?baud=115200, "
     "unix:///path, socket://host:port, rfc2217://host:port, telnet://host:port, exec:COMMAND ARGS, or packet:ID."
 )
 

@@ -25,7 +25,7 @@ async def add_key_in_session(session: SessionContext, keys: Sequence[PublicKey])
     """Add `keys` over the open console and show the result. ^C stops it, and so does cancellation.
 
     Raises:
-        SosError: of the job. The console is restored to the state it was in, as after every job.
+        SosError: the job failed. The console is restored to the state it was in, as after every job.
     """
     console = session.console
     # Earlier output is not an answer to what the job types.

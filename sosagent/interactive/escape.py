@@ -111,7 +111,7 @@ class Escape:
         return bool(self._held) and not self._pasting
 
     def flush(self) -> list[Input]:
-        """Return the held bytes, because nothing followed in time. Inside a paste they stay held."""
+        """Return the held bytes; to be called when nothing followed in time. Inside a paste they stay held."""
         if not self._pasting:
             self._release()
         return self._drain()

@@ -73,7 +73,7 @@ def describe_status(console: Console, access: Access, *, seconds: float, recordi
         access: how it was reached.
         seconds: since the session started.
         recording: the file of the recording, if one is running.
-        pace: of pastes.
+        pace: the pace of pastes.
     """
     target = access.target.target if isinstance(access.target, Located) else access.target
     kind = next((words for cls, words in _TRANSPORTS if isinstance(target, cls)), "a connection")

@@ -26,7 +26,7 @@ class Sender:
 
     Args:
         console: receives the input.
-        pace: of pastes, one of the console's paces; None for a pace below 9600 baud.
+        pace: the pace of pastes, one of the console's paces; None for a pace below 9600 baud.
         notice: shows the user a message.
         on_secret: called before input is sent at a password prompt.
     """

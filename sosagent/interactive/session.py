@@ -39,7 +39,7 @@ async def run_session(access: Access, options: InteractiveOptions) -> str:
 
     Args:
         access: how to reach the machine. Its time limit applies to connecting, and to each job in the session.
-        options: of the session.
+        options: the options of the session.
 
     Returns:
         A sentence about the state of the console: whether a shell is still open there.
@@ -70,7 +70,7 @@ class InteractiveSession:
     Args:
         console: connected; only this session uses it.
         terminal: the user's terminal.
-        recording: of the session.
+        recording: the recording of the session.
         access, options: see `run_session`.
     """
 

@@ -45,12 +45,12 @@ class AddKeyResult:
         state_found: the console's state at the start.
         logged_out: whether the console was seen to return to that state.
         keys_before, keys_after: number of key lines.
-        hostname, machine_id: of the machine; machine_id is None if it has none.
+        hostname, machine_id: the identity of the machine; machine_id is None if it has none.
         warnings: sentences about what would keep sshd from accepting the keys.
         changes: the commands that changed something else, with the state before each.
         verification: the result of a login over SSH, if one was requested.
         seconds: duration of the whole job.
-        bytes_sent, bytes_received, exchanges: on the console.
+        bytes_sent, bytes_received, exchanges: the traffic on the console.
     """
 
     status: Literal["added", "present", "would-add"]

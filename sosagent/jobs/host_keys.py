@@ -28,7 +28,7 @@ class HostKeys:
     Fields:
         host: the endpoint.
         hostname: the name that the machine reports, for display only: it must not go into a file.
-        port: of sshd.
+        port: the port of sshd.
         keys: derived from the private keys, one of each type.
         warnings: sentences about keys that sshd offers, or .pub files, that differ from the private key.
         logged_out: whether the console was seen to return to its initial state.
@@ -47,7 +47,7 @@ async def host_keys(access: Access) -> HostKeys:
 
     Raises:
         EditRefused: no host key can be read.
-        SosError: another subclass of it.
+        SosError: any other failure.
     """
 
     async def read(session: RootShell) -> HostKeys:

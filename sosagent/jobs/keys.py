@@ -199,7 +199,7 @@ def classify_lines(lines: Sequence[str], now: datetime) -> tuple[ListedKey, ...]
     """Return what sshd reads in each line that is neither empty nor a comment.
 
     Args:
-        lines: of the file, in order.
+        lines: the lines of the file, in order.
         now: the time, for keys that expire.
     """
     listed: list[ListedKey] = []

@@ -87,7 +87,7 @@ def causes(attempt: Attempt, lines: Sequence[str], user: str, known: HostKeys) -
     Args:
         attempt: the login.
         lines: output of `sshd_log.sh` and `login_obstacles.sh`.
-        user: who logged in.
+        user: the user who tried to log in.
         known: the machine's host keys and the port of its sshd.
     """
     answers = {letter: [line[2:] for line in lines if f"{line} ".startswith(f"{letter} ")] for letter in "ltnuw"}
@@ -103,7 +103,7 @@ def causes(attempt: Attempt, lines: Sequence[str], user: str, known: HostKeys) -
 
 
 def _network_causes(attempt: Attempt, answers: dict[str, list[str]], known: HostKeys) -> list[str]:
-    """Return why there is no answer, or no connection that lasts until a login."""
+    """Return why sshd does not answer, or why connections to it end before a login."""
     addresses = [socket.partition(":")[0] for line in answers["n"] for socket in line.split()]
     if answers["n"] and not addresses:
         return _not_listening(answers, known)

@@ -66,7 +66,7 @@ class Signer:
     Fields:
         key: the key that was added.
         signs: the key pair from the agent or a file; None if neither has it.
-        file: of the private key; None if it is in the agent.
+        file: the file of the private key; None if it is in the agent.
     """
 
     key: PublicKey

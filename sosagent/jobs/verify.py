@@ -39,11 +39,12 @@ class Verify:
     """How to verify a login over SSH.
 
     Fields:
-        address: of the machine as the user reaches it, or a Host of ssh_config; if empty, the machine's own name.
-        port: of its sshd; if None, from ssh_config or else from the machine's configuration.
+        address: the address at which the user reaches the machine, or a Host in ssh_config; empty for the machine's
+            own name.
+        port: the port of its sshd; if None, from ssh_config or else from the machine's configuration.
         private: files that may contain private keys of the added keys; others are ignored.
         agent: whether to look for private keys in the agent, too.
-        ssh_config, known_hosts, host_key: for the connection, see `SshTarget`.
+        ssh_config, known_hosts, host_key: settings of the connection, see `SshTarget`.
     """
 
     address: str = ""

@@ -38,7 +38,7 @@ class Lab:
         machine: the simulated machine.
         folder: contains all files of the lab; deleted at the end.
         identity, known_hosts, password_file: files for the options of the commands.
-        password: of root on the machine.
+        password: root's password on the machine.
         port: the machine's serial port.
         options: the query of HOST that names the kind of endpoint; empty for SOS.
     """

@@ -175,7 +175,7 @@ class Front:
     """One client's session at an endpoint with a front end.
 
     Args:
-        behaviour: of the endpoint.
+        behaviour: the behaviour of the endpoint.
         write: sends bytes to the client.
         to_machine: sends bytes to the machine.
         close: ends the session.

@@ -27,7 +27,7 @@ class _Wire:
 
     Args:
         faults: the faults of the line.
-        name: of the direction; part of the seed.
+        name: the name of the direction; part of the seed.
         deliver: called with the bytes that arrive at the far end.
         to_machine: whether the bytes pass through the machine's UART and tty.
     """

@@ -30,7 +30,7 @@ class ThreadedLab:
         host: HOST for the command line.
         target: the target for `sosagent.add_key` and other functions: HOST with its private key and host key,
             independent of the user's ssh_config.
-        password: of root on the machine.
+        password: root's password on the machine.
         identity, known_hosts, password_file: files for the options of the commands.
         authorized_keys_file: root's authorized_keys on the machine.
         arguments: the arguments of `sos-addkey` for this lab: options and HOST.

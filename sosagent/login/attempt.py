@@ -142,11 +142,11 @@ class Attempt:
     # -- root ---------------------------------------------------------------------------------
 
     def root_confirmed(self) -> None:
-        """The shell is root's."""
+        """The shell is a root shell."""
         self.is_root = True
 
     def becoming_root(self) -> None:
-        """sudo or su is entered."""
+        """sudo or su was typed."""
         self.becoming = True
 
     def became_root(self) -> None:

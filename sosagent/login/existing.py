@@ -166,8 +166,8 @@ async def end_receiver(attempt: Attempt, _observed: Observation, _password: Secr
     """Tell the receiver of an interrupted run to restore the terminal and end (shell/remote/receiver.sh).
 
     Raises:
-        EndpointBusy: its run is still at work.
-        ConsoleOccupied: it does not end.
+        EndpointBusy: its run is still active.
+        ConsoleOccupied: the receiver does not end.
     """
     console = attempt.console
     await refuse_other_run(console)

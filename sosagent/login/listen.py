@@ -16,8 +16,8 @@ __all__ = ["closing_error", "listen", "listen_until_quiet", "receiver_spoke", "r
 
 LISTEN_SECONDS = 0.05
 LISTEN_AT_MOST = 2.0
-_OTHER_RUN_SECONDS = 3.0  # a run at work gets a reply within this time
-_SHARED_RUN_SECONDS = 15.0  # on a shared console several runs may be at work, with many keys on a slow line
+_OTHER_RUN_SECONDS = 3.0  # an active run gets a reply within this time
+_SHARED_RUN_SECONDS = 15.0  # on a shared console several runs may be active, with many keys on a slow line
 _TYPING_SECONDS = 1.5
 _KEY_SECONDS = 0.06  # shorter pauses between characters are not a person's
 #: Replies of our own shell (shell/remote/receiver.sh).
@@ -68,7 +68,7 @@ async def refuse_other_run(console: Console) -> None:
     """Raise an error if a receiver replies to a request of another run, which is using the same console.
 
     Raises:
-        EndpointBusy: another run is at work.
+        EndpointBusy: another run is active.
     """
     deadline = Deadline(_SHARED_RUN_SECONDS if console.endpoint.dialect.shared else _OTHER_RUN_SECONDS)
     mark = console.mark()
@@ -78,7 +78,7 @@ async def refuse_other_run(console: Console) -> None:
         await console.receive(deadline.remaining)
     raise console.error(
         EndpointBusy,
-        "another run of sosagent is at work on this console; nothing was typed",
+        "another run of sosagent is active on this console; nothing was typed",
         hint="Wait until it ends, at the latest at its time limit.",
     )
 

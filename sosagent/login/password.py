@@ -42,7 +42,7 @@ async def type_password(console: Console, password: Secret, mark: Mark, own_prom
     Args:
         console: a console that shows a password prompt.
         password: the answer.
-        mark: from before that prompt.
+        mark: the position before that prompt.
         own_prompt: the prompt that our sudo command sets.
 
     Returns:
@@ -81,7 +81,7 @@ async def password_outcome(console: Console, mark: Mark) -> Observation:
 
     Args:
         console: a console on which the password was typed.
-        mark: from before the password.
+        mark: the position before the password.
     """
     observed = await settle(console, WAKE_SECONDS, mark=mark)
     if observed.state is SILENT and not console.received.count_lines_since(mark):
@@ -111,7 +111,7 @@ def refusal_error(console: Console, mark: Mark, otherwise: str = "") -> ConsoleE
 
     Args:
         console: the console.
-        mark: from before the password.
+        mark: the position before the password.
         otherwise: the message if the machine gave no reason since `mark`.
     """
     message = _reason(console, mark) or otherwise or "the machine refused the login and is back at its login prompt"
@@ -122,7 +122,7 @@ def refusal_error(console: Console, mark: Mark, otherwise: str = "") -> ConsoleE
 
 
 def _reason(console: Console, mark: Mark) -> str:
-    """Return the machine's reason for a refusal, from the lines since `mark`; empty if it gave none."""
+    """Return the machine's reason for a refusal, from the lines since `mark`; empty if it printed none."""
     lines, _ = console.since(mark)
     for pattern, reason in _REFUSALS:
         for line in reversed(lines):

@@ -23,8 +23,8 @@ class Probe:
     """A shell's answers about itself.
 
     Fields:
-        uid: its user's number; None if the shell cannot say (an initramfs without `id`).
-        name: its user's name.
+        uid: its numeric user ID; None if the shell cannot report it (an initramfs without `id`).
+        name: its user name.
         hostname: the machine's host name, if it was asked for.
     """
 

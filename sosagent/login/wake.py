@@ -66,7 +66,7 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
 
 
 async def _enter_was_echoed(console: Console, mark: Mark) -> Observation:
-    """Enter was echoed and no prompt came: a program runs there, or a login takes its time to refuse."""
+    """Observe a console that echoed Enter without a prompt: a program is running, or a login is slow to refuse."""
     observed = await settle(console, WAKE_SECONDS / 2, mark=mark)
     return observed if observed.state is not SILENT else conclude(console, RUNNING)
 

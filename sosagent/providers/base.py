@@ -32,7 +32,7 @@ class Provider(ABC):
                 characters or ``@``, without a leading slash or colon, and not only digits (that would be a port).
 
         Returns:
-            The endpoint, usually an `SshTarget`, and what else is known of the machine. The user's own private keys,
+            The endpoint, usually an `SshTarget`, and what else is known about the machine. The user's own private keys,
             ssh_config, known_hosts and host key policy override those of the endpoint returned here.
         """
 

@@ -30,7 +30,7 @@ def read_runbook(text: str, name: str) -> tuple[Runbook, Document]:
 
     Args:
         text: YAML.
-        name: of the file, for messages.
+        name: the name of the file, for messages.
 
     Returns:
         The runbook, and the parsed file with the places of its values.

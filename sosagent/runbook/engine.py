@@ -65,11 +65,11 @@ class _Attempts:
     """What is known about a step while it runs.
 
     Fields:
-        number, title: of the step.
+        number, title: identify the step.
         started: when, on the clock of `time.monotonic`.
         times: how often it has been run.
         status: becomes ``done`` or ``skipped``.
-        outcome: of the last time.
+        outcome: the outcome of the latest attempt.
     """
 
     number: str

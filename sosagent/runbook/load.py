@@ -43,7 +43,7 @@ class Loaded:
     included: Mapping[str, Loaded] = field(default_factory=dict)
 
     def path(self, text: str) -> Path:
-        """Return a path from the runbook. A relative one starts at the runbook's folder."""
+        """Return a path from the runbook. A relative path is resolved against the runbook's folder."""
         return _path(text, self.folder)
 
 

@@ -18,7 +18,7 @@ class Outcome:
     Fields:
         message: the result in one sentence.
         output: the output of its program, safe to print.
-        exit_status: of its program.
+        exit_status: the exit status of its program.
         value: what `store` keeps: ``output`` and other parts, by name.
         failure: the error if the step failed after its program had run.
     """

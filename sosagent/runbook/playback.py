@@ -61,7 +61,7 @@ class Playback:
     """A recording, and the position in it.
 
     Args:
-        recording: to play back.
+        recording: the recording to play back.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -79,7 +79,7 @@ class Playback:
         """Go to the start of a step, if it is in the recording before anything that a later step does.
 
         Args:
-            number, title: of the step.
+            number, title: identify the step.
             is_own: whether an item is what this step does.
             later: what the steps after it do; such items are never skipped while this step runs.
         """
@@ -271,7 +271,7 @@ class Playback:
     # -- moving on ----------------------------------------------------------------------------
 
     def unused(self) -> list[str]:
-        """Describe what the recording did and no step of the runbook would do."""
+        """Describe the actions in the recording that no step of the runbook performs."""
         descriptions = []
         for at, item in enumerate(self._items):
             if at in self._used or not _is_step(item) or (isinstance(item, Program) and item.text == IDENTIFY):

@@ -25,7 +25,7 @@ class StepRecord:
         times: how often it was repeated.
         said: the result in one sentence.
         output: the output of its program, or the program itself in a plan; without secrets.
-        exit_status: of its program.
+        exit_status: the exit status of its program.
         screen: the last bytes that the console sent before the step ended, to draw its screen; without secrets.
     """
 
@@ -49,14 +49,14 @@ class RunRecord:
     Fields:
         runbook: its name.
         source: the file or shipped runbook that was requested.
-        description: of the runbook.
+        description: the description of the runbook.
         host: the endpoint.
         user: the user that logged in.
         began: when the run started, in UTC.
         status: ``done``, ``failed``, or ``planned`` for a dry run.
         parameters: their values, without secrets.
         steps: in the order in which they ran.
-        hostname, machine_id: of the machine; empty and None if no shell was started.
+        hostname, machine_id: the identity of the machine; empty and None if no shell was started.
         seconds: how long the run took.
         state_found: the console's state at the first login; empty if there was no login.
         logged_out: whether that state was seen again after each logout; None if there was no login.

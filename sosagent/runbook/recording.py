@@ -53,8 +53,8 @@ class Program:
     """A program that was sent to the verified shell.
 
     Fields:
-        text: of the program.
-        number: in its shell, from 0.
+        text: the text of the program.
+        number: its number in the shell, from 0.
         status: its exit status; None if the recording ends before the reply.
         output: its output, as far as a recording keeps it.
     """
@@ -70,7 +70,7 @@ class Marker:
     """A step started or failed.
 
     Fields:
-        number, title: of the step that started; empty if a step failed.
+        number, title: identify the step that started; empty if a step failed.
         failed: the error code of the step that failed; empty if a step started.
     """
 
@@ -87,7 +87,7 @@ class Recording:
     """The contents of a recording.
 
     Fields:
-        title: of the recording.
+        title: the title of the recording.
         items: in the order in which they happened.
     """
 

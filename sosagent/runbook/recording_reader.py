@@ -33,7 +33,7 @@ def read_recording(text: str, name: str) -> Recording:
 
     Args:
         text: the contents of the file.
-        name: of the file, for messages.
+        name: the name of the file, for messages.
 
     Raises:
         UsageError: it is not a recording; with the line, and what was expected there.

@@ -63,9 +63,9 @@ class Replayed:
 
     Fields:
         runbook: its name.
-        title: of the recording.
+        title: the title of the recording.
         steps: in order.
-        also: what only the recording did.
+        also: actions that only the recording contains.
     """
 
     runbook: str
@@ -83,7 +83,7 @@ async def replay(recording: Recording, loaded: Loaded, parameters: Mapping[str, 
     """Compare a runbook with a recording, without a connection.
 
     Args:
-        recording: of a run.
+        recording: the recording of a run.
         loaded: the runbook.
         parameters: values of its parameters; secret ones may be missing.
 

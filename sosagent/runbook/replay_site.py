@@ -1,4 +1,4 @@
-"""A recording in the place of a machine: the console and the shell that the steps of a runbook use."""
+"""A recording that stands in for a machine: the console and the shell that the steps of a runbook use."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class ReplaySite:
     """A `Site` on a recording.
 
     Args:
-        playback: of the recording.
+        playback: the playback of the recording.
         access: who logs in.
     """
 
@@ -160,7 +160,7 @@ class ReplaySite:
         await self.log_out()
         started, hostname = self._playback.log_in()
         if started is None:
-            self._differences.append("would log in there, where the recording is still logged in")
+            self._differences.append("would log in where the recording is still logged in")
         elif user is not None and started.login not in (None, user):
             self._differences.append(f"would log in as {user!r}; the recording logged in as {started.login!r}")
         self.hostname = self.hostname or hostname

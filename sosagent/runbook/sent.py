@@ -24,13 +24,13 @@ def without_time_limit(text: str) -> str:
 
 
 def shown_text(text: str) -> str:
-    """Return typed text for a message."""
+    """Return typed text as messages show it."""
     enter = " and Enter" if text.endswith("\r") else ""
     return f"'{printable(text.removesuffix(chr(13)), _EXCERPT)}'{enter}"
 
 
 def shown_program(text: str) -> str:
-    """Return a program for a message, as it was written in the runbook if that can be reconstructed."""
+    """Return a program as messages show it: as it was written in the runbook if that can be reconstructed."""
     match = _FILLED.match(text)
     plain = text
     if match is not None:
@@ -56,6 +56,6 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def shown_values(text: str) -> str:
-    """Return the variables that are set before a program, for a message."""
+    """Return the variables that are set before a program, as messages show them."""
     match = _FILLED.match(text)
     return printable(match["values"] if match else "", _EXCERPT) or "no values"

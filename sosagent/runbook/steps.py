@@ -39,7 +39,7 @@ async def confirm(scope: Scope, options: Confirm, ask: Ask | None) -> Outcome:
 
     Args:
         scope: fills the question.
-        options: of the step.
+        options: the options of the step.
         ask: None if no user can be asked.
     """
     question = printable(scope.fill(options.question), 1000)

@@ -60,7 +60,7 @@ class Document:
     Fields:
         value: dicts, lists, texts, numbers, booleans and None.
         places: the place of every value and key, by path.
-        name: of the file, printable.
+        name: the name of the file, printable.
     """
 
     value: Any
@@ -97,7 +97,7 @@ def parse_yaml(text: str, name: str) -> Document:
 
     Args:
         text: the contents of the file.
-        name: of the file, for messages.
+        name: the name of the file, for messages.
 
     Raises:
         ConfigInvalid: with file, line and column.

@@ -26,7 +26,7 @@ _MESSAGES = {
     "int_parsing_size": "expected a smaller whole number",
     "int_from_float": "expected a whole number",
     "finite_number": "expected a finite number",
-    "float_type": "expected a number of seconds",  # every number that may have a fraction is a time
+    "float_type": "expected a number of seconds",  # all fractional numbers in runbooks are durations
     "float_parsing": "expected a number of seconds",
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
@@ -100,7 +100,7 @@ def mistakes_of(
     Args:
         model: that `data` was validated against.
         data: from the file.
-        error: of pydantic; its own wording is never shown.
+        error: the error of pydantic; its own wording is never shown.
 
     Yields:
         The path of the mistake within `data`, and the message.

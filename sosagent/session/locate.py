@@ -151,7 +151,7 @@ def _is_endpoint(host: str) -> bool:
 async def _by_redfish(
     lookup: Lookup, target: Target, machine: Machine, tell: EventSink, read_secret: ReadSecret
 ) -> Target:
-    """Return `target` with what the machine's management controller says about its console."""
+    """Return `target` with the console settings that the machine's management controller reports."""
     assert machine.redfish is not None
     user = target.user if isinstance(target, SshTarget) else None
     if user is None or machine.endpoint_password is None:

@@ -56,7 +56,7 @@ class Done(Generic[T]):
     Fields:
         value: the job's result.
         host: the endpoint's name.
-        session: how we got in, and whether the initial state was restored.
+        session: how the shell was reached, and whether the initial state was restored.
         console: counts bytes and exchanges.
     """
 
@@ -147,7 +147,7 @@ async def at_console(access: Access, seconds: float) -> AsyncIterator[Console]:
 
     Args:
         access: from `locked`.
-        seconds: for everything that is done meanwhile.
+        seconds: time limit for everything that is done meanwhile.
 
     Raises:
         SosError: from connecting, or from the caller's block. If the connection was lost while our shell was open and

@@ -1,1 +1,1 @@
-"""The verified shell: what runs on the machine arrived intact, or does not run."""
+"""The verified shell: it runs a program on the machine only if the program arrived intact."""

@@ -58,8 +58,8 @@ async def inspect(shell: VerifiedShell, path: str, *, prefix: int = 0, most: int
     """Ask the machine for the length and the checksums of a file.
 
     Args:
-        shell: on the machine.
-        path: on the machine; absolute, or starting with ``~/``.
+        shell: a shell on the machine.
+        path: the path on the machine; absolute, or starting with ``~/``.
         prefix: how many bytes of it are here already.
         most: the largest length accepted, in bytes.
 
@@ -98,7 +98,7 @@ async def download(
     ``.NAME.sosagent-part``. The next call resumes after it if the file still starts with it.
 
     Args:
-        shell: on the machine; it reads the file with its own rights.
+        shell: a shell on the machine; it reads the file with its own rights.
         source: path on the machine; absolute, or starting with ``~/``.
         target: path here; None to return the contents.
         find_tools: returns the tools that the machine has.

@@ -17,10 +17,10 @@ _LONG_REQUEST = 1024  # bytes; the time of a longer request is the time on the l
 
 
 class LineSpeed:
-    """How fast the line is, measured on what was sent so far.
+    """The speed of the line, measured on the traffic so far.
 
     Attributes:
-        byte_seconds: seconds that a byte takes on the line, at most.
+        byte_seconds: upper bound of the seconds that a byte takes on the line.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Replies:
 
     Args:
         console: where the receiver runs.
-        speed: of its line.
+        speed: the speed of its line.
         patience: seconds that one program may run on the machine.
     """
 
@@ -70,7 +70,7 @@ class Replies:
         self._events.clear()
 
     async def drain(self) -> None:
-        """Read replies that no request waits for any more, until the line is silent."""
+        """Discard late replies until the line is silent."""
         for _ in range(_MAX_STALE):
             if await self.next(Reply, seconds=self._speed.drain_seconds()) is None:
                 return

@@ -31,7 +31,7 @@ class Starter:
     """Starts the shell that collects the receiver.
 
     Args:
-        console: at a shell's prompt.
+        console: a console at a shell's prompt.
         receiver: the program for it to collect.
         replace, keep_modes, root: see `VerifiedShell`.
         speed: receives the measured time of the echo.

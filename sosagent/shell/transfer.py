@@ -54,7 +54,7 @@ class Transfer:
         sha256: its SHA-256; None if the machine has no sha256sum.
         seconds: duration of the transfer.
         resumed_from: how many bytes an interrupted run had transferred before.
-        bytes_sent, bytes_received: on the line.
+        bytes_sent, bytes_received: the traffic on the line.
         data: the contents, after a download without a target.
     """
 

@@ -48,8 +48,8 @@ class _Target:
     """What the machine has at the target.
 
     Fields:
-        uid: of the shell's user.
-        owner, mode: of the file that is replaced; None for a new one.
+        uid: the numeric ID of the shell's user.
+        owner, mode: the owner and mode of the file that is replaced; None for a new one.
         part: output of ``cksum`` for a part file of ours; None if there is none.
         free: free bytes on that disk; None if unknown.
     """
@@ -76,11 +76,11 @@ async def upload(
     next call with the same source resumes after it.
 
     Args:
-        shell: on the machine; it writes the file with its own rights.
+        shell: a shell on the machine; it writes the file with its own rights.
         source: a file here, or bytes.
         target: path on the machine; absolute, or starting with ``~/``.
         find_tools: returns the tools that the machine has.
-        mode: of the file; by default the mode of the file it replaces, whose owner is kept too, or 0600.
+        mode: the mode of the file; by default the mode of the file it replaces, whose owner is kept too, or 0600.
         on_progress: is called with the number of bytes on the machine and the size of the file.
 
     Raises:

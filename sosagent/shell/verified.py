@@ -48,7 +48,7 @@ class VerifiedShell:
     """A plain /bin/sh on the machine that runs only what arrived intact.
 
     Args:
-        console: at a shell's prompt.
+        console: a console at a shell's prompt.
         replace: exec over the shell at the prompt, which is ours.
         keep_modes: restore the present modes of the tty at the end; otherwise the next getty sets them.
         root: run in a chroot at this path; empty to run where the shell is.
@@ -271,10 +271,10 @@ class _Attempt:
     Args:
         number: how many programs ran before.
         text, tries, slower, work_seconds: see `VerifiedShell.run`.
-        mark: of the console before the request is sent.
+        mark: the position on the console before the request is sent.
 
     Attributes:
-        framed: the bytes of the request.
+        framed: the bytes of the request, with its frame.
         wait: seconds to wait for the next answer.
     """
 

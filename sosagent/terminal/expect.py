@@ -61,7 +61,7 @@ class Patterns:
 
     Fields:
         prompts: (index in the list, compiled pattern), tried on the open line.
-        messages: the same, searched in all new text.
+        messages: pairs of the same form, searched in all new text.
         spanning: whether a message may match across a newline.
         timeout, eof: the index of TIMEOUT and EOF in the list; None if absent.
     """

@@ -1,4 +1,4 @@
-"""Kernel lines: messages that the kernel prints on the console past the tty, in the middle of any other output.
+"""Kernel lines: messages that the kernel prints directly to the console, in the middle of any other output.
 
 With time stamps (printk.time, the default of distributions) they can be recognised:
 ``[   12.345678] usb 1-1: new device``. The text that a kernel line interrupts is still on the line for the

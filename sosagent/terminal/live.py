@@ -47,7 +47,7 @@ _SHIFTS = re.compile(r"[\x0e\x0f]")
 #: The modes that are on by default.
 _DEFAULT_ON = ("7", "25")
 #: Settings of a terminal: the sequences that change it, the one that sets the default, and how to restore that. The
-#: last sequence that matches determines the present setting.
+#: last sequence that matches determines the current setting.
 _SETTINGS = (
     (re.compile(r"\x1b\[[\d;:]*r"), "\x1b[r", "\x1b7\x1b[r\x1b8"),
     (re.compile(r"\x1b[=>]"), "\x1b>", "\x1b>"),

@@ -67,7 +67,7 @@ class Text:
         self._row = 0  # of the screen, as far as the output determined it; otherwise arbitrary
         self._cursor = len(open_line)
         self._wrap_pending = False
-        self._held = b""  # carriage returns, which a newline may follow
+        self._held = b""  # carriage returns that a newline may follow
         self._escape = ""  # an incomplete escape sequence
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._plain = True  # the cursor is at the end and no sequence is incomplete

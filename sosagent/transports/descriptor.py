@@ -19,7 +19,7 @@ class DescriptorTransport(Transport):
 
     Args:
         name: the endpoint's name, safe to print.
-        descriptor: of a tty; it is set to non-blocking mode.
+        descriptor: the file descriptor of a tty; it is set to non-blocking mode.
     """
 
     def __init__(self, name: str, descriptor: int) -> None:

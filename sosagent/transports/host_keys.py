@@ -49,7 +49,7 @@ class HostKeys:
         trusted = _load(text)
         self._place = _place(host, port)
         places = [self._place, *([_place(addr, port)] if addr else [])]
-        # A host whose entries have keys that we cannot read is not new.
+        # A host is not new if it has entries, even if we cannot read their keys.
         entries = _load(_with_one_key(text))
         matching = [place for place in places if any(entries.match(place, "", None))]
         self.known = bool(matching)

@@ -112,6 +112,6 @@ def _with_console_options(argv: tuple[str, ...], kick: bool) -> tuple[str, ...]:
     dialect = dialect_of_program(argv)
     words = [] if set(dialect.options[:1]) & set(argv) else [*dialect.options]
     words.append(dialect.take_over if kick else dialect.no_take_over)
-    # After the subcommand if there is one: virsh -c URI console NAME.
+    # Options belong after the subcommand, if the program has one: virsh -c URI console NAME.
     at = argv.index("console", 1) + 1 if "console" in argv[1:] else 1
     return (*argv[:at], *(word for word in words if word and word not in argv), *argv[at:])

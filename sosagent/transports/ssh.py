@@ -139,7 +139,7 @@ async def open_ssh(
 
     Raises:
         EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown, HostKeyChanged,
-        UsageError: with advice; nothing was sent on the console.
+        UsageError: an option is invalid; nothing was sent on the console.
     """
     hops: list[asyncssh.SSHClientConnection] = []
     keys = [await unlocked(path, ask) for path in target.identities]

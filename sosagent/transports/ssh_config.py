@@ -30,8 +30,8 @@ class Configuration:
 
     Fields:
         files: the files that were read.
-        port: None if the files name none.
-        agent: the path of the agent's socket; empty if the files name none.
+        port: None if no file sets it.
+        agent: the path of the agent's socket; empty if no file sets it.
     """
 
     files: list[str]

@@ -1,4 +1,4 @@
-"""Connect to one SSH server, an endpoint or a jump host: host key, authentication, and errors with advice."""
+"""Connect to one SSH server, an endpoint or a jump host: host key, authentication, and errors with hints."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ async def connect_hop(
         note: called with remarks for the user.
 
     Raises:
-        EndpointUnreachable, EndpointRefused, HostKeyUnknown, HostKeyChanged, UsageError: with advice.
+        EndpointUnreachable, EndpointRefused, HostKeyUnknown, HostKeyChanged, UsageError: the connection
+            failed; the hint says what to do.
     """
     options = connection_options(place, client_keys)
     name = str(place)
@@ -141,7 +142,7 @@ async def connect_hop(
 def _console_error(
     error: Exception, name: str, options: asyncssh.SSHClientConnectionOptions, keys: HostKeys
 ) -> ConsoleError:
-    """Return our error for one of asyncssh or the network, with advice."""
+    """Return our error, with a hint, for an error of asyncssh or the network."""
     text = printable(str(error))
     match error:
         case asyncssh.HostKeyNotVerifiable():

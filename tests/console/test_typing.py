@@ -52,7 +52,7 @@ async def _prompted(answer: Callable[[bytes], bytes], prompt: bytes = PROMPT) ->
 
 
 def _erases(echo: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    """Answer ^U by an empty line with the prompt, and other keys by `echo`."""
+    """Answer ^U with an empty line with the prompt, and other keys with `echo`."""
     return lambda data: b"\r\x1b[K" + PROMPT if data == b"\x15" else echo(data)
 
 

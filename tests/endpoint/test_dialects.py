@@ -458,7 +458,7 @@ async def test_a_run_from_elsewhere_is_not_disturbed(moment: str, monkeypatch: p
         first = asyncio.create_task(add(lab, "openbmc", tell, keys=[new_key() for _ in range(60)]))  # noqa: RUF006 - it is awaited below
         await told.wait()
         monkeypatch.setenv("XDG_STATE_HOME", str(lab.folder / "elsewhere"))
-        with pytest.raises(sosagent.EndpointBusy, match="another run of sosagent is at work"):
+        with pytest.raises(sosagent.EndpointBusy, match="another run of sosagent is active"):
             await add(lab, "openbmc")
         assert await first == "added"
 

@@ -317,7 +317,7 @@ async def test_a_key_is_added_from_an_open_shell_that_stays(window: Window, keyf
         f"#!/bin/sh\nmount --make-rprivate / && mount --bind {home} /root && cd /root && HOME=/root exec bash -i\n"
     )
     script.chmod(0o755)
-    installed(["script"])  # provides a pty with echo; that of exec: is raw
+    installed(["script"])  # provides a pty with echo; the pty of exec: is raw
     await window.opens([f"exec:script -qc 'stty sane; unshare -m {script}' /dev/null"])
     await window.sees(r"root@vm:~# $")
     window.write("cd /usr; kept=yes\r")

@@ -23,7 +23,7 @@ _PASSWORD = sosagent.Secret("correct horse 9")
 @asynccontextmanager
 async def bad_line(faults: str) -> AsyncIterator[tuple[Path, Access, SimulatedMachine]]:
     """Run a machine behind a line with `faults`."""
-    # Its shell may run as nobody, who cannot enter the folders of the tests.
+    # Its shell may run as the user nobody, which cannot enter the folders of the tests.
     folder = Path(tempfile.mkdtemp(prefix="sosagent-transfer-"))
     folder.chmod(0o711)
     machine = SimulatedMachine("lab", folder / "root", _PASSWORD)

@@ -1,4 +1,4 @@
-"""The table of console states against the real programs that show them, on ptys. Detection types no key here."""
+"""Checks the table of console states with real programs on ptys. Detection types no key here."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def test_every_action_and_every_change_has_a_step() -> None:
 
 @dataclass(frozen=True)
 class Reconnection:
-    """A console that a new connection finds, and the keys that it types there.
+    """The state of a console on a new connection, and the keys that are typed there.
 
     Fields:
         shows: what the machine sends before any key arrives.

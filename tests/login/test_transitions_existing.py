@@ -140,7 +140,7 @@ CASES = {
     "receiver that does not end": Case(
         ("=R\r\n",), key("]Z\r"), state="receiver", error=ConsoleOccupied, message="does not end"
     ),
-    "receiver at work": Case(
+    "receiver of an active run": Case(
         ("=R\r\n", 1.0, "=1 0 12 34\r\n"), error=EndpointBusy, message="another run of sosagent"
     ),
     # -- discarded with --take-over

@@ -18,7 +18,7 @@ from sosagent.secrets.secret import Secret
 from ..conftest import SHELLS, installed
 from .runs import EXAMPLES, SECRET
 
-#: Every text that can be passed to a shell: without NUL and lone surrogates.
+#: Any text that can be passed to a shell: no NUL, no lone surrogates.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 HARD = ["-é", "-n", "%s\\n", "a\n\n", "\n", "$(touch x)`id`", "'\"\\", "!~.&", "é\u202e", "\\0101\\c", "é123", "", " "]
 

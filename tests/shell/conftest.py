@@ -16,7 +16,7 @@ _ALWAYS_PRESENT = (
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """An empty home on the machine."""
+    """An empty home folder on the machine."""
     folder = tmp_path / "home"
     folder.mkdir()
     return folder

@@ -1,4 +1,4 @@
-"""Cut the connection at any byte: the file is intact, the next run succeeds, and no shell stays open.
+"""Cuts the connection at any byte: the file stays intact, the next run succeeds, and no shell stays open.
 
 `python -m tests.support.cuts` tries every byte (about 4,000; most of the time is spent waiting).
 """
@@ -19,35 +19,36 @@ _SWITCH = 3  # seconds until the dead-man's switch closes the shell
 
 
 async def add(lab: Lab, dead_man: int | None = None) -> sosagent.AddKeyResult:
+    """Add the key through the lab's endpoint."""
     return await sosagent.add_key(target_of(lab), KEY, password=lab.password, dead_man=dead_man)
 
 
 async def cut_at(byte: int) -> str:
-    """Return what is wrong after a cut at byte `byte`, counted in both directions; empty if nothing is."""
+    """Cut the connection at byte `byte`, counted in both directions. Return the problem, or an empty string."""
     async with open_lab(faults=Faults(cut=byte)) as lab:
         file = with_old_keys(lab.machine.home)
         printed = spy_on(lab)
-        said: str
+        result: str
         try:
-            said = (await add(lab, _SWITCH)).status
+            result = (await add(lab, _SWITCH)).status
         except sosagent.EndpointLost:
-            said = "lost"
+            result = "lost"
         text = file.read_text()
-        if text not in (OLD, f"{OLD}{KEY.line}\n") or (said == "added" and text == OLD):
-            return f"{byte}: said {said}, and the file is {text!r}"
+        if text not in (OLD, f"{OLD}{KEY.line}\n") or (result == "added" and text == OLD):
+            return f"{byte}: result {result}, and the file is {text!r}"
         try:
             await until(lambda: not lab.machine.in_use, _SWITCH + 4)
         except TimeoutError:
             if b"=R" in printed:
-                return f"{byte}: said {said}, and a shell is open behind the mark"
+                return f"{byte}: result {result}, and a shell is open although its mark was printed"
         try:
             done = await add(lab)
         except sosagent.EndpointLost:  # the first run had finished before the cut
             done = await add(lab)
         except sosagent.ConsoleError as error:
-            return f"{byte}: said {said}, then {error.code}: {error.message} {error.tail[-3:]}"
+            return f"{byte}: result {result}, then {error.code}: {error.message} {error.tail[-3:]}"
         if not done.logged_out or lab.machine.in_use or file.read_text() != f"{OLD}{KEY.line}\n":
-            return f"{byte}: said {said}, then {done.status}, and the file is {file.read_text()!r}"
+            return f"{byte}: result {result}, then {done.status}, and the file is {file.read_text()!r}"
     return ""
 
 
@@ -64,7 +65,7 @@ def spy_on(lab: Lab) -> bytearray:
 
 
 async def sweep(cuts: range, at_once: int = 6) -> list[str]:
-    """Return what was wrong after each of `cuts`."""
+    """Cut at each of `cuts`, and return the problems."""
     slots = asyncio.Semaphore(at_once)
 
     async def one(byte: int) -> str:
@@ -75,7 +76,7 @@ async def sweep(cuts: range, at_once: int = 6) -> list[str]:
 
 
 async def whole_run() -> int:
-    """Return the number of bytes in both directions of a run without a cut."""
+    """Return the number of bytes that a run without a cut transfers, in both directions."""
     async with open_lab() as lab:
         with_old_keys(lab.machine.home)
         done = await add(lab)
@@ -83,10 +84,10 @@ async def whole_run() -> int:
 
 
 def main() -> None:
-    """Cut after every byte, and print what was wrong."""
+    """Cut after every byte, and print the problems."""
     whole = asyncio.run(whole_run())
     wrong = asyncio.run(sweep(range(1, whole + 1), 16))
-    print(f"cut after every one of {whole} bytes: {len(wrong)} wrong")
+    print(f"cut after every one of {whole} bytes: {len(wrong)} problems")
     for line in wrong:
         print(f"  {line}")
 

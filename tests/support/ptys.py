@@ -23,7 +23,8 @@ from sosagent.transports import Transport
 __all__ = ["PtyTransport", "collector", "on_pty", "receiver", "verified_shell"]
 
 
-def _as_in_the_foreground() -> None:
+def _restore_default_signals() -> None:
+    """Undo the ignored signals that a background job inherits."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
@@ -39,7 +40,7 @@ class PtyTransport(Transport):
             env=dict(env),
             timeout=None,
             dimensions=(24, 80),
-            preexec_fn=_as_in_the_foreground,
+            preexec_fn=_restore_default_signals,
         )
         self._data: asyncio.Queue[bytes] = asyncio.Queue()
         asyncio.get_running_loop().add_reader(self.child.child_fd, self._read)
@@ -55,7 +56,7 @@ class PtyTransport(Transport):
 
     @property
     def modes(self) -> list[object]:
-        """The tty's modes, from termios."""
+        """The modes of the tty, as termios returns them."""
         return list(termios.tcgetattr(self.child.child_fd))
 
     async def read(self) -> bytes:
@@ -74,7 +75,7 @@ class PtyTransport(Transport):
 
 @asynccontextmanager
 async def on_pty(command: Sequence[str], home: Path, **env: str) -> AsyncIterator[tuple[Console, PtyTransport]]:
-    """A console whose machine is `command` on a pty."""
+    """Open a console connected to `command` on a pty."""
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     transport = PtyTransport(command, {"TERM": "vt220", "PATH": path, "HOME": str(home), **env})
     async with Console(transport) as console:
@@ -83,7 +84,7 @@ async def on_pty(command: Sequence[str], home: Path, **env: str) -> AsyncIterato
 
 
 def receiver(seconds: int = 60, patience: int = 20) -> str:
-    """The receiver's text."""
+    """Return the text of the receiver."""
     return program(
         "receiver", modes=Expanded(MODES_SAVED), seconds=Expanded(str(seconds)), patience=Expanded(str(patience))
     )
@@ -98,7 +99,7 @@ def collector(start: StartLine) -> str:
 async def verified_shell(
     sh: Sequence[str], home: Path, *, seconds: int = 60, patience: int = 20, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Shell, PtyTransport]]:
-    """Open a `Shell` whose far end runs in `sh`, as if the start line had started it."""
+    """Open a `Shell` with a receiver that runs in `sh`, as if the start line had started it."""
     start = start_line(receiver(seconds, patience), "7f3a", replace=False, modes=MODES_SAVED)
     async with on_pty([*sh, "-c", collector(start)], home, **(env or {})) as (console, transport):
         await console.expect(start.ready)

@@ -1,7 +1,7 @@
-"""Thousands of jobs over bad lines: `make soak`, or `python -m tests.support.soak [--runs N] [--seed N] [CLASS]...`
+"""Runs many jobs over bad lines: `make soak`, or `python -m tests.support.soak [--runs N] [--seed N] [CLASS]...`
 
-Each run has its own machine with two earlier keys and a line with faults by seed. It adds one key, and then checks
-the file and the machine. A run succeeds only if both its result and the file say so.
+Each run has its own machine with two earlier keys, and a line with faults that the seed determines. It adds one key,
+and then checks the file and the machine. A run succeeds only if its result reports success and the file has the key.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Outcome:
     """The outcome of one run.
 
     Fields:
-        said: ``added``, or the error's code.
-        wrong: what must never happen: a false success, changed old bytes, a torn line, a shell left open.
-        seconds: how long it took.
+        result: ``added``, or the error's code.
+        wrong: violated guarantees: a false success, changed old bytes, a torn line, a shell left open.
+        seconds: duration of the run.
         error: the message, if the key was not added.
     """
 
-    said: str
+    result: str
     wrong: tuple[str, ...]
     seconds: float
     error: str = ""
@@ -64,26 +64,26 @@ async def one(faults: Faults, timeout: float = 120.0) -> Outcome:
     file = with_old_keys(machine.home)
     machine.power_on()
     transport = FaultyTransport(DirectTransport(machine), faults)
-    begun = time.monotonic()
-    left, error_said = True, ""
+    started = time.monotonic()
+    logged_out, error_text = True, ""
     try:
         done = await sosagent.add_key(transport, KEY, password=_PASSWORD, timeout=timeout)
-        said, left = "added" if done.status == "added" else f"said {done.status}", done.logged_out
+        result, logged_out = done.status, done.logged_out
     except sosagent.ConsoleError as error:
-        said, left = error.code, False
-        error_said = f"{error.message} | {error.hint} | {' / '.join(error.tail[-3:])}"
-    seconds = time.monotonic() - begun
+        result, logged_out = error.code, False
+        error_text = f"{error.message} | {error.hint} | {' / '.join(error.tail[-3:])}"
+    seconds = time.monotonic() - started
     await transport.aclose()
     text = file.read_text("utf-8", "replace")
-    claims = {
-        "a success that is none": said == "added" and not text.endswith(f"{KEY.line}\n"),
+    violations = {
+        "false success": result == "added" and not text.endswith(f"{KEY.line}\n"),
         "old bytes changed": not text.startswith(OLD),
-        "a damaged line": text not in (OLD, f"{OLD}{KEY.line}\n"),
-        "a shell left open, and nothing said": left and machine.in_use,
+        "torn line": text not in (OLD, f"{OLD}{KEY.line}\n"),
+        "shell left open after reporting a logout": logged_out and machine.in_use,
     }
     machine.power_off()
     shutil.rmtree(folder)
-    return Outcome(said, tuple(wrong for wrong, is_so in claims.items() if is_so), seconds, error_said)
+    return Outcome(result, tuple(name for name, violated in violations.items() if violated), seconds, error_text)
 
 
 def with_old_keys(home: Path) -> Path:
@@ -99,7 +99,7 @@ def with_old_keys(home: Path) -> Path:
 
 
 async def every(faults: Faults, seeds: range) -> list[Outcome]:
-    """Run the job once for each of `seeds`, several at once."""
+    """Run the job once for each of `seeds`, several at a time."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def run(seed: int) -> Outcome:
@@ -110,25 +110,25 @@ async def every(faults: Faults, seeds: range) -> list[Outcome]:
 
 
 def main() -> None:
-    """Print a row for each class."""
+    """Print a table with one row for each class."""
     parser = argparse.ArgumentParser()
     parser.add_argument("classes", nargs="*", default=list(CLASSES), metavar="CLASS")
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-v", "--verbose", action="store_true", help="tell every error")
-    wanted = parser.parse_args()
-    seeds = range(wanted.seed, wanted.seed + wanted.runs)
+    parser.add_argument("-v", "--verbose", action="store_true", help="print every error")
+    options = parser.parse_args()
+    seeds = range(options.seed, options.seed + options.runs)
     print(f"seeds {seeds.start} to {seeds.stop - 1}, {os.cpu_count()} cores\n")
     print("| line | added | false, lost, torn or left | median s | 99 % s | errors |")
     print("|---|---|---|---|---|---|")
-    for name in wanted.classes:
+    for name in options.classes:
         outcomes = asyncio.run(every(CLASSES[name][0], seeds))
         seconds = sorted(outcome.seconds for outcome in outcomes)
-        added = sum(outcome.said == "added" for outcome in outcomes)
+        added = sum(outcome.result == "added" for outcome in outcomes)
         wrong = [
             f"seed {seed}: {outcome.wrong}" for seed, outcome in zip(seeds, outcomes, strict=True) if outcome.wrong
         ]
-        errors = collections.Counter(outcome.said for outcome in outcomes if outcome.said != "added")
+        errors = collections.Counter(outcome.result for outcome in outcomes if outcome.result != "added")
         print(
             f"| {name} | {added / len(outcomes):.1%} | {'; '.join(wrong) or 0} | {statistics.median(seconds):.1f} "
             f"| {seconds[int(len(seconds) * 0.99) - 1]:.1f} "
@@ -136,7 +136,7 @@ def main() -> None:
             flush=True,
         )
         for seed, outcome in zip(seeds, outcomes, strict=True):
-            if wanted.verbose and outcome.error:
+            if options.verbose and outcome.error:
                 print(f"  seed {seed}: {outcome.error}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The start line typed over a line that damages one byte of it: every byte, dropped, doubled, and each bit flipped."""
+"""Types the start line over a line that damages one byte of it: each byte dropped, doubled, or with one bit flipped."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class Damage:
-    """What happens to one byte.
+    """The damage to one byte.
 
     Fields:
-        at: which byte of what is typed into the shell.
+        at: index of the byte among those typed into the shell.
         how: ``drop``, ``double``, or the bit that is flipped, 0 to 7.
     """
 
@@ -53,7 +53,7 @@ class Damage:
     how: str | int
 
     def of(self, byte: bytes) -> bytes:
-        """What arrives."""
+        """Return what arrives instead of `byte`."""
         if isinstance(self.how, int):
             return bytes([byte[0] ^ 1 << self.how])
         return byte * 2 if self.how == "double" else b""
@@ -66,7 +66,7 @@ def typed_line() -> bytes:
 
 
 def every_damage() -> list[Damage]:
-    """Return every single damage to the start line and its Enter."""
+    """Return every possible damage to one byte of the start line or its Enter."""
     return [Damage(at, how) for at in range(len(typed_line())) for how in ("drop", "double", *range(8))]
 
 
@@ -74,7 +74,8 @@ def sample(name: str) -> list[Damage]:
     """Return a few damages for the shell `name`, the same in each run.
 
     They include every damage that produces a key which runs the line or stops the output, and a lost and a doubled
-    Enter. A shell that is replaced by a plain sh gets another line first, so the same positions hold other bytes there.
+    Enter. A shell that sosagent replaces with a plain sh receives another line first, so its bytes at these positions
+    differ.
     """
     line, damages = typed_line(), every_damage()
     keys = [damage for damage in damages if damage.of(line[damage.at : damage.at + 1]) in _DANGEROUS_KEYS]
@@ -83,7 +84,7 @@ def sample(name: str) -> list[Damage]:
 
 
 class _DamagedPty(PtyTransport):
-    """A shell on a pty. From the moment that `armed` is set, one typed byte arrives damaged."""
+    """A shell on a pty that damages one of the bytes typed after `armed` is set."""
 
     def __init__(self, command: Sequence[str], env: dict[str, str], damage: Damage) -> None:
         super().__init__(command, env)
@@ -105,19 +106,19 @@ def _shell_on(console: Console) -> Shell:
 
 
 async def harm_of(name: str, damaged: Sequence[Damage], folder: Path) -> list[str]:
-    """Return what went wrong with the start line in the shell `name`, for each of `damaged`; empty if nothing did."""
+    """Type the start line into the shell `name` with each of `damaged`, and return the problems."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(number: int, damage: Damage) -> str:
         async with slots:
             return await _harm(name, damage, folder / f"{name}{number}")
 
-    found = await asyncio.gather(*(one(number, damage) for number, damage in enumerate(damaged)))
-    return [wrong for wrong in found if wrong]
+    problems = await asyncio.gather(*(one(number, damage) for number, damage in enumerate(damaged)))
+    return [wrong for wrong in problems if wrong]
 
 
 async def _harm(name: str, damage: Damage, folder: Path) -> str:
-    """Nothing but our own `env` may run, nothing may be created, and the session ends with ours."""
+    """Check that only our own `env` runs, that no file is created, and that the session ends. Return the problem."""
     home, spies, log = folder / "home", folder / "bin", folder / "log"
     for place in (home, spies):
         place.mkdir(parents=True)
@@ -132,7 +133,7 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
     env = {"TERM": "vt220", "PATH": str(spies), "HOME": str(home), "PS1": "prompt# "}
     transport = _DamagedPty([program, *command[1:]], env, damage)
     transport.child.setwinsize(24, 80)
-    said = ""
+    problem = ""
     async with Console(transport) as console:
         console.set_deadline(60)
         await console.expect("[#%$>] $")
@@ -143,31 +144,31 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
         try:
             await shell.start()
             if (await shell.run("echo whole")).output != b"whole":
-                said = "another answer"
+                problem = "wrong output"
             with contextlib.suppress(sosagent.EndpointLost):  # a pty may lose its last output
                 await shell.close()
         except sosagent.ConsoleError as error:
-            said = f"{error.message} {error.tail[-3:]}"
+            problem = f"{error.message} {error.tail[-3:]}"
         try:
-            while not said:
+            while not problem:
                 await console.receive(5)
         except sosagent.EndpointLost:
             pass
         except sosagent.DeadlineExceeded:
-            said = "the session did not end"
-    called = log.read_text().rstrip("\n").split("\n") if log.exists() else []  # an argument may hold a ^L
+            problem = "the session did not end"
+    called = log.read_text().rstrip("\n").split("\n") if log.exists() else []  # an argument may contain a ^L
     ours = tuple(
         f"<{'><'.join(words)}>" for words in (("-i", f"HOME={home}", "/bin/sh", "-c"), ("HISTFILE=", "/bin/sh"))
     )
     if (name != "busybox" and len(called) != 1) or not all(line.startswith(ours) for line in called):
-        said += f" called {called}"
-    if made := [str(path) for path in {*home.rglob("*")} - before if "history" not in path.name]:
-        said += f" made {made}"
-    return f"{damage}: {said}" if said else ""
+        problem += f" called {called}"
+    if created := [str(path) for path in {*home.rglob("*")} - before if "history" not in path.name]:
+        problem += f" created {created}"
+    return f"{damage}: {problem}" if problem else ""
 
 
 def main() -> None:
-    """Try every damage in every installed shell, or in the named ones, and print what did harm."""
+    """Try every damage in every installed shell, or in the named ones, and print the problems."""
     every = every_damage()
     for name in sys.argv[1:] or INTERACTIVE:
         command = INTERACTIVE[name]
@@ -176,7 +177,7 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory(prefix="sosagent-starts-") as folder:
             harm = asyncio.run(harm_of(name, every, Path(folder)))
-        print(f"start line in {name}: {len(every)} single damages, {len(harm)} did harm", flush=True)
+        print(f"start line in {name}: {len(every)} damages, {len(harm)} problems", flush=True)
         for line in harm:
             print(f"  {line}")
 

@@ -52,7 +52,7 @@ RestartSec=0.5
 [Install]
 WantedBy=multi-user.target
 """
-#: A program that runs when the packages are installed; $1 is the image's root folder.
+#: A program to run after the packages are installed; $1 is the image's root folder.
 _CUSTOMIZE = f"""
 set -e
 echo {HOSTNAME} > "$1/etc/hostname"

@@ -1,6 +1,6 @@
-"""Cuts the line, kills the client, and cuts the machine's power at many moments of a run, on a virtual machine.
+"""Cuts the line, kills the client, and cuts the machine's power at many moments of a run on a virtual machine.
 
-`python -m tests.vm.kills` tries all of them (about half an hour); `test_kills.py` tries a few.
+`python -m tests.vm.kills` tries all moments (about half an hour); `test_kills.py` tries a few.
 """
 
 from __future__ import annotations
@@ -68,32 +68,32 @@ async def _cut(vm: Machine, at: int, key: sosagent.PublicKey) -> list[str]:
         show(data)
 
     line.line.print = spy  # type: ignore[method-assign]
-    said: str
+    result: str
     try:
-        said = (await sosagent.add_key(line, key, password=PASSWORD, dead_man=_SWITCH)).status
+        result = (await sosagent.add_key(line, key, password=PASSWORD, dead_man=_SWITCH)).status
     except sosagent.EndpointLost:
-        said = "lost"
-    return [f"cut at {at}: {wrong}" for wrong in await _after(vm, old, key, said, b"=R" in printed)]
+        result = "lost"
+    return [f"cut at {at}: {wrong}" for wrong in await _after(vm, old, key, result, b"=R" in printed)]
 
 
-async def _after(vm: Machine, old: str, key: sosagent.PublicKey, said: str, marked: bool) -> list[str]:
-    """Return what is wrong with the file, the shells and the next run after a run was killed."""
+async def _after(vm: Machine, old: str, key: sosagent.PublicKey, result: str, marked: bool) -> list[str]:
+    """Check the file, the shells and the next run after a run was killed. Return the problems."""
     wrong = []
     if keys_of(vm) not in (old, f"{old}{key.line}\n"):
-        wrong.append(f"said {said}, and the file is {keys_of(vm)!r}")
+        wrong.append(f"result {result}, and the file is {keys_of(vm)!r}")
     if marked:
         try:
-            wait_for(lambda: not shells_on(vm), _SWITCH + 12, "a getty alone on the console")
+            wait_for(lambda: not shells_on(vm), _SWITCH + 12, "only getty on the console")
         except TimeoutError:
-            wrong.append(f"said {said}, and a shell stays behind the mark")
+            wrong.append(f"result {result}, and a shell is open although its mark was printed")
     try:
         done = await sosagent.add_key(vm.target, key, password=PASSWORD)
     except sosagent.ConsoleError as error:
-        return [*wrong, f"said {said}, and then {error.code}: {error.message} {error.tail}"]
+        return [*wrong, f"result {result}, and then {error.code}: {error.message} {error.tail}"]
     with contextlib.suppress(TimeoutError):
         wait_for(lambda: not shells_on(vm), 10, "a getty")
     if not done.logged_out or shells_on(vm) or keys_of(vm) != f"{old}{key.line}\n":
-        wrong.append(f"said {said}, then {done.status}, logged out {done.logged_out}, {keys_of(vm)!r}")
+        wrong.append(f"result {result}, then {done.status}, logged out {done.logged_out}, {keys_of(vm)!r}")
     return wrong
 
 
@@ -105,8 +105,8 @@ target = sosagent.SshTarget(
     "127.0.0.1", user, int(port),
     identities=(Path(identity),), ssh_config=Path(config), known_hosts=Path(known_hosts),
 )
-tell = lambda event: print(event.kind, event.text, flush=True)
-sosagent.blocking.add_key(target, line, password=password, dead_man=int(switch), on_event=tell)
+report = lambda event: print(event.kind, event.text, flush=True)
+sosagent.blocking.add_key(target, line, password=password, dead_man=int(switch), on_event=report)
 """
 
 
@@ -120,13 +120,13 @@ async def kill_client(
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdout is not None
-    said = await process.stdout.readline()
+    output = await process.stdout.readline()
     await asyncio.sleep(seconds)
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGKILL)
-    said += await process.stdout.read()
+    output += await process.stdout.read()
     await process.wait()
-    return b" before, in " in said
+    return b" before, in " in output
 
 
 async def kill_clients(vm: Machine, count: int, seed: int, folder: Path) -> list[str]:
@@ -141,34 +141,34 @@ async def kill_clients(vm: Machine, count: int, seed: int, folder: Path) -> list
 
 
 async def crash(seed: int, folder: Path) -> str:
-    """Kill QEMU at a random moment of the edit, and boot the machine again. Return the problem, or an empty text."""
+    """Kill QEMU at a random moment of the edit, and boot the machine again. Return the problem, or an empty string."""
     after = random.Random(seed).random() * 0.5
     with machine() as vm:
         key, old = new_key(folder, f"crash{seed}"), keys_of(vm)
         loop = asyncio.get_running_loop()
 
-        def told(event: sosagent.Event) -> None:
+        def on_event(event: sosagent.Event) -> None:
             if event.kind == "start" and event.text.startswith("append"):
                 loop.call_later(after, vm.processes[0].kill)
 
-        said: str
+        result: str
         try:
-            said = (await sosagent.add_key(vm.target, key, password=PASSWORD, timeout=20, on_event=told)).status
+            result = (await sosagent.add_key(vm.target, key, password=PASSWORD, timeout=20, on_event=on_event)).status
         except sosagent.ConsoleError as error:
-            said = error.code
+            result = error.code
         vm.processes[0].kill()
         restart(vm)
-        text = vm.ssh(vm.admin, "cat /root/.ssh/authorized_keys").stdout  # by the key that was there before
-    # ext4 may have the file's new length and not yet its bytes; what was there before stands on disk since long.
-    if not text.startswith(old) or (said == "added" and text != f"{old}{key.line}\n"):
-        return f"crash {after:.3f} s into the edit: said {said}, and the file is {text!r}"
+        text = vm.ssh(vm.admin, "cat /root/.ssh/authorized_keys").stdout  # logs in with the key installed earlier
+    # After a crash, ext4 may have the file's new length without its new bytes. The old bytes were on disk long before.
+    if not text.startswith(old) or (result == "added" and text != f"{old}{key.line}\n"):
+        return f"crash {after:.3f} s into the edit: result {result}, and the file is {text!r}"
     return ""
 
 
 def main() -> None:
-    """Run all trials, and print the problems."""
-    tries: dict[str, Callable[[Path], list[str]]] = {
-        f"line cut at {_CUTS} even points": _on_machine(lambda vm, folder: cut_at_points(vm, _CUTS, folder)),
+    """Run all trials, or those that match an argument, and print the problems."""
+    trials: dict[str, Callable[[Path], list[str]]] = {
+        f"line cut at {_CUTS} evenly spaced points": _on_machine(lambda vm, folder: cut_at_points(vm, _CUTS, folder)),
         f"client killed at {_KILLS} random moments": _on_machine(
             lambda vm, folder: kill_clients(vm, _KILLS, 1, folder)
         ),
@@ -176,12 +176,12 @@ def main() -> None:
             wrong for seed in range(_CRASHES) if (wrong := asyncio.run(crash(seed, folder)))
         ],
     }
-    for name, run in tries.items():
+    for name, run in trials.items():
         if sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
             continue
         with tempfile.TemporaryDirectory(prefix="sosagent-kills-") as folder:
             wrong = run(Path(folder))
-        print(f"{name}: {len(wrong)} wrong", flush=True)
+        print(f"{name}: {len(wrong)} problems", flush=True)
         for line in wrong:
             print(f"  {line}")
 

@@ -27,7 +27,7 @@ class Machine:
 
     Fields:
         folder: its files, removed afterwards.
-        ssh_port: a port on 127.0.0.1 that leads to port 22 of the machine.
+        ssh_port: a port on 127.0.0.1 that QEMU forwards to port 22 of the machine.
         console_port: the OpenSSH server whose sessions are the machine's serial console.
         identity: the private key for that server.
         known_hosts: the key of that server.

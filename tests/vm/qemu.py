@@ -44,14 +44,14 @@ def start(
     Args:
         made: the image that the disk is based on.
         folder: where QEMU makes its sockets: ``serial``, ``errands``, and ``qmp`` for `Monitor`.
-        ssh_port: a port on 127.0.0.1 that leads to port 22 of the machine.
+        ssh_port: a port on 127.0.0.1 that QEMU forwards to port 22 of the machine.
         state: restore this saved state; the machine then waits to be continued.
         boot, initrd, firmware: see `machine.machine`.
 
     Raises:
         RuntimeError: QEMU ended, with what it printed.
     """
-    # With a network card, firmware would try to boot from the network for minutes.
+    # With a network card, the firmware would spend minutes trying to boot from the network.
     network = [] if firmware else ["-device", "virtio-net-pci,netdev=n"]
     command = [
         "qemu-system-x86_64", "-accel", _accelerator(), "-display", "none", "-nodefaults", "-no-user-config",

@@ -108,9 +108,9 @@ class Found:
 
     Fields:
         typed: what the user typed at root's prompt.
-        state: what it is recognised as.
-        back: what is typed afterwards to see that it is as it was, and
-        shows: what must come then.
+        state: the state that sosagent must recognise.
+        back: what is typed afterwards to check that the program or shell is unchanged.
+        shows: the output that must follow.
     """
 
     typed: tuple[str, ...]
@@ -379,7 +379,7 @@ async def test_the_start_line_of_an_interrupted_run_ends_by_itself(vm: Machine) 
     assert (done.status, done.logged_out) == ("added", True)
 
 
-# -- not yet, or no longer, a login ---------------------------------------------------------------
+# -- booting, and shutting down ---------------------------------------------------------------
 
 
 async def test_a_job_waits_for_a_booting_machine() -> None:
@@ -569,7 +569,7 @@ def cut_line(console: Console) -> None:
 
 
 async def test_when_the_line_dies_at_any_moment_the_shell_is_closed(vm: Machine) -> None:
-    """The line dies at random moments after the ready mark; the switch is set to 3 s."""
+    """The line dies at random moments after the ready mark; the dead-man's switch is set to 3 s."""
     moments = random.Random(3)
     for _ in range(5):
         async with sosagent.connect(vm.target, timeout=60) as console:

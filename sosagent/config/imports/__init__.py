@@ -66,7 +66,7 @@ def import_machines(text: str, form: Format) -> Imported:
 
 
 def checked_format(text: str) -> Format:
-    """Return `text` as a format.
+    """Return `text` as a `Format`, after checking that it is one.
 
     Raises:
         UsageError: there is no such format.

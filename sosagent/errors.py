@@ -167,7 +167,7 @@ class EndpointBusy(ConsoleError):
 
 
 class EndpointReadOnly(EndpointBusy):
-    """The endpoint shows the console and does not accept input yet."""
+    """The endpoint shows the console but does not accept input yet."""
 
     code = "endpoint-read-only"
 

@@ -4,7 +4,7 @@ In the plain case the machine does all three in one request. If anything is not 
 present, the file is missing, sshd reads another one), it only inspects, and the decision is made here.
 
 Keys are never added by a rewrite: a single ``>>`` keeps what others add at the same time, and the file's
-owner, mode, label and links. Whether a key is present is judged here, from the lines that the machine shows.
+owner, mode, label and links. Whether a key is present is determined here, from the lines that the machine shows.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Outcome = Literal["added", "present", "would-add"]
 
 @dataclass(frozen=True)
 class KeyOutcome:
-    """What was done with one key.
+    """The result for one key.
 
     Fields:
         key: the key.
@@ -60,7 +60,7 @@ class KeyOutcome:
 
 @dataclass(frozen=True)
 class Appended:
-    """What the job did on the machine.
+    """The result of the job on the machine.
 
     Fields:
         file: the file that sshd reads.

@@ -186,7 +186,7 @@ def _lines(keys: Sequence[PublicKey], prefix: Sequence[str] = ()) -> str:
 
 
 def check_user(name: str) -> str:
-    """Return `name` if it is a valid user name, which may be part of a command.
+    """Return `name` if it is a valid user name, so that it may be part of a command.
 
     Raises:
         UsageError: it is not valid.

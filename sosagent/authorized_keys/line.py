@@ -1,7 +1,7 @@
 """The grammar of authorized_keys as sshd reads it (sshd(8), auth2-pubkeyfile.c), and whether a key is in a file.
 
-That is judged here and not by grep on the machine, because a key may be in a comment, after options
-that make it useless, or joined to another line.
+A grep on the machine cannot determine that, because a key may be in a comment, after options that make it useless, or
+joined to another line.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Verdict:
 
 
 def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
-    """Judge whether sshd accepts `key`.
+    """Determine whether sshd accepts `key`.
 
     Options equal to those of `key` are wanted, so they do not restrict it. A line whose only restriction
     is ``expiry-time`` is ignored, as sshd ignores it after that time.

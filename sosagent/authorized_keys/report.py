@@ -1,4 +1,4 @@
-"""What the programs that inspect and change an authorized_keys file print, as values. No I/O."""
+"""The output of the programs that inspect and change an authorized_keys file, as values. No I/O."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PathInfo:
 
 @dataclass(frozen=True)
 class Report:
-    """What the machine reports about itself and about an authorized_keys file.
+    """The machine's report about itself and about an authorized_keys file.
 
     Fields:
         hostname, home: as the machine reports them; empty if it does not.

@@ -1,4 +1,4 @@
-"""What the command line adds to the keys' lines in authorized_keys: a comment, options, a time of expiry."""
+"""Additions of the command line to the keys' lines in authorized_keys: a comment, options, a time of expiry."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ __all__ = ["screen", "state"]
 
 SecondsOption = Annotated[
     float,
-    typer.Option("--quiet-for", metavar="SECONDS", help="Judge the state once the line is quiet for SECONDS."),
+    typer.Option("--quiet-for", metavar="SECONDS", help="Determine the state once the line has been quiet for SECONDS."),
 ]
 
 

@@ -42,7 +42,7 @@ class Pacer:
 
     @property
     def pace(self) -> int:
-        """The present pace: 0 is as fast as possible, `SLOWEST_PACE` the slowest."""
+        """The current pace: 0 is as fast as possible, `SLOWEST_PACE` the slowest."""
         return self._pace
 
     def slow_down(self, pace: int) -> None:

@@ -1,4 +1,4 @@
-"""What the commands of an interactive session may use of it."""
+"""The part of an interactive session that its commands may use."""
 
 from __future__ import annotations
 

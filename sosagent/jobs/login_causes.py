@@ -18,7 +18,7 @@ _MESSAGE = re.compile(r".*?\b(?:sshd|sshd-session|sshd-auth|dropbear)(?:\[\d+\])
 _RULE_FOR_PORT = r"dport[^;]*\b{port}\b"
 
 #: Starts of sshd's messages, and what they mean (auth.c, auth2-pubkey*.c, misc.c, srclimit.c, platform.c, PAM). Only
-#: the start of a message is compared: text that anybody on the network can send, such as a user name, follows it.
+#: the start of a message is compared: text that any host on the network can send, such as a user name, follows it.
 _LOGGED = (
     (r"ROOT LOGIN REFUSED", "PermitRootLogin does not allow root"),
     (

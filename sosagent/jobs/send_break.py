@@ -45,7 +45,7 @@ async def send_break(
     async with connect(target, timeout=timeout, **options) as console:
         await enter_endpoint(console)
         await _listen(console)
-        console.recorder.clear_output()  # earlier output is no answer
+        console.recorder.clear_output()  # earlier output is not an answer
         await console.send_break()
         if sysrq is not None:
             await console.send(sysrq)

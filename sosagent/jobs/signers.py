@@ -22,7 +22,7 @@ _AGENT_SECONDS = 10.0
 
 
 class Pair(asyncssh.SSHKeyPair):
-    """A key for asyncssh to log in with, and its private half if that is here; never a certificate.
+    """A key for asyncssh to log in with, and its private half if available; never a certificate.
 
     sshd reports whether it would accept a key before it asks for a signature (RFC 4252, 7), so a key without a private
     half can be offered, too.

@@ -31,7 +31,7 @@ class Transferred:
         host: the endpoint.
         file: the file that arrived.
         logged_out: whether the console was seen to return to its initial state.
-        warnings: if not, sentences about the state of the console.
+        warnings: sentences about the state of the console, if `logged_out` is false.
     """
 
     host: str

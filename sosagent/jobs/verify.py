@@ -146,7 +146,7 @@ async def _verify(
 async def _log_in(
     target: SshTarget, offered: Sequence[Signer], known: HostKeys, ask: Ask | None, seconds: float
 ) -> Attempt:
-    """Log in with each key whose private half is here, until one fails; if there is none, offer the first key."""
+    """Log in with each key that has a private half, until one fails; if no key has one, offer the first key."""
     signing = [one for one in offered if one.signs is not None]
     command = f"ssh {target}"
     if not known.keys:

@@ -42,13 +42,13 @@ class Attempt:
         settings: how to log in.
 
     Attributes:
-        console, settings: as above.
+        console, settings: the arguments.
         record: the file by which the next run recognises our login if it stays open.
         initial: the state to return to at the end; None until it is detected.
         stage: how far our login has got.
         undo: changes to undo, in the order in which they were made.
         becoming: whether sudo or su was entered and its outcome is unknown.
-        is_root: whether the shell is root's, by a probe or by the login's name.
+        is_root: whether the shell is a root shell, according to a probe or the login's name.
         chroot: where an initramfs mounted the machine's root file system; empty elsewhere.
         mount_undo: commands that undo the changed mounts of an initramfs, in the order of the changes.
         prompt: the prompt of the existing shell, to recognise it at the end.
@@ -142,36 +142,36 @@ class Attempt:
     # -- root ---------------------------------------------------------------------------------
 
     def root_confirmed(self) -> None:
-        """The shell is a root shell."""
+        """Note that the shell is a root shell."""
         self.is_root = True
 
     def becoming_root(self) -> None:
-        """sudo or su was typed."""
+        """Note that sudo or su was typed."""
         self.becoming = True
 
     def became_root(self) -> None:
-        """A probe showed that sudo or su led to a root shell."""
+        """Note that sudo or su led to a root shell, as a probe showed."""
         self.becoming = False
         self.is_root = True
         if not self.logged_in:
             self.will_undo(Undo.BECOME)
 
     def stopped_becoming(self) -> None:
-        """Neither sudo nor su runs any more."""
+        """Note that neither sudo nor su runs any more."""
         self.becoming = False
 
     # -- changes to undo ----------------------------------------------------------------------
 
     def will_undo(self, change: Undo) -> None:
-        """A change is about to be made."""
+        """Note a change that is about to be made."""
         self.undo = (*self.undo, change)
 
     def need_not_undo(self, change: Undo) -> None:
-        """A noted change was not made."""
+        """Drop a noted change that was not made."""
         self.undo = tuple(one for one in self.undo if one is not change)
 
     def forget_undo(self) -> None:
-        """There is nothing to undo any more."""
+        """Drop all noted changes: there is nothing to undo any more."""
         self.undo = ()
 
     def use_chroot(self, root: str) -> None:

@@ -88,7 +88,7 @@ async def _quit_pager(attempt: Attempt, observed: Observation) -> Observation:
 
 
 def _check_shell(attempt: Attempt, observed: Observation, mark: Mark) -> None:
-    """Raise an error unless our login led to a shell; `mark` is from before the password."""
+    """Raise an error unless our login led to a shell; `mark` was set before the password."""
     console = attempt.console
     if observed.state.name in ("password", "password-expired"):
         raise refusal_error(console, mark)

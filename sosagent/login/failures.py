@@ -33,7 +33,7 @@ _ERRORS: dict[Action, type[ConsoleError]] = {
 
 
 def state_error(console: Console, observed: Observation) -> ConsoleError:
-    """Return the error for a state that no transition leads out of."""
+    """Return the error for a state that has no transition."""
     state = observed.state
     if state.action is Action.BUSY:
         return busy_error(console)

@@ -1,4 +1,4 @@
-"""Find out what reads a silent line, by ^L: shells, pagers and editors redraw, and nothing changes.
+"""Find out with ^L what reads a silent line: shells, pagers and editors redraw, and nothing changes.
 
 A blind ^U or Enter would delete text in an editor, move a pager, or answer a question.
 """

@@ -45,7 +45,7 @@ _RECEIVER_SECONDS = 60.0  # a silent receiver of an earlier run ends within this
 
 
 async def stop(attempt: Attempt, observed: Observation, _password: Secret) -> None:
-    """Raise the error for a state that no transition leads out of."""
+    """Raise the error for a state that has no transition."""
     raise state_error(attempt.console, observed)
 
 
@@ -71,7 +71,7 @@ STEPS: dict[Action, Step] = {
     Action.WAIT: stop,  # the machine still boots
     Action.RECONNECT: stop,  # the endpoint is read-only
     Action.REFUSED: stop,  # no user can log in
-    Action.BUSY: stop,  # another session has the endpoint
+    Action.BUSY: stop,  # another session uses the endpoint
     Action.CLOSED: stop,  # the endpoint provides no console
 }
 

@@ -1,4 +1,4 @@
-"""Ask a silent line for a prompt by ^U and Enter; wait for a boot to end first."""
+"""Ask a silent line for a prompt with ^U and Enter; wait for a boot to end first."""
 
 from __future__ import annotations
 

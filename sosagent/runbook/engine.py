@@ -36,7 +36,7 @@ _STEP_SECONDS = {"run": _PROGRAM_SECONDS, "expect": 60.0, "wait_for": 300.0}
 #: Added to the patience of the shell, so that the machine ends a program before we give up.
 _PATIENCE_MARGIN = 5
 _SCREEN_BYTES = 16384
-#: After these, nothing can be done on the console: the connection is gone, or another user has it.
+#: After these, nothing can be done on the console: the connection is gone, or another user has taken it.
 _CONSOLE_GONE = (EndpointLost, EndpointBusy)
 
 #: Called before each step with its number and title.
@@ -62,7 +62,7 @@ class Settings:
 
 @dataclass
 class _Attempts:
-    """What is known about a step while it runs.
+    """The state of a step while it runs.
 
     Fields:
         number, title: identify the step.

@@ -1,4 +1,4 @@
-"""What the models of a runbook share: their base class, the types of fields, and the checks of values. No I/O."""
+"""Common parts of the models of a runbook: their base class, the types of fields, and the checks of values. No I/O."""
 
 from __future__ import annotations
 

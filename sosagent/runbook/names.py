@@ -145,7 +145,7 @@ def used_names(step: Step) -> set[str]:
 
 
 def template_names(step: Step) -> set[str]:
-    """Return the names that a step uses in templates, without what it stores itself."""
+    """Return the names that a step uses in templates, without those it stores itself."""
     names: set[str] = set()
     for model, _, sees_own in _models(step, ()):
         for _, text in _templates(model):

@@ -38,7 +38,7 @@ class Differs(Exception):
 
 @dataclass(frozen=True)
 class LaterSteps:
-    """What the following steps will do, as far as it is known in advance.
+    """The actions of the following steps, as far as they are known in advance.
 
     Fields:
         program_ends: the last parts of their programs, after the values of variables.
@@ -101,7 +101,7 @@ class Playback:
         return self._next_marker()[1]
 
     def pass_failure(self) -> str:
-        """Return the same, and go past it to what was done after the failure."""
+        """Return the same, and skip to the actions after the failure."""
         at, code = self._next_marker()
         if code:
             self._go(at + 1)
@@ -133,7 +133,7 @@ class Playback:
     # -- the shell ----------------------------------------------------------------------------
 
     def log_in(self) -> tuple[ShellStarted | None, str]:
-        """Go past the next login.
+        """Skip the next login.
 
         Returns:
             The login, or None if the recording is still logged in; and the machine's name.
@@ -161,7 +161,7 @@ class Playback:
         return ""
 
     def log_out(self) -> bool:
-        """Go past the end of the shell; return False if the recording does something else before it."""
+        """Skip the end of the shell; return False if the recording does something else before it."""
         for at in range(self._at, len(self._items)):
             item = self._items[at]
             if isinstance(item, ShellEnded):
@@ -204,7 +204,7 @@ class Playback:
         raise Differs("differs", f"would run {ours}; the recording ran {theirs}", item)
 
     def run_private(self) -> None:
-        """Go past a program with a secret. Nothing else is known about it.
+        """Skip a program with a secret. Nothing else is known about it.
 
         Raises:
             Differs: in every case.
@@ -216,7 +216,7 @@ class Playback:
     # -- the raw console ----------------------------------------------------------------------
 
     def send(self, text: str) -> None:
-        """Go past typed text.
+        """Skip typed text.
 
         Raises:
             Differs: the recording types other text there, or none.

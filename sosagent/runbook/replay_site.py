@@ -90,7 +90,7 @@ def _never_came(playback: Playback, message: str) -> DeadlineExceeded:
 
 
 class _ReplayShell:
-    """The part of `Shell` that runs programs, on a recording."""
+    """The part of `Shell` that runs programs, implemented on a recording."""
 
     def __init__(self, console: _ReplayConsole, run: Callable[[str], Result]) -> None:
         self.console = console

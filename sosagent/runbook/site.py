@@ -125,10 +125,10 @@ class Site(Protocol):
         """
 
     async def log_out(self, failure: BaseException | None = None) -> None:
-        """Close the shell, if one is open, and wait for the state found. Problems go to `troubles`.
+        """Close the shell, if one is open, and wait for the initial state of the console. Problems go to `troubles`.
 
         Args:
-            failure: why; if the machine or the endpoint is gone, nothing is typed.
+            failure: the reason; if the machine or the endpoint is gone, nothing is typed.
         """
 
     async def run(self, program: str) -> tuple[Result, bool]:
@@ -158,7 +158,7 @@ class Site(Protocol):
         """
 
     def limit_program(self, seconds: float) -> float:
-        """Set `program_seconds`, and return the seconds after which its result is overdue here."""
+        """Set `program_seconds`, and return the seconds after which its result is overdue."""
 
     def allow_cleanup(self) -> None:
         """Extend the deadline, so that cleanup steps can run even if the time is up."""

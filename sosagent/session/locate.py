@@ -1,4 +1,4 @@
-"""HOST -> the console endpoint. The only module that knows machines.toml, providers and Redfish.
+"""HOST -> the console endpoint. The only module that uses machines.toml, providers and Redfish.
 
     text -> look_up() -> Lookup -> locate() -> Located -> connect() -> Console
 

@@ -1,4 +1,4 @@
-"""What the receiver answers on a console, and how long an answer takes on its line."""
+"""The replies of the receiver on a console, and how long a reply takes on its line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The start line: the only line typed at a shell's prompt, its echo compared before Enter. No I/O.
+"""The start line: the only line typed at a shell's prompt. Its echo is compared before Enter. No I/O.
 
 It replaces the login shell (or runs as its child) with a plain ``/bin/sh`` that has an empty
 environment and a raw tty, and collects lines. At an empty line that shell evaluates the collected

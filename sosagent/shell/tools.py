@@ -89,7 +89,7 @@ FindTools = Callable[[], Awaitable[Tools]]
 
 
 async def ask_tools(shell: VerifiedShell) -> Tools:
-    """Find out which tools the machine has by trying each. Most have base64, so that is first tried alone."""
+    """Find out which tools the machine has by trying each. Most machines have base64, so it is tried alone first."""
     tools = await _try_first(shell, 1)
     if tools.decoder is None or tools.encoder is None:
         tools = await _try_first(shell, len(_DECODERS))

@@ -45,7 +45,7 @@ _REASON_HINT = "Nothing was changed. Name the file to write, in a folder that ex
 
 @dataclass(frozen=True)
 class _Target:
-    """What the machine has at the target.
+    """The state of the target on the machine.
 
     Fields:
         uid: the numeric ID of the shell's user.

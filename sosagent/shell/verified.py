@@ -50,7 +50,7 @@ class VerifiedShell:
     Args:
         console: a console at a shell's prompt.
         replace: exec over the shell at the prompt, which is ours.
-        keep_modes: restore the present modes of the tty at the end; otherwise the next getty sets them.
+        keep_modes: restore the current modes of the tty at the end; otherwise the next getty sets them.
         root: run in a chroot at this path; empty to run where the shell is.
         dead_man: seconds after which the machine closes the shell by itself.
         patience: seconds that one program may run.

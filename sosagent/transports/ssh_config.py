@@ -54,7 +54,7 @@ def route(target: SshTarget) -> list[SshTarget]:
     """Return all hops to `target`, which is the last: its ProxyJump, and the ProxyJump of the first jump host.
 
     Raises:
-        UsageError: a file cannot be used, or ProxyJump leads in a circle.
+        UsageError: a file cannot be used, or ProxyJump forms a loop.
     """
     hops = [target]
     while True:
@@ -63,7 +63,7 @@ def route(target: SshTarget) -> list[SshTarget]:
         if not isinstance(jumps, str) or not jumps:
             return hops
         if len(hops) > _MAX_HOPS:
-            raise UsageError(f"ProxyJump of {printable(hops[0].host)} leads in a circle")
+            raise UsageError(f"ProxyJump of {printable(hops[0].host)} forms a loop")
         hops[:0] = [_jump_host(text.strip(), target) for text in jumps.split(",")]
 
 

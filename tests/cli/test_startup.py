@@ -1,4 +1,4 @@
-"""What the commands import, and how they convert option values without pydantic."""
+"""The imports of the commands, and how they convert option values without pydantic."""
 
 from __future__ import annotations
 

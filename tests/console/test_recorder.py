@@ -1,4 +1,4 @@
-"""What is recorded, and what is not."""
+"""console/recorder.py: which data is recorded, and which is not."""
 
 from __future__ import annotations
 

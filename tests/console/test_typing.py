@@ -179,7 +179,7 @@ def test_an_echo_of_fish_that_fills_the_row() -> None:
 
 
 async def test_output_after_a_long_line_that_was_erased_starts_on_its_own_line(tmp_path: Path) -> None:
-    """At ^U, bash clears each row on its way down and goes up again: rows of blanks remain on the screen."""
+    """At ^U, bash clears each row from the top and returns to the first: rows of blanks remain on the screen."""
     async with on_pty(["bash", "--norc", "--noprofile"], tmp_path, PS1="prompt# ") as (console, _):
         await console.expect("prompt# $")
         await console.send("x" * 250)

@@ -155,10 +155,9 @@ async def _returns_to_its_prompt(case: tuple[str, str, bytes]) -> None:
         assert "fell back to its own command line" in str(caught.value)
         assert caught.value.exit_code == 3
         row = DIALECTS[DIALECT_OF[front]]
-        known = {line.format(console="web-1") for way in row.enter for line in way} | {row.close, "y"}
+        known = {line.format(console="web-1") for commands in row.enter for line in commands} | {row.close, "y"}
         typed = [line for line in lab.commands if line.strip("\x15\x0c") not in known]
-        # What was on its way just then cannot be called back: the name, the line that starts a shell, or one
-        # request, whose lines are none that anything runs.
+        # Data in transit cannot be recalled: the user name, the start line, or one request, which no program would run.
         assert len([line for line in typed if not line.startswith((")", "]"))]) <= 1, typed
         assert lab.password.reveal() not in "".join(lab.commands)
         assert await add(lab, front) == "added"
@@ -168,7 +167,7 @@ async def _returns_to_its_prompt(case: tuple[str, str, bytes]) -> None:
 async def script(
     text: bytes, dialect: str, *, kick: bool = False, logged_in: bool = True, answers: dict[bytes, bytes] | None = None
 ) -> bytes:
-    """What is typed into a console that shows `text` and says nothing more, but for what answers a line."""
+    """Return what is typed into a console that shows `text`, and then only `answers` to lines."""
     near, far = memory_pair()
     near.logged_in = logged_in
     typed = b""

@@ -36,7 +36,7 @@ LOGGED = {
 #: The user of the lines that are not about root.
 USER_OF = {line: "bob" for line in LOGGED if "bob" in line}
 KNOWN = parse_host_keys(["t vm 22"])
-#: Lines that anybody on the network can cause.
+#: Log lines that any host on the network can cause.
 FORGED = [
     "Invalid user ROOT LOGIN REFUSED from 203.0.113.9 port 4711",
     "Invalid user revoked from 203.0.113.9 port 4711",

@@ -85,7 +85,7 @@ class Far(sosagent.transports.Transport):
 
 @pytest.mark.parametrize("delay", [0.03, 0.06, 0.1, 0.3, 0.8])
 async def test_a_far_endpoint(delay: float, lab: Lab, lab_target: sosagent.SshTarget) -> None:
-    """An answer that takes its time is waited for; what stood there before is no answer."""
+    """sosagent waits for a slow answer, and does not take earlier output for it."""
     key = new_key()
     async with sosagent.connect(lab_target) as console:
         done = await sosagent.add_key(Far(console.transport, delay), key, password=lab.password)

@@ -110,19 +110,19 @@ def test_a_mistake_in_a_marker_is_reported_in_one_line(marker: str, said: str, p
     done.stdout.no_fnmatch_line("*Traceback*")
 
 
-def test_pytest_starts_as_fast_as_without_it() -> None:
-    """What the plugin brings in before a test asks for the fixture: nothing that takes long."""
+def test_the_plugin_does_not_slow_down_the_start_of_pytest() -> None:
+    """The plugin imports no slow module before a test requests the fixture."""
     code = "import sys, pytest, asyncio; b = {*sys.modules}; import sosagent.pytest_plugin; print(*{*sys.modules} - b)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    brought = done.stdout.split()
-    assert "sosagent.pytest_plugin" in brought
+    imported = done.stdout.split()
+    assert "sosagent.pytest_plugin" in imported
     heavy = ("asyncssh", "cryptography", "pyte", "pexpect", "typer", "rich", "pydantic", "serial", "sosagent.lab")
-    assert not [name for name in brought if name.startswith(heavy)]
+    assert not [name for name in imported if name.startswith(heavy)]
 
 
-def test_the_labs_fork_is_no_error_where_warnings_are(pytester: pytest.Pytester) -> None:
-    """In the words of Python 3.12 and newer; this Python may be older, and not say them."""
+def test_a_fork_in_the_lab_is_not_an_error_when_warnings_are_errors(pytester: pytest.Pytester) -> None:
+    """The warning has the text of Python 3.12 and newer, because this Python may be older and not emit it."""
     words = "This process (pid=1) is multi-threaded, use of forkpty() may lead to deadlocks in the child."
     pytester.makepyfile(
         f"import warnings\ndef test_it():\n    warnings.warn({words!r}, DeprecationWarning, stacklevel=1)\n"

@@ -26,13 +26,13 @@ def key(keys: str, *reply: str | float) -> tuple[Exchange, ...]:
 
 
 def identify(uid: int, name: str, prompt: str, *hostname: str) -> tuple[Exchange, ...]:
-    """At a shell's prompt: ^U, and the question for its user."""
+    """At a shell's prompt: ^U, and the command that prints its user."""
     line = "id -u;id -un" + (";uname -n" if hostname else "")
     return key(CLEAR) + command(line, str(uid), name, *hostname, prompt=prompt)
 
 
 def no_initramfs(prompt: str) -> tuple[Exchange, ...]:
-    """At root's prompt: the question whether this is an initramfs."""
+    """At root's prompt: the command that shows whether this is an initramfs."""
     return command("ls -1d /etc/initrd-release /conf/conf.d", prompt=prompt)
 
 

@@ -32,7 +32,7 @@ class SimulatedReceiver:
 
     Args:
         transport: its end of a memory pair.
-        program: returns what a program does, given its text.
+        program: takes the text of a program, and returns its output and status.
 
     Attributes:
         programs: texts of the programs that ran, in sequence.

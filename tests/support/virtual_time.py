@@ -1,7 +1,7 @@
 """An event loop whose clock jumps to the next timer as soon as no task can run.
 
 A test marked `virtual_time` runs on it: timeouts of minutes pass in milliseconds, in the same order as in
-real time, however busy the machine is. It suits tests whose far end is in the same process (`memory_pair`). The
+real time, however busy the computer is. It suits tests whose peer is in the same process (`memory_pair`). The
 loop refuses real I/O, which needs real time to answer.
 """
 

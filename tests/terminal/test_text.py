@@ -44,7 +44,7 @@ CASES = [
     # tcsh: a blank and a backspace; zsh: a blank, a return, erase, and the character twice
     (b"#" * 80 + b" \bxy", [], "#" * 80 + "xy"),
     (b"#" * 80 + b" \r\x1b[Kx\rxy", [], "#" * 80 + "xy"),
-    # fish goes up a row and down again
+    # fish moves up a row and back down
     (b"#" * 80 + b"xy\x1b[A\r\r\n\x1b[2Cz", [], "#" * 80 + "xyz"),
     # zsh's mark for a missing newline
     (b"\x1b[7m%\x1b[27m" + b" " * 79 + b"\r \r\r\x1b[J# ", [], "# "),

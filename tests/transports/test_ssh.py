@@ -55,7 +55,7 @@ def port_of(lab: Lab) -> int:
 
 
 def listen(lab: Lab) -> list[bytes]:
-    """What arrives on the machine's line."""
+    """Return a list that collects the data that arrives on the machine's line."""
     arrived: list[bytes] = []
     original = lab.machine.type
 
@@ -193,7 +193,7 @@ async def test_nor_on_a_jump_host(lab: Lab, tmp_path: Path, jump: tuple[int, asy
 
 async def test_proxyjump_in_a_circle_is_refused(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("Host a\n  ProxyJump b\nHost b\n  ProxyJump a\n")
-    with pytest.raises(sosagent.UsageError, match="leads in a circle"):
+    with pytest.raises(sosagent.UsageError, match="forms a loop"):
         await add(sosagent.SshTarget("a", ssh_config=tmp_path / "config"), lab)
 
 

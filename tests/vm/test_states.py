@@ -379,7 +379,7 @@ async def test_the_start_line_of_an_interrupted_run_ends_by_itself(vm: Machine) 
     assert (done.status, done.logged_out) == ("added", True)
 
 
-# -- booting, and shutting down ---------------------------------------------------------------
+# -- states without a login: boot, maintenance, panic ---------------------------------------------------------------
 
 
 async def test_a_job_waits_for_a_booting_machine() -> None:

@@ -29,7 +29,7 @@ _PENALTIES = (
     "until ssh -v -o BatchMode=yes -o StrictHostKeyChecking=no nobody@127.0.0.1 true 2>&1 | grep -q 'Not allowed'; "
     "do sleep 0.2; done"
 )
-#: What is broken, the outcome, and the reported cause.
+#: A fault: the command that causes it, the outcome, and the reported cause.
 BROKEN = {
     "sshd is stopped": ("systemctl stop ssh", "closed", "sshd does not listen"),
     "a broken configuration": (

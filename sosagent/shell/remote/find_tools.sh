@@ -1,4 +1,4 @@
-# Find the commands that turn bytes into text and back. Each is tried, because some exist and do not work.
+# Find the commands that turn bytes into text and back. Each is tried, because some exist but do not work.
 #
 #   sos_decoders, sos_encoders   commands, one word each
 #

@@ -130,7 +130,7 @@ class LoopThread:
         return results[0]
 
     def _refusal(self) -> str:
-        """Return why the present thread cannot wait for the loop; empty if it can."""
+        """Return why the current thread cannot wait for the loop; empty if it can."""
         if not self._thread.is_alive():
             return f"{self._thread.name} has ended"
         if threading.current_thread() is self._thread:

@@ -1,1 +1,1 @@
-"""The authorized_keys file on the machine: what it holds, what is added, removed and repaired."""
+"""The authorized_keys file on the machine: its contents, and how keys are added, removed and repaired."""

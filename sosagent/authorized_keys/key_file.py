@@ -62,7 +62,7 @@ class KeyFile:
     """The authorized_keys file of a user, as the shell on the machine can reach it.
 
     Fields:
-        user: the user who logs in by these keys.
+        user: the user who logs in with these keys.
         home: a word of the shell for the home folder.
         own: whether the shell runs as this user. Otherwise su runs the programs as the user, so that a link
             made by the user leads only where the user may go.
@@ -125,8 +125,8 @@ class KeyFile:
         """Return a program that replaces the contents of the file.
 
         Args:
-            was, want: "CRC LENGTH" of the present and of the new contents.
-            size: length of the present contents.
+            was, want: "CRC LENGTH" of the current and of the new contents.
+            size: length of the current contents.
             copy: commands that print the new contents.
         """
         values = {"was": was, "want": want, "size": str(size), "copy": copy}

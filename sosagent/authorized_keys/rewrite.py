@@ -41,7 +41,7 @@ class Edit:
 
     Fields:
         offset: the offset of `old` in the file, in bytes.
-        old, new: the present bytes, and those that replace them: printable ASCII and newlines.
+        old, new: the current bytes, and those that replace them: printable ASCII and newlines.
         prefix_cksum: output of ``cksum`` for the part of the file before `offset`.
     """
 

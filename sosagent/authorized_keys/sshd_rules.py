@@ -1,4 +1,4 @@
-"""What sshd does with an authorized_keys file: which file it reads, and what makes it refuse a key. No I/O."""
+"""The rules of sshd for authorized_keys: which file it reads, and what makes it refuse a key. No I/O."""
 
 from __future__ import annotations
 

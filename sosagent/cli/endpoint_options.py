@@ -196,7 +196,7 @@ def checked_timeout(seconds: float) -> float:
     """Return `seconds` if it is a valid time limit.
 
     Raises:
-        UsageError: it is not.
+        UsageError: the time limit is out of range.
     """
     if not 0 < seconds <= _MOST_SECONDS:
         raise UsageError(f"--timeout must be between 0 and {_MOST_SECONDS} seconds")

@@ -1,4 +1,4 @@
-"""How a command ends: the errors of the command line itself, and what reaches the user of all others."""
+"""The end of a command: the errors of the command line itself, and what the user sees of all others."""
 
 from __future__ import annotations
 

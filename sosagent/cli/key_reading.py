@@ -1,4 +1,4 @@
-"""How the keys of all sources are read."""
+"""Read keys from all sources."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def list_command(
 
 @machines_app.command("check")
 def check(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Check the machines file and report every mistake with its line. The exit status is 2 if there is one."""
+    """Check the machines file and report all mistakes with their lines. The exit status is 2 if there are any."""
     from ..config.file import has_machines, load_machines, machines_file, password_file_warnings
 
     file = _run(lambda: str(machines_file(config)[0]), json)

@@ -23,7 +23,7 @@ runbook_app = typer.Typer(name="runbook", help="Check, list, show and create run
 def check(
     files: Annotated[list[str], typer.Argument(metavar="RUNBOOK...", help="Files, or names of shipped runbooks.")],
 ) -> None:
-    """Check runbooks, and print every mistake with its file, line and column. The exit status is 2 if there is one."""
+    """Check runbooks, and print all mistakes with file, line and column. The exit status is 2 if there are any."""
     from ..runbook.load import load_runbook
 
     mistakes = 0

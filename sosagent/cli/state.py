@@ -25,7 +25,9 @@ __all__ = ["screen", "state"]
 
 SecondsOption = Annotated[
     float,
-    typer.Option("--quiet-for", metavar="SECONDS", help="Determine the state once the line has been quiet for SECONDS."),
+    typer.Option(
+        "--quiet-for", metavar="SECONDS", help="Determine the state once the line has been quiet for SECONDS."
+    ),
 ]
 
 

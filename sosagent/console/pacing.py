@@ -1,4 +1,4 @@
-"""How fast to type on a line that loses bytes, and how much damage it did."""
+"""The typing pace on a line that loses bytes, and the damage noted so far."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Pacer:
 
         Args:
             data: bytes for the transport.
-            pace: the pace to use instead of the present one.
+            pace: the pace to use instead of the current one.
 
         Raises:
             EndpointLost: the connection is gone.

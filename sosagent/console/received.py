@@ -89,11 +89,11 @@ class ReceivedText:
         return self._text.just_jumped
 
     def mark(self) -> Mark:
-        """Return a mark of this moment: the present open line does not count as new."""
+        """Return a mark of this moment: the current open line does not count as new."""
         return Mark(self.line_count, self.open_line, self._text.cursor_jumps, self._kernel_count)
 
     def mark_before_open_line(self) -> Mark:
-        """Return a mark of the end of the last line: the present open line, however drawn, counts as new."""
+        """Return a mark of the end of the last line: the current open line, however drawn, counts as new."""
         return Mark(self.line_count, kernel_lines=self._kernel_count)
 
     def since(self, mark: Mark) -> tuple[list[str], str]:

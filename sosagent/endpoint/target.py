@@ -1,4 +1,4 @@
-"""What HOST refers to: one dataclass for each kind of console endpoint, and one for a provider's machine. No I/O."""
+"""The targets that HOST may name: a dataclass for each kind of endpoint, and one for a provider's machine. No I/O."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class SshTarget(SshSettings, Target):
 
     Fields:
         host: a name, an address or a Host alias of ssh_config.
-        user: the user on the endpoint; None for the one of ssh_config.
-        port: None for the one of ssh_config, or 22.
+        user: the user on the endpoint; None to use the one in ssh_config.
+        port: the port; None to use the one in ssh_config, or 22.
         jump: the jump hosts, in the form of ProxyJump in ssh_config; None for those of ssh_config.
         identities, ssh_config, known_hosts, host_key: see `SshSettings`.
     """

@@ -50,11 +50,11 @@ _LOGGED = (
     (r"drop connection .* penalty: (.+)", "sshd temporarily refuses this address (PerSourcePenalties): {}"),
     (
         r"drop connection .* PerSourceMaxStartups",
-        "sshd refuses connections: too many of this address wait for their login (PerSourceMaxStartups)",
+        "sshd refuses connections: too many clients from this address are waiting to log in (PerSourceMaxStartups)",
     ),
     (
         r"(?:beginning |drop connection .* past )MaxStartups",
-        "sshd refuses connections: too many wait for their login already (MaxStartups)",
+        "sshd refuses connections: too many clients are waiting to log in (MaxStartups)",
     ),
     (r"System is booting up|.*pam_nologin\(sshd", "logins are disabled (nologin)"),
     (r"Access denied for user {user} by PAM", "PAM refuses the user"),

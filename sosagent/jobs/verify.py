@@ -126,7 +126,7 @@ async def _verify(
     emit(Event("start", "read the machine's host keys"))
     lines = (await shell.run(program("host_keys", "sshd_log", lines=Expanded(1)))).lines
     known = parse_host_keys(lines)
-    emit(Event("start", f"log in by SSH as {target}"))
+    emit(Event("start", f"log in over SSH as {target}"))
     remaining = shell.console.time_left()
     seconds = _TOTAL_SECONDS if remaining is None else min(_TOTAL_SECONDS, remaining - _SECONDS_FOR_CAUSES)
     attempt = await _log_in(target, offered, known, ask, seconds)

@@ -34,7 +34,7 @@ class Change:
         text: the new contents.
         added: the new lines.
         present: keys that the file has already.
-        removed: lines that are removed, or that lose one of their names; as they were before.
+        removed: lines that are removed, or that lose one of their names, in their old form.
     """
 
     text: str

@@ -16,7 +16,7 @@ __all__ = ["Attempt", "Stage", "Undo"]
 
 
 class Stage(enum.IntEnum):
-    """How far our login has got."""
+    """The progress of our login."""
 
     OUTSIDE = 0
     NAME_ENTERED = 1

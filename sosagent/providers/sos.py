@@ -18,7 +18,7 @@ __all__ = ["ID", "console_of"]
 
 ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 _ALLOWED = "SOSAGENT_PACKET_SOS"
-#: For a reply without the field `sos`. It takes the facility's code; no console has the metro's.
+#: The console's host if the reply lacks the field `sos`, with the code of the facility; the metro's code is never used.
 _SOS_HOST = "sos.{}.platformequinix.com"
 _FACILITY = re.compile(r"[a-z][a-z0-9]{1,15}")
 _SOS = re.compile(r"(?:(?P<user>[0-9A-Za-z][0-9A-Za-z._-]{0,127})@)?(?P<place>[0-9A-Za-z.:\[\]-]{1,255})")

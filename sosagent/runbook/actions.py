@@ -190,7 +190,7 @@ class Include(Strict):
 
 
 class Logout(Strict):
-    """Log out and wait until the console shows the state it was found in."""
+    """Log out and wait until the console shows its initial state again."""
 
 
 #: The action's key in a step -> its model.

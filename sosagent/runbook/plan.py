@@ -1,4 +1,4 @@
-"""What a runbook would do: its steps with their numbers, and the plan of a dry run. No I/O."""
+"""The plan of a runbook: its steps with their numbers, and what a dry run prints. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recording of a console (asciicast v2, written by `--transcript`) contains. No I/O."""
+"""The contents of a recording of a console (asciicast v2, written by `--transcript`). No I/O."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Secret:
         self.__value = value
 
     def reveal(self) -> str:
-        """Return the value. Only for writing it to the place that the secret is for."""
+        """Return the value. Call this only to pass the secret to the program or prompt that needs it."""
         return self.__value
 
     def __bool__(self) -> bool:

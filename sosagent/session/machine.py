@@ -1,4 +1,4 @@
-"""What all jobs share: connect, get to a verified shell, do one thing, leave the console as it was."""
+"""The steps that all jobs share: connect, get to a verified shell, run the job, and restore the console."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ async def _get_in(access: Access, password: Secret, deadline: Deadline) -> tuple
 
 
 async def _log_out_again(access: Access) -> str:
-    """Connect again and close the shell that was open when the connection was lost. Returns a note for the user."""
+    """Connect again and close the shell that was open when the connection was lost. Return a note for the user."""
     assert not isinstance(access.target, Transport)
     try:
         async with connect(

@@ -84,7 +84,7 @@ def cksum_replaced(whole: str, before: str, old: bytes, new: bytes) -> str:
     Args:
         whole: output of ``cksum`` for the file.
         before: output of ``cksum`` for the part in front of `old`.
-        old, new: the present bytes, and those that replace them.
+        old, new: the current bytes, and those that replace them.
     """
     length = int(whole.partition(" ")[2])
     after = length - int(before.partition(" ")[2]) - len(old)

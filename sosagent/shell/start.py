@@ -45,7 +45,7 @@ class Starter:
         self._speed = speed
         self._replace = replace
         self._line = start_line(receiver, _nonce(), replace=replace, modes=modes, root=root)
-        #: The line for the plain shell, if the present one does not accept `_line`.
+        #: The line for the plain shell, if the current one does not accept `_line`.
         self._line_over_plain_shell = start_line(receiver, _nonce(), replace=True, modes=modes, plain=True)
         self._plain_shell = f"chroot {root} {PLAIN_SHELL}" if root else PLAIN_SHELL
         self._entered = False

@@ -1,4 +1,4 @@
-"""What uploads and downloads share: the path on the machine, the answers of programs, the size of pieces."""
+"""Common parts of uploads and downloads: the path on the machine, the answers of programs, the size of pieces."""
 
 from __future__ import annotations
 

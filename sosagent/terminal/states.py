@@ -90,7 +90,7 @@ class State:
 
 @dataclass(frozen=True)
 class Observation:
-    """The state that a console was found in.
+    """The observed state of a console.
 
     Fields:
         state: the entry of the table.

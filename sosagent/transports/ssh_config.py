@@ -1,4 +1,4 @@
-"""What ssh_config(5) says about a connection, as far as it is obeyed.
+"""The settings of ssh_config(5) for a connection, as far as sosagent supports them.
 
 User, port, identities, agent, ProxyJump and ProxyCommand apply. Settings that would weaken or change the session
 do not: host key checks stay on for every hop, nothing is forwarded, and no RemoteCommand, SendEnv or SetEnv

@@ -84,7 +84,7 @@ class SocketTransport(Transport):
 
 
 class TelnetTransport(SocketTransport):
-    """A socket that speaks telnet, whose commands are removed from the bytes and answered (RFC 854)."""
+    """A socket that speaks telnet (RFC 854). Telnet commands are answered, and removed from the data."""
 
     other_protocols = _OTHER_PROTOCOLS
 

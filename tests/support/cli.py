@@ -20,7 +20,7 @@ __all__ = ["Ended", "run_sosagent"]
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended.
+    """The result of a command.
 
     Fields:
         status: its exit status.

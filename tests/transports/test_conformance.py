@@ -31,7 +31,7 @@ _UNDER_WAY = 2000
 
 
 class Far:
-    """How the far end answers the bytes that arrive."""
+    """The replies of the peer to the bytes that arrive."""
 
     def __init__(self) -> None:
         self.seen = b""
@@ -269,7 +269,7 @@ async def test_reading_and_writing_at_once(kind: Kind, tmp_path: Path) -> None:
         async def send() -> None:
             nonlocal sent
             while sent < len(data):
-                # No more under way than the ptys hold: who sends all back could not read on.
+                # Send no more than the ptys can buffer: otherwise the echoing peer could not continue to read.
                 if sent - len(came) <= _UNDER_WAY:
                     await transport.write(data[sent : sent + 1000])
                     sent += 1000

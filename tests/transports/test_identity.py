@@ -1,4 +1,4 @@
-"""The endpoint's own login by encrypted keys: OpenSSH's and PuTTY's, the passphrase asked for."""
+"""Logging in to the endpoint with encrypted keys of OpenSSH and PuTTY, after asking for the passphrase."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Run commands for the tests, inside the machine: requests come over a virtio port, one JSON object a line.
 
-The image holds this file; systemd runs it as root. It is cheaper than ssh, which costs an emulated processor seconds,
-and it still works when a test has stopped sshd or has cut the network.
+The image contains this file; systemd runs it as root. It is cheaper than ssh, which costs an emulated processor
+seconds, and it still works when a test has stopped sshd or has cut the network.
 """
 
 from __future__ import annotations

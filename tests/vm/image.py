@@ -87,10 +87,10 @@ class Image:
     """The files that QEMU boots from.
 
     Fields:
-        folder: holds the files, and the saved state of a booted machine.
+        folder: the folder of the files, and of the saved state of a booted machine.
         disk: a qcow2 file that nothing writes to.
         kernel, initrd: QEMU boots them directly, without a boot loader.
-        admin: a private key that root's authorized_keys holds from the start.
+        admin: a private key that root's authorized_keys contains from the start.
     """
 
     folder: Path

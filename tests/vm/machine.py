@@ -26,13 +26,13 @@ class Machine:
     """A running machine.
 
     Fields:
-        folder: its files, removed afterwards.
+        folder: the folder of its files, removed afterwards.
         ssh_port: a port on 127.0.0.1 that QEMU forwards to port 22 of the machine.
         console_port: the OpenSSH server whose sessions are the machine's serial console.
         identity: the private key for that server.
         known_hosts: the key of that server.
         serial: the socket of the machine's serial port.
-        admin: a private key that root's authorized_keys holds from the start.
+        admin: a private key that root's authorized_keys contains from the start.
         processes: QEMU and the server.
     """
 

@@ -21,7 +21,7 @@ class Imported:
     """The machines of a file.
 
     Fields:
-        machines: by name, each as a table of TOML.
+        machines: the machines by name, each as a TOML table.
         skipped: names that were not imported, each with the reason.
         notes: what else the user should know.
     """

@@ -30,7 +30,7 @@ Become: TypeAlias = Literal["sudo", "su"]
 
 @dataclass(frozen=True, kw_only=True)
 class Permissions:
-    """What a job may change on the machine to get past an obstacle. By default it may change nothing.
+    """The changes that a job may make on the machine to get past an obstacle; none by default.
 
     Fields:
         remount: make a file system that is mounted read-only writable for the write, then read-only again.

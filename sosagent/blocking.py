@@ -141,7 +141,7 @@ def root_shell(target: Locatable | Transport, **options: Unpack[AccessOptions]) 
 
     Args:
         target: HOST as on the command line, a `Target`, or a transport.
-        options: how to get there: ``password=`` and others, see `AccessOptions`.
+        options: how to get to the shell: ``password=`` and others, see `AccessOptions`.
 
     Returns:
         A context manager whose value is a `Shell`.

@@ -120,7 +120,7 @@ class EndpointOptions:
 
     @cached_property
     def lookup(self) -> Lookup:
-        """What HOST refers to.
+        """The target that HOST refers to.
 
         Raises:
             UsageError: HOST or machines.toml cannot be parsed.

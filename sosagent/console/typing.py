@@ -31,7 +31,7 @@ _E = TypeVar("_E", bound=ConsoleError)
 
 
 class _TypingConsole(Protocol):
-    """What typing needs of a console."""
+    """The part of a console that typing needs."""
 
     async def send(self, text: str | bytes) -> None: ...
     async def receive(self, seconds: float, *, ignore_kernel: bool = False) -> bytes | None: ...

@@ -1,4 +1,4 @@
-"""Where a machine's console is, once HOST has been resolved."""
+"""The location of a machine's console, after HOST has been resolved."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Login:
 
     @property
     def chroot(self) -> str:
-        """Where an initramfs mounted the machine's root file system; empty elsewhere."""
+        """The path where an initramfs mounted the machine's root file system; empty elsewhere."""
         return self._attempt.chroot
 
     @property
@@ -131,7 +131,7 @@ class Login:
 
     @property
     def remains(self) -> str:
-        """What may remain on the console if the connection is lost now; empty if nothing."""
+        """A description of what may remain on the console if the connection is lost now; empty if nothing remains."""
         attempt = self._attempt
         if attempt.becoming or Undo.BECOME in attempt.undo:
             return f"a root shell, opened by {attempt.settings.become}, may be open on the console"

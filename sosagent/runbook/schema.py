@@ -14,7 +14,7 @@ from .model import Parameter
 __all__ = ["runbook_schema"]
 
 _TEXT = {"type": "string"}
-#: Where a number or a boolean is accepted as text.
+#: A field that accepts a number or a boolean as text.
 _ANY_TEXT = {"type": ["string", "number", "boolean"]}
 _SECONDS = {"type": "number", "exclusiveMinimum": 0, "maximum": 86400}
 

@@ -28,7 +28,7 @@ IDENTIFY = "uname -n;read -r x 2>/dev/null </etc/machine-id&&echo $x"
 
 
 class StepConsole(Protocol):
-    """What steps use of a `Console`; its methods are documented there."""
+    """The part of `Console` that steps use; its methods are documented there."""
 
     @property
     def state(self) -> str: ...

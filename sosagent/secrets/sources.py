@@ -1,4 +1,4 @@
-"""Where a password comes from: a file, a command, the environment, the keyring or the terminal."""
+"""Sources of passwords: a file, a command, the environment, the keyring or the terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SECRET_VARIABLES = {"SOS_PASSWORD", "METAL_AUTH_TOKEN", "PACKET_AUTH_TOKEN"}
 
 @dataclass(frozen=True)
 class PasswordSource:
-    """Where a password comes from.
+    """The source of a password.
 
     Fields:
         kind: see `parse_source`.

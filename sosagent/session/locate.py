@@ -36,7 +36,7 @@ ReadSecret: TypeAlias = Callable[[PasswordSource, str], Awaitable[Secret]]
 
 @dataclass(frozen=True)
 class Lookup:
-    """What HOST refers to, before anything is asked over the network.
+    """The target that HOST refers to, before any request over the network.
 
     Fields:
         host: HOST as the user wrote it.
@@ -62,7 +62,7 @@ class Lookup:
         return f"{printable(self.machines.file.name)} has no {printable(self.host)!r}; did you mean {names}?"
 
     def field(self, name: str) -> str:
-        """What messages call a field of the machine's entry in machines.toml."""
+        """The name that messages use for a field of the machine's entry in machines.toml."""
         return f"[machines.{self.host}] {name}"
 
 

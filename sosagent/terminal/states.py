@@ -37,7 +37,7 @@ _SCREEN_LINES = 60  # on a screen that a program has drawn, it may be anywhere
 
 
 class Action(enum.Enum):
-    """What a job does in a state; the values complete "a job would ..."."""
+    """The action of a job in a state; the values complete "a job would ..."."""
 
     LOG_IN = "log in, and log out at the end"
     MAINTAIN = "type root's password, and leave the shell at its prompt"

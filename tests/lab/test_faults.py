@@ -35,7 +35,7 @@ def test_invalid_faults_are_rejected(text: str) -> None:
 
 
 async def passed(faults: Faults, data: bytes) -> bytes:
-    """What of `data` arrives at the machine."""
+    """Return the part of `data` that arrives at the machine."""
     ours, theirs = memory_pair()
     line = FaultyTransport(ours, faults)
     await line.write(data)

@@ -15,7 +15,7 @@ __all__ = ["FILES", "Expected", "Forge", "Refused"]
 
 @dataclass(frozen=True)
 class Expected:
-    """What a file contains.
+    """The contents of a file.
 
     Fields:
         keys: for each key, its type, its comment, and words from its warnings or notes.
@@ -49,7 +49,7 @@ class Forge:
         self._made: dict[tuple[str, ...], bytes] = {}
 
     def run(self, *call: str | Path, stdin: bytes | None = None) -> bytes:
-        """What a program prints."""
+        """The output of a program."""
         words = tuple(str(word) for word in call)
         if (words not in self._made) or stdin is not None:
             done = subprocess.run(words, input=stdin, capture_output=True, check=False)

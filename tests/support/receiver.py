@@ -14,7 +14,7 @@ __all__ = ["Ran", "SimulatedReceiver"]
 
 @dataclass(frozen=True)
 class Ran:
-    """What a program does.
+    """The result of a program.
 
     Fields:
         output: what it prints.

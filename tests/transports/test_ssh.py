@@ -275,7 +275,7 @@ async def test_the_endpoints_own_password_is_asked_for_as_the_endpoints(tmp_path
 
 @pytest.mark.filterwarnings("ignore:.*deprecated:cryptography.utils.CryptographyDeprecationWarning")
 async def test_an_old_endpoint_is_allowed_by_dialect_and_noted(tmp_path: Path) -> None:
-    """What no other endpoint gets: a DSA host key, a small group, no counter mode."""
+    """A server with obsolete algorithms only: a DSA host key, a small group, no counter mode."""
     key = asyncssh.generate_private_key("ssh-dss")
     server = await asyncssh.listen(
         "127.0.0.1",

@@ -38,7 +38,7 @@ async def list_keys(
     Args:
         target: HOST as on the command line, a `Target`, or a connected transport.
         user: the user; by default the one who logs in.
-        options: how to get there: ``password=`` and others, see `AccessOptions`.
+        options: how to get to the shell: ``password=`` and others, see `AccessOptions`.
 
     Returns:
         The file's lines, and how sshd treats each.
@@ -66,7 +66,7 @@ async def remove_key(
         keys: one or more keys, fingerprints as ``ssh-keygen -l`` shows them (SHA256 or MD5), or contents of key files.
         user: the user; by default the one who logs in.
         force: remove them even if no key could be used to log in afterwards.
-        options: how to get there: ``password=`` and others, see `AccessOptions`.
+        options: how to get to the shell: ``password=`` and others, see `AccessOptions`.
 
     Returns:
         The lines that were removed; empty if no line had the keys.
@@ -95,7 +95,7 @@ async def host_keys(target: Locatable | Transport, **options: Unpack[AccessOptio
 
     Args:
         target: HOST as on the command line, a `Target`, or a connected transport.
-        options: how to get there: ``password=`` and others, see `AccessOptions`.
+        options: how to get to the shell: ``password=`` and others, see `AccessOptions`.
 
     Returns:
         One key of each type, derived from its private key, and warnings.
@@ -125,8 +125,8 @@ async def root_shell(target: Locatable | Transport | Console, **options: Unpack[
     Args:
         target: HOST as on the command line, a `Target`, a connected transport, or a `Console` from `connect`. With a
             console, waits in the block end at the console's own deadline.
-        options: how to get there: ``password=`` and others, see `AccessOptions`. With a console, pass the options for
-            connecting (timeout, transcript, on_event, ask, kick) to `connect` instead.
+        options: how to get to the shell: ``password=`` and others, see `AccessOptions`. With a console, pass the options
+            for connecting (timeout, transcript, on_event, ask, kick) to `connect` instead.
 
     Returns:
         A context manager whose value is a `Shell`. Only one task at a time may use it.

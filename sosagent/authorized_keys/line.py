@@ -48,7 +48,7 @@ class Verdict:
 
     Fields:
         presence: absent, usable, or restricted by options.
-        options: those of the first line with the key, because sshd uses the first match.
+        options: the options of the first line with the key, because sshd uses the first match.
     """
 
     presence: Presence

@@ -77,7 +77,7 @@ class Report:
         ends_in_newline: whether its last byte is a newline, or it is empty.
         plain: whether sshd reads the usual file, as far as that was checked.
         count: number of lines that are neither empty nor comments.
-        lines: those that may contain our keys, in the order of the file.
+        lines: the lines that may contain our keys, in the order of the file.
         complaints: error messages of the commands.
         changed: whether nothing was done because the file had changed.
         failed: whether the write failed.

@@ -94,7 +94,7 @@ VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Show more 
 
 @dataclass(frozen=True)
 class EndpointOptions:
-    """The options that say which endpoint to connect to, and how."""
+    """Options that select the endpoint, and how to connect to it."""
 
     host: HostArgument
     identity: IdentityOption = None

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class MachineOptions(EndpointOptions):
-    """The options that say how to get to a root shell on a machine."""
+    """Options for getting to a root shell on a machine."""
 
     login: Annotated[
         str | None,

@@ -31,7 +31,7 @@ def run_job(job: Coroutine[Any, Any, T], *, logs_out: bool = True, hint: str = _
 
     Raises:
         Interrupted: a signal arrived.
-        SosError: an error of the job.
+        SosError: the job failed.
     """
     import asyncio  # costs as much to import as all of typer, and help does not need it
 
@@ -49,7 +49,7 @@ def run_prepared(
 
     Raises:
         Interrupted: a signal arrived.
-        SosError: an error of either.
+        SosError: `prepare` or the job failed.
     """
     import asyncio
 

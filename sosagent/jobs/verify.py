@@ -98,7 +98,7 @@ async def login_verifier(verify: Verify, keys: Sequence[PublicKey], ask: Ask | N
 
     Args:
         verify: where and how to log in.
-        keys: those that will be added.
+        keys: the keys that will be added.
         ask: asks the user for passphrases, and the questions of jump hosts.
 
     Raises:

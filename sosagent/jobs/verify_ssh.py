@@ -72,7 +72,7 @@ async def log_in_by_ssh(
     Args:
         target: the machine's sshd as the user reaches it, through ssh_config (HostName, Port, ProxyJump).
         signer: the only key to offer.
-        host_keys: those that the machine showed on its console; no other one is trusted.
+        host_keys: the keys that the machine showed on its console; no other one is trusted.
         default_port: used if neither `target` nor ssh_config has a port.
         ask: asks the user the questions of jump hosts.
 

@@ -111,7 +111,7 @@ class Login:
 
     @property
     def is_root(self) -> bool:
-        """Whether the shell is root's, by a probe or by the login's name."""
+        """Whether the shell is a root shell, according to a probe or the login's name."""
         return self._attempt.is_root
 
     @property

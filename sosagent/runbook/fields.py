@@ -40,7 +40,7 @@ class Strict(BaseModel):
 
     #: Fields that are not templates: double braces in them have no meaning.
     literal: ClassVar[tuple[str, ...]] = ()
-    #: The field that a plain text or number stands for, where the file may have one in place of a mapping.
+    #: The field that a plain text or number sets, if the file has one in place of a mapping.
     short: ClassVar[str | None] = None
 
     @field_validator("*", mode="after")

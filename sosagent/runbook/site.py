@@ -66,7 +66,7 @@ class StepShell(Protocol):
 
     @property
     def root(self) -> bool:
-        """Whether it is root's."""
+        """Whether it is a root shell."""
 
 
 class Site(Protocol):

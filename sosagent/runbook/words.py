@@ -98,7 +98,7 @@ def mistakes_of(
     """Translate the errors of pydantic, one for each place in the file.
 
     Args:
-        model: that `data` was validated against.
+        model: the model that `data` was validated against.
         data: from the file.
         error: the error of pydantic; its own wording is never shown.
 

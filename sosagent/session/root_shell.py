@@ -32,9 +32,9 @@ class RootShell:
         shell: runs programs.
         state_found: the console's state at the start.
         ours: whether we logged in; otherwise the shell beneath existed before.
-        root: whether it is root's.
-        left: after leaving: whether the initial state came back.
-        trouble: after leaving, if it did not: the error, and what to check on the console.
+        root: whether it is a root shell.
+        left: whether the initial state came back after leaving.
+        trouble: if it did not, the error, and what to check on the console.
     """
 
     shell: Shell

@@ -187,7 +187,7 @@ class VerifiedShell:
             await self.console.send(b"\r\r" + self._receiver_bytes() + attempt.framed)
 
     async def _failure(self, attempt: _Attempt) -> Exception:
-        """Return the error for a request that was given up: whether the program ran, as far as the machine knows."""
+        """Return the error for an abandoned request. It says whether the program ran, as far as the machine knows."""
         if not self._receiver_up:
             return failures.no_receiver(self.console)
         # Only a reply that counts the programs run so far proves that this one did not run.

@@ -39,7 +39,7 @@ class Transport(ABC):
         self.place = place
 
     def note_console_granted(self, granted: bool) -> None:
-        """Record whether the endpoint has given us its console; see `has_console`."""
+        """Record whether the endpoint has granted access to its console; see `has_console`."""
         self.has_console = granted
 
     def others(self) -> str:

@@ -138,7 +138,7 @@ async def test_an_existing_shell_that_is_not_roots_is_left_open(lab: Lab, lab_ta
         await console.send_secret(lab.password)
         await console.expect("# $")
     await until(lambda: lab.machine.on_output is None)
-    # Nobody's shell but root's is used: the lab's is not root's, so it is left as it is.
+    # Only a root shell is used. The lab's shell does not run as root, so it is left as it is.
     with pytest.raises(sosagent.ConsoleOccupied, match="not root"):
         await add(lab, lab_target)
     assert lab.machine._shell is not None

@@ -65,6 +65,7 @@ async def one(faults: Faults, timeout: float = 120.0) -> Outcome:
     machine.power_on()
     transport = FaultyTransport(DirectTransport(machine), faults)
     started = time.monotonic()
+    result: str
     logged_out, error_text = True, ""
     try:
         done = await sosagent.add_key(transport, KEY, password=_PASSWORD, timeout=timeout)

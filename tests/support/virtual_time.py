@@ -94,5 +94,5 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def loop_factory(virtual: bool) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Return the event loop of a test, by name, as pytest-asyncio wants it."""
+    """Return the event loop factory of a test by its name, in the form that pytest-asyncio requires."""
     return {"virtual": VirtualTimeLoop} if virtual else {"real": asyncio.new_event_loop}

@@ -125,8 +125,8 @@ async def root_shell(target: Locatable | Transport | Console, **options: Unpack[
     Args:
         target: HOST as on the command line, a `Target`, a connected transport, or a `Console` from `connect`. With a
             console, waits in the block end at the console's own deadline.
-        options: how to get to the shell: ``password=`` and others, see `AccessOptions`. With a console, pass the options
-            for connecting (timeout, transcript, on_event, ask, kick) to `connect` instead.
+        options: how to get to the shell: ``password=`` and others, see `AccessOptions`. With a console, pass the
+            options for connecting (timeout, transcript, on_event, ask, kick) to `connect` instead.
 
     Returns:
         A context manager whose value is a `Shell`. Only one task at a time may use it.

@@ -105,7 +105,7 @@ async def append_keys(
         until: when sshd is to refuse the keys again.
 
     Returns:
-        What the machine reports afterwards.
+        The report of the machine afterwards.
 
     Raises:
         EditRefused: nothing was changed; the message gives the reason.
@@ -238,7 +238,7 @@ class _Append:
 
         Raises:
             EditRefused: there is no next try.
-            NotVerified: a part of the write stays.
+            NotVerified: a part of the write remains.
         """
         before = report.checksum or EMPTY_CKSUM
         path = self._file.path

@@ -104,7 +104,7 @@ class Shell:
             mode: the permission bits; by default those of the replaced file, or 0600.
 
         Returns:
-            What was transferred.
+            The result of the transfer.
 
         Raises:
             EditRefused: the machine cannot store the file; the old one is unchanged.
@@ -120,7 +120,7 @@ class Shell:
             target: the local file; None returns the contents in `Transfer.data`.
 
         Returns:
-            What was transferred.
+            The result of the transfer.
 
         Raises:
             EditRefused: the machine cannot read the file.

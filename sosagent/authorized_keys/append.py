@@ -187,7 +187,7 @@ class _Append:
         """Write, unless the machine did so while it inspected the file.
 
         Returns:
-            What the machine reports then; None to start again with an inspection.
+            The report of the machine then; None to start again with an inspection.
         """
         reply, prefix = report, tuple[str, ...]()
         if report.checksum_after is None and not report.failed:
@@ -271,7 +271,7 @@ class _Append:
         file is inspected.
 
         Returns:
-            What the machine reports; None if none of our lines is there, because another program had
+            The report of the machine; None if none of our lines is there, because another program had
             read the file before and replaced it.
         """
         before = report.checksum or EMPTY_CKSUM

@@ -18,7 +18,7 @@ __all__ = ["inspect", "inspect_and_append", "unsafe_path", "with_link_targets"]
 
 
 async def inspect(shell: Shell, file: KeyFile, keys: Sequence[PublicKey]) -> tuple[Report, KeyFile]:
-    """Find the file that sshd reads, and report what it contains of `keys`.
+    """Find the file that sshd reads, and report which of `keys` it contains.
 
     Returns:
         The report, and `file` with the path found.

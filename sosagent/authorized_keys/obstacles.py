@@ -108,7 +108,7 @@ async def fix_modes(shell: Shell, file: KeyFile, report: Report) -> tuple[Report
     belong to this user.
 
     Returns:
-        What the machine reports afterwards, and the commands that took effect, with the state before each.
+        The report of the machine afterwards, and the commands that took effect, with the state before each.
     """
     faults = mode_faults(report, file.user, file.path)
     if not faults or report.checked_paths or not all(SAFE_PATH.fullmatch(fault.path) for fault in faults):

@@ -2,7 +2,7 @@
 
 A copy in the same folder gets the new contents, is checked, and replaces the file in one step. So a crash
 leaves either the old file or the new one. The checksum of the new contents is computed beforehand from
-checksums alone. The old file stays beside it, under a name with the time. Adding a key never rewrites the
+checksums alone. The old file is kept beside it, under a name with the time. Adding a key never rewrites the
 file: see `append`.
 """
 

@@ -65,7 +65,7 @@ def answer_from(source: PasswordSource, endpoint: str, ask: Ask | None, where: s
     Args:
         source: read when the endpoint asks, not before.
         endpoint: its name. A question of another endpoint, such as a jump host, is passed on.
-        ask: asks the user; None if nobody can be asked.
+        ask: asks the user; None if no user is present.
         where: the place of `source` in the configuration, for messages.
     """
 

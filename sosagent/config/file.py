@@ -23,7 +23,7 @@ __all__ = ["VARIABLE", "add_machines", "has_machines", "load_machines", "machine
 VARIABLE = "SOSAGENT_CONFIG"
 
 _MAX_BYTES = 1 << 20
-_NO_HOME = "~ has no meaning here: that user does not exist, or has no home"
+_NO_HOME = "~ has no meaning here: that user does not exist, or has no home folder"
 _SOURCES = ("password", "become_password", "endpoint_password")
 
 

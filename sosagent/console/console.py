@@ -53,7 +53,7 @@ class Console:
     Attributes:
         received: the text received so far.
         recorder: the transcript, the last output, and the secrets to redact.
-        connection: the bytes below: counted, paced, and checked for what the endpoint would interpret.
+        connection: sends and receives the bytes; it refuses sequences that the endpoint would interpret.
         typer: types lines and compares their echo.
         machine_start: where the machine's output starts; earlier output is the endpoint's own.
         state: the console state recognised last; `sosagent.console_state` looks again.

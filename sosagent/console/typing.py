@@ -129,7 +129,7 @@ class LineTyper:
                 return True
         if not new_prompt_keys:
             return False
-        # What a line editor drew, or a bad line showed, cannot be read: only a new line is sure to be empty.
+        # Text that a line editor drew or a bad line damaged is unreliable: only a new line is sure to be empty.
         for prefix, keys in zip(_PREFIXES, (new_prompt_keys, new_prompt_keys, "\r"), strict=True):
             await self._console.send(prefix + keys)
             if await self._await_new_prompt(prompt):

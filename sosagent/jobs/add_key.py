@@ -96,7 +96,7 @@ async def add_key(
             extends ``timeout``, and an event reports that.
 
     Returns:
-        What the machine reported when the file was read back.
+        The result, as the machine reported it when the file was read back.
 
     Raises:
         SosError: a subclass of it; see `sosagent.errors`. Whatever is raised, no key in the file is lost.

@@ -153,7 +153,7 @@ async def end_password_prompt(attempt: Attempt, _observed: Observation, _passwor
     """Another user entered a name and left: an empty password ends that login. Our password is not typed.
 
     Raises:
-        ConsoleOccupied: the prompt stays.
+        ConsoleOccupied: the prompt remains.
     """
     until = (Action.LOG_IN, Action.PROBE, Action.MAINTAIN, Action.SUSPEND)
     observed = await press(attempt.console, "\r", LOGIN_SECONDS, until)

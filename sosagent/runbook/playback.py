@@ -81,7 +81,7 @@ class Playback:
         Args:
             number, title: identify the step.
             is_own: whether an item is what this step does.
-            later: what the steps after it do; such items are never skipped while this step runs.
+            later: the actions of the steps after it; such items are never skipped while this step runs.
         """
         self._later = later
         for at in range(self._at, len(self._items)):

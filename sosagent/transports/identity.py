@@ -29,7 +29,7 @@ async def unlocked(path: Path, ask: Ask | None, *, and_certificate: bool = True)
 
     Args:
         path: an OpenSSH, PEM or PuTTY private key.
-        ask: asks the user for the passphrase; None if nobody can be asked.
+        ask: asks the user for the passphrase; None if no user is present.
         and_certificate: return the path for a key without a passphrase, so that asyncssh uses a certificate beside it.
 
     Returns:

@@ -131,7 +131,7 @@ async def open_ssh(
 
     Args:
         target: the endpoint, its jump hosts and its host key policy.
-        ask: asks the user the endpoint's questions; None if nobody can be asked.
+        ask: asks the user the endpoint's questions; None if no user is present.
         note: called with remarks for the user, for example on an accepted host key.
 
     Returns:

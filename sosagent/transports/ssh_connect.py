@@ -98,7 +98,7 @@ async def connect_hop(
         target: decides on known_hosts files and the host key policy of all hops.
         client_keys: the private keys to offer; those of ssh_config if empty.
         tunnel: the connection to the previous hop.
-        ask: asks the user the server's questions; None if nobody can be asked.
+        ask: asks the user the server's questions; None if no user is present.
         note: called with remarks for the user.
 
     Raises:

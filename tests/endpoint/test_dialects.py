@@ -490,7 +490,7 @@ async def test_a_password_prompt_of_unknown_origin_gets_no_password(dialect: str
 
 
 async def test_a_telnet_endpoints_question_is_answered_as_its_own() -> None:
-    """The question of a controller's own login is shown under the controller's name."""
+    """A question from a controller's own login is shown with the controller's name."""
     asked: list[tuple[str, bool]] = []
 
     async def ask(endpoint: str, prompt: str, echo: bool) -> str:

@@ -38,7 +38,7 @@ TYPE_PASSWORD_AS_ALICE = key(f"{PASSWORD}\r", "\r\n" + ALICE)
 
 MAINTENANCE = "Give root password for maintenance\r\n(or press Control-D to continue): "
 PRESS_ENTER = "Press Enter for maintenance\r\n(or press Control-D to continue): "
-#: The question about an initramfs's mounts.
+#: The command that shows the mounts of an initramfs.
 MOUNTS = (
     "ls -1d /root/etc/passwd /root/dev/null /sysroot/etc/passwd /sysroot/dev/null;"
     "grep -E ' (/root|/sysroot) ' /proc/mounts"

@@ -1,4 +1,4 @@
-"""Conditions of steps: each comparison, and its inversion."""
+"""Conditions of steps: each comparison, and its negation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sosagent.runbook.scope import Scope
     ],
 )
 @pytest.mark.parametrize("negate", [False, True])
-def test_a_condition_holds_or_its_inversion_does(comparison: dict[str, str], expected: bool, negate: bool) -> None:
+def test_a_condition_holds_or_its_negation_does(comparison: dict[str, str], expected: bool, negate: bool) -> None:
     fields: dict[str, Any] = {"that": "{{ host }}", "not": negate, **comparison}
     scope = Scope(load_runbook("boot-errors"), {}, {"host": "web1"})
     assert scope.holds(Condition.model_validate(fields)) is (expected != negate)

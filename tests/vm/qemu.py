@@ -85,7 +85,7 @@ def _socket_chardev(folder: Path, name: str) -> list[str]:
 
 @cache
 def _accelerator() -> str:
-    """Return ``kvm`` where it works. Some hosts have the device, and QEMU fails when it uses it."""
+    """Return ``kvm`` if it works. Some hosts have the device, and QEMU fails when it uses it."""
     if not os.access("/dev/kvm", os.W_OK):
         return "tcg"
     # With -S it waits for its monitor, so it ends only if it fails.

@@ -120,7 +120,7 @@ class MachineOptions(EndpointOptions):
         """Check the options before anything is read or asked, and return how to become root.
 
         Raises:
-            UsageError: an option is wrong.
+            UsageError: an option is invalid.
         """
         checked_timeout(self.timeout)
         _ = self.lookup

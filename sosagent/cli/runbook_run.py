@@ -36,7 +36,7 @@ RunbookArgument = Annotated[
     str,
     typer.Argument(metavar="RUNBOOK", help="A file, or the name of a shipped runbook.", show_default=False),
 ]
-#: What the user types before a step -> what happens to it. The end of input stops the run.
+#: The user's answer before a step -> the action. The end of input stops the run.
 _GATE_ANSWERS: dict[str | None, Literal["run", "skip", "stop"]] = {
     "": "run", "y": "run", "yes": "run", "s": "skip", "skip": "skip", "t": "stop", "stop": "stop", None: "stop",
 }  # fmt: skip

@@ -18,7 +18,7 @@ _ECHO_SECONDS = 2.0
 _ECHO_PAUSE = 0.5  # the longest pause in the middle of an echo
 _NEW_PROMPT_SECONDS = 3.0
 _MAX_ECHO = 64 * 1024
-#: What is typed before the keys that bring up a new prompt, in each attempt. A flipped bit may have produced a ^S,
+#: Keys that are typed before those that bring up a new prompt, in each attempt. A flipped bit may have produced a ^S,
 #: which stops all output; ^Q resumes it, but quotes the next key in some line editors, so that key is ^U. Some
 #: terminals ignore ^C, so the last attempt uses Enter.
 _PREFIXES = ("", "\x11\x15", "\x11\x15\x15\x15")

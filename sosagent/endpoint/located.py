@@ -32,5 +32,5 @@ class Located:
         return str(self.target)
 
 
-#: What can be located: HOST as text, or the result of an earlier step.
+#: Anything that can be located: HOST as text, or the result of an earlier step.
 Locatable: TypeAlias = str | Target | ProviderReference | Located

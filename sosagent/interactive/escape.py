@@ -31,7 +31,7 @@ LETTERS = {
 #: The brackets that a terminal puts around a paste when it is asked to (bracketed paste).
 PASTE_START, PASTE_END = b"\x1b[200~", b"\x1b[201~"
 _LINE_ENDS = b"\r\n"
-#: What a terminal sends without a key press: its cursor position, identity, focus and mouse reports. Some shells
+#: Data that a terminal sends without a key press: its cursor position, identity, focus and mouse reports. Some shells
 #: ask for them at each prompt; they must not move the user away from the start of the line.
 _REPLY = re.compile(rb"\x1b\[(?:[?>=]?[\d;]*[Rcn]|\?[\d;]*\$y|[IO]|<[\d;]*[Mm])")
 _PARTIAL_REPLY = re.compile(rb"\x1b(?:\[(?:[?>=<]?[\d;]{0,40}|\?[\d;]{0,40}\$))?")

@@ -1,4 +1,4 @@
-"""Why a login over SSH failed, as the machine's logs and settings show it. No I/O."""
+"""Find the cause of a failed login over SSH in the machine's logs and settings. No I/O."""
 
 from __future__ import annotations
 

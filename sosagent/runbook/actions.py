@@ -100,7 +100,7 @@ class Keys(Strict):
     """Add public keys to, or remove them from, a user's authorized_keys."""
 
     short: ClassVar[str | None] = "key"
-    key: Text = Field(description="Public keys, one on each line; or the name of a file of them.")
+    key: Text = Field(description="Public keys, one on each line; or the name of a file that contains them.")
     user: ShortText | None = Field(None, description="The user; by default the one that is logged in.")
 
 

@@ -76,7 +76,7 @@ def planned(loaded: Loaded, values: Mapping[str, str | Secret], host: str, user:
         loaded: the runbook.
         values: of its parameters, as far as they are known.
         host: the endpoint.
-        user: who would log in.
+        user: the user who would log in.
     """
     scope = Scope(loaded, values)
     steps = tuple(

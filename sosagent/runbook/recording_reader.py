@@ -21,7 +21,7 @@ _REQUEST = re.compile(r"\](\d{1,9}) (\d{1,10} \d{1,10})")
 _PROGRESS_REQUEST = re.compile(r"\r*\]?\r")
 _END_REQUEST = re.compile(r"\r*\]Z\r")
 _START_LINE = re.compile(r"""env "-i" "HOME=\$HOME" "/bin/sh" "-c" '""")
-#: What is typed while logging out.
+#: Texts that are typed while logging out.
 _LOGOUT = ("exit\r", "fg\r")
 _NUMBER = re.compile(r"(?:(?:on_failure |finally )?\d+\.?)+ ")
 _HEADER_EXPECTED = "the header of a recording (asciicast v2), an object with version 2"

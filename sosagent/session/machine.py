@@ -163,7 +163,7 @@ async def at_console(access: Access, seconds: float) -> AsyncIterator[Console]:
 
 
 async def _get_in(access: Access, password: Secret, deadline: Deadline) -> tuple[AsyncExitStack, RootShell, Console]:
-    """Connect and get to a shell; try again while the endpoint is read-only. The stack leads back out."""
+    """Connect and get to a shell; try again while the endpoint is read-only. Closing the stack logs out."""
     while True:
         try:
             # It excludes the caller's work, which may end in a different context.

@@ -97,7 +97,7 @@ async def remove_keys(
     report, file = await inspect(shell, file, keys)
     edits = []
     for line in await _find_lines(shell, file, file.pattern_for(keys)):
-        # A newer sshd may support options that are unknown here.
+        # A newer sshd may support options that sosagent does not know.
         entry = parse_line(line.text.decode("utf-8", "replace"), any_options=True)
         if entry is not None and any(entry.key.same_key(key) for key in keys):
             has_newline = line.offset + len(line.text) < report.length

@@ -45,7 +45,7 @@ class Picture:
         return "\n".join(clean(line).rstrip() for line in self._screen.display).rstrip("\n")
 
     def html(self) -> str:
-        """Return the screen as HTML for a ``pre`` element: escaped text, with spans for colours other than the default."""
+        """Return the screen as HTML for a ``pre`` element: escaped text, with spans for non-default colours."""
         rows = ("".join(map(_span, self._runs(row))).rstrip() for row in range(self._screen.lines))
         return "\n".join(rows).strip("\n")
 

@@ -175,7 +175,7 @@ async def _run_in_lab(
 
 
 def _confirm(progress: Progress, yes: bool) -> Ask | None:
-    """Return what answers the questions of the runbook; None if no user is present."""
+    """Return the function that answers the questions of the runbook; None if no user is present."""
 
     async def ask(question: str) -> bool:
         if yes:

@@ -32,7 +32,7 @@ class Dialect:
         forbidden: key sequences that the endpoint interprets itself, so they are never sent to the machine.
         pace: the initial typing pace of the console; 0 is the fastest.
         shared: whether several users may have the console at the same time, and see and type the same.
-        legacy: whether its SSH may be so old that algorithms have to be enabled that are off by default.
+        legacy: whether its SSH server may be so old that it needs algorithms which are off by default.
         programs: the programs of ``exec:`` that have this dialect.
         end_session: a word in such a program's command line, and the word that replaces it in a second run, which ends
             the session.

@@ -24,8 +24,8 @@ __all__ = ["KeyListing", "KeysRemoved", "ListedKey", "classify_lines", "list_key
 
 #: Options that limit a key to some addresses, to a command, or to a time.
 _LIMITING = ("command=", "from=", "expiry-time=")
-#: Patterns of `case` for every line that is neither empty nor a comment. `inspect_keys.sh` prints the lines that do not
-#: start with ASCII in any case.
+#: Patterns of `case` for every line that is neither empty nor a comment. `inspect_keys.sh` always prints the lines that
+#: do not start with ASCII.
 _EVERY_LINE = r"[%-~]*|\ *"
 
 

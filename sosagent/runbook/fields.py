@@ -34,7 +34,7 @@ Seconds = Annotated[float, Field(gt=0, le=24 * 3600), NotBoolean]
 
 
 class Strict(BaseModel):
-    """Base of all models: no unknown keys, no changes after it was made, valid templates in all texts."""
+    """Base of all models: no unknown keys, no changes after creation, valid templates in all texts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""Play a recording back: find in it, in order, what a runbook would do. No I/O."""
+"""Play back a recording: find in it, in order, the actions that a runbook would perform. No I/O."""
 
 from __future__ import annotations
 

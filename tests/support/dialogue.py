@@ -49,7 +49,7 @@ class FarEnd:
         exchanges: the keys that it waits for, and its replies.
 
     Attributes:
-        typed: all that was typed.
+        typed: everything that was typed.
     """
 
     def __init__(self, transport: MemoryTransport, shows: Iterable[str | float], exchanges: Iterable[Exchange]) -> None:

@@ -31,7 +31,7 @@ class Imported:
     notes: list[str] = field(default_factory=list)
 
     def add(self, name: str, values: dict[str, Any]) -> None:
-        """Add a machine, or the reason why it is skipped. The first of several with the same name counts."""
+        """Add a machine, or the reason why it is skipped. If several have the same name, the first is used."""
         if not is_name(name):
             self.skip(name, "not a valid name: only letters, digits, dots, dashes and underscores are allowed")
             return

@@ -58,7 +58,7 @@ class Connection:
         self._ahead: deque[bytes] = deque()  # read already, to see whether more follows
 
     def set_deadline(self, seconds: float | None) -> None:
-        """Let all waits end `seconds` from now; None removes the deadline."""
+        """End all waits `seconds` from now; None removes the deadline."""
         self.deadline = Deadline(seconds)
 
     def forward_to(self, receiver: Callable[[bytes], None] | None) -> None:

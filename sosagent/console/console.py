@@ -95,7 +95,7 @@ class Console:
 
     @property
     def pacer(self) -> Pacer:
-        """How fast the console types, and the damage noted so far."""
+        """The typing pace of the console, and the damage noted so far."""
         return self.connection.pacer
 
     @property
@@ -105,17 +105,17 @@ class Console:
 
     @property
     def bytes_sent(self) -> int:
-        """How many bytes were sent so far."""
+        """The number of bytes sent so far."""
         return self.connection.bytes_sent
 
     @property
     def bytes_received(self) -> int:
-        """How many bytes were received so far."""
+        """The number of bytes received so far."""
         return self.connection.bytes_received
 
     @property
     def exchanges(self) -> int:
-        """How many writes ended in Enter so far; each waits for an answer."""
+        """The number of writes so far that ended in Enter; each waits for an answer."""
         return self.connection.exchanges
 
     # -- state and errors ---------------------------------------------------------------------

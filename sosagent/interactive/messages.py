@@ -71,7 +71,7 @@ def describe_status(console: Console, access: Access, *, seconds: float, recordi
     Args:
         console: the console of the session.
         access: how it was reached.
-        seconds: since the session started.
+        seconds: time since the session started.
         recording: the file of the recording, if one is running.
         pace: the pace of pastes.
     """

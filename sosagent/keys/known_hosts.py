@@ -116,7 +116,7 @@ def _without_other_keys(
     *,
     replace: bool,
 ) -> str:
-    """Return `line` without `place` if it has another key for it. A key that it has is taken out of `missing`."""
+    """Return `line` without `place` if it has another key for it. A key on the line is removed from `missing`."""
     words = line.split()
     if len(words) < 3 or words[0].startswith(("#", "@")) or not _applies(words[0], place):
         return line

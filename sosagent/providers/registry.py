@@ -34,7 +34,7 @@ def schemes() -> list[str]:
 
 
 def owner_of(scheme: str) -> str:
-    """Return what messages call the provider of a scheme, with the package that it comes from."""
+    """Return the name of the provider of a scheme for messages, with the package that it comes from."""
     if scheme in _BUILT_IN:
         return f"the provider {scheme}:"
     return f"the provider {scheme}: (package {', '.join(map(_package, _installed_for(scheme)))})"

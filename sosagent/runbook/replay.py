@@ -130,7 +130,7 @@ class _ReplayEngine(Engine):
     # -- verdicts -----------------------------------------------------------------------------
 
     def _note(self, number: str, verdict: Verdict, message: str) -> None:
-        """Note how a step differs; the worst verdict counts."""
+        """Note how a step differs, and keep the worst verdict."""
         before = self._notes.get(number)
         if before is None or _VERDICTS.index(before[0]) < _VERDICTS.index(verdict):
             self._notes[number] = verdict, message

@@ -144,7 +144,7 @@ class ReplaySite:
 
     @property
     def differences(self) -> Sequence[str]:
-        """How the login and logout of the current step differ from the recording."""
+        """Differences from the recording in the login and logout of the current step."""
         return self._differences
 
     async def raw(self) -> _ReplayConsole:

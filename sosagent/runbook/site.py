@@ -94,7 +94,7 @@ class Site(Protocol):
 
     @property
     def logged_out(self) -> bool | None:
-        """Whether each logout restored the state found; None before the first."""
+        """Whether each logout restored the initial state; None before the first."""
 
     @property
     def troubles(self) -> Sequence[str]:

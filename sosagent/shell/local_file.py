@@ -98,7 +98,7 @@ class PartFile:
 
     @property
     def size(self) -> int:
-        """How many bytes have been received."""
+        """The number of bytes received so far."""
         return self._file.seek(0, os.SEEK_END)
 
     def truncate(self, length: int) -> None:

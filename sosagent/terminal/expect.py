@@ -143,7 +143,7 @@ class Expecter:
 
     @property
     def cursor_jumps(self) -> int:
-        """How often a program has moved the cursor to another row; see `Text.cursor_jumps`."""
+        """The number of times that a program moved the cursor to another row; see `Text.cursor_jumps`."""
         return self._text.cursor_jumps
 
     def feed(self, data: bytes) -> list[str]:

@@ -183,7 +183,7 @@ def test_the_schema_knows_every_key() -> None:
 
 
 M = "[machines.a]\nconsole = 'u@h'\n"
-#: A text -> whether the schema and the parser take it.
+#: A text -> whether the schema and the parser accept it.
 BOTH = {
     "": True,
     GOOD: True,

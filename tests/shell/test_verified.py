@@ -1,4 +1,4 @@
-"""shell/verified.py in virtual time: requests, repeats and the end, with a receiver in memory."""
+"""shell/verified.py in virtual time: requests, retries and the end of the shell, with a receiver in memory."""
 
 from __future__ import annotations
 

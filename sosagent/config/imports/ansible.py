@@ -14,7 +14,7 @@ from .imported import Imported, split_words
 
 __all__ = ["from_ansible"]
 
-#: Variables of a host for its console; the first that is set counts.
+#: Variables of a host for its console; the first that is set is used.
 _CONSOLES = ("sos_console", "console")
 _BUILT_IN_GROUPS = ("all", "ungrouped")
 _MAX_HOSTS = 10_000

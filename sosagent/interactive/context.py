@@ -57,7 +57,7 @@ class SessionContext(Protocol):
         """
 
     def sending(self) -> AbstractAsyncContextManager[None]:
-        """Wait for the input typed before, then let only the caller send.
+        """Wait until earlier input has been sent, then let only the caller send.
 
         Raises:
             UsageError: the endpoint does not accept the earlier input.

@@ -255,7 +255,7 @@ class InteractiveSession:
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
-        """Wait for the input typed before, then let only the caller send.
+        """Wait until earlier input has been sent, then let only the caller send.
 
         Raises:
             UsageError: the endpoint does not accept the earlier input.

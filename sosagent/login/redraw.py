@@ -91,7 +91,7 @@ async def redraw(console: Console) -> Observation:
 
 
 async def _answer(console: Console) -> tuple[bytes, Mark]:
-    """Type ^L; return the answer without kernel lines, and a mark from before it."""
+    """Type ^L; return the answer without kernel lines, and a mark set before it."""
     mark = console.mark()
     await console.send("\x0c")
     raw = without_kernel_lines(await console.receive(_REDRAW_SECONDS, ignore_kernel=True) or b"")

@@ -81,7 +81,7 @@ def trouble_with(path: Path, what: str, others: int = OTHERS_TOUCH) -> str:
 
 
 def _trouble(status: os.stat_result, path: Path, shown: str, others: int) -> tuple[str, str]:
-    """Return what is wrong with a file, and what to do about it; two empty strings if nothing is."""
+    """Return the problem with a file and its remedy; two empty strings if there is no problem."""
     mode = status.st_mode
     if stat.S_ISDIR(mode):
         return f"{shown} is a folder", ""

@@ -45,7 +45,7 @@ class Reply:
 
     Fields:
         number: how many programs have run on the machine.
-        status: exit status of the last one; None if no program has run.
+        status: exit status of the last program; None if no program has run.
         output: its output without trailing newlines; None if the reply arrived damaged.
     """
 

@@ -92,7 +92,7 @@ class PieceSize:
 
     @property
     def send_options(self) -> SendOptions:
-        """How to send the next piece: once, because a smaller one follows; the smallest one slower after some tries."""
+        """Options for sending the next piece: one try, because a smaller piece follows; the defaults for the smallest."""
         return {} if self._failed >= _MIN_PIECE_TRIES else {"tries": 1, "slower": False}
 
     def note_intact(self, seconds: float) -> None:

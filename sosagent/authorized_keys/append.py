@@ -221,7 +221,7 @@ class _Append:
             self._note_not_restored(reply)
             if reply.is_link and reply.changed:
                 raise edit_refused(
-                    f"{printable(self._file.path)} is a link that leads nowhere", complaints=reply.complaints
+                    f"{printable(self._file.path)} is a dangling symbolic link", complaints=reply.complaints
                 )
             # A missing file that still cannot be read was not created. Removing an obstacle may have failed, too.
             not_created = reply.changed and report.checksum is None and reply.complaints

@@ -76,7 +76,7 @@ async def _inspect(
 async def with_link_targets(shell: Shell, file: KeyFile, report: Report) -> Report:
     """Return `report` with the target of the file's link, and with all folders whose modes sshd checks."""
     paths = parse_report((await shell.run(file.ask("list_parents"))).lines).paths
-    target = [info for info in paths[:1] if info.path == file.path]  # empty if the link leads nowhere
+    target = [info for info in paths[:1] if info.path == file.path]  # empty if the link is dangling
     others = [info for info in report.paths if info.path != file.path]
     return replace(report, paths=(*others, *target), checked_paths=paths[len(target) :])
 

@@ -65,7 +65,7 @@ class Report:
         hostname, home: as the machine reports them; empty if it does not.
         machine_id: contents of /etc/machine-id; None if there is none.
         sshd: settings of ``sshd -T`` by keyword; empty if sshd did not answer.
-        is_link: whether the file is a symbolic link that leads nowhere.
+        is_link: whether the file is a dangling symbolic link.
         paths: home, folder and file, as far as they exist.
         checked_paths: the paths whose modes sshd checks, if they differ from `paths`.
         uid: the numeric ID of the user; None without /proc.

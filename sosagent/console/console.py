@@ -322,7 +322,7 @@ class Console:
         await self.connection.write(data)
 
     async def send_secret(self, secret: Secret, enter: str = "\r") -> None:
-        """Send `secret` and Enter. What comes back until the next newline is neither kept nor recorded.
+        """Send `secret` and Enter. Output up to the next newline is neither kept nor recorded.
 
         Raises: the same errors as `send`.
         """

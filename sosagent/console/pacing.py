@@ -13,8 +13,8 @@ __all__ = ["SLOWEST_PACE", "Pacer", "pace_for_damage"]
 #: has a FIFO of 16 bytes and loses what arrives while it is full; iDRAC requires 5 bytes in 0.2 s.
 _PACES = ((4096, 0.0), (64, 0.02), (16, 0.02), (8, 0.05), (5, 0.2))
 SLOWEST_PACE = len(_PACES) - 1
-#: The number of damaged lines after which each slower pace applies. Typing slower helps against overruns and not against
-#: noise, so each step needs more evidence than the one before.
+#: The number of damaged lines after which each slower pace applies. A slower pace helps against overruns, but not
+#: against noise, so each step needs more evidence than the one before.
 _DAMAGE_LIMITS = (2, 4, 7, 11)
 
 

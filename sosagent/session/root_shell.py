@@ -65,7 +65,7 @@ async def root_shell(
     reported in `RootShell.trouble`, or added as a note to the block's error.
 
     Args:
-        console: connected; the job's deadline is set on it.
+        console: a connected console, on which the job's deadline is set.
         password: the password of `LoginSettings.login`; typed once, at its password prompt.
         settings: how to log in; as root by default.
         dead_man: seconds after which the machine closes the shell by itself; by default, 30 s after the deadline.

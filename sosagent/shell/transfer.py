@@ -92,7 +92,7 @@ class PieceSize:
 
     @property
     def send_options(self) -> SendOptions:
-        """Options for sending the next piece: one try, because a smaller piece follows; the defaults for the smallest."""
+        """Options for the next piece: one try, because a smaller piece follows; the defaults for the smallest piece."""
         return {} if self._failed >= _MIN_PIECE_TRIES else {"tries": 1, "slower": False}
 
     def note_intact(self, seconds: float) -> None:

@@ -208,7 +208,7 @@ async def test_unusual_files_are_refused(sh: list[str], tmp_path: Path) -> None:
         await refused("UTF-16")
         file.unlink()
         file.symlink_to(tmp_path / "nowhere")
-        await refused("leads nowhere")
+        await refused("dangling symbolic link")
         assert not (tmp_path / "nowhere").exists()
         file.unlink()
         file.mkdir()

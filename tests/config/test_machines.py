@@ -1,4 +1,4 @@
-"""The file of machines: what it says, and what is wrong with it, by line."""
+"""The machines file: its contents, and the mistakes in it, by line."""
 
 from __future__ import annotations
 

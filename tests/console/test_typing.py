@@ -21,7 +21,7 @@ virtual_time = pytest.mark.virtual_time
 
 
 class Machine:
-    """A far end with a prompt; it answers each write by a function.
+    """A simulated machine with a prompt; a function computes its answer to each write.
 
     Attributes:
         typed: all bytes that it received.

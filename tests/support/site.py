@@ -15,7 +15,7 @@ _LOADED_BY_A_SHEET = re.compile(r"""url\(["']?(?:https?:)?//|@import""")
 
 
 def problems(site: Path) -> list[str]:
-    """Return what is wrong with the site in the folder `site`: few pages, or files that other servers have to send."""
+    """Return the problems of the site in the folder `site`: few pages, or files that other servers have to send."""
     return list(_problems(site))
 
 

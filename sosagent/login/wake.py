@@ -30,7 +30,7 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
 
     Args:
         console: the console.
-        observed: the state so far; by default, it is observed now. If the machine is booting, wait for the end of the boot.
+        observed: the state so far; observed now by default. After a boot state, the end of the boot is awaited.
         receiver_open: an earlier run was interrupted; its receiver may be silent for a while before it ends.
 
     Raises:

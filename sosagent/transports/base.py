@@ -72,5 +72,5 @@ class Transport(ABC):
         raise UsageError(f"{self.name} cannot send a BREAK")
 
     def resize(self, columns: int, rows: int) -> None:
-        """Report a new size of the user's terminal to the far end. Does nothing where that is impossible."""
+        """Report a new size of the user's terminal to the remote side. Do nothing where that is impossible."""
         return None

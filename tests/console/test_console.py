@@ -1,4 +1,4 @@
-"""The console: waits, expecting, and keeping secrets out of what is shown."""
+"""console/console.py: waiting, expecting, and keeping secrets out of the output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paces, and counting damage."""
+"""console/pacing.py: paces, and the count of damaged lines."""
 
 from __future__ import annotations
 

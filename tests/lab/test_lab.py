@@ -59,7 +59,7 @@ async def test_added_then_present(lab: Lab, lab_target: sosagent.SshTarget, key:
 
 
 class Far(sosagent.transports.Transport):
-    """A transport whose far end is `delay` seconds away, there and back."""
+    """A transport with a round-trip time of `delay` seconds."""
 
     def __init__(self, near: sosagent.transports.Transport, delay: float) -> None:
         self.name, self._near, self._delay = near.name, near, delay

@@ -25,7 +25,7 @@ def echo(text: str) -> Ran:
 
 @asynccontextmanager
 async def connected(program: Callable[[str], Ran] = echo) -> AsyncIterator[tuple[Shell, SimulatedReceiver]]:
-    """A shell whose start line was entered, and the far end, which collects."""
+    """A shell whose start line was entered, and the simulated collector."""
     near, far = memory_pair()
     receiver = SimulatedReceiver(far, program)
     task = asyncio.create_task(receiver.serve())

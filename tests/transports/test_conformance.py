@@ -1,4 +1,4 @@
-"""The conformance suite: what every transport does, against a far end that sends everything back."""
+"""The conformance suite: what every transport does, with a peer that sends everything back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sosagent.transports.opening import open_transport
 from ..conftest import installed
 from ..support.ports import free_port, listens, wait_for
 
-#: The far end hangs up when it sees this, and sends everything else back.
+#: The peer hangs up when it receives this, and sends everything else back.
 HANG_UP = b"<hang up>"
 EVERY_BYTE = bytes(range(256))
 _UNDER_WAY = 2000

@@ -68,7 +68,7 @@ def _authority(path: Path) -> bytes:
     return _public(authority)
 
 
-#: How the pair is generated, the file that is passed as KEYFILE, and more options.
+#: Options of ssh-keygen, the contents of the file passed as KEYFILE, and options of sos-addkey.
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[Path], bytes], tuple[str, ...]]] = {
     "rsa": (("-t", "rsa", "-b", "3072"), _public, ()),
     "ecdsa": (("-t", "ecdsa"), _public, ()),

@@ -45,7 +45,7 @@ class LiveSite:
     """The console of one run on a machine; see `Site`.
 
     Fields:
-        console: only this run uses it.
+        console: the console, which only this run uses.
         access: how to log in; `log_in_as` changes it.
         deadline: the end of the run's own time.
         patience: seconds that any one program may run.

@@ -178,7 +178,7 @@ def _expanded(path: str) -> Path:
 
 
 def _checked(value: str, source: str) -> Secret:
-    """Return `value` as a secret, if a console would take it as one line."""
+    """Return `value` as a secret, if a console would accept it as one line."""
     first, _, rest = value.partition("\n")
     first = first.removesuffix("\r")
     if not first:

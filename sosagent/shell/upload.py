@@ -1,7 +1,7 @@
 """Copy a file to the machine: in pieces into a part file beside its target, compared, and moved there in one step.
 
 The part file lies in a folder that only the shell's user may open. Otherwise, where root copies a file into a folder of
-another user, that user could replace the part file by a link, so that root writes to the target of the link or
+another user, that user could replace the part file with a link, so that root writes to the target of the link or
 gives it to that user.
 """
 

@@ -1,4 +1,4 @@
-"""The far end differs from HOST: another speed, another protocol, or a port that is in use."""
+"""The endpoint differs from HOST: another speed, another protocol, or a port that is in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Host keys read on the console: of a real machine's files, and as lines of known_hosts."""
+"""Reading host keys on the console: from the files of a real machine, and as known_hosts lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pytest plugin: in projects of other people, which pytest's own `pytester` makes."""
+"""The pytest plugin in other projects, which pytest's own `pytester` creates."""
 
 from __future__ import annotations
 

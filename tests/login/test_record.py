@@ -1,4 +1,4 @@
-"""The record of a login that is open, which a later run compares with a shell it finds."""
+"""The record of an open login, which a later run compares with the shell on the console."""
 
 from __future__ import annotations
 

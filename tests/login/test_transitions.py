@@ -1,4 +1,4 @@
-"""The tables of transitions are complete; and a shell that an earlier connection left open is logged out."""
+"""The tables of transitions are complete, and a shell that an earlier connection left open is logged out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transitions of a login from a booting machine, a silent line, and an endpoint that gives no console."""
+"""The transitions of a login from a booting machine, a silent line, and an endpoint that provides no console."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ PASSWORD = "s3cret-Passw0rd"
 
 
 class Script:
-    """The far end of a memory console: computes each answer from everything typed so far."""
+    """A simulated machine that computes each answer from everything typed so far."""
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self.near, self.far = memory_pair()

@@ -1,4 +1,4 @@
-"""Telling kernel lines from other output."""
+"""Distinguishing kernel lines from other output."""
 
 from __future__ import annotations
 

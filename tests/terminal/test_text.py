@@ -1,4 +1,4 @@
-"""From terminal bytes to lines, in portions of any size."""
+"""Converting terminal bytes to lines, in portions of any size."""
 
 from __future__ import annotations
 

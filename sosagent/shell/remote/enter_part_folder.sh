@@ -2,7 +2,7 @@
 #
 #   sos_uid     our user id
 #
-# A user who may write to the parent folder can replace sos_part by a link. The comparison of names detects that,
+# A user who may write to the parent folder can replace sos_part with a link. The comparison of names detects that,
 # unless the link leads to a folder of ours with the same name. That user cannot put anything into our folder, nor
 # move it to another place: ".." stays the folder in which it was made.
 set --

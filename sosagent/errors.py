@@ -1,4 +1,4 @@
-"""All errors of sosagent: one class for each thing that the operator does next.
+"""All errors of sosagent: one class for each action that the operator takes next.
 
 A `UsageError` is raised before anything is sent, and the caller can correct it. A `ConsoleError` comes from the
 endpoint, the console or the machine. Each has the exit status of the command line (docs/reference/errors.md).

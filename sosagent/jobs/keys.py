@@ -105,7 +105,7 @@ async def list_keys(access: Access, *, user: str | None = None) -> KeyListing:
         user: the owner of the file; by default the user who logs in.
 
     Raises:
-        SosError: a subclass of it.
+        SosError: any other failure.
     """
     owner = check_user(user or access.login)
 

@@ -54,7 +54,7 @@ _AT_CONSOLE = (_Reply.READY, _Reply.OTHER, _Reply.NOTHING)
 
 
 async def enter_endpoint(console: Console) -> None:
-    """Get from the endpoint's greeting to the machine's console. Do nothing if we are there.
+    """Get from the endpoint's greeting to the machine's console. Do nothing if it is already open.
 
     Raises:
         EndpointBusy: another session has the console; the hint says how to free it.

@@ -42,13 +42,13 @@ class ConnectedConsole(Console):
             take_over: end or discard what another user left on the console, if it is an obstacle.
 
         Raises:
-            UsageError: this console is logged in already.
+            UsageError: a login on this console is open already.
             ConsoleError: no shell; see the classes in `sosagent.errors`.
 
         After an error or a cancellation, call `logout`; `connect` does.
         """
         if self._login is not None:
-            raise UsageError("this console is logged in already", hint="Call logout() first.")
+            raise UsageError("already logged in on this console", hint="Call logout() first.")
         second = Secret(become_password) if isinstance(become_password, str) else become_password
         settings = LoginSettings(
             login=login, expect_host=expect_host, become=become, become_password=second, take_over=take_over

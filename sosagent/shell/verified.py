@@ -209,7 +209,7 @@ class VerifiedShell:
             await self.console.send(_ASK)
             reply = await self._replies.next(Reply, seconds=deadline.remaining)
             if reply is None:
-                raise failures.unknown_result(self.console, "the program that was cancelled does not end")
+                raise failures.unknown_result(self.console, "the cancelled program does not end")
         self._note_ran(reply.number)
 
     async def close(self) -> None:

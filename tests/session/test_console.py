@@ -20,7 +20,7 @@ async def test_login_and_logout(lab: Lab, lab_target: sosagent.SshTarget) -> Non
         assert in_use()
         await console.send("echo $((40 + 2))\r")
         assert (await console.expect(r"\n(42)\n")).groups == ("42",)
-        with pytest.raises(sosagent.UsageError, match="logged in already"):
+        with pytest.raises(sosagent.UsageError, match="already logged in on this console"):
             await console.login(lab.password)
         await console.expect(r"# $")
         await console.logout()

@@ -44,7 +44,7 @@ async def list_keys(
         The file's lines, and how sshd treats each.
 
     Raises:
-        SosError: one of its subclasses; see `sosagent.errors`.
+        SosError: the job failed; see `sosagent.errors` for the subclasses.
 
     When cancelled, it logs out first, with a deadline of its own, and then raises the cancellation.
     """

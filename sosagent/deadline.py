@@ -1,4 +1,4 @@
-"""When a wait ends: one moment on the event loop's clock, made once and passed down."""
+"""Deadlines: a moment on the event loop's clock at which waits end, created once and passed down."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _refuse_missing_home(report: Report, user: str) -> None:
     if report.path(report.home) is None:
         raise edit_refused(
             f"the home folder of {user}, {printable(report.home)}, does not exist",
-            hint="Is its file system mounted? A key written now would be hidden once it is.",
+            hint="Is its file system mounted? A key written now would be hidden by a later mount.",
             complaints=report.complaints,
         )
 

@@ -102,7 +102,7 @@ def cannot_write(path: str, complaints: Sequence[str], reason: str = "", remedy:
 
 
 async def fix_modes(shell: Shell, file: KeyFile, report: Report) -> tuple[Report, tuple[str, ...]]:
-    """Fix the modes and owners of the usual file, its folder and the home that StrictModes refuses.
+    """Fix the modes and owners of the usual file, its folder and the home folder that StrictModes refuses.
 
     Nothing is fixed if a link is involved or the file is elsewhere, because the folders there do not
     belong to this user.

@@ -74,7 +74,7 @@ def console(
             outcome = run_prepared(prepare, logs_out=False, hint="Nobody was logged out.")
     except SosError as error:
         progress.stop()
-        with suppress(OSError):  # the terminal may have gone
+        with suppress(OSError):  # the terminal may have gone away
             show_error(error)
         raise Reported(error.exit_code) from None
     finally:

@@ -51,7 +51,7 @@ async def upload(
     """Copy a file to a machine; see `shell.upload.upload`. The timeout grows with the file, as for a slow line.
 
     Raises:
-        SosError: a subclass of it.
+        SosError: the job failed; see `sosagent.errors` for the subclasses.
     """
     remote_word(target)
     opened = Source(source)
@@ -79,7 +79,7 @@ async def download(
     the first timeout.
 
     Raises:
-        SosError: a subclass of it.
+        SosError: the job failed; see `sosagent.errors` for the subclasses.
     """
     remote_word(source)
     if target is not None:

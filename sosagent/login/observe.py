@@ -68,7 +68,7 @@ async def settle(
         seconds: time limit.
         mark: text from before this mark is ignored; by default, finished lines from before the call.
         until: actions whose states end the wait; by default, any action except waiting.
-        at_once: do not wait for quiet. Only where no key follows.
+        at_once: do not wait for quiet. Use this only if no key is sent afterwards.
 
     Returns:
         The state, or the last observation at the time limit, or unknown text that lasts for a second.

@@ -75,7 +75,7 @@ async def remove_key(
         UsageError: a fingerprint is not valid, or no line has it.
         EditRefused: nothing was changed; the message says why.
         NotVerified: the file is not as it should be; the error names the backup.
-        SosError: another of its subclasses.
+        SosError: any other failure.
 
     When cancelled, it logs out first, with a deadline of its own, and then raises the cancellation.
     """
@@ -102,7 +102,7 @@ async def host_keys(target: Locatable | Transport, **options: Unpack[AccessOptio
 
     Raises:
         EditRefused: no key could be read.
-        SosError: another of its subclasses.
+        SosError: any other failure.
 
     When cancelled, it logs out first, with a deadline of its own, and then raises the cancellation.
     """

@@ -99,7 +99,7 @@ async def add_key(
         The result, as the machine reported it when the file was read back.
 
     Raises:
-        SosError: the job failed; see `sosagent.errors` for the subclasses. Whatever is raised, no key in the file is lost.
+        SosError: the job failed; see `sosagent.errors` for the subclasses. No key in the file is ever lost.
 
     If it is cancelled, it logs out within a time limit of its own before it raises `CancelledError`.
     """

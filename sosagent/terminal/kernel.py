@@ -75,7 +75,7 @@ class FilteredOutput:
     Fields:
         data: the bytes without kernel lines that interrupted other lines.
         kernel_lines: those lines.
-        only_kernel: whether no other output than kernel lines came, whether they interrupted a line or not.
+        only_kernel: whether only kernel lines came, including those that interrupted a line.
     """
 
     data: bytes

@@ -56,7 +56,7 @@ def web() -> Iterator[Web]:
 
 
 def answer(web: Web, *consoles: object) -> None:
-    """Let the controller have machines 1, 2, ..., each with a description of its console."""
+    """Give the controller machines 1, 2, ..., each with a description of its console."""
     paths = [f"/redfish/v1/Systems/{number}" for number, _ in enumerate(consoles, 1)]
     members = [{"@odata.id": path} for path in paths]
     web.answers["/redfish/v1/Systems"] = Answer({"Members@odata.count": len(members), "Members": members})

@@ -153,7 +153,7 @@ def _read_keys(name: str) -> list[PublicKey]:
     """Read the public keys of a file that the user names in the session.
 
     Raises:
-        UsageError: the name is not a file's, or the file contains no key.
+        UsageError: there is no such file, or it contains no key.
     """
     if name == "-" or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name):
         raise UsageError(f"only files are accepted here, not {printable(name, 80)}", hint="sos-addkey accepts it.")

@@ -138,7 +138,7 @@ def _run(work: Callable[[], T], json: bool, fields: Callable[[SosError], dict[st
     """Run `work` and return its result; show an error and end the program.
 
     Args:
-        work: what to run.
+        work: the function to run.
         json: show the error as JSON.
         fields: more fields of that JSON object.
     """

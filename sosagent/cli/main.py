@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["addkey_main", "main"]
 
 #: Allocations between two garbage collections. With Python's 700, a sixth of the start-up time goes into collections
-#: that find nothing, because imported modules stay.
+#: that find nothing, because imported modules stay loaded.
 _GC_THRESHOLD = 100_000
 
 

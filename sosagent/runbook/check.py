@@ -36,7 +36,7 @@ def read_runbook(text: str, name: str) -> tuple[Runbook, Document]:
         The runbook, and the parsed file with the places of its values.
 
     Raises:
-        ConfigInvalid: with file, line and column; its `mistakes` lists all mistakes.
+        ConfigInvalid: the runbook has mistakes; `mistakes` lists all of them, with file, line and column.
     """
     document = parse_yaml(text, name)
     reader = _Reader(document)

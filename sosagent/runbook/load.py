@@ -63,7 +63,7 @@ def load_runbook(name: str | Path, beside: Path | None = None) -> Loaded:
 
     Raises:
         UsageError: the runbook does not exist or cannot be read.
-        ConfigInvalid: with file, line and column; its `mistakes` lists all mistakes.
+        ConfigInvalid: a runbook has mistakes; `mistakes` lists all of them, with file, line and column.
     """
     return _load(str(name), beside, ())
 

@@ -47,7 +47,7 @@ class ReplayedStep:
     Fields:
         number, name, action: as in `StepRecord`.
         verdict: how the step compares with the recording.
-        said: why; or the result of the step, if it is the same.
+        said: the reason for the verdict, or the result of the step if it is the same.
     """
 
     number: str

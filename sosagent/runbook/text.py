@@ -100,7 +100,7 @@ def parse_yaml(text: str, name: str) -> Document:
         name: the name of the file, for messages.
 
     Raises:
-        ConfigInvalid: with file, line and column.
+        ConfigInvalid: the text is not valid; the message has the file, line and column.
     """
     shown = printable(name, 200)
     if len(text) > _MOST_CHARACTERS:

@@ -1,4 +1,4 @@
-"""Public keys that are not in a local file: the SSH agent's, an account's, a provider's, a web page's."""
+"""Public keys from other sources than local files: the SSH agent, an account, a provider, or a web page."""
 
 from __future__ import annotations
 

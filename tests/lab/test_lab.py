@@ -294,7 +294,7 @@ async def test_the_state_of_a_console_is_looked_at_without_a_login(lab: Lab, lab
 async def test_an_open_login_is_recorded_until_it_is_closed(
     lab: Lab, lab_target: sosagent.SshTarget, tmp_path: Path
 ) -> None:
-    """The record lies in the user's own folder while a login of ours is open."""
+    """The record is in the user's own folder while our login is open."""
     records: list[int] = []
     folder = platformdirs.user_state_path("sosagent") / "open"
     assert str(tmp_path) in str(folder)

@@ -1,4 +1,4 @@
-"""Lock a console for one run of sosagent by this user: several would type into each other on a shared endpoint."""
+"""Lock a console for one run of sosagent by this user: on a shared endpoint, the keys of several runs would mix."""
 
 from __future__ import annotations
 

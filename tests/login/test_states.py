@@ -64,7 +64,7 @@ SHOWN = {
     "su": Shown(("setpriv", "--reuid=65534", "--clear-groups", "su"), "password", root=True),
     "login": Shown(("login",), "login", root=True),
     "login, a name entered": Shown(("login",), "password", "nobody\r", root=True),
-    # Without a password of root, it asks for Enter.
+    # If root has no password, it asks for Enter.
     "sulogin": Shown(("sulogin", "-e"), "maintenance|maintenance-enter", root=True),
     "BusyBox sulogin": Shown(("busybox", "sulogin"), "maintenance", root=True),
 }

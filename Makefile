@@ -57,7 +57,7 @@ soak: $(READY)
 vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }
 	@$(BIN)/python -m tests.vm.image
-	$(BIN)/python -m pytest -m vm -n 2 --dist worksteal tests/vm
+	$(BIN)/python -m pytest -m vm -n 2 --dist worksteal --timeout 300 tests/vm
 
 lint: $(READY)
 	$(BIN)/ruff check .

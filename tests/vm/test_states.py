@@ -463,7 +463,7 @@ async def test_a_kernel_panic() -> None:
         with pytest.raises(sosagent.ConsoleOccupied, match="panic") as caught:
             await add(vm, timeout=120)
         assert (caught.value.state, caught.value.exit_code) == ("panic", 4)
-        assert "reset" in caught.value.hint
+        assert "Reset" in caught.value.hint
 
 
 GRUB = {

@@ -12,6 +12,8 @@ TYPED := sosagent tests bench examples
 PAGE_PROGRAMS := build/page_programs
 # Most tests wait for something other than the processor.
 WORKERS ?= 8
+# Two machines at a time share two cores; each step then takes twice as long, and time limits may pass.
+VM_WORKERS ?= 1
 
 # The programs in remote/ are fragments: they use variables that other fragments set, and leave out quotes where the
 # words are our own, because every byte goes over the line. The tests run each under dash, bash and BusyBox ash.
@@ -57,7 +59,7 @@ soak: $(READY)
 vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }
 	@$(BIN)/python -m tests.vm.image
-	$(BIN)/python -m pytest -m vm -n 2 --dist worksteal --timeout 300 tests/vm
+	$(BIN)/python -m pytest -m vm -n $(VM_WORKERS) --dist worksteal --timeout 300 tests/vm
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -73,6 +73,8 @@ def start_line(
     if root:
         shell = f'chroot "{root}" {shell}'
     prefix = (" exec " if plain else "HISTFILE= exec ") if replace else " "
+    if replace and not plain and modes == MODES_SANE:
+        prefix = f" {prefix}"  # keeps it out of fish's history; with saved modes the line has no room for this
     save = "t=`stty -g`;" if modes == MODES_SAVED else ""
     line = (
         f"{prefix}{shell} '{save}stty -echo -isig -ixon -iexten -icanon icrnl min 0 time 255;"

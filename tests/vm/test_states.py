@@ -70,13 +70,23 @@ class SocketTransport(Transport):
         await self._writer.wait_closed()
 
 
-async def leave_there(vm: Machine, user: str, *typed: str) -> None:
-    """Log in, type each text, and disconnect."""
+async def leave_there(vm: Machine, user: str, *typed: str, shows: str = "") -> None:
+    """Log in, type each text, and disconnect; wait for the output `shows` first."""
     async with at_the_machine(vm) as console:
         await log_in(console, user)
         for text in typed:
             await console.send(text)
             await console.quiet(0.7, 3)
+        if shows:
+            await console.expect(shows, 30, exact=True)
+
+
+async def boot_until(vm: Machine, shows: str) -> None:
+    """Power on a machine whose boot may print nothing for longer than a job waits, and wait for its prompt."""
+    async with at_the_machine(vm) as console:
+        console.set_deadline(180)
+        vm.power_on()
+        await console.expect(shows)
 
 
 async def see(vm: Machine, typed: str, shows: str) -> None:
@@ -328,7 +338,7 @@ BLOCKING = {
 @pytest.mark.parametrize("name", BLOCKING)
 async def test_a_program_that_cannot_be_suspended_stops_the_job(name: str, vm: Machine) -> None:
     typed, state = BLOCKING[name]
-    await leave_there(vm, "root", *typed)
+    await leave_there(vm, "root", *typed, shows="[Y/n] " if name == "a question" else "")
     before = tty_processes(vm)
     if name != "a question":
         with pytest.raises(sosagent.ConsoleOccupied) as caught:
@@ -402,9 +412,9 @@ async def test_a_machine_that_reboots_during_a_job(vm: Machine) -> None:
 
 async def test_emergency_mode_with_a_read_only_root() -> None:
     with machine(boot="ro quiet systemd.unit=emergency.target") as vm:
-        vm.power_on()
+        await boot_until(vm, "continue\\): $")
         with pytest.raises(sosagent.LoginRefused):
-            await add(vm, password="not this", timeout=180)
+            await add(vm, password="not this")
         key = new_key()
         with pytest.raises(sosagent.EditRefused, match=r"(?i)read-only") as caught:
             await sosagent.add_key(vm.target, key, password=PASSWORD)
@@ -419,7 +429,7 @@ async def test_emergency_mode_with_a_read_only_root() -> None:
 
 async def test_emergency_mode_then_continuing_the_boot() -> None:
     with machine(boot="rw quiet systemd.unit=emergency.target") as vm:
-        vm.power_on()
+        await boot_until(vm, "continue\\): $")
         done = await add(vm, timeout=180, continue_boot=True)
         assert (done.status, done.state_found) == ("added", "maintenance")
         done = await add(vm, timeout=180)
@@ -429,7 +439,7 @@ async def test_emergency_mode_then_continuing_the_boot() -> None:
 @pytest.mark.parametrize("stage", ["premount", "bottom"])
 async def test_in_an_initramfs(stage: str) -> None:
     with machine(boot=f"ro quiet break={stage}") as vm:
-        vm.power_on()
+        await boot_until(vm, r"\(initramfs\) $")
         key = new_key()
         if stage == "premount":
             with pytest.raises(sosagent.EditRefused, match="not mounted"):

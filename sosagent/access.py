@@ -93,7 +93,7 @@ class Access(ConnectSettings, LoginSettings):
         """The password.
 
         Raises:
-            PasswordMissing: there is none.
+            PasswordMissing: no password was given.
         """
         if self.password is None:
             raise PasswordMissing(f"no password for {printable(self.login, 60)} on the machine")

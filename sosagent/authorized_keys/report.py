@@ -63,7 +63,7 @@ class Report:
 
     Fields:
         hostname, home: as the machine reports them; empty if it does not.
-        machine_id: contents of /etc/machine-id; None if there is none.
+        machine_id: contents of /etc/machine-id, or None.
         sshd: settings of ``sshd -T`` by keyword; empty if sshd did not answer.
         is_link: whether the file is a dangling symbolic link.
         paths: home, folder and file, as far as they exist.

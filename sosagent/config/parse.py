@@ -142,7 +142,7 @@ def _message(key: str, kind: str, message: str) -> str:
 
 
 def _intended_table(key: str, table: Any) -> str:
-    """Suggest the header that the user probably intended; empty if there is none to suggest."""
+    """Suggest the header that the user probably intended, or an empty string."""
     if not isinstance(table, dict):
         return ""
     near = close_matches(key, ("defaults", "machines"), most=1, cutoff=0.8)

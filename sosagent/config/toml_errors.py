@@ -76,7 +76,7 @@ def _line_of_open_quote(text: str, quote: str, last: int) -> int:
 
 
 def _explain_duplicate(text: str, number: int) -> str:
-    """Describe the duplicate key or table on a line, and where it first occurs; empty if there is none."""
+    """Describe the duplicate key or table on a line, and where it first occurs, or return an empty string."""
     path, is_header = path_at(text, number)
     lines = lines_of(text)
     for end in range(len(path), 0, -1):

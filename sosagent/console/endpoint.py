@@ -89,7 +89,7 @@ class Endpoint:
     def intercepted(self, data: bytes) -> str:
         """Return the sequence the endpoint would interpret itself if `data` were sent now, in readable form.
 
-        It is empty if there is none. The sequence may start in what was sent before.
+        The sequence may start in what was sent before. Without one, return an empty string.
         """
         taken = self.dialect.forbidden_in(self._sent, data)
         return "" if taken is None else spell_keys(taken)

@@ -78,7 +78,7 @@ class ReceivedText:
 
     @property
     def right_prompt(self) -> tuple[int, str] | None:
-        """The text after the cursor and its column; None if there is none."""
+        """The text after the cursor and its column, or None."""
         text = self._text.after_cursor
         column = len(self._text.open_line) - len(text.lstrip())
         return (column, text.strip()) if text.strip() else None

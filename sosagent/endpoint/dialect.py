@@ -27,7 +27,7 @@ class Dialect:
         free: how the user can free the console; completes the sentence "How to free it: ...".
         kick: lines to type at the prompt that end another user's session; only with ``--kick``.
         leave: keys that close the console at any position in a line; empty if closing the connection does.
-        close: a line to type at the prompt afterwards; empty if there is none.
+        close: a line to type at the prompt afterwards, or an empty string.
         breaks: keys that make the endpoint send a BREAK; empty if the connection itself can send one, or none can.
         forbidden: key sequences that the endpoint interprets itself, so they are never sent to the machine.
         pace: the initial typing pace of the console; 0 is the fastest.

@@ -270,7 +270,7 @@ def dialect_of_host(host: str) -> Dialect:
 
 
 def dialect_of_prompt(open_line: str, lines: Iterable[str]) -> Dialect | None:
-    """Return the dialect whose prompt the open line is; None if there is none, or more than one.
+    """Return the dialect whose prompt the open line is; None unless exactly one matches.
 
     Several dialects may share a prompt; the banner in the `lines` before it decides. Only dialects with commands that
     open a console are considered.

@@ -98,7 +98,7 @@ def _reference(text: str) -> ProviderReference | None:
 
 
 def _split(text: str) -> tuple[str, str, dict[str, str]]:
-    """Return the scheme (empty if there is none), the text after it, and the options after ``?``."""
+    """Return the scheme (or an empty string), the text after it, and the options after ``?``."""
     if text.startswith("exec:"):
         return "exec", text.removeprefix("exec:"), {}
     if text.startswith("oci:"):

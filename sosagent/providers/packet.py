@@ -186,7 +186,7 @@ def _token() -> Secret:
     """Return the token: that of the file, or else of the first variable that is set.
 
     Raises:
-        UsageError: there is none, other users can read it, or it is not valid.
+        UsageError: the file is missing, other users can read it, or it is not valid.
     """
     source, text = _TOKEN_FILE, ""
     if os.environ.get(_TOKEN_FILE):

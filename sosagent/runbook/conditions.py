@@ -39,7 +39,7 @@ class Condition(Strict):
 
     @property
     def comparison(self) -> tuple[str, str] | None:
-        """The comparison's key and text, such as ``("equals", "yes")``; None if there is none."""
+        """The comparison's key and text, such as ``("equals", "yes")``, or None."""
         for name in ("equals", "matches", "contains"):
             text = getattr(self, name)
             if text is not None:

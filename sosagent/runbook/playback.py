@@ -234,7 +234,7 @@ class Playback:
         raise Differs("differs", f"would type {ours}; the recording typed {shown_text(item.text)}")
 
     def expect(self, patterns: Sequence[Pattern]) -> Match | None:
-        """Return the first match in the text printed before anything else is typed; None if there is none."""
+        """Return the first match in the text printed before anything else is typed, or None."""
         compiled = compile_patterns(patterns)
         while (match := self._text.find(compiled)) is None:
             if not self._print_next():

@@ -41,7 +41,7 @@ class Lookup:
     Fields:
         host: HOST as the user wrote it.
         target: the endpoint, or the machine that a provider has to look up.
-        machine: the entry of machines.toml with that name; None if there is none.
+        machine: the entry of machines.toml with that name, or None.
         machines: machines.toml; None if it was not read.
     """
 

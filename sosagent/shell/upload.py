@@ -50,7 +50,7 @@ class _Target:
     Fields:
         uid: the numeric ID of the shell's user.
         owner, mode: the owner and mode of the file that is replaced; None for a new one.
-        part: output of ``cksum`` for a part file of ours; None if there is none.
+        part: output of ``cksum`` for a part file of ours, or None.
         free: free bytes on that disk; None if unknown.
     """
 

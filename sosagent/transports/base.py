@@ -9,7 +9,7 @@ from ..errors import UsageError
 
 __all__ = ["Ask", "Transport"]
 
-#: Asks the user a question and returns the answer, or None if there is none. Arguments: the name of the endpoint that
+#: Asks the user a question and returns the answer, or None without one. Arguments: the name of the endpoint that
 #: asks (empty for the passphrase of a key), the question, whether the answer may be echoed.
 Ask = Callable[[str, str, bool], Awaitable[str | None]]
 

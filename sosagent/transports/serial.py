@@ -205,7 +205,7 @@ def _rfc2217(url: str, settings: dict[str, Any]) -> Any:
 
 
 def _first_message(target: TcpTarget) -> str:
-    """Return the message that a port sends before it closes, which pyserial discards; empty if there is none."""
+    """Return the message that a port sends before it closes, which pyserial discards, or an empty string."""
     telnet, text, until = Telnet(), b"", time.monotonic() + _REPLY_SECONDS
     with suppress(OSError), socket.create_connection((target.host, target.port), _REPLY_SECONDS) as connection:
         while (remaining := until - time.monotonic()) > 0:

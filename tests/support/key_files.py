@@ -261,8 +261,8 @@ FILES: dict[str, tuple[Callable[[Forge], bytes], Expected | Refused]] = {
     "a command that begins like a key": (_before('command="x AAAAfoo" '), Expected((_ED,))),
     "a command in utf-8": (_before('command="echo grüße" '), Expected((_ED,))),
     "a netmask": (_before('from="10.0.0.0/255.0.0.0" '), Refused(1, "prefix length")),
-    "a port that is none": (_before('permitopen="a:99999" '), Refused(1, "HOST:PORT")),
-    "a month that is none": (_before('expiry-time="20261399" '), Refused(1, "YYYYMMDD")),
+    "not a port": (_before('permitopen="a:99999" '), Refused(1, "HOST:PORT")),
+    "not a month": (_before('expiry-time="20261399" '), Refused(1, "YYYYMMDD")),
     "a bad time": (_before('expiry-time="tomorrow" '), Refused(1, "YYYYMMDD")),
     "an authority's line, not wanted": (
         _before("cert-authority "),

@@ -1,7 +1,7 @@
 # Print a piece of a file as text, compressed if that is shorter.
 #
 #   sos_copy    commands that print the piece
-#   sos_pack    command that compresses; cat if there is none
+#   sos_pack    command that compresses, or cat
 #   sos_format  commands that turn bytes into text
 #
 # Prints "z" (compressed) or "r", followed by the text.

@@ -25,5 +25,6 @@ def test_playable_keeps_only_harmless_sequences(text: str) -> None:
 
 def test_printable_escapes_controls_and_keeps_the_end() -> None:
     assert printable("a\x1bb\u202e") == "a\\x1bb\\u202e"
+    assert printable("\x07\u00ad\U000e0041") == "\\x07\\xad\\U000e0041"
     assert printable(b"\xffa") == "\ufffda"
     assert printable("x" * 500 + "end", 10) == "…xxxxxxxend"

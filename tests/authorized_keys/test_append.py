@@ -320,17 +320,38 @@ async def test_300_concurrent_writers_lose_nothing(tmp_path: Path, key: sosagent
     assert len(lines) == 302
 
 
+def after_printf(key: sosagent.PublicKey, command: str) -> dict[str, str]:
+    """Return an environment in which bash runs `command` right after our line was written."""
+    installed(["bash"])
+    return {"BASH_FUNC_printf%%": f'() {{ builtin printf "$@"; [ "$1" != "{key.line}\\n" ] || {command}; }}'}
+
+
 async def test_another_program_replaces_the_file_after_our_append(tmp_path: Path, key: sosagent.PublicKey) -> None:
     """Ansible and Google's agent do that: they read the file, and rename a copy of their own over it."""
-    installed(["bash"])
     file = keys_file(tmp_path, f"{ONE.line}\n")
     theirs = new_key("theirs")
     new = f"{ONE.line}\n{theirs.line}\n"
     (tmp_path / "new").write_text(new)
-    moved = f'() {{ builtin printf "$@"; [ "$1" != "{key.line}\\n" ] || mv {tmp_path}/new {file} 2>/dev/null || :; }}'
-    done = await add(["bash", "--posix"], tmp_path, key, env={"BASH_FUNC_printf%%": moved})
+    moved = after_printf(key, f"mv {tmp_path}/new {file} 2>/dev/null || :")
+    done = await add(["bash", "--posix"], tmp_path, key, env=moved)
     assert done.keys[0].result == "added"
     assert file.read_text() == f"{new}{key.line}\n"
+
+
+async def test_line_that_is_there_twice_is_reported(tmp_path: Path, key: sosagent.PublicKey) -> None:
+    file = keys_file(tmp_path, f"{ONE.line}\n")
+    with pytest.raises(sosagent.NotVerified, match="is not as it was written") as caught:
+        await add(["bash", "--posix"], tmp_path, key, env=after_printf(key, 'builtin printf "$@"'))
+    assert caught.value.exit_code == 7
+    assert file.read_text() == f"{ONE.line}\n{key.line}\n{key.line}\n"
+
+
+async def test_old_bytes_that_change_after_our_append_are_reported(tmp_path: Path, key: sosagent.PublicKey) -> None:
+    file = keys_file(tmp_path, f"{ONE.line}\n")
+    with pytest.raises(sosagent.NotVerified, match="previous contents have changed") as caught:
+        await add(["bash", "--posix"], tmp_path, key, env=after_printf(key, f"builtin printf '#' 1<>{file}"))
+    assert caught.value.exit_code == 7
+    assert file.read_text() == f"#{ONE.line[1:]}\n{key.line}\n"
 
 
 async def test_large_file(sh: list[str], tmp_path: Path, key: sosagent.PublicKey) -> None:

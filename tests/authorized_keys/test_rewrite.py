@@ -164,6 +164,16 @@ async def test_line_appended_at_the_last_moment_is_kept(tmp_path: Path) -> None:
     assert f"{file}.sosagent." in caught.value.hint
 
 
+async def test_incomplete_copy_does_not_replace_the_file(tmp_path: Path) -> None:
+    installed(["bash"])
+    file = keys_file(tmp_path, ALL)
+    tail = '() { command tail "$@" | head -c -1; }'
+    with pytest.raises(sosagent.EditRefused, match="cannot write"):
+        await remove(["bash", "--posix"], tmp_path, TWO, env={"BASH_FUNC_tail%%": tail})
+    assert file.read_text() == ALL
+    assert list(file.parent.iterdir()) == [file]
+
+
 async def test_byte_order_mark_and_joined_keys_are_repaired(sh: list[str], tmp_path: Path) -> None:
     bare = f"{TWO.type} {TWO.base64}"
     old = f"{ONE.line}\n{bare}{THREE.line}\n# x\n{ONE.line}{TWO.line}\nssh-foo bar\n"

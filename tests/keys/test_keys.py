@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 from pathlib import Path
@@ -93,6 +94,15 @@ LINES = [
 @pytest.mark.parametrize(("line", "presence"), LINES, ids=range(len(LINES)))
 def test_lines_have_the_meaning_that_sshd_gives_them(line: str, presence: Presence) -> None:
     assert judge([line], ED).presence is presence
+
+
+def test_base64_with_other_unused_bits_is_no_key() -> None:
+    key = new_key("you@laptop", "ecdsa-sha2-nistp256")
+    other = f"{key.base64[:-2]}{chr(ord(key.base64[-2]) + 1)}="
+    assert base64.b64decode(other, validate=True) == key.blob
+    assert judge([f"{key.type} {other}"], key).presence is Presence.ABSENT
+    with pytest.raises(sosagent.KeyInvalid, match="canonical"):
+        parse(f"{key.type} {other}")
 
 
 def test_the_first_match_decides() -> None:

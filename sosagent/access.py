@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Required, TypeAlias, TypedDict, Unpack, cast
 
-from .console.events import Event, EventSink
+from .console.events import Event, EventSink, guarded
 from .endpoint.located import Locatable
 from .errors import PasswordMissing
 from .printable import printable
@@ -51,6 +51,11 @@ class ConnectSettings:
     on_event: EventSink | None = None
     ask: Ask | None = None
     kick: bool = False
+
+    def __post_init__(self) -> None:
+        """Guard the callback: its failure must not end a job that may have a shell open."""
+        if self.on_event is not None:
+            object.__setattr__(self, "on_event", guarded(self.on_event))
 
     def emit(self, event: Event) -> None:
         """Pass `event` to `on_event`."""
@@ -118,7 +123,7 @@ class ConnectOptions(TypedDict, total=False):
 
     Fields:
         transcript: the file for a recording in asciicast v2, without secrets.
-        on_event: is called with each progress event.
+        on_event: is called with each progress event. If it fails, the job goes on, and its result or error notes that.
         ask: asks the user a question of the endpoint: ``await ask(endpoint, prompt, echo)``. It must not answer with
             the machine's password. None if no user can answer.
         kick: end another user's session on the endpoint, where supported.
@@ -147,7 +152,7 @@ class AccessOptions(ConnectOptions, total=False):
         dead_man: seconds after which the machine closes our shell by itself if the connection is lost; by default 30
             more than the job's remaining time.
         transcript: the file for a recording in asciicast v2, without secrets.
-        on_event: is called with each progress event.
+        on_event: is called with each progress event. If it fails, the job goes on, and its result or error notes that.
         ask: asks the user a question of the endpoint; see `ConnectOptions`.
         kick: end another user's session on the endpoint, where supported.
     """

@@ -18,6 +18,7 @@ from .machine_options import MachineOptions
 from .options import with_options
 from .preload import preload
 from .show import Progress, error_json, result_json, show_result
+from .streams import keep_status
 
 if TYPE_CHECKING:
     from ..jobs.add_key import AddKeyResult
@@ -139,6 +140,8 @@ def addkey(machine: MachineOptions, wanted: KeyOptions, how: AddOptions) -> None
     result = machine.run(
         prepare, lambda error: error_json(error, host=machine.host, user=machine.user_or_login(), keys=keys)
     )
+    if not how.dry_run:
+        keep_status()
     if machine.json:
         print(result_json(result))
     else:

@@ -11,7 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import SosError, UsageError
-from ..printable import printable
+from .failures import Unexpected, error_of
 
 __all__ = ["Interrupted", "Reported", "Unexpected", "VersionOption", "expected_errors_only", "prefix_errors"]
 
@@ -21,16 +21,6 @@ class Interrupted(SosError):
 
     code: ClassVar[str] = "interrupted"
     exit_code: ClassVar[int] = 130
-
-
-class Unexpected(SosError):
-    """An exception that is not a `SosError`: a bug in sosagent, or a failure of the system it runs on."""
-
-    code: ClassVar[str] = "unforeseen"
-    default_hint: ClassVar[str] = "This is a bug in sosagent. Run with -v to see the traceback, and please report it."
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(f"unexpected error: {type(error).__name__}: {printable(str(error))}")
 
 
 class Reported(SystemExit):
@@ -67,7 +57,7 @@ def expected_errors_only(verbose: bool) -> Iterator[None]:
     except Exception as error:  # noqa: BLE001 - the last resort before the user
         if verbose:
             traceback.print_exc()
-        raise Unexpected(error) from None
+        raise error_of(error) from None
 
 
 @contextmanager

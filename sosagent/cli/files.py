@@ -16,6 +16,7 @@ from .exits import Reported
 from .machine_options import MachineOptions
 from .options import with_options
 from .show import as_json, error_fields, show_error
+from .streams import keep_status
 
 if TYPE_CHECKING:
     from ..jobs.transfer import Transferred
@@ -123,6 +124,7 @@ def _mode(text: str | None) -> int | None:
 
 
 def _show(machine: MachineOptions, done: Transferred, what: str) -> None:
+    keep_status()
     file = done.file
     if machine.json:
         names = ("path", "size", "cksum", "sha256", "resumed_from", "bytes_sent", "bytes_received")

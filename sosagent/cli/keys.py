@@ -19,6 +19,7 @@ from .key_sources import KeyFileUnreadable, find_keys
 from .machine_options import MachineOptions
 from .options import with_options
 from .show import as_json, error_fields
+from .streams import keep_status
 
 if TYPE_CHECKING:
     from ..jobs.keys import KeyListing, KeysRemoved, ListedKey
@@ -93,6 +94,7 @@ def remove(
         return remove_keys(access, keys, user=machine.user_name, force=force)
 
     done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)))
+    keep_status()
     if machine.json:
         print(as_json(_removed_fields(done)))
         return

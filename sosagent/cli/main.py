@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
-import io
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from .streams import finish_output, guard_streams
 
 if TYPE_CHECKING:
     import typer
@@ -21,22 +23,41 @@ _GC_THRESHOLD = 100_000
 
 def main() -> None:
     """Run `sosagent`."""
-    gc.set_threshold(_GC_THRESHOLD)
-    from .app import sosagent_app
 
-    _run(sosagent_app())
+    def app() -> typer.Typer:
+        from .app import sosagent_app
+
+        return sosagent_app()
+
+    _main(app)
 
 
 def addkey_main() -> None:
     """Run `sos-addkey`."""
+
+    def app() -> typer.Typer:
+        from .app import addkey_app
+
+        return addkey_app()
+
+    _main(app)
+
+
+def _main(app: Callable[[], typer.Typer]) -> None:
+    """Run the app and end the program."""
     gc.set_threshold(_GC_THRESHOLD)
-    from .app import addkey_app
+    try:
+        guard_streams()
+        status = _run(app)
+    except Exception as error:  # noqa: BLE001 - a module that cannot be loaded, for example: too many open files
+        from .failures import error_of, show_plainly
 
-    _run(addkey_app())
+        status = show_plainly(error_of(error))
+    _exit(status)
 
 
-def _run(app: typer.Typer) -> None:
-    """Run the app and end the program. With --json, a wrong command line is reported as JSON as well."""
+def _run(app: Callable[[], typer.Typer]) -> int:
+    """Run the app and return the exit status. With --json, a wrong command line is reported as JSON as well."""
     import typer
 
     from .conversion import convert_plainly
@@ -46,10 +67,7 @@ def _run(app: typer.Typer) -> None:
     if not sys.warnoptions:
         # Libraries warn their programmers, for example of the ciphers of old endpoints; users cannot act on that.
         warnings.simplefilter("ignore")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # for comments that the terminal's encoding cannot express
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(app())
     convert_plainly(command)
     try:
         command()
@@ -61,7 +79,7 @@ def _run(app: typer.Typer) -> None:
             _print_usage_error()
     except BrokenPipeError:
         status = 141
-    _exit(status if isinstance(status, int) else 1)
+    return status if isinstance(status, int) else 1
 
 
 def _print_usage_error() -> None:
@@ -74,9 +92,4 @@ def _print_usage_error() -> None:
 
 def _exit(status: int) -> None:
     """End the process at once: finalizing the interpreter would take the user about as long as starting it."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        status = 141
-    os._exit(status)
+    os._exit(finish_output(status))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .background import say
 from .exits import Interrupted
 
 if TYPE_CHECKING:
@@ -16,13 +16,17 @@ __all__ = ["run_job", "run_prepared"]
 
 T = TypeVar("T")
 
+#: `timeout` and service managers may send one signal twice, to the process and to its group. That counts as one.
+_REPEATED_SECONDS = 1.0
+_SHELL_MAY_BE_OPEN = " before the log-out had ended: a shell may be open on the console"
+_CLOSES_ITSELF = "Run the command again: it closes that shell, and finds out what has been done."
 _RUN_AGAIN = "No key was lost. Run the command again: it finds out what has already been done."
 
 
 def run_job(job: Coroutine[Any, Any, T], *, logs_out: bool = True, hint: str = _RUN_AGAIN) -> T:
     """Run `job` to its end in an event loop of its own.
 
-    SIGINT, SIGTERM and SIGHUP cancel the job once; it then logs out. Further signals do not interrupt that.
+    SIGINT, SIGTERM and SIGHUP cancel the job once; it then logs out. Another SIGTERM ends the command at once.
 
     Args:
         job: the coroutine to run.
@@ -33,9 +37,7 @@ def run_job(job: Coroutine[Any, Any, T], *, logs_out: bool = True, hint: str = _
         Interrupted: a signal arrived.
         SosError: the job failed.
     """
-    import asyncio  # costs as much to import as all of typer, and help does not need it
-
-    return asyncio.run(_until_signal(job, logs_out, hint))
+    return _run(_until_signal(job, logs_out, hint))
 
 
 def run_prepared(
@@ -51,13 +53,31 @@ def run_prepared(
         Interrupted: a signal arrived.
         SosError: `prepare` or the job failed.
     """
-    import asyncio
 
     async def run() -> T:
         job = await _until_signal(prepare, logs_out=False, hint="Nothing was sent.")
         return await _until_signal(job, logs_out, hint)
 
-    return asyncio.run(run())
+    return _run(run())
+
+
+class _Abandoned(Interrupted):
+    """The user ended the command before its job had logged out."""
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    import asyncio  # costs as much to import as all of typer, and help does not need it
+
+    runner = asyncio.Runner()
+    try:
+        result = runner.run(work)
+    except _Abandoned:
+        raise  # closing the runner would wait for the job
+    except BaseException:
+        runner.close()
+        raise
+    runner.close()
+    return result
 
 
 async def _until_signal(job: Coroutine[Any, Any, T], logs_out: bool, hint: str) -> T:
@@ -65,24 +85,36 @@ async def _until_signal(job: Coroutine[Any, Any, T], logs_out: bool, hint: str) 
 
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(job)
-    signals: list[str] = []
+    abandoned: asyncio.Future[None] = loop.create_future()
+    signals: list[tuple[str, float]] = []
 
     def stop(name: str) -> None:
-        signals.append(name)
+        signals.append((name, loop.time()))
         if len(signals) == 1:
+            task.cancel()  # before anything is printed, which may fail
             if logs_out:
-                print("\nsosagent: stopping; logging out first", file=sys.stderr, flush=True)
-            task.cancel()
+                say("\nsosagent: stopping; logging out first")
+        elif name == "SIGTERM" and loop.time() - signals[0][1] > _REPEATED_SECONDS:
+            if not abandoned.done():
+                abandoned.set_result(None)
         elif logs_out:
-            print("sosagent: still logging out", file=sys.stderr, flush=True)
+            say("sosagent: still logging out")
 
-    restorers = [_on_signal(loop, name, stop) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    restorers = [_on_signal(loop, name, stop) for name in ("SIGINT", "SIGTERM", "SIGHUP") if _is_wanted(name)]
     try:
-        return await task
+        ends: list[asyncio.Future[Any]] = [task, abandoned]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise _Abandoned(
+                f"stopped by {signals[0][0]} and SIGTERM" + (_SHELL_MAY_BE_OPEN if logs_out else ""),
+                hint=_CLOSES_ITSELF if logs_out else hint,
+            )
+        return task.result()
     except asyncio.CancelledError as error:
         if not signals:
+            task.cancel()
             raise
-        interrupted = Interrupted(f"stopped by {signals[0]}", hint=hint)
+        interrupted = Interrupted(f"stopped by {signals[0][0]}", hint=hint)
         interrupted.record = getattr(error, "record", None)
         for note in getattr(error, "__notes__", ()):
             interrupted.add_note(note)
@@ -90,6 +122,12 @@ async def _until_signal(job: Coroutine[Any, Any, T], logs_out: bool, hint: str) 
     finally:
         for restore in restorers:
             restore()
+
+
+def _is_wanted(name: str) -> bool:
+    """Return whether a signal ends the job: nohup(1) ignores SIGHUP for it, and Windows has none."""
+    number = getattr(signal, name, None)
+    return number is not None and not (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN)
 
 
 def _on_signal(loop: asyncio.AbstractEventLoop, name: str, stop: Callable[[str], None]) -> Callable[[], object]:

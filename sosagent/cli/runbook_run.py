@@ -22,6 +22,7 @@ from .parameters import ParameterOption, read_parameters
 from .run import run_job, run_prepared
 from .runbook_show import lines_of_plan, lines_of_record
 from .show import Progress, as_json, error_fields, show_error
+from .streams import keep_status
 
 if TYPE_CHECKING:
     from ..runbook.engine import Gate, Settings
@@ -219,6 +220,8 @@ def _read_answer(question: str) -> str:
 
 
 def _show(options: RunOptions, machine: RunMachineOptions, record: RunRecord | None, failure: SosError | None) -> None:
+    if not options.dry_run:
+        keep_status()
     if machine.json:
         from ..runbook.record import record_fields
 

@@ -17,6 +17,7 @@ from .exits import Reported, expected_errors_only
 from .options import with_options
 from .run import run_prepared
 from .show import Progress, show_error
+from .streams import keep_status
 
 __all__ = ["send_break"]
 
@@ -73,6 +74,7 @@ def send_break(
         show_error(error)
         raise Reported(error.exit_code) from None
     progress.stop()
+    keep_status()
     print("a BREAK was sent" + (f", and {sysrq}" if sysrq else ""))
     for line in lines:
         print(f"  | {line}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SosError
 from ..printable import printable
+from .background import do_in_background, say, wait_for_output
 
 if TYPE_CHECKING:
     from rich.console import Console as Screen
@@ -60,13 +61,13 @@ class Progress:
     def __call__(self, event: Event) -> None:
         text = printable(event.text)
         if event.kind == "start":
-            self._spin(text)
+            do_in_background(lambda: self._spin(text))
         elif event.kind == "done":
-            self.stop()
             now = time.monotonic()
+            seconds, self._since = now - self._since, now
+            do_in_background(self._clear)
             if not self._quiet:
-                self._line("✓" if self._screen else " ", f"{text:<60} {now - self._since:6.2f} s", "green")
-            self._since = now
+                self._line("✓" if self._screen else " ", f"{text:<60} {seconds:6.2f} s", "green")
         elif event.kind == "note":
             self.note(text)
         elif self._verbose:
@@ -78,16 +79,26 @@ class Progress:
 
     def count(self, done: int, total: int) -> None:
         """Show on a progress bar that `done` of `total` bytes are transferred; on a terminal only."""
-        if self._screen is None:
-            return
+        if self._screen is not None:
+            do_in_background(lambda: self._advance(done, total))
+
+    def stop(self) -> None:
+        """Remove the spinner or the bar, and wait for 2 s at most until everything is printed."""
+        do_in_background(self._clear)
+        wait_for_output()
+
+    # The following methods run in the background.
+
+    def _advance(self, done: int, total: int) -> None:
+        assert self._screen is not None
         if self._bar is None:
-            self.stop()
+            self._clear()
             self._bar = self._new_bar(self._screen)
             self._bar.add_task("", total=total, completed=done)
             self._bar.start()
         self._bar.update(self._bar.task_ids[0], total=total, completed=done)
         if done >= total:
-            self.stop()
+            self._clear()
 
     @staticmethod
     def _new_bar(screen: Screen) -> Bar:
@@ -96,15 +107,14 @@ class Progress:
         columns = (progress.BarColumn(), progress.DownloadColumn(), progress.TransferSpeedColumn())
         return progress.Progress(*columns, progress.TimeRemainingColumn(), console=screen, transient=True)
 
-    def stop(self) -> None:
-        """Remove the spinner or the bar."""
-        for live in (self._status, self._bar):
+    def _clear(self) -> None:
+        lives, self._status, self._bar = (self._status, self._bar), None, None
+        for live in lives:
             if live is not None:
                 live.stop()
-        self._status = self._bar = None
 
     def _spin(self, text: str) -> None:
-        self.stop()
+        self._clear()
         if self._screen is not None:
             from rich.text import Text
 
@@ -112,12 +122,13 @@ class Progress:
             self._status.start()
 
     def _line(self, mark: str, text: str, style: str) -> None:
-        if self._screen is None:
-            print(f"{mark} {text}".rstrip(), file=sys.stderr, flush=True)
+        screen = self._screen
+        if screen is None:
+            say(f"{mark} {text}".rstrip())
             return
         from rich.text import Text
 
-        self._screen.print(Text.assemble((mark, style), " ", text), soft_wrap=True)
+        do_in_background(lambda: screen.print(Text.assemble((mark, style), " ", text), soft_wrap=True))
 
 
 def show_result(result: AddKeyResult) -> None:

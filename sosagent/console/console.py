@@ -18,7 +18,7 @@ from ..terminal.kernel import FilteredOutput
 from ..transports import Transport
 from .connection import Connection
 from .endpoint import Endpoint
-from .events import Event, EventSink
+from .events import Event, EventSink, GuardedCalls, guarded
 from .pacing import Pacer
 from .received import Mark, ReceivedText
 from .recorder import Recorder
@@ -77,7 +77,8 @@ class Console:
         self.machine_start = Mark(0)
         self.state = "unknown"
         self.received_only_kernel = False
-        self._on_event = on_event
+        self._on_event = None if on_event is None else guarded(on_event)
+        self._callbacks: list[GuardedCalls] = [] if self._on_event is None else [self._on_event]
         self._mask = EchoMask()
 
     async def __aenter__(self) -> Self:
@@ -142,6 +143,16 @@ class Console:
         """Pass an event to the progress display."""
         if self._on_event is not None:
             self._on_event(event)
+
+    def guard(self, callback: Callable[..., object], what: str) -> GuardedCalls:
+        """Return `callback` of the caller so that its failure does not end the job; see `local_failures`."""
+        self._callbacks.append(guarded(callback, what))
+        return self._callbacks[-1]
+
+    @property
+    def local_failures(self) -> tuple[str, ...]:
+        """What failed on this computer so far: the transcript, and callbacks of the caller. The job goes on."""
+        return tuple(filter(None, (self.recorder.failure, *(one.failure for one in self._callbacks))))
 
     def set_deadline(self, seconds: float | None) -> None:
         """End all waits `seconds` from now; None removes the deadline."""

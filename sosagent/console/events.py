@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Event", "EventSink"]
+from ..printable import printable
+
+__all__ = ["Event", "EventSink", "GuardedCalls", "guarded"]
 
 
 @dataclass(frozen=True)
@@ -24,3 +26,32 @@ class Event:
 
 
 EventSink = Callable[[Event], None]
+
+
+class GuardedCalls:
+    """Calls a callback of the caller. If it fails, the job goes on: it may have a shell open on the machine.
+
+    Args:
+        callback: receives events or other arguments.
+        what: what the callback is, for the message.
+
+    Attributes:
+        failure: the first failure, as a sentence; empty if there was none.
+    """
+
+    def __init__(self, callback: Callable[..., object], what: str) -> None:
+        self._callback = callback
+        self._what = what
+        self.failure = ""
+
+    def __call__(self, *arguments: object) -> None:
+        try:
+            self._callback(*arguments)
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the job must reach its end
+            text = f"{self._what} failed: {type(error).__name__}: {printable(str(error), 200)}"
+            self.failure = self.failure or text.removesuffix(": ")
+
+
+def guarded(callback: Callable[..., object], what: str = "the callback on_event") -> GuardedCalls:
+    """Return `callback` as `GuardedCalls`; unchanged if it is one."""
+    return callback if isinstance(callback, GuardedCalls) else GuardedCalls(callback, what)

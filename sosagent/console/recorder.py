@@ -34,6 +34,11 @@ class Recorder:
         return self._private
 
     @property
+    def failure(self) -> str:
+        """Why the transcript ended early; empty if it did not."""
+        return "" if self._transcript is None else self._transcript.failure
+
+    @property
     def output(self) -> bytes:
         """The last output of the console, at least 64 KiB if that much came, with secrets replaced."""
         return bytes(self._output)

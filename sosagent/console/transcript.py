@@ -11,8 +11,10 @@ import json
 import os
 import stat
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from ..errors import UsageError
 from ..printable import playable, printable
@@ -44,24 +46,42 @@ def _refuse_other_file(path: Path) -> None:
 class Transcript:
     """Writes events to an asciicast file as they happen. Only the file's owner can read it.
 
+    If the file cannot be written any more, the recording ends with its last whole event, and the job goes on.
+
     Args:
         path: where to write it. An older recording there is replaced.
         title: what the recording shows.
         size: columns and rows of the terminal.
+        on_failure: called once with `failure` if the recording ends early.
+
+    Attributes:
+        failure: why the recording ended early, as a sentence; empty if it did not.
 
     Raises:
         UsageError: the file cannot be created, or another kind of file has this name.
     """
 
-    def __init__(self, path: Path, title: str, size: tuple[int, int] = (80, 24)) -> None:
+    def __init__(
+        self,
+        path: Path,
+        title: str,
+        size: tuple[int, int] = (80, 24),
+        *,
+        on_failure: Callable[[str], None] | None = None,
+    ) -> None:
+        self.failure = ""
+        self._path = path
+        self._on_failure = on_failure
         try:
             # An older recording is removed first, so a link is not followed.
             _refuse_other_file(path)
             path.unlink(missing_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise UsageError(f"cannot write the transcript {printable(str(path))}: {error.strerror}") from None
-        self._file: TextIO | None = os.fdopen(descriptor, "w", encoding="utf-8")
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            why = getattr(error, "strerror", None) or printable(str(error))
+            raise UsageError(f"cannot write the transcript {printable(str(path))}: {why}") from None
+        self._file: FileIO | None = FileIO(descriptor, "w")
+        self._size = 0  # bytes of whole events in the file
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""
         self._start = time.monotonic()
@@ -73,7 +93,9 @@ class Transcript:
             "timestamp": int(time.time()),
             "title": printable(title),
         }
-        self._file.write(json.dumps(header) + "\n")
+        self._write(json.dumps(header) + "\n")
+        if self.failure:
+            raise UsageError(self.failure)
 
     def output(self, data: bytes) -> None:
         """Record output of the console."""
@@ -101,13 +123,38 @@ class Transcript:
     def close(self) -> None:
         """Close the file. A second call has no effect."""
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            opened, self._file = self._file, None
+            try:
+                opened.close()  # a network file system may report a full disk only here
+            except OSError as error:
+                self._fail(error)
 
     def _event(self, kind: str, text: str) -> None:
         if self._file is None or not text or self._written > _MAX_SIZE:
             return
         line = json.dumps([round(time.monotonic() - self._start, 6), kind, text]) + "\n"
         self._written += len(line)
-        self._file.write(line)
-        self._file.flush()
+        self._write(line)
+
+    def _write(self, line: str) -> None:
+        """Append a line; if that fails, remove the part that was written, and end the recording."""
+        assert self._file is not None
+        data = line.encode()
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) or 0 :]
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(self._size)
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
+            self._fail(error)
+            return
+        self._size += len(data)
+
+    def _fail(self, error: OSError) -> None:
+        self.failure = f"cannot write the transcript {printable(str(self._path))}: {error.strerror}"
+        if self._on_failure is not None:
+            self._on_failure(self.failure)

@@ -7,6 +7,7 @@ in the session, the console itself records what the job types, without secrets, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..console.redact import Redactor
@@ -29,6 +30,11 @@ class ScreenRecording:
         self.transcript: Transcript | None = None
         self._redactor = Redactor()
         self._hidden = False
+        self._report: Callable[[str], None] | None = None
+
+    def report_failures_to(self, report: Callable[[str], None]) -> None:
+        """Call `report` with a sentence if a recording ends early, because its file cannot be written."""
+        self._report = report
 
     def start(self, path: Path, title: str, size: tuple[int, int]) -> None:
         """Start a recording.
@@ -41,8 +47,13 @@ class ScreenRecording:
         Raises:
             UsageError: the file cannot be created.
         """
-        self.transcript = Transcript(path, title, size)
+        self.transcript = Transcript(path, title, size, on_failure=self._failed)
         self.path = path
+
+    def _failed(self, text: str) -> None:
+        self.path = None
+        if self._report is not None:
+            self._report(f"{text}; the recording ends here")
 
     def stop(self) -> None:
         """Finish the recording, if there is one."""

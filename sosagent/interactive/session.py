@@ -85,6 +85,7 @@ class InteractiveSession:
         self.console, self.terminal, self.recording = console, terminal, recording
         self.access, self.options = access, options
         self.sender = Sender(console, options.pace, self.notice, recording.hide_line)
+        recording.report_failures_to(self.notice)
         self._commands = Commands(self)
         self._filter = Live()
         self._escape = Escape(options.escape)

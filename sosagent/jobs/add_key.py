@@ -187,7 +187,7 @@ def _result(done: Done[tuple[Appended, Verification | None]], user: str, seconds
         warnings=(
             *(f"{outcome.key.fingerprint}: {text}" for outcome in appended.keys for text in outcome.key.warnings),
             *appended.warnings,
-            *([session.trouble] if session.trouble else []),
+            *done.warnings,
         ),
         seconds=seconds,
         bytes_sent=console.bytes_sent,

@@ -120,5 +120,4 @@ def _with_more_time(access: Access, size: int, byte_seconds: float, where: str) 
 
 def _transferred(done: Done[Transfer] | Done[Transfer | None]) -> Transferred:
     assert done.value is not None
-    trouble = done.session.trouble
-    return Transferred(done.host, done.value, done.session.left, (trouble,) if trouble else ())
+    return Transferred(done.host, done.value, done.session.left, done.warnings)

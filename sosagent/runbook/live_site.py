@@ -61,13 +61,17 @@ class LiveSite:
     machine_id: str | None = None
     state_found: str = ""
     logged_out: bool | None = None
-    troubles: Sequence[str] = ()
     program_seconds: int = 60
+    _log_out_troubles: tuple[str, ...] = ()
     _caller: Access | None = None
     _busy: Deadline | None = None
     _refused: tuple[tuple[str, Secret], ...] = ()
     _session: RootShell | None = None
     _stack: AsyncExitStack | None = None
+
+    @property
+    def troubles(self) -> Sequence[str]:
+        return (*self._log_out_troubles, *self.console.local_failures)
 
     async def raw(self) -> Console:
         await self.log_out()
@@ -139,7 +143,7 @@ class LiveSite:
         finally:
             self.logged_out = session.left and self.logged_out is not False
             if session.trouble:
-                self.troubles = (*self.troubles, session.trouble)
+                self._log_out_troubles = (*self._log_out_troubles, session.trouble)
             self._set_deadline()
 
     # -- in the shell -------------------------------------------------------------------------

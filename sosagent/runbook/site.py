@@ -98,7 +98,7 @@ class Site(Protocol):
 
     @property
     def troubles(self) -> Sequence[str]:
-        """Problems while logging out."""
+        """Problems while logging out, and failures on this computer."""
 
     @property
     def program_seconds(self) -> int:

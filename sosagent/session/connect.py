@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Unpack
 
 from ..access import ConnectOptions, ConnectSettings
@@ -56,7 +57,7 @@ async def connect(
         located = await locate(target, timeout=timeout, on_event=settings.on_event)
         target, name = located.target, str(located)
         endpoint = Endpoint(dialect_of(target), console_name=target.console, kick=settings.kick, ask=settings.ask)
-    recorder = None if settings.transcript is None else Transcript(settings.transcript, f"sosagent {name}")
+    recorder = None if settings.transcript is None else _start_transcript(settings, settings.transcript, name)
     try:
         transport = target if isinstance(target, Transport) else await _open(target, settings, deadline)
     except BaseException:
@@ -76,6 +77,16 @@ async def connect(
             raise
         finally:
             await finish(_leave(console, failure))
+            if failure is not None:
+                for text in console.local_failures:
+                    failure.add_note(text)
+
+
+def _start_transcript(settings: ConnectSettings, path: Path, name: str) -> Transcript:
+    def note(text: str) -> None:
+        settings.emit(Event("note", f"{text}; the recording ends here, and the job goes on"))
+
+    return Transcript(path, f"sosagent {name}", on_failure=note)
 
 
 async def _open(target: Target, settings: ConnectSettings, deadline: Deadline) -> Transport:

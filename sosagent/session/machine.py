@@ -65,6 +65,11 @@ class Done(Generic[T]):
     session: RootShell
     console: Console
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know about the way out, and about failures on this computer."""
+        return tuple(filter(None, (self.session.trouble, *self.console.local_failures)))
+
 
 @dataclass(frozen=True)
 class There:

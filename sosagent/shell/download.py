@@ -137,7 +137,9 @@ class _Download:
         self._name = printable(source)
         self._most = most
         self._find_tools = find_tools
-        self._on_progress = on_progress
+        self._on_progress = (
+            None if on_progress is None else shell.console.guard(on_progress, "the callback on_progress")
+        )
 
     async def run(self) -> Transfer:
         started, console = time.monotonic(), self._shell.console

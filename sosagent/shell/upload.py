@@ -113,7 +113,9 @@ class _Upload:
         self._name = printable(target)
         self._mode = mode
         self._find_tools = find_tools
-        self._on_progress = on_progress
+        self._on_progress = (
+            None if on_progress is None else shell.console.guard(on_progress, "the callback on_progress")
+        )
         self._uid = ""  # of the shell's user
         self._arrived = 0  # bytes on the machine, at least
         self._part_stays = False

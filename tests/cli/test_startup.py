@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[2]
 _CODE = """
 import os, sys
 import sosagent.cli.main as main
-main._exit = lambda status: print("STATUS", status, "MODULES", *sys.modules)
+def end(status):
+    print("STATUS", status, "MODULES", *sys.modules, flush=True)
+    os._exit(0)  # as the command does: a thread may still be importing
+main._exit = end
 sys.argv = {argv!r}
 main.{entry}()
 """

@@ -1,0 +1,188 @@
+"""Failures on this computer while a job has a shell open: full disks, closed streams, a dead terminal, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+import sosagent
+from sosagent.console.events import Event
+from sosagent.lab import Faults, Lab, open_lab
+
+from ..conftest import new_key, target_of, until
+from ..support.authorized_keys import as_root
+from ..support.commands import ADDKEY, PACKAGES, SOSAGENT
+
+_FULL = "No space left on device"
+
+
+@pytest.fixture
+def keyfile(tmp_path: Path) -> Path:
+    """A file with one public key."""
+    path = tmp_path / "id.pub"
+    path.write_text(new_key("me@here").line + "\n")
+    return path
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one page."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", folder], check=False).returncode:
+        pytest.skip("cannot mount file systems here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+async def run_in_shell(command: str) -> tuple[int, str, str]:
+    """Run a command line of sh, so that it can close and redirect streams."""
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": PACKAGES},
+    )  # fmt: skip
+    out, err = await process.communicate()
+    assert b"Traceback" not in out + err
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+@as_root
+async def test_a_recording_on_a_full_disk_ends_with_a_note(small_disk: Path, lab: Lab) -> None:
+    cast, events = small_disk / "cast", list[Event]()
+    lab.machine.home.joinpath(".profile").write_text("head -c 6000 /dev/zero | tr '\\0' '.'\n")
+    done = await sosagent.add_key(
+        target_of(lab), new_key(), password=lab.password, transcript=cast, on_event=events.append
+    )
+    assert (done.status, done.logged_out, lab.machine.in_use) == ("added", True, False)
+    notes = [event.text for event in events if event.kind == "note"]
+    assert any(_FULL in text and str(cast) in text for text in notes), notes
+    assert any(_FULL in text for text in done.warnings)
+    for line in cast.read_text().splitlines():
+        json.loads(line)
+
+
+@as_root
+async def test_no_recording_can_be_started_on_a_full_disk(small_disk: Path, lab: Lab) -> None:
+    (small_disk / "filler").write_bytes(b"x" * 4096)
+    with pytest.raises(sosagent.UsageError, match=_FULL):
+        await sosagent.add_key(target_of(lab), new_key(), password=lab.password, transcript=small_disk / "cast")
+    assert lab.machine.on_output is None  # nothing was connected
+
+
+async def test_a_callback_that_fails_does_not_end_the_job(lab: Lab) -> None:
+    def fail(event: Event) -> None:
+        raise ZeroDivisionError(event.text)
+
+    done = await sosagent.add_key(target_of(lab), new_key(), password=lab.password, on_event=fail)
+    assert (done.status, done.logged_out, lab.machine.in_use) == ("added", True, False)
+    assert [text for text in done.warnings if "on_event failed: ZeroDivisionError" in text]
+    with pytest.raises(sosagent.LoginRefused) as refused:
+        await sosagent.add_key(target_of(lab), new_key(), password="wrong", on_event=fail)
+    assert any("on_event failed: ZeroDivisionError" in note for note in refused.value.__notes__)
+
+
+async def test_a_progress_callback_that_fails_does_not_end_a_transfer(lab: Lab, tmp_path: Path) -> None:
+    def fail(done: int, total: int) -> None:
+        raise ZeroDivisionError
+
+    (tmp_path / "file").write_bytes(b"x" * 5000)
+    async with sosagent.root_shell(target_of(lab), password=lab.password) as shell:
+        await shell.upload(tmp_path / "file", "~/copy", on_progress=fail)
+        assert (await shell.download("~/copy", None, on_progress=fail)).data == b"x" * 5000
+    assert not lab.machine.in_use
+
+
+@pytest.mark.parametrize(
+    "streams", [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full"]
+)
+async def test_closed_and_full_streams(streams: str, arguments: list[str], keyfile: Path, lab: Lab) -> None:
+    words = " ".join(map(str, [ADDKEY, *arguments, keyfile]))
+    status, out, err = await run_in_shell(f"{words} {streams}")
+    assert (status, lab.authorized_keys.read_text()) == (0, keyfile.read_text()), err
+    await until(lambda: not lab.machine.in_use)
+    assert bool(out) == (not any(one in streams.split() for one in (">&-", ">/dev/full")))
+    if "2>" not in streams:
+        assert "cannot write to standard output: " + ("it is closed" if "&" in streams else _FULL) in err
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "key show KEY", "runbook list", "state HOST --quiet-for 0.1"])
+@pytest.mark.parametrize("streams", [">&-", ">/dev/full", ">/dev/full 2>&-"])
+async def test_output_that_cannot_be_written_is_an_error(
+    words: str, streams: str, arguments: list[str], keyfile: Path
+) -> None:
+    at = arguments.index("--password-file")
+    host = " ".join(arguments[:at] + arguments[at + 2 :])
+    filled = words.replace("KEY", str(keyfile)).replace("HOST", host)
+    status, _, err = await run_in_shell(f"{SOSAGENT} {filled} {streams}")
+    assert status == 2, err
+    assert ("cannot write to standard output" in err) == ("2>" not in streams)
+
+
+async def test_an_error_keeps_its_status_if_nothing_can_be_printed(keyfile: Path) -> None:
+    for streams in ("2>&-", "2>/dev/full", ">&- 2>&-"):
+        status, _, _ = await run_in_shell(f"{ADDKEY} -F /dev/null socket://127.0.0.1:1 {keyfile} --json {streams}")
+        assert status == 2, streams  # no password
+        command = f"SOS_PASSWORD=x {ADDKEY} -F /dev/null socket://127.0.0.1:1 {keyfile} --json {streams}"
+        assert (await run_in_shell(command))[0] == 3, streams
+
+
+async def test_standard_error_that_nobody_reads_does_not_stop_the_job(
+    arguments: list[str], keyfile: Path, lab: Lab
+) -> None:
+    """As on a terminal that was stopped with ^S."""
+    unread, full = os.pipe()
+    os.set_blocking(full, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(full, b"x" * 65536)
+    os.set_blocking(full, True)
+    process = await asyncio.create_subprocess_exec(
+        ADDKEY, *arguments, str(keyfile), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=full
+    )
+    out, _ = await process.communicate()
+    os.close(unread)
+    os.close(full)
+    assert process.returncode == 0
+    assert "This should work now" in out.decode()
+    assert not lab.machine.in_use
+
+
+async def test_closing_the_terminal_logs_out(arguments: list[str], keyfile: Path, lab: Lab) -> None:
+    child = pexpect.spawn(ADDKEY, [*arguments, str(keyfile)], timeout=20)
+    await child.expect("logged in as root", async_=True)
+    os.close(child.child_fd)  # SIGHUP, and every write fails with EIO
+    status = await asyncio.to_thread(child.wait)
+    child.closed, child.child_fd = True, -1
+    assert status in (130, 0)  # 0: the job had ended already
+    await until(lambda: not lab.machine.in_use)
+
+
+async def test_a_second_sigterm_ends_a_job_that_cannot_log_out(keyfile: Path, tmp_path: Path) -> None:
+    async with open_lab(faults=Faults(stall=100.0, stall_after=400)) as lab:
+        (tmp_path / "config").touch()
+        process = await asyncio.create_subprocess_exec(
+            ADDKEY, "-F", str(tmp_path / "config"), *lab.arguments, str(keyfile), stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stderr is not None
+        printed = b""
+        while b"logged in as root" not in printed:
+            printed += await process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        while b"logging out first" not in printed:
+            printed += await process.stderr.readline()
+        ended = asyncio.ensure_future(process.communicate())
+        while not ended.done():
+            process.send_signal(signal.SIGTERM)
+            await asyncio.wait([ended], timeout=0.2)
+        _, err = await ended
+        assert process.returncode == 130
+        assert "before the log-out had ended: a shell may be open on the console" in err.decode()

@@ -196,6 +196,8 @@ _NOT_IDENTIFYING = frozenset({one.name for one in fields(SshSettings)} | {"diale
 def place_of(target: Target) -> str:
     """Return a text that identifies the console of `target`, to name a lock or a record after it."""
     identifying = {one.name: getattr(target, one.name) for one in fields(target) if one.name not in _NOT_IDENTIFYING}
+    if isinstance(target, SshTarget | TcpTarget):
+        identifying["host"] = target.host.lower()  # names of hosts do not depend on case
     return f"{type(target).__name__} {identifying}"
 
 

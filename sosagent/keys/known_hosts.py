@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fnmatch
 import hashlib
-import hmac
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from dataclasses import dataclass
 from ..errors import HostKeyChanged, UsageError
 from ..printable import printable
 from . import PublicKey
+from .host_patterns import matches
 
 __all__ = ["Change", "address_of", "all_sshfp", "place_of", "planned", "sshfp"]
 
@@ -118,7 +117,7 @@ def _without_other_keys(
 ) -> str:
     """Return `line` without `place` if it has another key for it. A key on the line is removed from `missing`."""
     words = line.split()
-    if len(words) < 3 or words[0].startswith(("#", "@")) or not _applies(words[0], place):
+    if len(words) < 3 or words[0].startswith(("#", "@")) or not matches(words[0], place):
         return line
     for key in keys:
         if words[1] != key.type:
@@ -155,42 +154,13 @@ def sshfp(name: str, key: PublicKey) -> str | None:
     return None if kind is None else f"{name} IN SSHFP {kind} 2 {hashlib.sha256(key.blob).hexdigest()}"
 
 
-def _applies(patterns: str, place: str) -> bool:
-    """Whether a line's first field matches a place (OpenSSH's match_hostname)."""
-    if patterns.startswith("|"):
-        return _hashed(patterns, place)
-    matched = False
-    for pattern in patterns.lower().split(","):
-        if fnmatch.fnmatchcase(place, _escaped(pattern.removeprefix("!"))):
-            if pattern.startswith("!"):
-                return False
-            matched = True
-    return matched
-
-
-def _escaped(pattern: str) -> str:
-    """Make brackets literal: known_hosts patterns have no character sets."""
-    return pattern.replace("[", "[[]")
-
-
-def _hashed(text: str, place: str) -> bool:
-    parts = text.split("|")
-    if len(parts) != 4 or parts[1] != "1":
-        return False
-    try:
-        salt, want = (base64.b64decode(part, validate=True) for part in parts[2:])
-    except (binascii.Error, ValueError):
-        return False
-    return hmac.compare_digest(hmac.new(salt, place.encode(), "sha1").digest(), want)
-
-
 def _without(patterns: str, place: str) -> str | None:
     """Return the first field without `place`: empty if nothing remains, None if only a pattern matches it."""
     if patterns.startswith("|"):
         return ""
     names = patterns.split(",")
     rest = [name for name in names if name.lower() != place]
-    return ",".join(rest) if len(rest) < len(names) and not _applies(",".join(rest) or "!", place) else None
+    return ",".join(rest) if len(rest) < len(names) and not matches(",".join(rest) or "!", place) else None
 
 
 def _fingerprint(text: str) -> str:

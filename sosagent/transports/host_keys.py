@@ -1,23 +1,30 @@
 """The host key policy: which keys of an endpoint are trusted.
 
-asyncssh compares the server's key with a list of trusted keys. The policy supplies that list for each hop
-regardless of ssh_config, so ``StrictHostKeyChecking no`` or ``UserKnownHostsFile none`` do not disable the check.
-A key that is not in the list is refused. Only if the files have no entry for the host can a new key be accepted,
-and only if the user has chosen ``accept-new``.
+The names of known_hosts files are compared as OpenSSH does. asyncssh compares the server's key with a list of trusted
+keys. The policy supplies that list for each hop regardless of ssh_config, so ``StrictHostKeyChecking no`` or
+``UserKnownHostsFile none`` do not disable the check. A key that is not in the list is refused. Only if the files have
+no entry for the host can a new key be accepted, and only if the user has chosen ``accept-new``.
+
+The policy is stricter than OpenSSH's in these cases: a ``@revoked`` line for a host holds on all its ports and for its
+address; a host is not new if it has a ``@cert-authority`` line or an entry that cannot be read; and a host is not new
+if another key is on file for its address.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import asyncssh
+from asyncssh.public_key import get_default_certificate_algs, get_default_public_key_algs
 
 from ..endpoint.target import HostKeyPolicy
 from ..errors import HostKeyChanged, HostKeyUnknown, UsageError
+from ..keys.host_patterns import KnownLine, known_lines, matches, revokes
 from ..printable import printable
 
 __all__ = ["HostKeys"]
@@ -31,47 +38,81 @@ class HostKeys:
         files: known_hosts files in the order of precedence; missing files are ignored.
         policy: what to do with a host that has no entry in any file.
         write_to: the file that ``accept-new`` appends to.
+        alias: the name to look up instead of the host's, on all ports (HostKeyAlias); None if there is none.
+        certificates: whether certificates are accepted; false where the server's was refused, so that its plain key
+            is compared instead.
         known: whether the files have an entry for the host; set when asyncssh has connected.
     """
 
     files: tuple[Path, ...]
     policy: HostKeyPolicy
     write_to: Path
+    alias: str | None = None
+    certificates: bool = True
     known: bool = field(default=False, init=False)
     _place: str = field(default="", init=False)
-    _elsewhere: tuple[asyncssh.SSHKey, ...] = field(default=(), init=False)
+    _elsewhere: frozenset[asyncssh.SSHKey] = field(default=frozenset(), init=False)
+    _of_address: tuple[KnownLine, ...] = field(default=(), init=False)
     _presented: asyncssh.SSHKey | None = field(default=None, init=False)
     _accepted: bool = field(default=False, init=False)
 
     def __call__(self, host: str, addr: str, port: int | None) -> tuple[Any, ...]:
-        """Return the entries of the files for a host and port; asyncssh calls this when it has connected."""
-        text = self._read()
-        trusted = _load(text)
-        self._place = _place(host, port)
-        places = [self._place, *([_place(addr, port)] if addr else [])]
-        # A host is not new if it has entries, even if we cannot read their keys.
-        entries = _load(_with_one_key(text))
-        matching = [place for place in places if any(entries.match(place, "", None))]
-        self.known = bool(matching)
-        if port is not None:
-            # As in ssh, a host's key that is on file without a port is valid for its other ports.
-            self._elsewhere = tuple(trusted.match(host, addr, None)[0])
-        # Entries of the name take precedence over those of its address, which a forged DNS answer may have changed.
-        result = list(trusted.match(matching[0] if matching else self._place, "", None))
-        for place in places:
-            revoked = trusted.match(place, "", None)
-            for index in (2, 4, 6):
-                result[index] = [*result[index], *revoked[index]]
-        return tuple(result)
+        """Return the trusted keys, certificate authorities and revoked keys; asyncssh calls this when it has connected.
+
+        Args:
+            host: the host's name, or the alias.
+            addr: its address; empty behind a proxy.
+            port: the port; None for 22.
+        """
+        host = host.lower()
+        self._place = host if self.alias else _place(host, port)
+        addresses = (_place(addr.lower(), port), addr.lower()) if addr and not self.alias else ()
+        lines = list(known_lines(self._read()))
+        here = [line for line in lines if matches(line.patterns, self._place)]
+        # As in ssh, entries of a host without a port are valid for its other ports, if those have none.
+        general = [line for line in lines if matches(line.patterns, host)]
+        plain = [line for line in here if not line.marker]
+        authorities = [line for line in (*here, *general) if line.marker == "@cert-authority"]
+        self.known = bool(plain or authorities)
+        self._elsewhere = frozenset() if plain else frozenset(_keys(line for line in general if not line.marker))
+        # An address never vouches for a name: a forged DNS answer may have changed it.
+        self._of_address = tuple(
+            line for line in lines if not line.marker and any(matches(line.patterns, place) for place in addresses[:1])
+        )
+        revoked = (
+            line
+            for line in lines
+            if line.marker == "@revoked" and revokes(line.patterns, (self._place, host, *addresses))
+        )
+        return _keys(plain), _keys(authorities) if self.certificates else [], _keys(revoked), [], [], [], []
+
+    def algorithms(self, host: str, port: int | None) -> list[str]:
+        """Return the algorithms to request: first those of the keys that are known, then all others.
+
+        A server with another key presents it, so that it can be compared and shown.
+        """
+        known, authorities, *_ = self(host, "", port)
+        names = get_default_certificate_algs() if authorities else []
+        names = [*names, *(name for key in known for name in key.sig_algorithms), *get_default_public_key_algs()]
+        return [name.decode("ascii") for name in dict.fromkeys(names)]
+
+    def refused_certificate(self, error: Exception) -> bool:
+        """Whether `error` means that the server's certificate was refused, so that its plain key may be compared."""
+        refused = isinstance(error, asyncssh.HostKeyNotVerifiable) and not _is_revoked(error)
+        return refused and self.certificates and self._presented is None
+
+    def without_certificates(self) -> HostKeys:
+        """Return the same policy for a connection in which the server presents its plain key."""
+        return HostKeys(self.files, self.policy, self.write_to, self.alias, certificates=False)
 
     def accept(self, key: asyncssh.SSHKey) -> bool:
         """Return whether to accept a key that is not in the list."""
         self._presented = key
-        if self.known:
-            return False
         if key in self._elsewhere:
             return True
-        self._accepted = self.policy == "accept-new"
+        if self.known or self.policy != "accept-new":
+            return False
+        self._accepted = not self._of_address or key in _keys(self._of_address)
         return self._accepted
 
     def remember(self) -> str | None:
@@ -101,12 +142,24 @@ class HostKeys:
             ) from None
         return _fingerprint(self._presented)
 
-    def refusal(self, endpoint: str) -> HostKeyUnknown | HostKeyChanged:
-        """Return the error for a key that was refused."""
+    def refusal(self, endpoint: str, error: Exception) -> HostKeyUnknown | HostKeyChanged:
+        """Return the error for a key that was refused.
+
+        Args:
+            endpoint: its name, for messages.
+            error: asyncssh's error.
+        """
         files = ", ".join(printable(str(path)) for path in self.files)
+        presented = f" It presents {_fingerprint(self._presented)}." if self._presented else ""
+        if _is_revoked(error):
+            return HostKeyChanged(
+                f"the host key of {endpoint} is marked as revoked ({files})",
+                hint="Its private key may be compromised. Ask the operator of the endpoint.",
+            )
         if self.known or self._presented is None:
-            presented = f" It presents {_fingerprint(self._presented)}." if self._presented else ""
             return HostKeyChanged(f"the host key of {endpoint} differs from the one on file ({files}).{presented}")
+        if self.policy == "accept-new":
+            return HostKeyChanged(f"another host key is on file for the address of {endpoint} ({files}).{presented}")
         line = f"{self._place} {_kind(self._presented)} {_base64(self._presented)}"
         return HostKeyUnknown(
             f"the host key of {endpoint} is unknown: {_fingerprint(self._presented)} ({_kind(self._presented)})",
@@ -118,7 +171,7 @@ class HostKeys:
         text = ""
         for path in self.files:
             try:
-                text += path.expanduser().read_text("utf-8", "replace") + "\n"
+                text += path.expanduser().read_bytes().decode("utf-8", "replace") + "\n"
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
@@ -126,34 +179,19 @@ class HostKeys:
         return text
 
 
-def _load(text: str) -> asyncssh.SSHKnownHosts:
-    """Read known_hosts lines, and skip invalid ones, as ssh does."""
-    try:
-        return asyncssh.import_known_hosts(text)
-    except ValueError:
-        good = []
-        for line in text.splitlines():
-            try:
-                asyncssh.import_known_hosts(line)
-            except ValueError:
-                continue
-            good.append(line)
-        return asyncssh.import_known_hosts("\n".join(good))
+def _keys(lines: Iterable[KnownLine]) -> list[asyncssh.SSHKey]:
+    """Return the keys of `lines`, except those that cannot be read."""
+    keys = []
+    for line in lines:
+        try:
+            keys.append(asyncssh.import_public_key(line.key))
+        except (asyncssh.KeyImportError, ValueError):
+            continue
+    return keys
 
 
-_SOME_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g"
-
-
-def _with_one_key(text: str) -> str:
-    """Replace the key of every entry with a readable one, so that no entry is skipped."""
-    lines = []
-    for line in text.splitlines():
-        words = line.split()
-        if words and words[0] == "@cert-authority":
-            words = words[1:]
-        if len(words) >= 2 and not words[0].startswith(("#", "@")):
-            lines.append(f"{words[0]} {_SOME_KEY}")
-    return "\n".join(lines)
+def _is_revoked(error: Exception) -> bool:
+    return isinstance(error, asyncssh.HostKeyNotVerifiable) and "is revoked" in str(error)
 
 
 def _place(host: str, port: int | None) -> str:

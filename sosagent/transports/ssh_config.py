@@ -19,9 +19,19 @@ from ..errors import UsageError
 from ..printable import printable
 from .host_keys import HostKeys
 
-__all__ = ["Configuration", "configuration", "connection_arguments", "connection_options", "host_keys", "route"]
+__all__ = [
+    "Configuration",
+    "configuration",
+    "connection_arguments",
+    "connection_options",
+    "host_key_arguments",
+    "host_keys",
+    "route",
+]
 
 _MAX_HOPS = 8
+_USER_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+_GLOBAL_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
 @dataclass(frozen=True)
@@ -134,11 +144,37 @@ def connection_options(target: SshTarget, keys: Sequence[Any] | None) -> asyncss
 
 def host_keys(target: SshTarget, options: asyncssh.SSHClientConnectionOptions) -> HostKeys:
     """Return the host key policy of a hop on the route to `target`."""
-    default = Path.home() / ".ssh" / "known_hosts"
+    alias = options.host_key_alias
     if target.known_hosts is not None:
-        return HostKeys((target.known_hosts,), target.host_key, target.known_hosts)
+        return HostKeys((target.known_hosts,), target.host_key, target.known_hosts, alias)
     config: Any = options.config
-    named = [Path(name).expanduser() for name in config.get("UserKnownHostsFile", ()) if name != "none"]
-    # Users write /dev/null to switch the check off. It stays on.
-    users = tuple(path for path in named if str(path) != "/dev/null") or (default,)
-    return HostKeys((*users, Path("/etc/ssh/ssh_known_hosts")), target.host_key, users[0])
+    # Users write none or /dev/null to switch the check off. It stays on.
+    users = _files_named(config.get("UserKnownHostsFile")) or _files_named(_USER_FILES)
+    shared = _files_named(config.get("GlobalKnownHostsFile")) or _files_named(_GLOBAL_FILES)
+    return HostKeys((*users, *shared), target.host_key, users[0], alias)
+
+
+def host_key_arguments(
+    options: asyncssh.SSHClientConnectionOptions, keys: HostKeys, *, old: bool = False
+) -> dict[str, Any]:
+    """Return asyncssh's arguments for checking the host key of a hop.
+
+    Args:
+        options: the hop's options.
+        keys: the policy.
+        old: also allow DSA keys.
+    """
+    config: Any = options.config
+    name = (options.host_key_alias or options.host).lower()
+    arguments: dict[str, Any] = {}
+    if options.host_key_alias is not None or config.get("CanonicalizeHostname", False) is False:
+        arguments["host_key_alias"] = name  # a certificate has to contain it; ssh compares it in lower case
+    if old or not keys.certificates or config.get("HostKeyAlgorithms") is None:
+        port = None if options.port == 22 else options.port
+        arguments["server_host_key_algs"] = [*keys.algorithms(name, port), *(["ssh-dss"] if old else [])]
+    return arguments
+
+
+def _files_named(names: Sequence[str] | None) -> tuple[Path, ...]:
+    """Return the files of `names`, without those that stand for no file."""
+    return tuple(Path(name).expanduser() for name in names or () if name not in ("none", "/dev/null"))

@@ -15,7 +15,7 @@ from ..errors import ConsoleError, EndpointRefused, EndpointUnreachable
 from ..printable import printable
 from .base import Ask
 from .host_keys import HostKeys
-from .ssh_config import connection_arguments, connection_options, host_keys, route
+from .ssh_config import connection_arguments, connection_options, host_key_arguments, host_keys, route
 
 __all__ = ["CONNECT_SECONDS", "connect_hop", "open_jumps"]
 
@@ -29,7 +29,6 @@ _MAX_QUESTIONS = 3
 _LEGACY: dict[str, Any] = {
     "kex_algs": "+diffie-hellman-group-exchange-sha1,diffie-hellman-group1-sha1",
     "encryption_algs": "+aes256-cbc,aes128-cbc,3des-cbc",
-    "server_host_key_algs": "+ssh-dss",
     "mac_algs": "+hmac-md5",
 }
 
@@ -107,36 +106,53 @@ async def connect_hop(
     """
     options = connection_options(place, client_keys)
     name = str(place)
-    attempts: list[dict[str, Any]] = [{}]
-    if place is target and dialect_of(target).legacy:
-        attempts.append(_LEGACY)
-    for algorithms in attempts:
-        keys = host_keys(target, options)
+    keys = host_keys(target, options)
+    legacy: dict[str, Any] = {}
+    while True:
+        arguments = connection_arguments(place, client_keys) | host_key_arguments(options, keys, old=bool(legacy))
         try:
-            connection, _ = await asyncssh.create_connection(
-                partial(_Client, name, keys, ask),
-                place.host,
-                **connection_arguments(place, client_keys),
-                **algorithms,
-                tunnel=tunnel,
-                known_hosts=keys,
-                agent_forwarding=False,
-                x509_trusted_certs=None,
-                keepalive_interval=_KEEPALIVE_SECONDS,
-                keepalive_count_max=_KEEPALIVE_COUNT,
-                connect_timeout=CONNECT_SECONDS,
-                login_timeout=_LOGIN_SECONDS,
-            )
+            connection = await _connect(place, arguments | legacy, tunnel, keys, partial(_Client, name, keys, ask))
             break
         except (OSError, asyncssh.Error) as error:
-            if not isinstance(error, asyncssh.KeyExchangeFailed) or algorithms is attempts[-1]:
+            if keys.refused_certificate(error):
+                keys = keys.without_certificates()  # as ssh does, compare the server's plain key
+            elif isinstance(error, asyncssh.KeyExchangeFailed) and not legacy and _may_be_old(place, target):
+                legacy = _LEGACY
+            else:
                 raise _console_error(error, name, options, keys) from None
-    if note is not None and algorithms:
+    if note is not None and legacy:
         note(f"{place} supports only old SSH algorithms that are considered broken; they were allowed for it alone")
     fingerprint = keys.remember()
     if fingerprint is not None and note is not None:
         note(f"the host key of {name} was unknown and has been added to known_hosts: {fingerprint}")
     return connection
+
+
+async def _connect(
+    place: SshTarget,
+    arguments: dict[str, Any],
+    tunnel: asyncssh.SSHClientConnection | None,
+    keys: HostKeys,
+    client: Callable[[], _Client],
+) -> asyncssh.SSHClientConnection:
+    connection, _ = await asyncssh.create_connection(
+        client,
+        place.host,
+        **arguments,
+        tunnel=tunnel,
+        known_hosts=keys,
+        agent_forwarding=False,
+        x509_trusted_certs=None,
+        keepalive_interval=_KEEPALIVE_SECONDS,
+        keepalive_count_max=_KEEPALIVE_COUNT,
+        connect_timeout=CONNECT_SECONDS,
+        login_timeout=_LOGIN_SECONDS,
+    )
+    return connection
+
+
+def _may_be_old(place: SshTarget, target: SshTarget) -> bool:
+    return place is target and dialect_of(target).legacy
 
 
 def _console_error(
@@ -146,9 +162,7 @@ def _console_error(
     text = printable(str(error))
     match error:
         case asyncssh.HostKeyNotVerifiable():
-            return keys.refusal(name)
-        case asyncssh.KeyExchangeFailed() if keys.known and "host key" in text:
-            return keys.refusal(name)
+            return keys.refusal(name, error)
         case asyncssh.KeyExchangeFailed() if str(error).startswith(("No matching", "Unable to find")):
             offered = printable(str(error).rpartition(" and received ")[2], 200)
             return EndpointRefused(

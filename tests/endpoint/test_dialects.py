@@ -441,6 +441,7 @@ def test_two_consoles_of_one_endpoint_are_independent() -> None:
     ]
     assert len({place_of(parsed(name)) for name in names}) == len(names)
     assert place_of(parsed("ssh://me@h?dialect=ilo")) == place_of(parsed("me@h"))
+    assert place_of(parsed("me@LocalHost")) == place_of(parsed("me@localhost"))
 
 
 @pytest.mark.parametrize("moment", ["logged in", "shell ready"])

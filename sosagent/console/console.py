@@ -266,7 +266,9 @@ class Console:
         data = self._mask.apply(filtered.data)
         self.recorder.record_output(data + "".join(f"{line}\r\n" for line in kernel_lines).encode())
         self.typer.feed(data)
-        self.received.feed(data, kernel_lines, private=self.recorder.private)
+        # The mask drops only the start of the data, and positions count from the end.
+        cuts = filtered.interruptions
+        self.received.feed(data, kernel_lines, [cut for cut in cuts if cut <= len(data)], private=self.recorder.private)
 
     async def quiet(self, seconds: float, at_most: float) -> bool:
         """Wait until nothing but kernel messages is received for `seconds`.
@@ -330,6 +332,7 @@ class Console:
         """
         data = text.encode("utf-8") if isinstance(text, str) else text
         self.recorder.record_input(data)
+        self._note_enter(data)
         await self.connection.write(data)
 
     async def send_secret(self, secret: Secret, enter: str = "\r") -> None:
@@ -342,7 +345,12 @@ class Console:
         self._mask.start()
         self.recorder.add_secret(secret)
         self.recorder.record_note(f"{REDACTED}\r")
+        self._note_enter(data)
         await self.connection.write(data)
+
+    def _note_enter(self, data: bytes) -> None:
+        if data.endswith((b"\r", b"\n")):
+            self.received.note_enter()
 
     async def send_interactive(self, data: bytes, pace: int = 0) -> None:
         """Send what a person types or pastes, including the endpoint's own escape sequences. It is not recorded.

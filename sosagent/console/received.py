@@ -42,21 +42,36 @@ class ReceivedText:
     def __init__(self) -> None:
         self.line_count = 0
         self._kernel_count = 0
+        self._entered: int | None = None  # lines that were finished when Enter was pressed last
         self._text = Expecter()
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
 
-    def feed(self, data: bytes, kernel_lines: Sequence[str] = (), *, private: bool = False) -> None:
+    def feed(
+        self,
+        data: bytes,
+        kernel_lines: Sequence[str] = (),
+        interruptions: Sequence[int] = (),
+        *,
+        private: bool = False,
+    ) -> None:
         """Add output of the console.
 
         Args:
             data: the next bytes, without the kernel messages that interrupted them.
             kernel_lines: those messages.
+            interruptions: where they were; see `FilteredOutput`.
             private: keep a placeholder instead of each line that `data` finishes.
         """
         self._lines.extend(kernel_lines)
         self.line_count += len(kernel_lines)
         self._kernel_count += len(kernel_lines)
-        lines = self._text.feed(data)
+        lines, start = [], 0
+        for distance in interruptions:
+            end = max(len(data) - distance, start)
+            lines += self._text.feed(data[start:end])
+            self._text.note_interruption()
+            start = end
+        lines += self._text.feed(data[start:])
         self.line_count += len(lines)
         self._kernel_count += sum(map(is_kernel_line, lines))
         self._lines.extend([NOT_RECORDED] * len(lines) if private else lines)
@@ -88,6 +103,20 @@ class ReceivedText:
         """Whether nothing was written since a program last moved the cursor to another row."""
         return self._text.just_jumped
 
+    def note_enter(self) -> None:
+        """Enter is about to be pressed: the lines that start from now on may be the answer."""
+        self._entered = self.line_count - self._kernel_count
+
+    @property
+    def follows_enter(self) -> bool:
+        """Whether the open line started after we last pressed Enter."""
+        return self._entered is not None and self.line_count - self._kernel_count > self._entered
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a kernel line was removed behind the open line, which may thus be a finished line."""
+        return self._text.interrupted
+
     def mark(self) -> Mark:
         """Return a mark of this moment: the current open line does not count as new."""
         return Mark(self.line_count, self.open_line, self._text.cursor_jumps, self._kernel_count)
@@ -101,11 +130,17 @@ class ReceivedText:
 
         The open line is returned empty if it is still the one at `mark`: while a distant endpoint takes its
         time to answer, the previous prompt must not be taken for the next one.
+
+        An interrupted line counts as finished, unless it started after we pressed Enter: anybody who can print on the
+        console can print a line that ends like a kernel line.
         """
         count = min(self.line_count - mark.lines, len(self._lines))
         lines = list(self._lines)[len(self._lines) - count :]
-        unchanged = self.open_line == mark.open_line and not self.count_lines_since(mark)
-        return lines, "" if unchanged else self.open_line
+        if self.open_line == mark.open_line and not self.count_lines_since(mark):
+            return lines, ""
+        if self.interrupted and not self.follows_enter:
+            return [*lines, self.open_line], ""
+        return lines, self.open_line
 
     def count_lines_since(self, mark: Mark) -> int:
         """Return how many lines were finished since `mark`, not counting kernel messages."""
@@ -117,11 +152,14 @@ class ReceivedText:
 
     def restore_open_line(self, mark: Mark) -> None:
         """Make the open line what it was at `mark`, to discard a meaningless echo."""
-        self._text.restart(mark.open_line)
+        self.replace_open_line(mark.open_line)
 
     def replace_open_line(self, text: str) -> None:
         """Make the open line `text`; for where the drawing of a line editor was misread."""
+        interrupted = self.interrupted
         self._text.restart(text)
+        if interrupted:
+            self._text.note_interruption()
 
     def find(self, patterns: Patterns) -> Match | None:
         """Search the text received since the last match; see `Expecter.find`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -50,10 +51,12 @@ class LineTyper:
 
     Attributes:
         last_echo: the echo of the line typed last.
+        echo_seconds: how long the last intact echo took.
     """
 
     def __init__(self, console: _TypingConsole, received: ReceivedText, pacer: Pacer) -> None:
         self.last_echo = b""
+        self.echo_seconds = 0.0
         self._console = console
         self._received = received
         self._pacer = pacer
@@ -153,12 +156,14 @@ class LineTyper:
 
     async def _await_echo(self, before: str, text: str) -> bool:
         """Wait for the echo; return whether it shows `text` after `before`."""
-        deadline = Deadline(_ECHO_SECONDS)
+        deadline, loop = Deadline(_ECHO_SECONDS), asyncio.get_running_loop()
+        started = loop.time()
         while not deadline.passed:
             pause = _ECHO_PAUSE if self._echo else _ECHO_SECONDS
             if await self._console.receive(pause, ignore_kernel=True) is None:
                 break
             if shows_line(bytes(self._echo or b""), before, text, _WIDTHS[:2]):
+                self.echo_seconds = loop.time() - started
                 return True
         # A terminal of another width wraps elsewhere: try every width before giving up.
         return shows_line(bytes(self._echo or b""), before, text, _WIDTHS)

@@ -29,9 +29,9 @@ class Undo(enum.Enum):
 
     SUSPENSION = "a program was suspended"
     INSERT_MODE = "an editor left its insert mode"
-    MAINTENANCE = "a maintenance shell was opened"
+    MAINTENANCE = "a maintenance shell was opened with root's password"
+    OPEN_MAINTENANCE = "a maintenance shell was opened with Enter"
     INITRAMFS = "mounts in an initramfs were changed"
-    BECOME = "a root shell was opened on top of a user's existing shell"
 
 
 class Attempt:
@@ -72,6 +72,11 @@ class Attempt:
         """Whether we logged in to the current shell."""
         return self.stage is Stage.INSIDE
 
+    @property
+    def in_maintenance(self) -> bool:
+        """Whether we opened, or are about to open, a maintenance shell."""
+        return Undo.MAINTENANCE in self.undo or Undo.OPEN_MAINTENANCE in self.undo
+
     def check_host(self, hostname: str | None) -> None:
         """Compare the machine's host name with the expected one, before a password is typed.
 
@@ -102,7 +107,7 @@ class Attempt:
         self.prompt = self.console.open_line
 
     def keep_boot_stopped(self) -> None:
-        """Leave a maintenance shell open, whatever `LoginSettings.continue_boot` says."""
+        """Stay in maintenance mode, whatever `LoginSettings.continue_boot` says."""
         self.settings = replace(self.settings, continue_boot=False)
 
     # -- our own login ------------------------------------------------------------------------
@@ -153,8 +158,6 @@ class Attempt:
         """Note that sudo or su led to a root shell, as a probe showed."""
         self.becoming = False
         self.is_root = True
-        if not self.logged_in:
-            self.will_undo(Undo.BECOME)
 
     def stopped_becoming(self) -> None:
         """Note that neither sudo nor su runs any more."""

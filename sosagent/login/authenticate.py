@@ -1,4 +1,4 @@
-"""Authenticate: at the login prompt, at the maintenance prompt, and by sudo or su."""
+"""Authenticate at the login prompt, and by sudo or su."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.states import READING, SILENT, UNKNOWN, Action, Observation
-from .attempt import Attempt, Stage, Undo
+from .attempt import Attempt, Stage
 from .failures import state_error
-from .initramfs import in_initramfs, open_root
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, press, settle
 from .password import PASSWORD_PROMPTS, password_outcome, refusal_error, type_password
 from .probe import probe
 from .redraw import line_editor_redrew
 
-__all__ = ["become_root", "log_in", "log_in_for_maintenance", "press_enter_for_maintenance"]
+__all__ = ["become_root", "log_in"]
 
 _NAME_TRIES = 5
 
@@ -31,7 +30,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
         WrongMachine: the machine is not the expected one; nothing was typed.
         LoginRefused: the machine refused the login.
         ConsoleStateUnknown: unknown text follows the password.
-        ConsoleOccupied: another state follows the name or the password.
+        ConsoleOccupied: another state, or another user's shell, follows the name or the password.
     """
     attempt.check_host(observed.hostname)
     console, name = attempt.console, printable(attempt.settings.login)
@@ -51,7 +50,9 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
     if observed.state.action is Action.LOG_IN:
         raise refusal_error(console, mark)
     _check_shell(attempt, await _quit_pager(attempt, observed), mark)
-    # A probe is not needed: the start line is answered by shells only.
+    if attempt.stage is not Stage.PASSWORD_SENT:
+        await _check_user(attempt)
+    # Otherwise a probe is not needed: the start line is answered by shells only.
     attempt.shell_opened()
     console.emit(Event("done", f"logged in as {name}"))
     if attempt.settings.become is not None:
@@ -106,62 +107,23 @@ def _check_shell(attempt: Attempt, observed: Observation, mark: Mark) -> None:
         )
 
 
-async def log_in_for_maintenance(attempt: Attempt, _observed: Observation, password: Secret) -> Observation | None:
-    """At a maintenance prompt: type root's password.
+async def _check_user(attempt: Attempt) -> None:
+    """Raise an error if the shell that follows our name without a password is another user's.
 
-    Raises:
-        ConsoleOccupied: the login is another user's.
-        LoginRefused: the machine refused the password.
+    Then the login prompt was only text in front of an existing shell.
     """
-    console = attempt.console
-    if attempt.settings.login != "root":
-        raise console.error(
+    shell, name = await probe(attempt), attempt.settings.login
+    if shell.name not in (None, name):
+        attempt.gave_up()
+        raise attempt.console.error(
             ConsoleOccupied,
-            "the machine is in emergency mode, where only root can log in",
-            hint="Run again without --login, with root's password.",
+            f"a shell of {printable(shell.name)} answers at what looked like a login prompt; it is left as it is",
+            hint="Log it out yourself, or find out who prints a login prompt there.",
         )
-    attempt.check_host(None)
-    console.emit(Event("start", "log in for maintenance"))
-    attempt.will_undo(Undo.MAINTENANCE)
-    mark = await type_password(console, password, console.mark_before_open_line())
-    if mark is None:
-        attempt.forget_undo()
-        return await settle(console, WAKE_SECONDS)
-    observed = await password_outcome(console, mark)
-    if observed.state.action is not Action.PROBE:
-        attempt.forget_undo()
-        raise refusal_error(console, mark)
-    await _use_maintenance_shell(attempt)
-    return None
-
-
-async def press_enter_for_maintenance(
-    attempt: Attempt, _observed: Observation, _password: Secret
-) -> Observation | None:
-    """Press Enter in emergency mode, where root has no password."""
-    attempt.check_host(None)
-    console = attempt.console
-    mark = console.mark()
-    attempt.will_undo(Undo.MAINTENANCE)
-    await console.send("\r")
-    observed = await settle(console, LOGIN_SECONDS, mark=mark)
-    if observed.state.action is not Action.PROBE:
-        attempt.forget_undo()
-        return observed
-    await _use_maintenance_shell(attempt)
-    return None
-
-
-async def _use_maintenance_shell(attempt: Attempt) -> None:
-    attempt.root_confirmed()
-    attempt.prompt_seen()
-    attempt.console.emit(Event("done", "logged in for maintenance"))
-    if await in_initramfs(attempt):
-        await open_root(attempt)
 
 
 async def become_root(attempt: Attempt, password: Secret) -> None:
-    """Run sudo or su at a user's prompt. It replaces our own shell, or runs on top of an existing one.
+    """Replace our own shell by sudo or su. An existing shell is never used, whose `sudo` may be any program.
 
     Raises:
         LoginRefused: the user did not become root.
@@ -170,7 +132,7 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
     console.emit(Event("start", f"become root by {settings.become}"))
     own_prompt = f"SOS{secrets.token_hex(2)}: "
     command = f"sudo -H -p '{own_prompt}' /bin/sh" if settings.become == "sudo" else "su"
-    await console.type_line(f" {'exec ' if attempt.logged_in else ''}{command}")
+    await console.type_line(f" exec {command}")
     mark = console.mark()
     attempt.becoming_root()
     await console.send("\r")

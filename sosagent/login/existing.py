@@ -11,13 +11,12 @@ from ..secrets.secret import Secret
 from ..terminal.expect import TIMEOUT
 from ..terminal.states import READING, RUNNING, SILENT, STATES, Action, Observation, classify
 from .attempt import Attempt, Undo
-from .authenticate import become_root
+from .confirm import ask_again
 from .detect import find_state
 from .failures import state_error
 from .initramfs import in_initramfs, open_root
 from .listen import refuse_other_run
 from .observe import (
-    LOGIN_SECONDS,
     LOGOUT_SECONDS,
     PROBE_SECONDS,
     SUSPEND_SECONDS,
@@ -42,8 +41,10 @@ _STOPPED = re.compile(
 _SHELL, _MULTIPLEXER = (next(state for state in STATES if state.name == name) for name in ("shell", "multiplexer"))
 
 
-async def use_existing_shell(attempt: Attempt, observed: Observation, password: Secret) -> Observation | None:
-    """Ask an existing shell for its user. Use it if it is root's; otherwise become root or log it out, if allowed.
+async def use_existing_shell(attempt: Attempt, observed: Observation, _password: Secret) -> Observation | None:
+    """Ask an existing shell for its user. Use it if it is root's; otherwise log it out, if allowed.
+
+    No password is typed there: the shell's `sudo` may be any program.
 
     Raises:
         WrongMachine: the machine is not the expected one.
@@ -62,18 +63,16 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, password: 
         if initramfs:
             await open_root(attempt)
         return None
-    if settings.become is not None and shell.name == settings.login:
-        await become_root(attempt, password)
-        return None
+    user = printable(shell.name or "an unknown user")
     if settings.take_over:
-        console.emit(Event("note", f"logging out the existing shell of {printable(shell.name or 'an unknown user')}"))
+        console.emit(Event("note", f"logging out the existing shell of {user}"))
         attempt.forget_undo()
         return await log_out(attempt)
+    never = f"no password is typed there for {settings.become}, and " if settings.become is not None else ""
     raise console.error(
         ConsoleOccupied,
-        f"the console shows a shell of {printable(shell.name or 'an unknown user')}, who is not root; "
-        "it is left as it is",
-        hint="Log it out yourself, or use --take-over.",
+        f"the console shows a shell of {user}, who is not root; {never}it is left as it is",
+        hint="Log it out yourself, or use --take-over, which logs it out.",
     )
 
 
@@ -156,7 +155,7 @@ async def end_password_prompt(attempt: Attempt, _observed: Observation, _passwor
         ConsoleOccupied: the prompt remains.
     """
     until = (Action.LOG_IN, Action.PROBE, Action.MAINTAIN, Action.SUSPEND)
-    observed = await press(attempt.console, "\r", LOGIN_SECONDS, until)
+    observed = await ask_again(attempt.console, until)
     if observed.state is SILENT or observed.state.name == "password":
         raise state_error(attempt.console, observed)
     return observed

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from ..console.console import QUIET_SECONDS, Console, Mark
-from ..deadline import Deadline
 from ..errors import ConsoleError, ConsoleStateUnknown, LoginRefused
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.states import NOTHING, READING, SILENT, UNKNOWN, Action, Observation
-from .observe import LOGIN_SECONDS, WAKE_SECONDS, settle
+from .confirm import input_is_hidden, kernel_line_ends
+from .observe import LOGIN_SECONDS, WAKE_SECONDS, observe, settle
 from .redraw import erase, line_editor_redrew, redraw
 
 __all__ = ["PASSWORD_PROMPTS", "password_outcome", "refusal_error", "type_password"]
@@ -20,7 +20,8 @@ PASSWORD_PROMPTS = ("password", "sudo-password")
 #: A password has no echo to compare. Typed at once, it was echoed by BusyBox sulogin 4 times in 6.
 _QUIET_SECONDS = 0.1
 _REFUSAL_SECONDS = 1.5
-_KERNEL_LINE_SECONDS = 5.0
+#: How often a prompt that shows what is typed is tried again, for programs that turn the echo off late.
+_HIDDEN_TRIES = 3
 _PROFILE_SECONDS = 15.0
 
 #: Messages by which machines refuse a login, and what they mean.
@@ -37,10 +38,10 @@ _REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 async def type_password(console: Console, password: Secret, mark: Mark, own_prompt: str | None = None) -> Mark | None:
-    """Type the password once the line is quiet and its prompt is still there.
+    """Type the password once the line is quiet, its prompt is still there, and what is typed is not shown.
 
     Args:
-        console: a console that shows a password prompt.
+        console: a console that shows a password prompt which we brought about.
         password: the answer.
         mark: the position before that prompt.
         own_prompt: the prompt that our sudo command sets.
@@ -49,31 +50,40 @@ async def type_password(console: Console, password: Secret, mark: Mark, own_prom
         A mark from before the answer. None if the prompt went away; nothing was typed then.
 
     Raises:
-        ConsoleStateUnknown: text follows the prompt.
+        ConsoleStateUnknown: text follows the prompt, or the console shows what is typed.
     """
+    for _ in range(_HIDDEN_TRIES):
+        if not await _prompt_stays(console, mark, own_prompt):
+            return None
+        if not await kernel_line_ends(console):
+            message = "text follows the password prompt; nothing was typed there"
+            raise console.error(ConsoleStateUnknown, message)
+        if await input_is_hidden(console):
+            sent = console.mark()
+            await console.send_secret(password)
+            return sent
+        if not _is_asked(observe(console, mark), console, own_prompt):
+            return None
+    raise console.error(
+        ConsoleStateUnknown,
+        "the console shows what is typed at its password prompt; the password was not typed",
+        hint="Another program may print this prompt. Find out what runs on the console: sosagent screen HOST.",
+    )
+
+
+async def _prompt_stays(console: Console, mark: Mark, own_prompt: str | None) -> bool:
+    """Wait until the line is quiet; return whether the prompt is still there."""
     # If the prompt timed out meanwhile, the next prompt would get the password as a name.
     while await console.receive(_QUIET_SECONDS - QUIET_SECONDS, ignore_kernel=True) is not None:
-        observed = await settle(console, LOGIN_SECONDS, mark=mark)
-        asked = observed.state.action is Action.MAINTAIN or observed.state.name in PASSWORD_PROMPTS
-        if not asked and (own_prompt is None or console.open_line != own_prompt):
-            return None
-    if console.kernel_line_pending:
-        # The text that follows the prompt may be the start of a kernel line.
-        if await _kernel_line_ends(console):
-            return await type_password(console, password, mark, own_prompt)
-        message = "text follows the password prompt; nothing was typed there"
-        raise console.error(ConsoleStateUnknown, message)
-    sent = console.mark()
-    await console.send_secret(password)
-    return sent
+        if not _is_asked(await settle(console, LOGIN_SECONDS, mark=mark), console, own_prompt):
+            return False
+    return True
 
 
-async def _kernel_line_ends(console: Console) -> bool:
-    """Wait for the end of what may be a kernel line; return whether it came."""
-    deadline = Deadline(_KERNEL_LINE_SECONDS)
-    while console.kernel_line_pending and not deadline.passed:
-        await console.receive(QUIET_SECONDS)
-    return not console.kernel_line_pending
+def _is_asked(observed: Observation, console: Console, own_prompt: str | None) -> bool:
+    """Return whether the console shows a password prompt."""
+    asked = observed.state.action is Action.MAINTAIN or observed.state.name in PASSWORD_PROMPTS
+    return asked or (own_prompt is not None and console.open_line == own_prompt)
 
 
 async def password_outcome(console: Console, mark: Mark) -> Observation:

@@ -7,9 +7,10 @@ the next state, until one leads to a shell's prompt or raises. A step that chang
 Rules that all steps keep (docs/design.md):
 
 - Listen before typing. Type ^U before Enter. Compare the echo of a name or a command before Enter.
-- Type the password once, and only at a password prompt that answers our own name, at a maintenance prompt, or at our
-  own sudo or su; and only when the line is quiet.
+- Type the password once, and only at a password prompt that answers our own name, at a maintenance prompt that answers
+  our own Enter, or at our own sudo or su; only when the line is quiet, and only where what is typed is not shown.
 - Treat a prompt as a shell's only after it has answered a probe.
+- Never run sudo or su in a shell that we did not open.
 """
 
 from __future__ import annotations
@@ -23,15 +24,13 @@ from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..secrets.secret import Secret
 from ..terminal.states import READING, Action, Observation
 from .attempt import Attempt, Stage, Undo
-from .authenticate import log_in, log_in_for_maintenance, press_enter_for_maintenance
+from .authenticate import log_in
 from .detect import find_state
 from .existing import discard, end_password_prompt, end_receiver, interrupt, suspend, use_existing_shell
 from .failures import state_error
+from .maintenance import close_maintenance_shell, log_in_for_maintenance, press_enter_for_maintenance
 from .unwind import (
-    close_root_shell,
-    end_becoming,
     end_login,
-    leave_maintenance,
     restore_insert_mode,
     restore_mounts,
     resume_program,
@@ -82,9 +81,9 @@ UndoStep = Callable[[Attempt, bool], Awaitable[None]]
 UNDO_STEPS: dict[Undo, UndoStep] = {
     Undo.SUSPENSION: resume_program,
     Undo.INSERT_MODE: restore_insert_mode,
-    Undo.MAINTENANCE: leave_maintenance,
+    Undo.MAINTENANCE: close_maintenance_shell,
+    Undo.OPEN_MAINTENANCE: close_maintenance_shell,
     Undo.INITRAMFS: restore_mounts,
-    Undo.BECOME: close_root_shell,
 }
 
 
@@ -122,7 +121,7 @@ class Login:
     @property
     def replaceable(self) -> bool:
         """Whether we opened the current shell, so that the verified shell may replace it."""
-        return self.ours or Undo.BECOME in self._attempt.undo
+        return self.ours
 
     @property
     def may_be_open(self) -> bool:
@@ -133,9 +132,7 @@ class Login:
     def remains(self) -> str:
         """A description of what may remain on the console if the connection is lost now; empty if nothing remains."""
         attempt = self._attempt
-        if attempt.becoming or Undo.BECOME in attempt.undo:
-            return f"a root shell, opened by {attempt.settings.become}, may be open on the console"
-        if Undo.MAINTENANCE in attempt.undo:
+        if attempt.in_maintenance:
             return "the maintenance shell may be open on the console"
         if Undo.SUSPENSION in attempt.undo:
             return "the program on the console is suspended; `fg` there brings it back"
@@ -177,8 +174,6 @@ class Login:
             ConsoleError: the state did not come back; the message names what remains.
         """
         attempt = self._attempt
-        if attempt.becoming and not attempt.logged_in:
-            await end_becoming(attempt)
         if attempt.stage is not Stage.OUTSIDE:
             await end_login(attempt, ended)
         for change in reversed(attempt.undo):
@@ -190,7 +185,7 @@ class Login:
         await wait_for_prompt(self._attempt)
 
     def keep_boot_stopped(self) -> None:
-        """Leave a maintenance shell open, whatever `LoginSettings.continue_boot` says."""
+        """Stay in maintenance mode, whatever `LoginSettings.continue_boot` says."""
         self._attempt.keep_boot_stopped()
 
     # -- logins of earlier runs ---------------------------------------------------------------

@@ -6,16 +6,14 @@ from ..console.console import QUIET_SECONDS
 from ..console.events import Event
 from ..errors import ConsoleStateUnknown
 from ..terminal.states import UNKNOWN, Action, Observation
-from .attempt import Attempt, Stage, Undo
+from .attempt import Attempt, Stage
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, observe, press, settle, submit
-from .probe import ask
+from .probe import ask, probe
 from .redraw import erase
 
 __all__ = [
-    "close_root_shell",
-    "end_becoming",
+    "continue_boot",
     "end_login",
-    "leave_maintenance",
     "log_out",
     "restore_insert_mode",
     "restore_mounts",
@@ -39,12 +37,15 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
         observed = await settle(console, LOGIN_SECONDS, until=(Action.LOG_IN, Action.PROBE, Action.ENTER, Action.STOP))
         attempt.password_resolved(inside=observed.state.action is Action.PROBE)
     if attempt.becoming:
-        observed = await end_becoming(attempt)
+        observed = await _end_becoming(attempt)
     elif attempt.logged_in:
         observed = await (_login_prompt(attempt) if ended else log_out(attempt))
     else:
         observed = await _end_dialogue(attempt)
         if observed.state.action is Action.PROBE:  # it asked for no password
+            if (await probe(attempt)).name not in (None, attempt.settings.login):
+                attempt.gave_up()  # it was no login, but an existing shell
+                return
             observed = await log_out(attempt)
     if observed.state.action is not Action.LOG_IN:
         # Some consoles show a prompt only after Enter.
@@ -84,12 +85,8 @@ async def _end_dialogue(attempt: Attempt) -> Observation:
     return observed
 
 
-async def end_becoming(attempt: Attempt) -> Observation:
-    """Interrupt the password prompt of sudo or su with ^C, or end its shell with `exit`.
-
-    Raises:
-        ConsoleStateUnknown: the existing shell's prompt did not come back.
-    """
+async def _end_becoming(attempt: Attempt) -> Observation:
+    """Interrupt the password prompt of sudo or su with ^C, or end its shell with `exit`."""
     console = attempt.console
     until = (Action.LOG_IN, Action.PROBE, Action.MAINTAIN)
     observed = await settle(console, SUSPEND_SECONDS, until=until)
@@ -98,45 +95,19 @@ async def end_becoming(attempt: Attempt) -> Observation:
             break
         observed = await press(console, keys, LOGOUT_SECONDS, until)
     attempt.stopped_becoming()
-    if observed.state.action is not Action.PROBE:
-        return observed
-    if attempt.logged_in:
-        return await log_out(attempt)
-    if console.open_line != attempt.prompt:
-        observed = await submit(console, "exit", LOGOUT_SECONDS, (Action.PROBE,))
-    if console.open_line != attempt.prompt:
-        raise console.error(
-            ConsoleStateUnknown,
-            "the prompt of the existing shell did not come back",
-            hint=f"Check the console: a root shell, opened by {attempt.settings.become}, may be open there.",
-        )
-    return observed
-
-
-async def close_root_shell(attempt: Attempt, ended: bool) -> None:
-    """End root's shell on top of a user's existing shell, unless it has `ended` already."""
-    if not ended:
-        await end_becoming(attempt)
+    return await log_out(attempt) if observed.state.action is Action.PROBE else observed
 
 
 async def restore_mounts(attempt: Attempt, _ended: bool) -> None:
     """In an initramfs: restore the mounts, and continue the boot if requested."""
     for command in reversed(attempt.mount_undo):
         await ask(attempt, command)
-    if attempt.settings.continue_boot and Undo.MAINTENANCE not in attempt.undo:
-        await _continue_boot(attempt)
+    if attempt.settings.continue_boot and not attempt.in_maintenance:
+        await continue_boot(attempt)
 
 
-async def leave_maintenance(attempt: Attempt, _ended: bool) -> None:
-    """Leave the maintenance shell open at its prompt, or end it if the boot is to continue."""
-    if attempt.settings.continue_boot:
-        await _continue_boot(attempt)
-    else:
-        message = "the maintenance shell stays open, since ending it would continue the boot"
-        attempt.console.emit(Event("note", message))
-
-
-async def _continue_boot(attempt: Attempt) -> None:
+async def continue_boot(attempt: Attempt) -> None:
+    """End the shell, which continues the boot."""
     await attempt.console.send("exit\r")
     await attempt.console.quiet(QUIET_SECONDS, 1.0)
     attempt.console.emit(Event("note", "ended that shell; the boot continues"))

@@ -36,7 +36,7 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
     Raises:
         ConsoleSilent: nothing answers.
     """
-    most, tries = _TRIES, 0
+    most, tries, interrupted = _TRIES, 0, 0
     observed = observed or observe(console, console.machine_start)
     while tries < most:
         if observed.state.action is Action.WAIT:
@@ -48,6 +48,9 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
         await console.send("\x15\r")
         observed = await settle(console, WAKE_SECONDS, mark=mark)
         damaged = observed.state is UNKNOWN and nearly_login(console.open_line)
+        if observed.state.action is Action.LOG_IN and console.received.interrupted and interrupted < _TRIES - 1:
+            interrupted += 1  # it may be a finished line; behind a busy kernel, every prompt looks like that
+            continue
         if is_decided(observed) or (observed.state is UNKNOWN and not damaged):
             return observed
         tries += damaged
@@ -75,7 +78,7 @@ async def _boot_ends(console: Console, observed: Observation) -> Observation:
     """Wait until a boot is quiet for a while or shows a state to act on; report its last line meanwhile."""
     stuck_on = ""
     kernel, stuck = Deadline(_KERNEL_SECONDS), Deadline(_STUCK_SECONDS)
-    if _only_kernel_lines(console):
+    if _only_kernel_lines(console) or console.received.interrupted:
         # Either the machine boots or it has been running for long. During a boot nothing answers ^L.
         answer = await redraw(console)
         if answer.state is ECHOING or (is_decided(answer) and answer.state is not READING):

@@ -142,6 +142,15 @@ class Expecter:
         return self._text.after_cursor
 
     @property
+    def interrupted(self) -> bool:
+        """Whether text of the open line is from before an interruption; see `Text.note_interruption`."""
+        return self._text.interrupted
+
+    def note_interruption(self) -> None:
+        """A whole line was removed behind the open line; see `Text.note_interruption`."""
+        self._text.note_interruption()
+
+    @property
     def cursor_jumps(self) -> int:
         """The number of times that a program moved the cursor to another row; see `Text.cursor_jumps`."""
         return self._text.cursor_jumps

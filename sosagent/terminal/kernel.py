@@ -4,6 +4,10 @@ With time stamps (printk.time, the default of distributions) they can be recogni
 ``[   12.345678] usb 1-1: new device``. The text that a kernel line interrupts is still on the line for the
 program that wrote it, and continues after the message. So `KernelFilter` removes kernel lines from the middle of
 others. All patterns for kernel lines are in this module.
+
+Such a message ends with a newline, so what it interrupts may just as well be a finished line, whose text ends like a
+kernel line: any program can print that. `FilteredOutput.interruptions` says where lines were removed, so that a prompt
+in front of one is not taken for an open prompt (`ReceivedText.since`).
 """
 
 from __future__ import annotations
@@ -75,12 +79,14 @@ class FilteredOutput:
     Fields:
         data: the bytes without kernel lines that interrupted other lines.
         kernel_lines: those lines.
+        interruptions: the positions in `data` where they were, as distances from its end.
         only_kernel: whether only kernel lines came, including those that interrupted a line.
     """
 
     data: bytes
     kernel_lines: tuple[str, ...] = ()
     only_kernel: bool = False
+    interruptions: tuple[int, ...] = ()
 
 
 class KernelFilter:
@@ -101,7 +107,7 @@ class KernelFilter:
             self._note_line(data)
             return FilteredOutput(data)
         data, self._held = self._held + data, b""
-        kept, kernel_lines, only_kernel, end = bytearray(), [], True, 0
+        kept, kernel_lines, cuts, only_kernel, end = bytearray(), [], [], True, 0
         for match in _LINE.finditer(data):
             if match.start() > end:
                 kept += data[end : match.start()]
@@ -112,6 +118,7 @@ class KernelFilter:
                 kept += match[0]
             else:
                 kernel_lines.append(match[0].decode("utf-8", "replace").rstrip("\r\n"))
+                cuts.append(len(kept))
             end = match.end()
         rest = data[end:]
         partial = _PARTIAL_LINE.search(rest)
@@ -121,7 +128,8 @@ class KernelFilter:
             kept += rest
             only_kernel = False
             self._note_line(rest)
-        return FilteredOutput(bytes(kept), tuple(kernel_lines), only_kernel)
+        interruptions = tuple(len(kept) - cut for cut in cuts)
+        return FilteredOutput(bytes(kept), tuple(kernel_lines), only_kernel, interruptions)
 
     def _note_line(self, data: bytes) -> None:
         """Remember how the unfinished line starts after `data`."""

@@ -40,9 +40,9 @@ class Action(enum.Enum):
     """The action of a job in a state; the values complete "a job would ..."."""
 
     LOG_IN = "log in, and log out at the end"
-    MAINTAIN = "type root's password, and leave the shell at its prompt"
+    MAINTAIN = "type root's password, and start sulogin again at the end"
     ENTER = "press Enter, which ends that login attempt"
-    PRESS = "press Enter, and leave the shell at its prompt"
+    PRESS = "press Enter, and start sulogin again at the end"
     PROBE = "ask the shell for its user, use it if that is root, and leave it as it was"
     INTERRUPT = "press ^C, which discards the unfinished command"
     SUSPEND = "suspend it (^Z), use the shell below it, and resume it (fg)"

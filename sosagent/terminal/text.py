@@ -64,6 +64,9 @@ class Text:
         self.open_line = open_line
         self.just_jumped = False
         self._homed = False
+        self._fresh: int | None = (
+            None  # how much of the line was rewritten since it was interrupted; None if it was not
+        )
         self._row = 0  # of the screen, as far as the output determined it; otherwise arbitrary
         self._cursor = len(open_line)
         self._wrap_pending = False
@@ -88,6 +91,15 @@ class Text:
         """The open line without a right prompt: text behind the cursor that is separated by two blanks."""
         return self.open_line[: self._cursor] if self.after_cursor.startswith("  ") else self.open_line
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether text of the open line is from before an interruption; see `note_interruption`."""
+        return self._fresh is not None
+
+    def note_interruption(self) -> None:
+        """A whole line was removed behind the open line, whose text so far may thus be that of a finished line."""
+        self._fresh = 0 if self.open_line else None
+
     def feed(self, data: bytes) -> list[str]:
         """Process the next bytes; return the lines that they finish, without newlines."""
         if self._held:
@@ -108,6 +120,7 @@ class Text:
                 return []
             lines = (self.open_line + text).split("\n")
             self.open_line = lines.pop()
+            self._fresh = None
             self._row += len(lines)
             self._cursor = len(self.open_line)
             return lines
@@ -139,6 +152,8 @@ class Text:
         if len(self.open_line) > OPEN_LINE_LIMIT:
             self.open_line = self.open_line[-OPEN_LINE_LIMIT // 2 :]
             self._cursor = len(self.open_line)
+        if self._fresh is not None and self._fresh >= len(self.open_line):
+            self._fresh = None
         # `_held` does not prevent the fast path: it is put in front of the next bytes.
         self._plain = (
             self._cursor == len(self.open_line)
@@ -155,6 +170,10 @@ class Text:
             self.cursor_jumps += 1
             self._homed = False
         line, at = self.open_line, self._cursor
+        if not line:
+            self._fresh = None
+        elif self._fresh is not None and at <= self._fresh:
+            self._fresh = max(self._fresh, at + len(run))
         if at > len(line):
             line += " " * (at - len(line))
         self.open_line = line[:at] + run + line[at + len(run) :]
@@ -171,6 +190,7 @@ class Text:
         else:
             lines.append(self.open_line)
             self.open_line = ""
+            self._fresh = None
             self._cursor = 0
             self.just_jumped = False
             self._row += 1
@@ -252,6 +272,8 @@ class Text:
     def _delete(self, count: int | None) -> None:
         line, at = self.open_line, self._cursor
         self.open_line = line[:at] + line[at + (count or 1) :]
+        if self._fresh is not None:
+            self._fresh = min(self._fresh, at)
 
     def _insert(self, count: int | None) -> None:
         line, at = self.open_line, self._cursor

@@ -25,6 +25,11 @@ def key(keys: str, *reply: str | float) -> tuple[Exchange, ...]:
     return (Exchange(keys, reply),)
 
 
+def answer(password: str, *reply: str | float) -> tuple[Exchange, ...]:
+    """At a password prompt: a character that is not shown, ^U, and the password."""
+    return key("^") + key(CLEAR) + key(f"{password}\r", *reply)
+
+
 def identify(uid: int, name: str, prompt: str, *hostname: str) -> tuple[Exchange, ...]:
     """At a shell's prompt: ^U, and the command that prints its user."""
     line = "id -u;id -un" + (";uname -n" if hostname else "")
@@ -37,7 +42,7 @@ def no_initramfs(prompt: str) -> tuple[Exchange, ...]:
 
 
 TYPE_NAME = typed("root", "Password: ")
-TYPE_PASSWORD = key(f"{PASSWORD}\r", "\r\nLast login: today\r\n" + ROOT)
+TYPE_PASSWORD = answer(PASSWORD, "\r\nLast login: today\r\n" + ROOT)
 LOG_IN = TYPE_NAME + TYPE_PASSWORD
 LOG_OUT = key(CLEAR) + typed("exit", LOGIN)
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -117,23 +118,32 @@ async def test_a_program_is_resumed_after_a_cancellation_during_its_suspension(t
         await until(lambda: (tmp_path / "f").read_text() == "text\n")
 
 
-@needs_root
-async def test_a_shell_of_su_is_ended_after_a_cancellation_during_its_password(tmp_path: Path) -> None:
-    """The user's existing shell stays; root's shell on top of it, which we opened, ends."""
-    (tmp_path / "su").write_text("#!/bin/sh\nprintf 'Password: '; read x; PS1='root# ' exec sh -i\n")
-    (tmp_path / "id").write_text("#!/bin/sh\n[ $1 = -un ] && echo alice || echo 1000\n")
-    for name in ("su", "id"):
+@pytest.mark.parametrize("take_over", [False, True])
+@pytest.mark.parametrize("become", ["sudo", "su"])
+async def test_no_password_is_typed_in_a_shell_that_was_open(
+    become: Literal["sudo", "su"], take_over: bool, tmp_path: Path
+) -> None:
+    """Its `sudo` may be any program. With take_over it is logged out."""
+    program = "#!/bin/sh\nprintf 'Password: '; stty -echo; read x; echo \"$x\" > $HOME/caught\n"
+    for name, text in {
+        "su": program,
+        "sudo": program,
+        "id": "#!/bin/sh\n[ $1 = -un ] && echo alice || echo 1000\n",
+    }.items():
+        (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    async with open_shell(["bash"], tmp_path, f"PATH={tmp_path}:$PATH; PS1='alice$ '\r") as (console, _):
-        login = Login(console, LoginSettings(login="alice", become="su", become_password=sosagent.Secret("right")))
-        task = asyncio.ensure_future(login.enter(NO_PASSWORD))
-        await until(lambda: b"root# " in console.output)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await login.leave()
-        assert console.open_line == "alice$ "
-        assert b"right" not in console.output
+    async with open_shell(["bash"], tmp_path, f"PATH={tmp_path}:$PATH; PS1='alice$ '\r") as (console, transport):
+        login = Login(console, LoginSettings(login="alice", become=become, take_over=take_over))
+        kind, message = (
+            (sosagent.EndpointLost, "closed") if take_over else (sosagent.ConsoleOccupied, "a shell of alice")
+        )
+        with pytest.raises(kind, match=message):
+            await login.enter(NO_PASSWORD)
+        assert transport.child.isalive() != take_over
+        assert not (tmp_path / "caught").exists()
+        if not take_over:
+            await login.leave()
+            assert console.open_line == "alice$ "
 
 
 async def test_the_reply_to_a_cancelled_program_is_not_taken_for_the_next_reply(tmp_path: Path) -> None:

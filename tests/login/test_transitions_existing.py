@@ -128,10 +128,11 @@ CASES = {
     ),
     # -- another user's password prompt
     "password prompt": Case(
-        ("Password: ",), key("\r", "\r\nLogin incorrect\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="password"
+        ("Password: ",), key(REDRAW) + key(WAKE, "\r\nLogin incorrect\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="password"
     ),
     "password prompt that stays": Case(
-        ("Password: ",), key("\r", "\r\nPassword: "), state="password", error=ConsoleOccupied, message="password prompt"
+        ("Password: ",), key(REDRAW) + key(WAKE, "\r\nPassword: "), state="password", error=ConsoleOccupied,
+        message="password prompt",
     ),
     # -- the receiver of an interrupted run
     "receiver": Case(

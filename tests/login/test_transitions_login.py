@@ -7,7 +7,7 @@ import pytest
 from sosagent.access import LoginSettings
 from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, LoginRefused, WrongMachine
 
-from ..support.dialogue import typed
+from ..support.dialogue import command, typed
 from .conversation import (
     CLEAR,
     LOG_IN,
@@ -21,6 +21,7 @@ from .conversation import (
     TYPE_PASSWORD,
     WAKE,
     Case,
+    answer,
     key,
     play,
 )
@@ -34,7 +35,9 @@ CASES = {
     "silent login whose getty echoes ^L": Case(
         (), key(REDRAW, REDRAW) + key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login"
     ),
-    "login without a password": Case((LOGIN,), typed("root", ROOT), LOG_OUT, state="login"),
+    "login without a password": Case(
+        (LOGIN,), typed("root", ROOT) + command("id -u;id -un", "0", "root", prompt=ROOT), LOG_OUT, state="login"
+    ),
     "exit is needed twice": Case(
         (LOGIN,),
         LOG_IN,
@@ -58,21 +61,21 @@ CASES = {
         (LOGIN,), key("root", "root") + key("\r") + key("\r", "\r\nPassword: ") + TYPE_PASSWORD, LOG_OUT, state="login"
     ),
     "Enter is lost after the password": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r") + key("\r", "\r\n" + ROOT), LOG_OUT, state="login"
+        (LOGIN,), TYPE_NAME + answer(PASSWORD) + key("\r", "\r\n" + ROOT), LOG_OUT, state="login"
     ),
     "the login takes 40 s": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\n", 40.0, ROOT), LOG_OUT, state="login"
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\n", 40.0, ROOT), LOG_OUT, state="login"
     ),
     "a pager shows the message of the day": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\n--More--(50%)") + key("q", "\r\n" + ROOT),
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\n--More--(50%)") + key("q", "\r\n" + ROOT),
         LOG_OUT, state="login",
     ),
     "an unusual prompt whose shell redraws": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nready! ") + key(REDRAW, REDRAWN + "ready! "),
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAWN + "ready! "),
         key(CLEAR) + typed("exit", LOGIN), state="login",
     ),
     "text after the password that is not a prompt": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nready! ") + key(REDRAW, REDRAW) + key(CLEAR), state="login",
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAW) + key(CLEAR), state="login",
         error=ConsoleStateUnknown, message="unknown text follows the password",
     ),
     "the password prompt goes away before the password": Case(
@@ -80,24 +83,24 @@ CASES = {
         logout=(), error=LoginRefused, message="the login timed out: Login timed out",
     ),
     "wrong password": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", 2.0, "\r\nLogin incorrect\r\n" + LOGIN),
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, 2.0, "\r\nLogin incorrect\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the machine refused the password: Login incorrect",
     ),
     "wrong password, without a word": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\n" + LOGIN),
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the machine refused the login",
     ),
     "expired password": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nYour password has expired.\r\nCurrent password: "),
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nYour password has expired.\r\nCurrent password: "),
         key("\r", "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the password has expired: Your password has expired.",
     ),
     "two passwords": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nPassword: "), key("\r", "\r\n" + LOGIN),
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nPassword: "), key("\r", "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the machine refused the login",
     ),
     "nologin": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nThis account is currently not available.\r\n" + LOGIN),
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nThis account is currently not available.\r\n" + LOGIN),
         state="login", error=LoginRefused, message="this account may not log in",
     ),
     "locked after the name": Case(
@@ -105,7 +108,7 @@ CASES = {
         state="login", error=LoginRefused, message="the account is locked",
     ),
     "reboot after the password": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\nKernel panic - not syncing: dead\r\n"), key("\r") * 4,
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nKernel panic - not syncing: dead\r\n"), key("\r") * 4,
         state="login", error=ConsoleOccupied, message="a kernel panic",
         logout_error="the login prompt did not come back",
     ),

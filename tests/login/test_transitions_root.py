@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sosagent.access import LoginSettings, Permissions
-from sosagent.errors import ConsoleOccupied, EditRefused, LoginRefused, WrongMachine
+from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, EditRefused, LoginRefused, WrongMachine
 from sosagent.secrets.secret import Secret
 
 from ..support.dialogue import command, typed
 from .conversation import (
     ALICE,
     CLEAR,
+    LOG_IN,
     LOG_OUT,
     LOGIN,
     PASSWORD,
     REDRAW,
+    REDRAWN,
     RESUME,
     ROOT,
     STOPPED,
     SUSPEND,
     TOP,
     TYPE_NAME,
+    WAKE,
     Case,
+    answer,
     identify,
     key,
     no_initramfs,
@@ -34,10 +40,20 @@ pytestmark = pytest.mark.virtual_time
 SU = LoginSettings(login="alice", become="su")
 SUDO = LoginSettings(login="alice", become="sudo", become_password=Secret("0ther"))
 SUDO_COMMAND = " exec sudo -H -p 'SOS{nonce}: ' /bin/sh"
-TYPE_PASSWORD_AS_ALICE = key(f"{PASSWORD}\r", "\r\n" + ALICE)
+TYPE_PASSWORD_AS_ALICE = answer(PASSWORD, "\r\n" + ALICE)
 
 MAINTENANCE = "Give root password for maintenance\r\n(or press Control-D to continue): "
 PRESS_ENTER = "Press Enter for maintenance\r\n(or press Control-D to continue): "
+KERNEL = "[   12.345678] usb 1-1: new device\r\n"
+ASKED_AGAIN = "\r\nLogin incorrect\r\n\r\n" + MAINTENANCE
+ASK_AGAIN = key(REDRAW) + key(WAKE, ASKED_AGAIN)
+OPEN_MAINTENANCE = (
+    ASK_AGAIN + answer(PASSWORD, "\r\n" + ROOT) + command("id -u;id -un", "0", "root", prompt=ROOT) + no_initramfs(ROOT)
+)
+FIND_SULOGIN = "command -v sulogin;readlink -f `command -v sulogin`;tty;busybox --list|grep -x sulogin"
+CLOSE_MAINTENANCE = command(FIND_SULOGIN, "/sbin/sulogin", "/usr/sbin/sulogin", "/dev/ttyS0", prompt=ROOT) + typed(
+    " exec /sbin/sulogin /dev/ttyS0", MAINTENANCE
+)
 #: The command that shows the mounts of an initramfs.
 MOUNTS = (
     "ls -1d /root/etc/passwd /root/dev/null /sysroot/etc/passwd /sysroot/dev/null;"
@@ -49,14 +65,14 @@ CASES = {
     "su": Case(
         (LOGIN,),
         typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "Password: ")
-        + key(f"{PASSWORD}\r", "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
+        + answer(PASSWORD, "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
         key(CLEAR) + typed("exit", LOGIN), SU, state="login",
     ),
     "sudo": Case(
         (LOGIN,),
         typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE
         + typed(SUDO_COMMAND, "SOS{nonce}: ")
-        + key("0ther\r", "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
+        + answer("0ther", "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
         key(CLEAR) + typed("exit", LOGIN), SUDO, state="login",
     ),
     "sudo without a password": Case(
@@ -68,7 +84,7 @@ CASES = {
     "sudo refuses": Case(
         (LOGIN,),
         typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
-        + key("0ther\r", "\r\nalice is not in the sudoers file.\r\n" + LOGIN),
+        + answer("0ther", "\r\nalice is not in the sudoers file.\r\n" + LOGIN),
         settings=SUDO, state="login", error=LoginRefused, message="this user may not become root: alice is not in",
     ),
     "su leads to another user": Case(
@@ -78,34 +94,60 @@ CASES = {
         key(CLEAR) + typed("exit", LOGIN),
         SU, state="login", error=LoginRefused, message="su did not make alice root",
     ),
-    "su on top of the existing shell of that user": Case(
+    "su in an existing shell of that user": Case(
+        (ALICE,), identify(1000, "alice", ALICE), settings=SU, state="shell", error=ConsoleOccupied,
+        message="no password is typed there for su",
+    ),
+    "sudo after an existing shell of that user was logged out": Case(
         (ALICE,),
-        identify(1000, "alice", ALICE) + typed(" su", "Password: ") + key(f"{PASSWORD}\r", "\r\n# ")
+        identify(1000, "alice", ALICE) + LOG_OUT + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE
+        + typed(SUDO_COMMAND, "SOS{nonce}: ")
+        + answer("0ther", "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
+        LOG_OUT, replace(SUDO, take_over=True), state="shell",
+    ),
+    "sudo shows what is typed": Case(
+        (LOGIN,),
+        typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
+        + (key("^", "^") + key(CLEAR, "\b \b")) * 3,
+        key("\x03", "^C\r\n" + ALICE) + LOG_OUT, SUDO, state="login", error=ConsoleStateUnknown,
+        message="shows what is typed at its password prompt; the password was not typed",
+    ),
+    "sudo shows a star for each character": Case(
+        (LOGIN,),
+        typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
+        + key("^", "*") + key(CLEAR, "\b \b") + key("0ther\r", "\r\n# ")
         + command("id -u;id -un", "0", "root", prompt="# "),
-        typed("exit", ALICE), SU, state="shell",
-    ),
-    "su refuses in an existing shell": Case(
-        (ALICE,),
-        identify(1000, "alice", ALICE) + typed(" su", "Password: ")
-        + key(f"{PASSWORD}\r", 2.0, "\r\nsu: Authentication failure\r\n" + ALICE)
-        + command("id -u;id -un", "1000", "alice", prompt=ALICE),
-        settings=SU, state="shell", error=LoginRefused, message="the machine refused the password: su: Auth",
-    ),
-    "sudo in an existing shell shows an unknown question": Case(
-        (ALICE,),
-        identify(1000, "alice", ALICE) + typed(" sudo -H -p 'SOS{nonce}: ' /bin/sh", "Which of them? "),
-        key("\x03", "^C\r\n" + ALICE), SUDO, state="shell", error=LoginRefused, message="sudo did not make alice root",
+        key(CLEAR) + typed("exit", LOGIN), SUDO, state="login",
     ),
     # -- maintenance
-    "maintenance": Case(
-        (MAINTENANCE,), key(f"{PASSWORD}\r", "\r\n" + ROOT) + no_initramfs(ROOT), state="maintenance"
-    ),
+    "maintenance": Case((MAINTENANCE,), OPEN_MAINTENANCE, CLOSE_MAINTENANCE, state="maintenance"),
     "maintenance, and the boot continues": Case(
-        (MAINTENANCE,), key(f"{PASSWORD}\r", "\r\n" + ROOT) + no_initramfs(ROOT), key("exit\r", "exit\r\n"),
-        LoginSettings(continue_boot=True), state="maintenance",
+        (MAINTENANCE,), OPEN_MAINTENANCE, key("exit\r", "exit\r\n"), LoginSettings(continue_boot=True),
+        state="maintenance",
+    ),
+    "maintenance without sulogin": Case(
+        (MAINTENANCE,), OPEN_MAINTENANCE, command(FIND_SULOGIN, "/dev/ttyS0", prompt=ROOT), state="maintenance",
+        logout_error="a root shell is open on the console, since there is no sulogin",
+    ),
+    "maintenance where sulogin does not start": Case(
+        (MAINTENANCE,), OPEN_MAINTENANCE,
+        command(FIND_SULOGIN, "/sbin/sulogin", "/dev/ttyS0", prompt=ROOT)
+        + typed(" exec /sbin/sulogin /dev/ttyS0", "bash: /sbin/sulogin: Exec format error\r\n" + ROOT),
+        state="maintenance", logout_error="a root shell is open on the console, since sulogin did not start",
+    ),
+    "maintenance with a kernel line behind the prompt": Case(
+        (MAINTENANCE + KERNEL,), key(REDRAW) + key(CLEAR) + key(WAKE, ASKED_AGAIN) + OPEN_MAINTENANCE,
+        CLOSE_MAINTENANCE, state="maintenance",
+    ),
+    "maintenance with kernel lines everywhere": Case(
+        (MAINTENANCE,),
+        key(REDRAW, KERNEL) + key(WAKE, "\r\n" + KERNEL + "Login incorrect\r\n\r\n" + KERNEL + MAINTENANCE + KERNEL)
+        + key("^", KERNEL) + key(CLEAR) + key(f"{PASSWORD}\r", KERNEL + "\r\n" + ROOT)
+        + command("id -u;id -un", "0", "root", prompt=ROOT) + no_initramfs(ROOT),
+        CLOSE_MAINTENANCE, state="maintenance",
     ),
     "maintenance, wrong password": Case(
-        (MAINTENANCE,), key(f"{PASSWORD}\r", "\r\nLogin incorrect\r\n" + MAINTENANCE), state="maintenance",
+        (MAINTENANCE,), ASK_AGAIN + answer(PASSWORD, "\r\nLogin incorrect\r\n" + MAINTENANCE), state="maintenance",
         error=LoginRefused, message="the machine refused the password",
     ),
     "maintenance as a user": Case(
@@ -117,7 +159,53 @@ CASES = {
         message="no host name",
     ),
     "maintenance without a password": Case(
-        (PRESS_ENTER,), key("\r", "\r\n" + ROOT) + no_initramfs(ROOT), state="maintenance-enter"
+        (PRESS_ENTER,),
+        key(REDRAW) + key(WAKE, "\r\n" + ROOT) + command("id -u;id -un", "0", "root", prompt=ROOT) + no_initramfs(ROOT),
+        command(FIND_SULOGIN, "/sbin/sulogin", "/usr/sbin/sulogin", "/dev/ttyS0", prompt=ROOT)
+        + typed(" exec /sbin/sulogin -e /dev/ttyS0", PRESS_ENTER), state="maintenance-enter",
+    ),
+    "maintenance of BusyBox": Case(
+        (MAINTENANCE,), OPEN_MAINTENANCE,
+        command(FIND_SULOGIN, "not a tty", "sulogin", prompt=ROOT) + typed(" exec busybox sulogin", MAINTENANCE),
+        state="maintenance",
+    ),
+    # -- a maintenance prompt that anybody may have printed
+    "maintenance in front of a login prompt": Case(
+        (MAINTENANCE,), key(REDRAW, "\x0c") + key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="maintenance"
+    ),
+    "maintenance in front of a user's shell": Case(
+        (MAINTENANCE,), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE), state="maintenance",
+        error=ConsoleOccupied, message="a shell of alice",
+    ),
+    "maintenance that a user's shell follows": Case(
+        (MAINTENANCE,), ASK_AGAIN + answer(PASSWORD, "\r\n" + ALICE)
+        + command("id -u;id -un", "1000", "alice", prompt=ALICE), state="maintenance",
+        error=ConsoleOccupied, message="a shell of alice, who is not root, follows the maintenance prompt",
+    ),
+    "maintenance that is printed again and again": Case(
+        (MAINTENANCE,), (key(REDRAW) + key(WAKE, "\r\nmail: retrying\r\n" + MAINTENANCE)) * 3, state="maintenance",
+        error=ConsoleStateUnknown,
+    ),
+    "maintenance that shows what is typed": Case(
+        (MAINTENANCE,), ASK_AGAIN + (key("^", "^") + key(CLEAR, "\b \b")) * 3, state="maintenance",
+        error=ConsoleStateUnknown, message="the password was not typed",
+    ),
+    "maintenance whose echo is hidden in a kernel line": Case(
+        (MAINTENANCE,),
+        ASK_AGAIN + (key("^", "[    1.000000] ^", 0.1, "\r\n") + key(CLEAR)) * 3, state="maintenance",
+        error=ConsoleStateUnknown, message="the password was not typed",
+    ),
+    "a finished maintenance line in front of a user's shell": Case(
+        (MAINTENANCE + KERNEL,), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE), state="shell",
+        error=ConsoleOccupied, message="a shell of alice",
+    ),
+    "a finished login line in front of a user's shell": Case(
+        (LOGIN + KERNEL,), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE), state="shell",
+        error=ConsoleOccupied, message="a shell of alice",
+    ),
+    "a login prompt in front of a user's shell": Case(
+        (LOGIN,), typed("root", "root: not found\r\n" + ALICE) + command("id -u;id -un", "1000", "alice", prompt=ALICE),
+        state="login", error=ConsoleOccupied, message="a shell of alice answers at what looked like a login prompt",
     ),
     "maintenance of a locked root": Case(
         ("Cannot open access to console, the root account is locked.\r\nPress Enter to continue.\r\n",),
@@ -159,18 +247,14 @@ CASES = {
         (LOGIN,), TYPE_NAME, key("\r", "\r\nLogin incorrect\r\n" + LOGIN), state="login", cancelled=True
     ),
     "cancelled after the password": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\n", 5.0, ROOT), LOG_OUT, state="login", cancelled=True
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\n", 5.0, ROOT), LOG_OUT, state="login", cancelled=True
     ),
     "cancelled after a password that is refused": Case(
-        (LOGIN,), TYPE_NAME + key(f"{PASSWORD}\r", "\r\n", 5.0, LOGIN), state="login", cancelled=True
+        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\n", 5.0, LOGIN), state="login", cancelled=True
     ),
     "cancelled while su asks": Case(
-        (ALICE,), identify(1000, "alice", ALICE) + typed(" su", "Password: "), key("\x03", "\r\n" + ALICE), SU,
-        state="shell", cancelled=True,
-    ),
-    "cancelled while su works": Case(
-        (ALICE,), identify(1000, "alice", ALICE) + typed(" su", "Password: ") + key(f"{PASSWORD}\r", "\r\n", 2.0, "# "),
-        typed("exit", ALICE), SU, state="shell", cancelled=True,
+        (LOGIN,), typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "Password: "),
+        key("\x03", "\r\n" + LOGIN), SU, state="login", cancelled=True,
     ),
     "cancelled while su works in our shell": Case(
         (LOGIN,), typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", 2.0, "# "),

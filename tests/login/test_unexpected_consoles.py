@@ -223,7 +223,7 @@ async def test_an_endpoint_that_is_busy_and_closes_is_reported_as_busy() -> None
 
 async def test_unknown_text_after_the_password_gets_no_answer() -> None:
     def answer(typed: bytes) -> bytes:
-        if typed.endswith((b"\x0c", b"\x15")):
+        if typed.endswith((b"\x0c", b"\x15", b"^")):
             return b""
         if PASSWORD.encode() in typed:
             return b"\r\n 1) Reboot\r\nEnter an option: " if typed.endswith(b"\r") else b""

@@ -61,7 +61,7 @@ def test_a_reply_may_contain_kernel_lines(size: int) -> None:
     ("data", "filtered", "pending"),
     [
         (b"root", FilteredOutput(b"root"), False),
-        (b"ro" + KERNEL + b"ot", FilteredOutput(b"root", (KERNEL.decode().strip(),)), False),
+        (b"ro" + KERNEL + b"ot", FilteredOutput(b"root", (KERNEL.decode().strip(),), interruptions=(2,)), False),
         (KERNEL, FilteredOutput(KERNEL, (), True), False),
         (b"ro[   12.34", FilteredOutput(b"ro"), True),
         (b"[", FilteredOutput(b"", (), True), True),

@@ -204,41 +204,39 @@ async def test_take_over_logs_out_a_users_shell(vm: Machine) -> None:
     wait_for(lambda: "agetty" in tty_processes(vm), 10, "a new getty")
 
 
-@pytest.mark.parametrize("found", [False, True], ids=["logged in", "found open"])
 @pytest.mark.parametrize("become", ["sudo", "su"])
-async def test_a_user_becomes_root(become: Literal["sudo", "su"], found: bool, vm: Machine) -> None:
+async def test_a_user_becomes_root(become: Literal["sudo", "su"], vm: Machine) -> None:
     vm.do("adduser -q alice sudo 2>/dev/null || usermod -aG sudo alice; echo 'root:another one' | chpasswd")
-    if found:
-        await leave_there(vm, "alice", "cd /var/tmp; mark=kept\r")
-    before = tty_processes(vm)
-    done = await add(
-        vm, login="alice", become=become, user="root", become_password=PASSWORD if become == "sudo" else "another one"
-    )
+    second = PASSWORD if become == "sudo" else "another one"
+    done = await add(vm, login="alice", become=become, user="root", become_password=second)
     assert (done.status, done.file, done.logged_out) == ("added", "/root/.ssh/authorized_keys", True)
-    if found:
-        assert tty_processes(vm) == before
-        await see(vm, "echo $mark-$PWD; id -un\r", "\nkept-/var/tmp\nalice\n")
-    else:
-        wait_for(lambda: "agetty" in tty_processes(vm), 10, "a new getty")
-        done = await add(vm, login="alice", become="sudo")
-        assert (done.file, done.logged_out) == ("/home/alice/.ssh/authorized_keys", True)
-        assert vm.do("stat -c %U /home/alice/.ssh/authorized_keys") == "alice\n"
+    wait_for(lambda: "agetty" in tty_processes(vm), 10, "a new getty")
+    done = await add(vm, login="alice", become="sudo")
+    assert (done.file, done.logged_out) == ("/home/alice/.ssh/authorized_keys", True)
+    assert vm.do("stat -c %U /home/alice/.ssh/authorized_keys") == "alice\n"
 
 
-@pytest.mark.parametrize("found", [False, True], ids=["logged in", "found open"])
-@pytest.mark.parametrize("become", ["sudo", "su"])
-async def test_a_user_who_cannot_become_root(become: Literal["sudo", "su"], found: bool, vm: Machine) -> None:
-    if found:
-        await leave_there(vm, "alice", "cd /var/tmp; mark=kept\r")
+async def test_a_user_does_not_become_root_in_a_shell_that_was_open(vm: Machine) -> None:
+    vm.do("adduser -q alice sudo 2>/dev/null || usermod -aG sudo alice")
+    catch = "sudo() { read -sp 'Password: ' caught; }; su() { sudo; }"
+    await leave_there(vm, "alice", f"{catch}\r", "cd /var/tmp; mark=kept\r")
     before = tty_processes(vm)
+    for become in ("sudo", "su"):
+        with pytest.raises(sosagent.ConsoleOccupied, match=f"no password is typed there for {become}") as caught:
+            await add(vm, login="alice", become=become, user="root")
+        assert "--take-over" in caught.value.hint
+    assert tty_processes(vm) == before
+    await see(vm, "echo $mark-$PWD-$caught-\r", "\nkept-/var/tmp--\n")
+    done = await add(vm, login="alice", become="sudo", user="root", take_over=True)
+    assert (done.status, done.logged_out) == ("added", True)
+
+
+@pytest.mark.parametrize("become", ["sudo", "su"])
+async def test_a_user_who_cannot_become_root(become: Literal["sudo", "su"], vm: Machine) -> None:
     with pytest.raises(sosagent.LoginRefused) as caught:
         await add(vm, login="alice", become=become, user="root", become_password=sosagent.Secret("not that"))
     assert caught.value.exit_code == 5
-    if found:
-        assert tty_processes(vm) == before
-        await see(vm, "echo $mark-$PWD\r", "\nkept-/var/tmp\n")
-    else:
-        wait_for(lambda: "agetty" in tty_processes(vm), 10, "a new getty")
+    wait_for(lambda: "agetty" in tty_processes(vm), 10, "a new getty")
 
 
 async def test_a_user_without_root_adds_to_their_own_keys(vm: Machine) -> None:
@@ -419,17 +417,27 @@ async def test_emergency_mode_with_a_read_only_root() -> None:
         with pytest.raises(sosagent.EditRefused, match=r"(?i)read-only") as caught:
             await sosagent.add_key(vm.target, key, password=PASSWORD)
         assert "--remount" in caught.value.hint
-        # The second run uses the shell that the first one left at its prompt.
+        # Each run leaves sulogin, which asks for the password again.
+        await see(vm, "\r", "(or press Control-D to continue): ")
         done = await sosagent.add_key(vm.target, key, password=PASSWORD, remount=True)
-        assert (done.status, done.logged_out) == ("added", True)
-        await see(vm, "grep -c . .ssh/authorized_keys; grep ' / ' /proc/mounts\r", "ext4 ro")
+        assert (done.status, done.state_found, done.logged_out) == ("added", "maintenance", True)
+        assert not done.warnings
         done = await sosagent.add_key(vm.target, key, password=PASSWORD)
-        assert done.status == "present"
+        assert (done.status, done.logged_out) == ("present", True)
+        async with at_the_machine(vm) as console:
+            await console.send("\r")
+            await console.expect("continue\\): $")
+            await console.send_secret(sosagent.Secret(PASSWORD))
+            await console.expect("# $")
+            await console.send("grep -c . .ssh/authorized_keys; grep ' / ' /proc/mounts\r")
+            await console.expect("ext4 ro", exact=True)
 
 
 async def test_emergency_mode_then_continuing_the_boot() -> None:
     with machine(boot="rw quiet systemd.unit=emergency.target") as vm:
         await boot_until(vm, "continue\\): $")
+        done = await add(vm)
+        assert (done.status, done.state_found, done.logged_out) == ("added", "maintenance", True)
         done = await add(vm, timeout=180, continue_boot=True)
         assert (done.status, done.state_found) == ("added", "maintenance")
         done = await add(vm, timeout=180)

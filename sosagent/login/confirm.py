@@ -1,0 +1,100 @@
+"""Make sure that a prompt is real before anything that matters is typed there: Enter, or a password.
+
+Anybody who can print on the console can print a prompt. So a prompt that was there before we pressed Enter is asked for
+again, and a password is typed only where what is typed is not shown: shells, editors, gettys and programs that read
+lines all answer a character.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..console.console import QUIET_SECONDS, Console
+from ..deadline import Deadline
+from ..terminal.kernel import is_kernel_line
+from ..terminal.states import UNKNOWN, Action, Observation
+from .observe import LOGIN_SECONDS, is_decided, settle
+from .redraw import redraw
+
+__all__ = ["ask_again", "ask_for_maintenance", "input_is_hidden", "kernel_line_ends"]
+
+#: The character that is typed to see whether it is shown, and erased again. Kernel lines hardly contain it.
+_CHARACTER = "^"
+#: What a sudo with pwfeedback shows for each character.
+_FEEDBACK = (b"*",)
+_ERASE = "\x15"
+_LEAST_SECONDS = 0.2
+_MOST_SECONDS = 3.0
+_UNKNOWN_SECONDS = 1.0  # a distant endpoint may take this long to answer
+_ECHO_FACTOR = 4  # an echo takes at most this many times as long as that of the last line
+_KERNEL_LINE_SECONDS = 5.0
+_ASK_TRIES = 3
+#: What sulogin prints between an empty answer and its next prompt.
+_SULOGIN_LINE = re.compile(
+    r"(?i)\s*(?:(?:sulogin: )?login incorrect\.?|give root password for \S+ ?\S*|press enter for maintenance:?)?\s*"
+)
+
+
+async def ask_again(console: Console, until: tuple[Action, ...] = ()) -> Observation:
+    """Find out whether a prompt that we did not ask for still waits for an answer; press Enter if it seems so.
+
+    ^L comes first, because only a password prompt gives no answer to it. ^U then erases what may be typed there.
+
+    Args:
+        console: a console that shows a password prompt or a maintenance prompt.
+        until: see `settle`.
+
+    Returns:
+        The state that follows.
+    """
+    answer = await redraw(console)
+    if is_decided(answer) or answer.state is UNKNOWN:
+        return answer
+    mark = console.mark()
+    await console.send(f"{_ERASE}\r")
+    return await settle(console, LOGIN_SECONDS, mark=mark, until=until)
+
+
+async def ask_for_maintenance(console: Console) -> Observation:
+    """At a maintenance prompt: ask for it again, and check that nothing but sulogin answers.
+
+    Returns:
+        The state that follows; UNKNOWN if other text comes with the prompt each time.
+    """
+    for _ in range(_ASK_TRIES):
+        mark = console.mark()
+        observed = await ask_again(console)
+        others = (line for line in console.since(mark)[0] if line.rstrip() != mark.open_line.rstrip())
+        if observed.state.action is not Action.MAINTAIN or all(map(_is_from_sulogin, others)):
+            return observed
+    return Observation(UNKNOWN)
+
+
+def _is_from_sulogin(line: str) -> bool:
+    return is_kernel_line(line) or _SULOGIN_LINE.fullmatch(line) is not None
+
+
+async def input_is_hidden(console: Console) -> bool:
+    """Type a character and erase it. Return whether the console did not answer it, as at a password prompt."""
+    mark, measured = console.mark(), console.typer.echo_seconds
+    seconds = min(max(_LEAST_SECONDS, _ECHO_FACTOR * measured), _MOST_SECONDS) if measured else _UNKNOWN_SECONDS
+    await console.send(_CHARACTER)
+    answer = await console.receive(seconds, ignore_kernel=True)
+    # The echo may be in the middle of what looks like a kernel line.
+    whole = await kernel_line_ends(console)
+    inside = _CHARACTER in "".join(console.since(mark)[0])
+    await console.send(_ERASE)
+    if answer is None and whole and not inside:
+        return True
+    await console.quiet(_LEAST_SECONDS, _KERNEL_LINE_SECONDS)
+    if console.open_line.rstrip() == mark.open_line.rstrip():
+        console.received.restore_open_line(mark)  # without the blank that erasing leaves
+    return answer in _FEEDBACK
+
+
+async def kernel_line_ends(console: Console) -> bool:
+    """Wait for the end of what may be a kernel line; return whether it came."""
+    deadline = Deadline(_KERNEL_LINE_SECONDS)
+    while console.kernel_line_pending and not deadline.passed:
+        await console.receive(QUIET_SECONDS)
+    return not console.kernel_line_pending

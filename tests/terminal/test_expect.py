@@ -67,6 +67,15 @@ def test_skip_consumes_everything() -> None:
     assert expecter.find(compile_patterns(["secret"])) == Match(0, "secret", "\n")
 
 
+def test_a_prompt_matches_once() -> None:
+    expecter, prompt = Expecter(), compile_patterns(["# $"])
+    expecter.feed(b"root@vm:~# ")
+    assert expecter.find(prompt) == Match(0, "# ", "root@vm:~")
+    assert expecter.find(prompt) is None
+    expecter.feed(b"\r\nroot@vm:~# ")
+    assert expecter.find(prompt) == Match(0, "# ", "\nroot@vm:~")
+
+
 def test_other_patterns_search_unmatched_text_again() -> None:
     expecter = Expecter()
     expecter.feed(b"alpha\r\nbeta\r\n")

@@ -128,6 +128,7 @@ def test_no_portion_ends_in_what_read_would_change(last: str) -> None:
     lines = portions(text).decode().split("\r")[:-1]
     assert "".join(line[1:] for line in lines) == text
     assert not any(line.endswith((" ", "\\")) for line in lines)
+    assert max(map(len, lines)) == PORTION
 
 
 def test_a_request_contains_number_checksum_and_length() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import termios
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,10 @@ async def test_tty_modes_are_restored_and_no_process_stays(sh: list[str], tmp_pa
         (tmp_path / "collector").write_text(collector(start))
         await console.send(f"{' '.join(sh)} {tmp_path}/collector\r")
         await console.expect(start.ready)
-        assert transport.modes != before
+        local, control = transport.modes[3], transport.modes[6]
+        assert not local & (termios.ECHO | termios.ICANON | termios.ISIG)
+        # A read ends after 25.5 s of silence (termios(3)), and with it a shell whose line has died.
+        assert [control[termios.VMIN], control[termios.VTIME]] == [0, 255]
         await bring_up(console, start)
         await until(lambda: processes_of(f"sleep {seconds}"))
         await console.send(END)

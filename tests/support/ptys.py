@@ -9,6 +9,7 @@ import termios
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pexpect
 
@@ -55,7 +56,7 @@ class PtyTransport(Transport):
         self._data.put_nowait(data)
 
     @property
-    def modes(self) -> list[object]:
+    def modes(self) -> list[Any]:
         """The modes of the tty, as termios returns them."""
         return list(termios.tcgetattr(self.child.child_fd))
 

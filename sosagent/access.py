@@ -86,12 +86,14 @@ class Access(ConnectSettings, LoginSettings):
 
     Fields:
         target: the machine: HOST as on the command line, an endpoint, a located machine, or a connected transport.
+        extend: whether a large payload extends `timeout`; not if the user set it.
     """
 
     target: Locatable | Transport
     password: Secret | None
     timeout: float = field(default=120.0, kw_only=True)
     dead_man: int | None = field(default=None, kw_only=True)
+    extend: bool = field(default=True, kw_only=True)
 
     @property
     def known_password(self) -> Secret:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
+import click
 import typer
+from click.core import ParameterSource
 
 from ..errors import PasswordMissing, SosError, UsageError, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
-from ..secrets.sources import PasswordSource, find_password, parse_source
+from ..secrets.sources import COMMAND_SECONDS, PasswordSource, find_password, parse_source
 from .ask import run_in_thread
 from .endpoint_options import EndpointOptions, JsonOption, TimeoutOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only, prefix_errors
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOGIN", "MachineOptions"]
 
+_LEAST_SECONDS = 0.001
 LOGIN = "root"  # unless the command line or machines.toml names another user
 
 T = TypeVar("T")
@@ -146,12 +150,16 @@ class MachineOptions(EndpointOptions):
         become = self.check()
         if self.lookup.suggestion:
             progress.note(f"{self.lookup.suggestion} Using {printable(self.host)} as a host name")
+        started = time.monotonic()
         located = await self.locate(progress, self.timeout)
         progress.stop()
         # The user is not asked for a password that the provider has.
         provided = located.password is not None and self.login_name == LOGIN and not self._has_source
+        waited = time.monotonic() - started
         secret = await run_in_thread(self._password) if password and not provided else None
         second = await run_in_thread(lambda: self._become_password(become))
+        if not self._asks:  # a user who types does not use up the time limit
+            waited = time.monotonic() - started
         from ..access import Access, Permissions
         from ..session.machine import with_located
 
@@ -165,7 +173,8 @@ class MachineOptions(EndpointOptions):
             take_over=self.take_over,
             continue_boot=self.continue_boot,
             permissions=permissions or Permissions(),
-            timeout=self.timeout,
+            timeout=max(self.timeout - waited, _LEAST_SECONDS),
+            extend=not self._timeout_set,
             transcript=self.transcript,
             on_event=progress,
             ask=self.asking(progress),
@@ -179,9 +188,20 @@ class MachineOptions(EndpointOptions):
         Raises:
             UsageError: it cannot be read from its source.
         """
+        return self._password() if self._has_source and not self._asks else None
+
+    @property
+    def _asks(self) -> bool:
+        """Whether the user is asked for the machine's password."""
         source = self._source("password")
-        asks = (source is None or source.kind == "prompt") and "SOS_PASSWORD" not in os.environ
-        return self._password() if self._has_source and not asks else None
+        by_option = self.password_file is not None or self.password_command is not None
+        return not by_option and (source is None or source.kind == "prompt") and "SOS_PASSWORD" not in os.environ
+
+    @property
+    def _timeout_set(self) -> bool:
+        """Whether the user set the time limit, which then holds for large payloads too."""
+        context = click.get_current_context(silent=True)
+        return context is not None and context.get_parameter_source("timeout") is ParameterSource.COMMANDLINE
 
     @property
     def _has_source(self) -> bool:
@@ -256,7 +276,11 @@ class MachineOptions(EndpointOptions):
         try:
             with prefix_errors("" if source is None else self.lookup.field("password")):
                 return find_password(
-                    file=self.password_file, command=self.password_command, source=source, prompt=prompt
+                    file=self.password_file,
+                    command=self.password_command,
+                    source=source,
+                    prompt=prompt,
+                    seconds=min(self.timeout, COMMAND_SECONDS),
                 )
         except PasswordMissing as error:
             entry = self.entry

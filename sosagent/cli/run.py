@@ -68,8 +68,11 @@ class _Abandoned(Interrupted):
 def _run(work: Coroutine[Any, Any, T]) -> T:
     import asyncio  # costs as much to import as all of typer, and help does not need it
 
+    from ..unawaited import UnawaitedExecutor
+
     runner = asyncio.Runner()
     try:
+        runner.get_loop().set_default_executor(UnawaitedExecutor())
         result = runner.run(work)
     except _Abandoned:
         raise  # closing the runner would wait for the job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -25,6 +26,7 @@ from .recorder import Recorder
 from .redact import EchoMask
 from .transcript import Transcript
 from .typing import LineTyper
+from .way_out import WayOut
 
 __all__ = ["QUIET_SECONDS", "Console", "Mark"]
 
@@ -56,6 +58,7 @@ class Console:
         connection: sends and receives the bytes; it refuses sequences that the endpoint would interpret.
         typer: types lines and compares their echo.
         machine_start: where the machine's output starts; earlier output is the endpoint's own.
+        way_out: the time for logging out and closing.
         state: the console state recognised last; `sosagent.console_state` looks again.
         received_only_kernel: whether the bytes received last contained nothing but kernel messages.
     """
@@ -80,6 +83,7 @@ class Console:
         self._on_event = None if on_event is None else guarded(on_event)
         self._callbacks: list[GuardedCalls] = [] if self._on_event is None else [self._on_event]
         self._mask = EchoMask()
+        self.way_out = WayOut()
 
     async def __aenter__(self) -> Self:
         return self
@@ -90,9 +94,15 @@ class Console:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connection and the transcript. This does not log out."""
-        await self.transport.aclose()
-        self.recorder.close()
+        """Close the connection and the transcript. This does not log out, and takes no longer than the way out."""
+        limit = self.way_out.closing_seconds
+        try:
+            async with asyncio.timeout(limit):
+                await self.transport.aclose()
+        except TimeoutError:
+            self.emit(Event("detail", f"closing {self.transport.name} takes longer than {limit:.0f} s"))
+        finally:
+            self.recorder.close()
 
     @property
     def pacer(self) -> Pacer:
@@ -156,7 +166,16 @@ class Console:
 
     def set_deadline(self, seconds: float | None) -> None:
         """End all waits `seconds` from now; None removes the deadline."""
+        self.way_out.cancel()
         self.connection.set_deadline(seconds)
+
+    def start_leaving(self) -> None:
+        """Begin the way out, whose waits end at a deadline of its own; see `WayOut.begin`."""
+        self.connection.set_deadline(self.way_out.begin(self.deadline))
+
+    def leave_within(self, seconds: float) -> None:
+        """End the way out `seconds` from now."""
+        self.connection.set_deadline(self.way_out.end_within(seconds))
 
     def time_left(self) -> float | None:
         """Return the seconds until the deadline; None without a deadline."""

@@ -120,7 +120,7 @@ async def add_keys(
     started = time.monotonic()
     owner = check_user(user or access.login)
     extra = _extra_seconds(keys)
-    if extra:
+    if extra and access.extend:
         access = replace(access, timeout=access.timeout + extra)
         access.note(f"{len(keys)} keys take long on a slow line: the time limit is now {access.timeout:.0f} s")
 

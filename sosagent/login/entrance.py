@@ -242,7 +242,7 @@ async def leave_endpoint(console: Console) -> None:
     if dialect is PLAIN or not endpoint.must_leave or endpoint.fell_back:
         return
     try:
-        async with asyncio.timeout(_LEAVE_SECONDS):
+        async with asyncio.timeout(console.way_out.endpoint_seconds(_LEAVE_SECONDS)):
             if dialect.leave and not dialect.is_prompt(console.open_line):
                 await transport.write(dialect.leave)
                 shown = b""

@@ -18,9 +18,9 @@ from ..printable import printable
 from .file import read_file
 from .secret import Secret
 
-__all__ = ["PasswordSource", "environment_for_children", "find_password", "parse_source"]
+__all__ = ["COMMAND_SECONDS", "PasswordSource", "environment_for_children", "find_password", "parse_source"]
 
-_COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 60.0
 _MAX_CHARACTERS = 512
 _KINDS = ("prompt", "env", "file", "command", "keyring")
 _SHELL_WORD = re.compile(r"^((?:\|\|?|&&?)$|[0-9&]?[<>]|\$\(|`)|(?<!\\)(;)$")
@@ -92,6 +92,7 @@ def find_password(
     source: PasswordSource | None = None,
     environment: str = "SOS_PASSWORD",
     prompt: str = "Password: ",
+    seconds: float = COMMAND_SECONDS,
 ) -> Secret:
     """Read the password from the first of these that is set: file, command, `source`, environment, terminal.
 
@@ -102,6 +103,7 @@ def find_password(
             is set.
         environment: the name of the variable to read.
         prompt: the question on the terminal; the answer is not echoed.
+        seconds: how long a command may take; a minute at most.
 
     Raises:
         PasswordMissing: no source is set and there is no terminal.
@@ -110,7 +112,9 @@ def find_password(
     if file is not None:
         return _checked(_from_file(file), f"the password file {printable(str(file))}")
     if command is not None:
-        return _checked(_from_command(command), "the password command")
+        return _checked(_from_command(command, seconds), "the password command")
+    if source is not None and source.kind == "command":
+        return find_password(command=source.value, seconds=seconds)
     if source is not None:
         return _READERS[source.kind](source.value, prompt)
     if environment in os.environ:
@@ -165,7 +169,6 @@ _READERS: dict[str, Callable[[str, str], Secret]] = {
     "prompt": lambda _, prompt: _from_terminal(prompt),
     "env": lambda name, _: _from_environment(name),
     "file": lambda path, _: find_password(file=_expanded(path)),
-    "command": lambda command, _: find_password(command=command),
     "keyring": lambda value, _: _from_keyring(value),
 }
 
@@ -202,7 +205,7 @@ def _from_file(path: Path) -> str:
         raise UsageError(f"the password file {printable(str(path))} is not UTF-8 text") from None
 
 
-def _from_command(command: str) -> str:
+def _from_command(command: str, seconds: float = COMMAND_SECONDS) -> str:
     try:
         arguments = shlex.split(command)
     except ValueError as error:
@@ -213,14 +216,14 @@ def _from_command(command: str) -> str:
         raise UsageError(f"the password command: {_NO_SHELL.format(word)}")
     try:
         done = subprocess.run(
-            arguments, stdout=subprocess.PIPE, timeout=_COMMAND_SECONDS, check=False, env=environment_for_children()
+            arguments, stdout=subprocess.PIPE, timeout=seconds, check=False, env=environment_for_children()
         )
     except ValueError:  # a NUL in it
         raise UsageError("the password command holds control characters") from None
     except OSError as error:
         raise UsageError(f"the password command {printable(arguments[0])} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise UsageError(f"the password command did not end within {_COMMAND_SECONDS:.0f} s") from None
+        raise UsageError(f"the password command did not end within {seconds:g} s") from None
     if done.returncode != 0:
         raise UsageError(f"the password command {printable(arguments[0])} ended with status {done.returncode}")
     try:

@@ -23,9 +23,8 @@ from .console import ConnectedConsole
 from .finish import finish
 from .locate import locate
 
-__all__ = ["connect"]
+__all__ = ["connect", "open_console"]
 
-_LOG_OUT_SECONDS = 30.0
 _LEAST_SECONDS = 0.001  # a deadline that has passed; 0 would mean none to some callers
 
 
@@ -48,8 +47,23 @@ async def connect(
         TargetInvalid, EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown,
         HostKeyChanged: each says what to do next.
     """
-    settings = ConnectSettings(**options)
-    deadline = Deadline(timeout)
+    async with open_console(target, Deadline(timeout), ConnectSettings(**options)) as console:
+        yield console
+
+
+@asynccontextmanager
+async def open_console(
+    target: Locatable | Transport, deadline: Deadline, settings: ConnectSettings, *, only_to_leave: bool = False
+) -> AsyncIterator[ConnectedConsole]:
+    """Connect to a console endpoint; see `connect`.
+
+    Args:
+        target: see `connect`.
+        deadline: the end of everything that is done with the console.
+        settings: how to connect.
+        only_to_leave: the connection is a part of the way out of an earlier one, so `deadline` includes closing.
+    """
+    timeout = deadline.seconds
     if isinstance(target, Transport):
         endpoint = Endpoint(ask=settings.ask)
         name = target.name
@@ -69,6 +83,8 @@ async def connect(
         transport, transcript=recorder, on_event=settings.on_event, endpoint=endpoint
     ) as console:
         console.set_deadline(None if timeout is None else max(deadline.remaining, _LEAST_SECONDS))
+        if only_to_leave:
+            console.leave_within(deadline.remaining)
         failure: BaseException | None = None
         try:
             yield console
@@ -102,9 +118,11 @@ async def _open(target: Target, settings: ConnectSettings, deadline: Deadline) -
 
 
 async def _leave(console: ConnectedConsole, failure: BaseException | None) -> None:
-    """Log out if `ConnectedConsole.login` has logged in, with a deadline of its own, and leave the endpoint."""
-    if not isinstance(failure, EndpointLost):
-        console.set_deadline(_LOG_OUT_SECONDS)
+    """Log out if `ConnectedConsole.login` has logged in, within the time of the way out, and leave the endpoint."""
+    if isinstance(failure, EndpointLost):
+        console.leave_within(_LEAST_SECONDS)  # there is nobody to wait for
+    else:
+        console.start_leaving()
         try:
             await console.logout()
         except ConsoleError as error:

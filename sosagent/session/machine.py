@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Generic, TypedDict, TypeVar
 
-from ..access import Access
+from ..access import Access, ConnectSettings
 from ..console.console import Console
+from ..console.way_out import WAY_OUT_SECONDS
 from ..deadline import Deadline
 from ..endpoint.located import Located
 from ..endpoint.target import place_of
@@ -19,7 +20,7 @@ from ..printable import printable
 from ..secrets.secret import Secret
 from ..transports import Transport
 from ..transports.remember import remembering
-from .connect import connect
+from .connect import open_console
 from .locate import locate
 from .lock import alone
 from .root_shell import RootShell, root_shell
@@ -29,7 +30,9 @@ __all__ = ["Done", "Rights", "There", "at_console", "at_machine", "locked", "on_
 T = TypeVar("T")
 
 _READ_ONLY_SECONDS = 10.0
-_LOG_OUT_SECONDS = 60.0
+#: For connecting again to log out: as long as the job may take, but at least this long and at most a minute. Closing
+#: the lost connection takes the tenth second of the way out.
+_LOG_OUT_SECONDS, _MOST_LOG_OUT_SECONDS = WAY_OUT_SECONDS - 1.0, 60.0
 
 
 class Rights(TypedDict):
@@ -158,12 +161,14 @@ async def at_console(access: Access, seconds: float) -> AsyncIterator[Console]:
         SosError: from connecting, or from the caller's block. If the connection was lost while our shell was open and
             no dead-man's switch closes it, we connect again to log out; a note on the error reports the result.
     """
+    deadline = Deadline(seconds)
     try:
-        async with connect(access.target, timeout=seconds, **access.connect_options()) as console:
+        async with open_console(access.target, deadline, access) as console:
             yield console
     except EndpointLost as error:
         if error.shell_open and not isinstance(access.target, Transport):
-            error.add_note(await _log_out_again(access))
+            seconds = max(_LOG_OUT_SECONDS, deadline.within(_MOST_LOG_OUT_SECONDS))
+            error.add_note(await _log_out_again(access, Deadline(seconds)))
         raise
 
 
@@ -187,13 +192,11 @@ async def _get_in(access: Access, password: Secret, deadline: Deadline) -> tuple
             await asyncio.sleep(_READ_ONLY_SECONDS)
 
 
-async def _log_out_again(access: Access) -> str:
+async def _log_out_again(access: Access, deadline: Deadline) -> str:
     """Connect again and close the shell that was open when the connection was lost. Return a note for the user."""
-    assert not isinstance(access.target, Transport)
+    settings = ConnectSettings(on_event=access.on_event, ask=access.ask)
     try:
-        async with connect(
-            access.target, timeout=_LOG_OUT_SECONDS, on_event=access.on_event, ask=access.ask
-        ) as console:
+        async with open_console(access.target, deadline, settings, only_to_leave=True) as console:
             await Login(console, access).close_open_shell()
     except SosError as error:
         return f"a shell of ours may still be open on the console: {error.message}"

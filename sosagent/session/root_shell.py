@@ -21,7 +21,6 @@ __all__ = ["RootShell", "root_shell"]
 _MARGIN_SECONDS = 30
 _DEFAULT_SECONDS = 600.0  # the dead-man's switch of a job without a deadline
 _CHECK = "Check the console: our shell may be open there."
-_LEAVE_SECONDS = 30.0
 
 
 @dataclass
@@ -158,7 +157,7 @@ class _Lifecycle:
     async def _leave_console(self, failure: BaseException | None) -> None:
         if failure is not None:
             self._login.keep_boot_stopped()  # the operator will want to use the maintenance shell
-        self._console.set_deadline(_LEAVE_SECONDS)
+        self._console.start_leaving()
         ended = self._replaced and self._shell is not None and self._shell.started
         try:
             await self._close_shell()

@@ -18,6 +18,7 @@ import serial
 from serial import rfc2217
 from serial.tools import list_ports
 
+from ..deadline import Deadline
 from ..endpoint.target import SerialTarget, TcpTarget
 from ..errors import EndpointBusy, EndpointLost, EndpointUnreachable, SosError, UsageError
 from ..printable import printable
@@ -32,6 +33,7 @@ _POLL_SECONDS = 0.1
 _BREAK_SECONDS = 0.3
 _REPLY_SECONDS = 1.0
 _CHUNK = 4096
+_UNSENT_SECONDS = 2.0
 
 
 class SerialTransport(DescriptorTransport):
@@ -46,7 +48,19 @@ class SerialTransport(DescriptorTransport):
         await asyncio.to_thread(self._port.send_break, _BREAK_SECONDS)
 
     async def _close(self) -> None:
-        self._port.close()
+        """Give unsent output two seconds, then discard it: closing would wait 30 s for it (closing_wait, serial(4))."""
+        import termios  # Windows has none, and uses `ThreadTransport`
+
+        deadline = Deadline(_UNSENT_SECONDS)
+        try:
+            while self._port.out_waiting and not deadline.passed:  # noqa: ASYNC110 - the kernel reports no event
+                await asyncio.sleep(_POLL_SECONDS)
+        except OSError:  # the device was unplugged
+            pass
+        finally:
+            with suppress(OSError, termios.error):
+                self._port.reset_output_buffer()
+            self._port.close()
 
 
 class ThreadTransport(Transport):

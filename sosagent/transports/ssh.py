@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import asyncssh
 
@@ -18,6 +19,7 @@ from .ssh_connect import CONNECT_SECONDS, connect_hop, open_jumps
 __all__ = ["SshTransport", "open_ssh"]
 
 _BREAK_MILLISECONDS = 300
+_CLOSE_SECONDS = 2.0
 #: Messages of endpoints whose only console is in use (OCI, AWS, metal-stack, Equinix SOS).
 _BUSY_WORDS = ("limited to one connection", "session limit", "already", "in use", "busy")
 
@@ -50,14 +52,20 @@ class SshTransport(Transport):
     async def aclose(self) -> None:
         """See `Transport.aclose`."""
         self._session.close()
-        while self._connections:
-            connection = self._connections.pop()
-            connection.close()
-            try:
-                async with asyncio.timeout(2):
-                    await connection.wait_closed()
-            except (TimeoutError, OSError, asyncssh.Error):
-                connection.abort()
+        connections, self._connections = self._connections, []
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                for connection in reversed(connections):
+                    connection.close()
+                    with suppress(OSError, asyncssh.Error):
+                        await connection.wait_closed()
+        except TimeoutError:
+            return
+        finally:
+            # An endpoint that reads nothing keeps the connection open; aborting drops what was not sent.
+            for connection in reversed(connections):
+                if not connection.is_closed():
+                    connection.abort()
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):

@@ -80,7 +80,9 @@ class SocketTransport(Transport):
             async with asyncio.timeout(2):
                 await self._writer.wait_closed()
         except (TimeoutError, OSError):
-            self._writer.transport.abort()
+            pass
+        finally:
+            self._writer.transport.abort()  # drops what an endpoint that reads nothing has not taken
 
 
 class TelnetTransport(SocketTransport):

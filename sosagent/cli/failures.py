@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from ..errors import SosError, UsageError
 from ..printable import printable
 
-__all__ = ["Unexpected", "error_of", "show_plainly"]
+__all__ = ["Unexpected", "check_descriptors", "error_of", "show_plainly"]
 
+#: A job with a recording, jump hosts and --verify needs fewer open files, but not many.
+_NEEDED = 24
+_RAISE = "Raise the limit and run again: ulimit -n 1024."
 _TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
@@ -27,10 +30,29 @@ class Unexpected(SosError):
 def error_of(error: BaseException) -> SosError:
     """Return the error to show for an exception that is not a `SosError`."""
     if any(map(_is_about_descriptors, _causes(error))):
-        return UsageError(
-            "this process may not open more files" + _limit(), hint="Raise the limit and run again: ulimit -n 1024."
-        )
+        return UsageError(f"this process may not open more files{_limit()}", hint=_RAISE)
     return Unexpected(error)
+
+
+def check_descriptors() -> None:
+    """Check before a job that it may open enough files: it must not fail for that while a shell is open.
+
+    Raises:
+        UsageError: the limit is too low.
+    """
+    try:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < _NEEDED <= hard:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (_NEEDED, hard))
+            return
+    except ImportError:  # on Windows
+        return
+    except OSError as error:
+        raise error_of(error) from None
+    if soft < _NEEDED and soft != resource.RLIM_INFINITY:
+        raise UsageError(f"this process may open only {soft} files; sosagent needs {_NEEDED}", hint=_RAISE)
 
 
 def show_plainly(error: SosError) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..errors import SosError
 from .background import say
 from .exits import Interrupted
+from .failures import check_descriptors
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,7 +40,8 @@ def run_job(job: Coroutine[Any, Any, T], *, logs_out: bool = True, hint: str = _
         Interrupted: a signal arrived.
         SosError: the job failed.
     """
-    return _run(_until_signal(job, logs_out, hint))
+    with _closing(job):
+        return _run(_until_signal(job, logs_out, hint))
 
 
 def run_prepared(
@@ -58,7 +62,19 @@ def run_prepared(
         job = await _until_signal(prepare, logs_out=False, hint="Nothing was sent.")
         return await _until_signal(job, logs_out, hint)
 
-    return _run(run())
+    with _closing(prepare):
+        return _run(run())
+
+
+@contextmanager
+def _closing(work: Coroutine[Any, Any, object]) -> Iterator[None]:
+    """Check that a job may open enough files; close `work` if it cannot start."""
+    try:
+        check_descriptors()
+    except SosError:
+        work.close()
+        raise
+    yield
 
 
 class _Abandoned(Interrupted):

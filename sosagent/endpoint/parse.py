@@ -14,6 +14,7 @@ from ..errors import TargetInvalid
 from ..printable import is_clean, printable
 from ..suggest import did_you_mean
 from .dialects import DIALECTS, dialect_of_host
+from .host_name import check_host_name
 from .target import (
     ExecTarget,
     ProviderReference,
@@ -169,6 +170,7 @@ def _tcp(scheme: Any, rest: str, text: str) -> Target:
     host, port = _parse_host_and_port(rest.rstrip("/"))
     if port is None and scheme != "telnet":
         raise TargetInvalid(f"{scheme}:// needs a port", hint=f"Write {scheme}://{printable(host, 80)}:PORT.")
+    check_host_name(host)
     return TcpTarget(scheme, host, port or _TELNET_PORT)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..endpoint.host_name import check_host_name
 from ..endpoint.target import ExecTarget, SerialTarget, SshTarget, Target, TcpTarget, UnixTarget, place_of
 from .base import Ask, Transport
 
@@ -32,6 +33,8 @@ async def open_transport(
 
 
 async def _open(target: Target, ask: Ask | None, note: Callable[[str], None], kick: bool) -> Transport:
+    if isinstance(target, TcpTarget):
+        check_host_name(target.host)
     # Each module is imported when it is needed: asyncssh and pyserial take long to import.
     match target:
         case SshTarget():

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncssh
 
+from ..endpoint.host_name import check_host_name
 from ..endpoint.target import SshTarget, dialect_of
 from ..errors import ConsoleError, EndpointRefused, EndpointUnreachable
 from ..printable import printable
@@ -113,6 +114,9 @@ async def connect_hop(
         try:
             connection = await _connect(place, arguments | legacy, tunnel, keys, partial(_Client, name, keys, ask))
             break
+        except UnicodeError:  # a name that cannot be looked up, from HOST or ssh_config
+            check_host_name(str(options.host))
+            raise
         except (OSError, asyncssh.Error) as error:
             if keys.refused_certificate(error):
                 keys = keys.without_certificates()  # as ssh does, compare the server's plain key

@@ -19,7 +19,7 @@ from sosagent.lab import Faults, Lab, open_lab
 
 from ..conftest import new_key, target_of, until
 from ..support.authorized_keys import as_root
-from ..support.commands import ADDKEY, PACKAGES, SOSAGENT
+from ..support.commands import ADDKEY, PACKAGES, SOSAGENT, invoke
 
 _FULL = "No space left on device"
 
@@ -186,3 +186,50 @@ async def test_a_second_sigterm_ends_a_job_that_cannot_log_out(keyfile: Path, tm
         _, err = await ended
         assert process.returncode == 130
         assert "before the log-out had ended: a shell may be open on the console" in err.decode()
+
+
+@pytest.mark.parametrize("files", [8, 10, 13, 16, 23])
+@pytest.mark.parametrize("words", ["addkey HOST KEY", "state HOST", "hostkeys HOST", "console --read-only HOST"])
+async def test_too_few_open_files_are_an_error_before_anything_is_sent(
+    words: str, files: int, arguments: list[str], keyfile: Path, lab: Lab
+) -> None:
+    host = " ".join(arguments if words.startswith(("addkey", "hostkeys")) else arguments[:6] + arguments[8:])
+    filled = words.replace("KEY", str(keyfile)).replace("HOST", host)
+    status, out, err = await run_in_shell(f"ulimit -n {files}; exec {SOSAGENT} {filled}")
+    assert (status, out) == (2, "")
+    assert f"may open only {files} files" in err
+    assert lab.machine.on_output is None
+
+
+async def test_a_low_limit_of_open_files_is_raised_as_far_as_allowed(
+    arguments: list[str], keyfile: Path, lab: Lab
+) -> None:
+    words = " ".join(map(str, [ADDKEY, *arguments, keyfile]))
+    status, _, err = await run_in_shell(f"ulimit -S -n 10; exec {words}")
+    assert (status, lab.authorized_keys.read_text()) == (0, keyfile.read_text()), err
+
+
+_LONG = "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        (_LONG, "more than 63 characters"),
+        (f"u@{_LONG}.example.net", "more than 63 characters"),
+        (f"ssh://u@x.{_LONG}:22", "more than 63 characters"),
+        ("ssh://u@a..b", "is empty"),
+        (f"socket://{_LONG}:5", "more than 63 characters"),
+        ("telnet://a..b", "is empty"),
+        (f"rfc2217://bücher.{_LONG}:5", "more than 63 characters"),
+        ("alias", "more than 63 characters"),
+    ],
+)
+def test_a_host_name_that_cannot_be_looked_up(host: str, reason: str, keyfile: Path, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(f"Host alias\n  HostName {_LONG}\n")
+    for command in ("addkey", "state"):
+        words = [host, keyfile] if command == "addkey" else [host]
+        status, out, err = invoke(command, "-F", tmp_path / "config", *words, env={"SOS_PASSWORD": "x"})
+        assert (status, out) == (2, "")
+        assert "is not a valid host name" in err
+        assert reason in err

@@ -177,9 +177,11 @@ class EndpointLost(ConsoleError):
 
     Attributes:
         shell_open: whether a shell may be open on the machine without a dead-man's switch.
+        maintenance: if it is a maintenance shell, the name of what undoes its opening (`login.attempt.Undo`).
     """
 
     shell_open: bool = False
+    maintenance: str = ""
 
     code = "endpoint-lost"
     exit_code = 3

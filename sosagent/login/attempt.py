@@ -12,7 +12,7 @@ from ..printable import printable
 from ..terminal.states import Observation
 from .record import OpenLogin
 
-__all__ = ["Attempt", "Stage", "Undo"]
+__all__ = ["MAINTENANCE", "Attempt", "Stage", "Undo"]
 
 
 class Stage(enum.IntEnum):
@@ -34,6 +34,10 @@ class Undo(enum.Enum):
     INITRAMFS = "mounts in an initramfs were changed"
 
 
+#: The changes that opened a maintenance shell.
+MAINTENANCE = (Undo.MAINTENANCE, Undo.OPEN_MAINTENANCE)
+
+
 class Attempt:
     """The state of one login, which its steps share.
 
@@ -49,6 +53,7 @@ class Attempt:
         undo: changes to undo, in the order in which they were made.
         becoming: whether sudo or su was entered and its outcome is unknown.
         is_root: whether the shell is a root shell, according to a probe or the login's name.
+        sulogin: the command that puts sulogin in place of the maintenance shell; empty if there is none.
         chroot: where an initramfs mounted the machine's root file system; empty elsewhere.
         mount_undo: commands that undo the changed mounts of an initramfs, in the order of the changes.
         prompt: the prompt of the existing shell, to recognise it at the end.
@@ -63,6 +68,7 @@ class Attempt:
         self.undo: tuple[Undo, ...] = ()
         self.becoming = False
         self.is_root = settings.login == "root"
+        self.sulogin = ""
         self.chroot = ""
         self.mount_undo: tuple[str, ...] = ()
         self.prompt = ""
@@ -75,7 +81,7 @@ class Attempt:
     @property
     def in_maintenance(self) -> bool:
         """Whether we opened, or are about to open, a maintenance shell."""
-        return Undo.MAINTENANCE in self.undo or Undo.OPEN_MAINTENANCE in self.undo
+        return any(undo in MAINTENANCE for undo in self.undo)
 
     def check_host(self, hostname: str | None) -> None:
         """Compare the machine's host name with the expected one, before a password is typed.
@@ -176,6 +182,10 @@ class Attempt:
     def forget_undo(self) -> None:
         """Drop all noted changes: there is nothing to undo any more."""
         self.undo = ()
+
+    def sulogin_found(self, command: str) -> None:
+        """`command` puts sulogin in place of the maintenance shell; empty if there is none."""
+        self.sulogin = command
 
     def use_chroot(self, root: str) -> None:
         """We are in an initramfs that mounted the machine's root file system at `root`."""

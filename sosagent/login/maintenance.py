@@ -15,10 +15,15 @@ from .initramfs import in_initramfs, open_root
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, is_decided, settle, submit
 from .password import password_outcome, refusal_error, type_password
 from .probe import ask, probe
-from .redraw import redraw
+from .redraw import erase, redraw
 from .unwind import continue_boot
 
-__all__ = ["close_maintenance_shell", "log_in_for_maintenance", "press_enter_for_maintenance"]
+__all__ = [
+    "adopt_maintenance_shell",
+    "close_maintenance_shell",
+    "log_in_for_maintenance",
+    "press_enter_for_maintenance",
+]
 
 _PROMPTS = (Action.MAINTAIN, Action.PRESS)
 #: What prints where sulogin is, and which tty this is. BusyBox may have it without a link to it.
@@ -98,16 +103,24 @@ async def _use_maintenance_shell(attempt: Attempt) -> None:
         )
     attempt.root_confirmed()
     attempt.prompt_seen()
+    attempt.sulogin_found(await _find_sulogin(attempt))
     attempt.console.emit(Event("done", "logged in for maintenance"))
     if initramfs:
         await open_root(attempt)
 
 
-async def close_maintenance_shell(attempt: Attempt, _ended: bool) -> None:
-    """Put sulogin back in place of the maintenance shell, or end the shell if the boot is to continue.
+async def adopt_maintenance_shell(attempt: Attempt) -> None:
+    """Use the maintenance shell that an earlier connection opened, to close it."""
+    await erase(attempt.console)
+    attempt.sulogin_found(await _find_sulogin(attempt))
+    attempt.keep_boot_stopped()
 
-    sulogin asks for root's password again, and the boot stays where it is: sulogin's end would continue it, like the
-    shell's.
+
+async def close_maintenance_shell(attempt: Attempt, _ended: bool) -> None:
+    """Put sulogin back in place of the maintenance shell, unless that has happened; or let the boot continue.
+
+    sulogin asks for root's password again, and the boot stays where it is: the end of sulogin would continue it, as the
+    end of its shell would.
 
     Raises:
         ConsoleStateUnknown: the shell stays open.
@@ -115,18 +128,16 @@ async def close_maintenance_shell(attempt: Attempt, _ended: bool) -> None:
     console = attempt.console
     prompts = (*_PROMPTS, Action.PROBE)
     observed = await settle(console, SUSPEND_SECONDS, mark=console.mark_before_open_line(), until=prompts)
-    if observed.state.action in _PROMPTS:
-        return
     if attempt.settings.continue_boot:
-        await continue_boot(attempt)
+        await continue_boot(attempt, "\x04" if observed.state.action in _PROMPTS else "exit\r")
         return
-    command = await _sulogin(attempt, may_force=Undo.OPEN_MAINTENANCE in attempt.undo)
-    if command is None:
-        raise _still_open(attempt, "there is no sulogin to take its place")
-    observed = await submit(console, f" exec {command}", LOGOUT_SECONDS, prompts)
     if observed.state.action not in _PROMPTS:
-        raise _still_open(attempt, "sulogin did not start in its place")
-    console.emit(Event("done", "the console asks for maintenance again"))
+        if not attempt.sulogin:
+            raise _still_open(attempt, "there is no sulogin to take its place")
+        observed = await submit(console, f" {attempt.sulogin}", LOGOUT_SECONDS, prompts)
+        if observed.state.action not in _PROMPTS:
+            raise _still_open(attempt, "sulogin did not start in its place")
+    console.emit(Event("done", "the console is at its maintenance prompt again"))
 
 
 def _still_open(attempt: Attempt, reason: str) -> ConsoleStateUnknown:
@@ -134,21 +145,20 @@ def _still_open(attempt: Attempt, reason: str) -> ConsoleStateUnknown:
     return attempt.console.error(ConsoleStateUnknown, message, "Use it or end it there. Its end continues the boot.")
 
 
-async def _sulogin(attempt: Attempt, *, may_force: bool) -> str | None:
-    """Return the command that starts sulogin on this tty; None if there is none.
+async def _find_sulogin(attempt: Attempt) -> str:
+    """Return the command that starts sulogin on this tty in place of the shell at the prompt; empty if there is none.
 
-    Args:
-        attempt: the login, at the prompt of a maintenance shell.
-        may_force: start it so that a locked account does not keep root out, as it was started before.
+    Each word with a character that one flipped bit turns into Enter is in quotes, for the start line.
     """
     lines = await ask(attempt, _FIND)
     paths = [line for line in lines if _PATH.fullmatch(line)]
     if not paths:
-        return None
+        return ""
+    words = ["busybox", "sulogin"] if paths[0] == "sulogin" else [f'"{paths[0]}"']
     busybox = any(line.rpartition("/")[2].startswith("busybox") for line in lines)
-    command = "busybox sulogin" if paths[0] == "sulogin" else paths[0]
-    if may_force and not busybox and command.startswith("/"):
-        command += " -e"
-    tty = next((line for line in lines if _TTY.fullmatch(line) and line not in paths), "")
-    # On /dev/console, sulogin finds the consoles itself.
-    return command if tty in ("", "/dev/console") else f"{command} {tty}"
+    if Undo.OPEN_MAINTENANCE in attempt.undo and not busybox and paths[0] != "sulogin":
+        words.append('"-e"')  # it was open to root without a password, perhaps since the account is locked
+    tty = next((line for line in lines if _TTY.fullmatch(line) and line not in paths), "/dev/console")
+    if tty != "/dev/console":  # there, sulogin finds the consoles itself
+        words.append(f'"{tty}"')
+    return f"exec {' '.join(words)}"

@@ -23,12 +23,17 @@ from ..console.events import Event
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..secrets.secret import Secret
 from ..terminal.states import READING, Action, Observation
-from .attempt import Attempt, Stage, Undo
+from .attempt import MAINTENANCE, Attempt, Stage, Undo
 from .authenticate import log_in
 from .detect import find_state
 from .existing import discard, end_password_prompt, end_receiver, interrupt, suspend, use_existing_shell
 from .failures import state_error
-from .maintenance import close_maintenance_shell, log_in_for_maintenance, press_enter_for_maintenance
+from .maintenance import (
+    adopt_maintenance_shell,
+    close_maintenance_shell,
+    log_in_for_maintenance,
+    press_enter_for_maintenance,
+)
 from .unwind import (
     end_login,
     restore_insert_mode,
@@ -124,16 +129,31 @@ class Login:
         return self.ours
 
     @property
+    def opened(self) -> bool:
+        """Whether we opened the current shell, by a login or at a maintenance prompt."""
+        return self.ours or self._attempt.in_maintenance
+
+    @property
+    def afterwards(self) -> str:
+        """The command that must take the place of the current shell when ours on top of it ends; empty if none."""
+        return "" if self._attempt.chroot else self._attempt.sulogin  # in an initramfs, mounts are undone first
+
+    @property
+    def maintenance(self) -> str:
+        """If we opened a maintenance shell, the name of the `Undo`; empty otherwise."""
+        return next((undo.name for undo in self._attempt.undo if undo in MAINTENANCE), "")
+
+    @property
     def may_be_open(self) -> bool:
-        """Whether a shell of our login is open, or may open at any time."""
-        return self._attempt.stage is not Stage.OUTSIDE
+        """Whether a shell that we opened is open, or may open at any time."""
+        return self._attempt.stage is not Stage.OUTSIDE or self._attempt.in_maintenance
 
     @property
     def remains(self) -> str:
         """A description of what may remain on the console if the connection is lost now; empty if nothing remains."""
         attempt = self._attempt
         if attempt.in_maintenance:
-            return "the maintenance shell may be open on the console"
+            return "a root shell, the maintenance shell, may be open on the console"
         if Undo.SUSPENSION in attempt.undo:
             return "the program on the console is suspended; `fg` there brings it back"
         return ""
@@ -190,11 +210,14 @@ class Login:
 
     # -- logins of earlier runs ---------------------------------------------------------------
 
-    async def close_open_shell(self) -> None:
+    async def close_open_shell(self, maintenance: str = "") -> None:
         """On a new connection: log out of the shell that an earlier connection left open.
 
+        Args:
+            maintenance: `Login.maintenance` of the earlier connection.
+
         Raises:
-            ConsoleError: the login prompt did not come back.
+            ConsoleError: the login prompt, or the maintenance prompt, did not come back.
         """
         attempt, no_password = self._attempt, Secret("")
         observed = await find_state(attempt.console, receiver_open=True)
@@ -205,7 +228,11 @@ class Login:
         if Undo.SUSPENSION in attempt.undo:
             await self.leave()
             raise attempt.console.error(ConsoleOccupied, "another user's program is on the console")
-        if observed.state.action is Action.PROBE:
+        if observed.state.action is Action.PROBE and maintenance:
+            attempt.will_undo(Undo[maintenance])
+            await adopt_maintenance_shell(attempt)
+            await self.leave()
+        elif observed.state.action is Action.PROBE:
             attempt.shell_adopted()
             await self.leave()
 

@@ -106,9 +106,9 @@ async def restore_mounts(attempt: Attempt, _ended: bool) -> None:
         await continue_boot(attempt)
 
 
-async def continue_boot(attempt: Attempt) -> None:
-    """End the shell, which continues the boot."""
-    await attempt.console.send("exit\r")
+async def continue_boot(attempt: Attempt, keys: str = "exit\r") -> None:
+    """Type `keys`, which end the shell or its prompt, so that the boot continues."""
+    await attempt.console.send(keys)
     await attempt.console.quiet(QUIET_SECONDS, 1.0)
     attempt.console.emit(Event("note", "ended that shell; the boot continues"))
 
@@ -141,5 +141,6 @@ async def restore_insert_mode(attempt: Attempt, _ended: bool) -> None:
 
 
 async def wait_for_prompt(attempt: Attempt) -> None:
-    """Wait until the existing shell shows its prompt again."""
-    await settle(attempt.console, WAKE_SECONDS, until=(Action.PROBE, Action.INTERRUPT))
+    """Wait until the existing shell shows its prompt again, or sulogin has taken its place."""
+    until = (Action.PROBE, Action.INTERRUPT, Action.MAINTAIN, Action.PRESS)
+    await settle(attempt.console, WAKE_SECONDS, until=until)

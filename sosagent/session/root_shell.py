@@ -114,6 +114,7 @@ class _Lifecycle:
             dead_man=dead_man,
             patience=patience,
             root=login.chroot,
+            then=login.afterwards,
         )
         await shell.start()
         console.emit(Event("done", "shell ready"))
@@ -149,16 +150,19 @@ class _Lifecycle:
         """The connection is lost: add a note of what remains open on the machine."""
         # Before the start line is answered, its Enter may be lost with the connection.
         if self._shell is not None and self._shell.collecting:
+            if self._login.maintenance and not self._login.afterwards:
+                lost.add_note(self._login.remains)
             return  # the shell will end by itself
-        lost.shell_open = self._login.may_be_open
+        lost.shell_open, lost.maintenance = self._login.may_be_open, self._login.maintenance
         if self._login.remains and not lost.shell_open:
             lost.add_note(self._login.remains)
 
     async def _leave_console(self, failure: BaseException | None) -> None:
         if failure is not None:
-            self._login.keep_boot_stopped()  # the operator will want to use the maintenance shell
+            self._login.keep_boot_stopped()  # the operator will want to use maintenance mode
         self._console.start_leaving()
         ended = self._replaced and self._shell is not None and self._shell.started
+        opened = self._login.opened
         try:
             await self._close_shell()
             await self._login.leave(ended=ended)
@@ -173,7 +177,7 @@ class _Lifecycle:
             return
         if self._session is not None:
             self._session.record_leaving()
-            done = "logged out" if self._session.ours else "left the existing shell as it was"
+            done = "logged out" if opened else "left the existing shell as it was"
             self._console.emit(Event("done", done))
 
     async def _close_shell(self) -> None:

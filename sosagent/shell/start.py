@@ -33,21 +33,30 @@ class Starter:
     Args:
         console: a console at a shell's prompt.
         receiver: the program for it to collect.
-        replace, keep_modes, root: see `VerifiedShell`.
+        replace, keep_modes, root, then: see `VerifiedShell`.
         speed: receives the measured time of the echo.
     """
 
     def __init__(
-        self, console: Console, receiver: str, *, replace: bool, keep_modes: bool, root: str, speed: LineSpeed
+        self,
+        console: Console,
+        receiver: str,
+        *,
+        replace: bool,
+        keep_modes: bool,
+        root: str,
+        speed: LineSpeed,
+        then: str = "",
     ) -> None:
         modes = MODES_SAVED if keep_modes else MODES_SANE
         self._console = console
         self._speed = speed
         self._replace = replace
-        self._line = start_line(receiver, _nonce(), replace=replace, modes=modes, root=root)
+        self._line = start_line(receiver, _nonce(), replace=replace, modes=modes, root=root, then=then)
         #: The line for the plain shell, if the current one does not accept `_line`.
         self._line_over_plain_shell = start_line(receiver, _nonce(), replace=True, modes=modes, plain=True)
         self._plain_shell = f"chroot {root} {PLAIN_SHELL}" if root else PLAIN_SHELL
+        self._plain_shell += f";{then}" if then else ""
         self._entered = False
         self._collecting = False
         self._plain_started = False

@@ -54,7 +54,7 @@ class StartLine:
 
 
 def start_line(
-    receiver: str, nonce: str, *, replace: bool, modes: str, root: str = "", plain: bool = False
+    receiver: str, nonce: str, *, replace: bool, modes: str, root: str = "", plain: bool = False, then: str = ""
 ) -> StartLine:
     """Return the start line for `receiver`.
 
@@ -66,6 +66,7 @@ def start_line(
         modes: `MODES_SANE`, or `MODES_SAVED` to save the modes of the tty first.
         root: run in a chroot at this path (from an initramfs, whose own shell may have no cksum).
         plain: the login shell is `PLAIN_SHELL`, which writes no history.
+        then: a command for the shell beneath when ours has ended, however it ends.
     """
     if not receiver.isascii() or not receiver.isprintable():
         raise ValueError("the receiver contains characters that cannot be typed")
@@ -80,7 +81,7 @@ def start_line(
         f"{prefix}{shell} '{save}stty -echo -isig -ixon -iexten -icanon icrnl min 0 time 255;"
         f'echo S\\O{nonce};while read -r l;do x=$x${{l#?}};[ "$l" ]||{{ '
         f'[ "`printf %s "$x"|cksum`" = "{cksum(receiver.encode("ascii"))}" ]&&eval "$x";x=;}};done;stty {modes}\''
-    )
-    if len(line) > (_MAX_ON_LINUX if root else _MAX_CHARACTERS):
+    ) + (f";{then}" if then else "")
+    if len(line) > (_MAX_ON_LINUX if root or then else _MAX_CHARACTERS):
         raise ValueError(f"the start line has {len(line)} characters")
     return StartLine(line, f"SO{nonce}", receiver)

@@ -52,6 +52,7 @@ class VerifiedShell:
         replace: exec over the shell at the prompt, which is ours.
         keep_modes: restore the current modes of the tty at the end; otherwise the next getty sets them.
         root: run in a chroot at this path; empty to run where the shell is.
+        then: a command for the shell at the prompt when ours has ended, however it ends; not with `replace`.
         dead_man: seconds after which the machine closes the shell by itself.
         patience: seconds that one program may run.
 
@@ -67,6 +68,7 @@ class VerifiedShell:
         dead_man: int,
         patience: int = 60,
         root: str = "",
+        then: str = "",
     ) -> None:
         self.console = console
         modes = MODES_SAVED if keep_modes else MODES_SANE
@@ -77,7 +79,13 @@ class VerifiedShell:
         self._speed = LineSpeed()
         self._replies = Replies(console, self._speed, patience)
         self._starter = Starter(
-            console, self._receiver, replace=replace, keep_modes=keep_modes, root=root, speed=self._speed
+            console,
+            self._receiver,
+            replace=replace,
+            keep_modes=keep_modes,
+            root=root,
+            speed=self._speed,
+            then=then,
         )
         self._receiver_up = False  # it has answered
         self._request_pending = False  # the receiver may still be busy with the last request

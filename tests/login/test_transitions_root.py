@@ -47,13 +47,12 @@ PRESS_ENTER = "Press Enter for maintenance\r\n(or press Control-D to continue): 
 KERNEL = "[   12.345678] usb 1-1: new device\r\n"
 ASKED_AGAIN = "\r\nLogin incorrect\r\n\r\n" + MAINTENANCE
 ASK_AGAIN = key(REDRAW) + key(WAKE, ASKED_AGAIN)
-OPEN_MAINTENANCE = (
-    ASK_AGAIN + answer(PASSWORD, "\r\n" + ROOT) + command("id -u;id -un", "0", "root", prompt=ROOT) + no_initramfs(ROOT)
-)
 FIND_SULOGIN = "command -v sulogin;readlink -f `command -v sulogin`;tty;busybox --list|grep -x sulogin"
-CLOSE_MAINTENANCE = command(FIND_SULOGIN, "/sbin/sulogin", "/usr/sbin/sulogin", "/dev/ttyS0", prompt=ROOT) + typed(
-    " exec /sbin/sulogin /dev/ttyS0", MAINTENANCE
-)
+SULOGIN = command(FIND_SULOGIN, "/sbin/sulogin", "/usr/sbin/sulogin", "/dev/ttyS0", prompt=ROOT)
+ROOT_ANSWERS = command("id -u;id -un", "0", "root", prompt=ROOT) + no_initramfs(ROOT)
+LOG_IN_FOR_MAINTENANCE = ASK_AGAIN + answer(PASSWORD, "\r\n" + ROOT) + ROOT_ANSWERS
+OPEN_MAINTENANCE = LOG_IN_FOR_MAINTENANCE + SULOGIN
+CLOSE_MAINTENANCE = typed(' exec "/sbin/sulogin" "/dev/ttyS0"', MAINTENANCE)
 #: The command that shows the mounts of an initramfs.
 MOUNTS = (
     "ls -1d /root/etc/passwd /root/dev/null /sysroot/etc/passwd /sysroot/dev/null;"
@@ -126,13 +125,12 @@ CASES = {
         state="maintenance",
     ),
     "maintenance without sulogin": Case(
-        (MAINTENANCE,), OPEN_MAINTENANCE, command(FIND_SULOGIN, "/dev/ttyS0", prompt=ROOT), state="maintenance",
+        (MAINTENANCE,), LOG_IN_FOR_MAINTENANCE + command(FIND_SULOGIN, "/dev/ttyS0", prompt=ROOT), state="maintenance",
         logout_error="a root shell is open on the console, since there is no sulogin",
     ),
     "maintenance where sulogin does not start": Case(
         (MAINTENANCE,), OPEN_MAINTENANCE,
-        command(FIND_SULOGIN, "/sbin/sulogin", "/dev/ttyS0", prompt=ROOT)
-        + typed(" exec /sbin/sulogin /dev/ttyS0", "bash: /sbin/sulogin: Exec format error\r\n" + ROOT),
+        typed(' exec "/sbin/sulogin" "/dev/ttyS0"', "bash: /sbin/sulogin: Exec format error\r\n" + ROOT),
         state="maintenance", logout_error="a root shell is open on the console, since sulogin did not start",
     ),
     "maintenance with a kernel line behind the prompt": Case(
@@ -142,8 +140,7 @@ CASES = {
     "maintenance with kernel lines everywhere": Case(
         (MAINTENANCE,),
         key(REDRAW, KERNEL) + key(WAKE, "\r\n" + KERNEL + "Login incorrect\r\n\r\n" + KERNEL + MAINTENANCE + KERNEL)
-        + key("^", KERNEL) + key(CLEAR) + key(f"{PASSWORD}\r", KERNEL + "\r\n" + ROOT)
-        + command("id -u;id -un", "0", "root", prompt=ROOT) + no_initramfs(ROOT),
+        + key("^", KERNEL) + key(CLEAR) + key(f"{PASSWORD}\r", KERNEL + "\r\n" + ROOT) + ROOT_ANSWERS + SULOGIN,
         CLOSE_MAINTENANCE, state="maintenance",
     ),
     "maintenance, wrong password": Case(
@@ -160,14 +157,23 @@ CASES = {
     ),
     "maintenance without a password": Case(
         (PRESS_ENTER,),
-        key(REDRAW) + key(WAKE, "\r\n" + ROOT) + command("id -u;id -un", "0", "root", prompt=ROOT) + no_initramfs(ROOT),
-        command(FIND_SULOGIN, "/sbin/sulogin", "/usr/sbin/sulogin", "/dev/ttyS0", prompt=ROOT)
-        + typed(" exec /sbin/sulogin -e /dev/ttyS0", PRESS_ENTER), state="maintenance-enter",
+        key(REDRAW) + key(WAKE, "\r\n" + ROOT) + ROOT_ANSWERS + SULOGIN,
+        typed(' exec "/sbin/sulogin" "-e" "/dev/ttyS0"', PRESS_ENTER), state="maintenance-enter",
     ),
     "maintenance of BusyBox": Case(
-        (MAINTENANCE,), OPEN_MAINTENANCE,
-        command(FIND_SULOGIN, "not a tty", "sulogin", prompt=ROOT) + typed(" exec busybox sulogin", MAINTENANCE),
+        (MAINTENANCE,),
+        LOG_IN_FOR_MAINTENANCE + command(FIND_SULOGIN, "not a tty", "sulogin", prompt=ROOT),
+        typed(" exec busybox sulogin", MAINTENANCE), state="maintenance",
+    ),
+    "maintenance where sulogin has followed our shell": Case(
+        (MAINTENANCE,),
+        LOG_IN_FOR_MAINTENANCE + command(FIND_SULOGIN, "/sbin/sulogin", prompt=MAINTENANCE),
         state="maintenance",
+    ),
+    "maintenance where sulogin has followed our shell, and the boot continues": Case(
+        (MAINTENANCE,),
+        LOG_IN_FOR_MAINTENANCE + command(FIND_SULOGIN, "/sbin/sulogin", prompt=MAINTENANCE),
+        key("\x04", "\r\n"), LoginSettings(continue_boot=True), state="maintenance",
     ),
     # -- a maintenance prompt that anybody may have printed
     "maintenance in front of a login prompt": Case(

@@ -427,6 +427,7 @@ async def test_emergency_mode_with_a_read_only_root() -> None:
         async with at_the_machine(vm) as console:
             await console.send("\r")
             await console.expect("continue\\): $")
+            await console.quiet(0.5, 5)
             await console.send_secret(sosagent.Secret(PASSWORD))
             await console.expect("# $")
             await console.send("grep -c . .ssh/authorized_keys; grep ' / ' /proc/mounts\r")

@@ -223,6 +223,7 @@ def test_telnet_limits_its_buffer() -> None:
         ("proj.zone.vm.user.port=1@gw:9600", "proj.zone.vm.user.port=1", "gw", 9600),
         ("root:serial@console", "root:serial", "console", None),
         ("[::1]:2200", None, "::1", 2200),
+        ("h:65535", None, "h", 65535),
         ("u@fe80::1", "u", "fe80::1", None),
         ("my-alias_1", None, "my-alias_1", None),
     ],
@@ -236,7 +237,7 @@ def test_the_parts_of_an_ssh_host(text: str, user: str | None, host: str, port: 
 @pytest.mark.parametrize(
     "text",
     [
-        "", "@h", "u@", "h:0", "h:99999", "h:x", "http://h", "-oProxyCommand=id", "a b", "h\x1b[m", "ssh://u:pw@h",
+        "", "@h", "u@", "h:0", "h:65536", "h:x", "http://h", "-oProxyCommand=id", "a b", "h\x1b[m", "ssh://u:pw@h",
         "h/x",
     ],
 )  # fmt: skip

@@ -330,6 +330,7 @@ def test_what_a_target_is() -> None:
     rows = {
         "exec:/usr/bin/virsh -c qemu:///system console web1": "virsh",
         "exec:ipmitool -I lanplus -H bmc -U root -E sol activate": "ipmi",
+        "exec:sudo ipmitool sol activate": "ipmi",
         "exec:cat": "plain",
         "ssh://root@bmc?dialect=idrac": "idrac",
         "i-0123abcd.port0@serial-console.ec2-instance-connect.eu-west-1.aws": "aws",

@@ -143,7 +143,6 @@ class EndpointUnreachable(ConsoleError):
 
     code = "endpoint-unreachable"
     exit_code = 3
-    default_hint = "Check the endpoint's name, its port and the route to it."
 
     def __init__(self, message: str, *, unknown_host: str = "", hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -155,7 +154,6 @@ class EndpointRefused(ConsoleError):
 
     code = "endpoint-refused"
     exit_code = 3
-    default_hint = "Check the user name and the key (-i) for the endpoint. -v shows which keys were tried."
 
 
 class EndpointBusy(ConsoleError):
@@ -211,8 +209,9 @@ class ConsoleSilent(ConsoleError):
 
     code = "console-silent"
     default_hint = (
-        "Check that the machine is switched on, that its kernel uses this serial port (console=), that a getty runs "
-        "there (systemctl status 'serial-getty@*'), and that both ends of the line have the same speed."
+        "Nothing came from the machine. Check that it is switched on, that its kernel uses this serial port "
+        "(console=), that a getty runs there (systemctl status 'serial-getty@*'), and that both ends of the line have "
+        "the same speed."
     )
 
 
@@ -255,7 +254,6 @@ class LoginRefused(ConsoleError):
 
     code = "login-refused"
     exit_code = 5
-    default_hint = "Check the password. It was tried only once, so that no account is locked."
 
 
 class EditRefused(ConsoleError):

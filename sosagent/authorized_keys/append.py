@@ -120,7 +120,8 @@ async def append_keys(
     except LineDamaged as error:
         if not job.may_have_written:
             raise
-        raise NotVerified(error.message, state=error.state, tail=error.tail, hint=error.hint) from None
+        hint = f"{error.hint} {NotVerified.default_hint}".lstrip()
+        raise NotVerified(error.message, state=error.state, tail=error.tail, hint=hint) from None
 
 
 class _Append:

@@ -53,7 +53,7 @@ def expected_errors_only(verbose: bool) -> Iterator[None]:
     except (SosError, typer.Exit, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        raise Interrupted("stopped", hint="Nothing was sent.") from None
+        raise Interrupted("stopped") from None
     except Exception as error:  # noqa: BLE001 - the last resort before the user
         if verbose:
             traceback.print_exc()

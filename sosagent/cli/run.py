@@ -23,7 +23,7 @@ T = TypeVar("T")
 _REPEATED_SECONDS = 1.0
 _SHELL_MAY_BE_OPEN = " before the log-out had ended: a shell may be open on the console"
 _CLOSES_ITSELF = "Run the command again: it closes that shell, and finds out what has been done."
-_RUN_AGAIN = "No key was lost. Run the command again: it finds out what has already been done."
+_RUN_AGAIN = "Run the command again: it finds out what has already been done."
 
 
 def run_job(job: Coroutine[Any, Any, T], *, logs_out: bool = True, hint: str = _RUN_AGAIN) -> T:

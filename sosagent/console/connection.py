@@ -17,6 +17,8 @@ from .pacing import Pacer
 
 __all__ = ["Connection", "MakeError"]
 
+_NOTHING_TYPED = "Nothing was typed on the console before. The endpoint's last lines may say why it closed."
+_NOT_READING = "The connection is open, and its other end reads nothing."
 _PROMPT_QUIET = 0.2  # after this pause, text that looks like the endpoint's prompt is one
 
 _E = TypeVar("_E", bound=ConsoleError)
@@ -89,7 +91,8 @@ class Connection:
                 raise self._deadline_passed() from None
             return None
         if not data:
-            raise self._error(EndpointLost, f"{self.transport.name} closed the connection")
+            hint = None if self.bytes_sent else _NOTHING_TYPED
+            raise self._error(EndpointLost, f"{self.transport.name} closed the connection", hint)
         self.bytes_received += len(data)
         if self._forward is not None:
             self._forward(data)
@@ -176,7 +179,7 @@ class Connection:
             async with self.deadline.timeout():
                 await self.pacer.write(data, pace)
         except TimeoutError:
-            raise self.too_late("the endpoint does not accept more data") from None
+            raise self.too_late("the endpoint does not accept more data", _NOT_READING) from None
         except EndpointLost as error:
             raise self._error(EndpointLost, error.message) from None
 
@@ -199,11 +202,17 @@ class Connection:
                 else:
                     await self.transport.send_break()
         except TimeoutError:
-            raise self.too_late("the endpoint did not accept the BREAK") from None
+            raise self.too_late("the endpoint did not accept the BREAK", _NOT_READING) from None
 
-    def too_late(self, message: str) -> DeadlineExceeded:
-        """Return the error of a wait that ended; its hint names the damage of the line, if any."""
-        return self._error(DeadlineExceeded, message, self.damage_report() or None)
+    def too_late(self, message: str, hint: str | None = None) -> DeadlineExceeded:
+        """Return the error of a wait that ended.
+
+        Args:
+            message: what did not come.
+            hint: what to do; by default, allow more time. Damage that was seen on the line is added.
+        """
+        hint = DeadlineExceeded.default_hint if hint is None else hint
+        return self._error(DeadlineExceeded, message, f"{hint} {self.damage_report()}".strip())
 
     def _deadline_passed(self) -> DeadlineExceeded:
         return self.too_late(f"the deadline of {self.deadline.seconds or 0.0:.0f} s passed")

@@ -332,7 +332,7 @@ class Console:
             if data is None:
                 if compiled.timeout is not None:
                     return Match(compiled.timeout, "", "")
-                raise self.connection.too_late(f"none of the expected text came within {seconds:.0f} s")
+                raise self.connection.too_late(f"none of the expected text came within {seconds:.0f} s", "")
         return match
 
     def skip(self) -> None:

@@ -38,7 +38,7 @@ class Pacer:
         self._emit = emit
         self._last_write = 0.0
         self._damaged_lines = 0
-        self._damaged_replies = 0
+        self._seen = 0  # of the damage that was noted, what was seen to be damage
 
     @property
     def pace(self) -> int:
@@ -49,27 +49,30 @@ class Pacer:
         """Type no faster than `pace` from now on."""
         self._pace = max(self._pace, pace)
 
-    def note_damage(self, *, typed: bool = True) -> None:
-        """Count one damaged line, and type slower if there have been too many.
+    def note_damage(self, *, typed: bool = True, seen: bool = True) -> None:
+        """Count one line that may be damaged, and type slower if there have been too many.
 
         Args:
             typed: whether a typed line was damaged; False for a reply, which a slower pace does not help.
+            seen: whether something came back that differs from what was sent. A missing answer may have other causes,
+                so it is no part of the report.
         """
         self._damaged_lines += typed
-        self._damaged_replies += not typed
+        self._seen += seen
         pace = pace_for_damage(self._damaged_lines)
         if pace > self._pace:
             self._pace = pace
             burst, pause = _PACES[pace]
-            self._emit(Event("detail", f"the line damages data; now typing {burst} bytes at a time, {pause} s apart"))
+            text = f"what is typed does not arrive as it should: now {burst} bytes at a time, {pause} s apart"
+            self._emit(Event("detail", text))
 
     def damage_report(self, size: int) -> str:
-        """Return a sentence about the measured damage and its remedy; empty if there was none.
+        """Return a sentence about the damage that was seen and its remedy; empty if there was none.
 
         Args:
             size: how many bytes went over the line, in both directions.
         """
-        count = self._damaged_lines + self._damaged_replies
+        count = self._seen
         if not count:
             return ""
         times = "once" if count == 1 else f"{count} times"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import Protocol, TypeVar
 
 from ..deadline import Deadline
@@ -13,7 +14,7 @@ from ..terminal.text import Text
 from .pacing import Pacer
 from .received import ReceivedText
 
-__all__ = ["LineTyper", "shows_line"]
+__all__ = ["LineTyper", "resembles", "shows_line"]
 
 _ECHO_SECONDS = 2.0
 _ECHO_PAUSE = 0.5  # the longest pause in the middle of an echo
@@ -27,6 +28,12 @@ _PREFIXES = ("", "\x11\x15", "\x11\x15\x15\x15")
 _DOWN_AND_UP = re.compile(rb"\r*\n\x1b\[A")
 #: Terminal widths at which an echo is read. Shells assume 80 for a serial tty without a size.
 _WIDTHS = (80, 999, *range(40, 260))
+
+#: Hints if an echo differs for another reason than a damaged line.
+_NO_ECHO = "Nothing came back: no program reads this console, or it shows nothing that is typed."
+_OTHER_ECHO = "What came back is not an echo of the line; a program may read it (sosagent screen HOST)."
+_SIMILAR = 0.6
+_LONGEST = 300  # characters that are compared
 
 _E = TypeVar("_E", bound=ConsoleError)
 
@@ -105,14 +112,13 @@ class LineTyper:
                     break  # anything typed now would be appended to it
                 if attempt + 1 == tries and not required:
                     return False
-                self._pacer.note_damage()
+                self._pacer.note_damage(seen=resembles(self.last_echo, text))
             finally:
                 self._echo = None
         raise self._console.error(
             ConsoleStateUnknown,
             "the echo differs from what was typed; Enter was not pressed",
-            self._console.damage_report()
-            or "The line may lose characters (lower its speed), or no shell is reading this console.",
+            self._console.damage_report() or (_OTHER_ECHO if self.last_echo else _NO_ECHO),
         )
 
     def _forget_blank_rows(self, line: str, right_prompt: tuple[int, str] | None) -> None:
@@ -167,6 +173,17 @@ class LineTyper:
                 return True
         # A terminal of another width wraps elsewhere: try every width before giving up.
         return shows_line(bytes(self._echo or b""), before, text, _WIDTHS)
+
+
+def resembles(echo: bytes, text: str) -> bool:
+    """Whether `echo` is the echo of `text` with some bytes damaged, and not something else.
+
+    A line editor that draws, and a program that answers instead of echoing, do not damage anything.
+    """
+    if not echo or b"\x1b" in echo:
+        return False
+    came = echo.decode("latin-1").replace("\r", "").replace("\n", "")[: 2 * _LONGEST]
+    return SequenceMatcher(None, came, text[:_LONGEST], autojunk=False).ratio() >= _SIMILAR
 
 
 def shows_line(echo: bytes, before: str, text: str, widths: Sequence[int] = _WIDTHS) -> bool:

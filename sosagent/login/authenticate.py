@@ -48,7 +48,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
         else:
             observed = await password_outcome(console, mark := sent)
     if observed.state.action is Action.LOG_IN:
-        raise refusal_error(console, mark)
+        raise refusal_error(console, mark, typed=attempt.stage is Stage.PASSWORD_SENT)
     _check_shell(attempt, await _quit_pager(attempt, observed), mark)
     if attempt.stage is not Stage.PASSWORD_SENT:
         await _check_user(attempt)
@@ -92,7 +92,7 @@ def _check_shell(attempt: Attempt, observed: Observation, mark: Mark) -> None:
     """Raise an error unless our login led to a shell; `mark` was set before the password."""
     console = attempt.console
     if observed.state.name in ("password", "password-expired"):
-        raise refusal_error(console, mark)
+        raise refusal_error(console, mark, typed=attempt.stage is Stage.PASSWORD_SENT)
     if observed.state.action is Action.PROBE:
         return
     if observed.state not in (UNKNOWN, READING) or attempt.stage is not Stage.PASSWORD_SENT:
@@ -136,14 +136,15 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
     mark = console.mark()
     attempt.becoming_root()
     await console.send("\r")
-    observed = await _settle_or_asked(console, own_prompt, mark)
+    observed, sent = await _settle_or_asked(console, own_prompt, mark), None
     if console.open_line == own_prompt or observed.state.name in PASSWORD_PROMPTS:
         sent = await type_password(console, settings.become_password or password, mark, own_prompt)
         if sent is None:
             raise state_error(console, observe(console, console.mark_before_open_line()))
         observed = await _settle_or_asked(console, own_prompt, mark := sent)
     if observed.state.action is not Action.PROBE or (await probe(attempt)).uid != 0:
-        raise refusal_error(console, mark, f"{settings.become} did not make {printable(settings.login)} root")
+        message = f"{settings.become} did not make {printable(settings.login)} root"
+        raise refusal_error(console, mark, message, typed=sent is not None)
     attempt.became_root()
     console.emit(Event("done", f"became root by {settings.become}"))
 

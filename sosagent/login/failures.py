@@ -23,6 +23,10 @@ _TO_LOGIN = "Bring the console to a login prompt by hand, then run again."
 _ONE_AT_A_TIME = (
     "QEMU and others accept one connection at a time. `ss -xp` shows which process has it: end that process first."
 )
+_SILENT_NOW = (
+    "The lines above came over this console, so the line works in that direction. Check that a getty runs on this port "
+    "(systemctl status 'serial-getty@*'), and that the machine receives what is typed."
+)
 _SPEEDS = (115200, 9600, 57600, 38400, 19200)
 #: The error for an action that ends the login; `ConsoleOccupied` for any other.
 _ERRORS: dict[Action, type[ConsoleError]] = {
@@ -72,6 +76,8 @@ def silent_error(console: Console, message: str) -> ConsoleError:
     if others and not console.bytes_received:
         message = f"{console.transport.name} sends nothing, and {others}"
         return console.error(EndpointBusy, message, _ONE_AT_A_TIME)
+    if console.received.line_count or console.open_line:
+        return console.error(ConsoleSilent, message, _SILENT_NOW)
     return console.error(ConsoleSilent, message)
 
 
@@ -81,6 +87,6 @@ def _other_speed(console: Console) -> str:
         return GARBLED.hint
     others = ", ".join(str(speed) for speed in _SPEEDS if speed != baud)
     return (
-        f"This end of the line runs at {baud} baud, and the machine's end at another speed. "
+        f"This end of the line runs at {baud} baud, and the machine's end probably at another speed. "
         f"Set it by ?baud= after HOST; try {others}."
     )

@@ -61,7 +61,7 @@ async def log_in_for_maintenance(attempt: Attempt, _observed: Observation, passw
     observed = await password_outcome(console, sent)
     if observed.state.action is not Action.PROBE:
         attempt.forget_undo()
-        raise refusal_error(console, sent)
+        raise refusal_error(console, sent, typed=True)
     await _use_maintenance_shell(attempt)
     return None
 

@@ -24,16 +24,22 @@ _REFUSAL_SECONDS = 1.5
 _HIDDEN_TRIES = 3
 _PROFILE_SECONDS = 15.0
 
-#: Messages by which machines refuse a login, and what they mean.
-_REFUSALS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired"),
-    (re.compile(r"(?i)account (?:has )?expired"), "the account has expired"),
-    (re.compile(r"(?i)account.* locked|locked due to"), "the account is locked"),
-    (re.compile(r"(?i)maximum number of tries"), "the machine allows no more attempts"),
-    (re.compile(r"(?i)not currently available|currently not available|nologin"), "this account may not log in"),
-    (re.compile(r"(?i)timed out"), "the login timed out"),
-    (re.compile(r"(?i)not in the sudoers|may not run|not allowed to"), "this user may not become root"),
-    (re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the password"),
+_CHECK_PASSWORD = "Check the password. It was tried only once, so that no account is locked."
+_OTHER_USER = "Log in as another user (--login), or let root correct it."
+_NOT_TYPED = "The password was not typed."
+#: Messages by which machines refuse a login, what they mean, and what to do.
+_REFUSALS: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired",
+     "Change it on the console; sosagent never changes one."),
+    (re.compile(r"(?i)account (?:has )?expired"), "the account has expired", _OTHER_USER),
+    (re.compile(r"(?i)account.* locked|locked due to"), "the account is locked", _OTHER_USER),
+    (re.compile(r"(?i)maximum number of tries"), "the machine allows no more attempts", ""),
+    (re.compile(r"(?i)not currently available|currently not available|nologin"), "this account may not log in",
+     _OTHER_USER),
+    (re.compile(r"(?i)timed out"), "the login timed out", ""),
+    (re.compile(r"(?i)not in the sudoers|may not run|not allowed to"), "this user may not become root",
+     "Log in as root, or as a user who may."),
+    (re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the {}", ""),
 )  # fmt: skip
 
 
@@ -116,26 +122,32 @@ async def password_outcome(console: Console, mark: Mark) -> Observation:
     return observed
 
 
-def refusal_error(console: Console, mark: Mark, otherwise: str = "") -> ConsoleError:
-    """Return the error for a refused password.
+def refusal_error(console: Console, mark: Mark, otherwise: str = "", *, typed: bool) -> ConsoleError:
+    """Return the error for a refused login.
 
     Args:
         console: the console.
-        mark: the position before the password.
+        mark: the position before the password, or before the prompt if none was typed.
         otherwise: the message if the machine gave no reason since `mark`.
+        typed: whether the password was typed.
     """
-    message = _reason(console, mark) or otherwise or "the machine refused the login and is back at its login prompt"
-    # The line may have damaged the password, whose echo cannot be compared.
-    damage = console.damage_report()
-    hint = f"{LoginRefused.default_hint} The line may have damaged it, too. {damage}" if damage else None
-    return console.error(LoginRefused, message, hint)
+    reason, hint = _reason(console, mark, "password" if typed else "login")
+    message = reason or otherwise or "the machine refused the login and is back at its login prompt"
+    if typed and not hint:
+        # The line may have damaged the password, whose echo cannot be compared.
+        damage = console.damage_report()
+        hint = f"{_CHECK_PASSWORD} The line may have damaged it, too. {damage}" if damage else _CHECK_PASSWORD
+    return console.error(LoginRefused, message, hint if typed else f"{_NOT_TYPED} {hint}".rstrip())
 
 
-def _reason(console: Console, mark: Mark) -> str:
-    """Return the machine's reason for a refusal, from the lines since `mark`; empty if it printed none."""
+def _reason(console: Console, mark: Mark, refused: str) -> tuple[str, str]:
+    """Return the machine's reason for a refusal, from the lines since `mark`, and what to do; empty if there is none.
+
+    The password itself is the last to suspect: only if it was typed and no other reason is given.
+    """
     lines, _ = console.since(mark)
-    for pattern, reason in _REFUSALS:
+    for pattern, reason, hint in _REFUSALS:
         for line in reversed(lines):
             if pattern.search(line):
-                return f"{reason}: {printable(line.strip())}"
-    return ""
+                return f"{reason.format(refused)}: {printable(line.strip())}", hint
+    return "", ""

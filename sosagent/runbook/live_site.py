@@ -111,7 +111,10 @@ class LiveSite:
         login = self.access.login
         password = self.access.known_password
         if any(one_login == login and one.reveal() == password.reveal() for one_login, one in self._refused):
-            raise LoginRefused(f"the password of {printable(login, 60)} was refused before, so it is not typed again")
+            raise LoginRefused(
+                f"the password of {printable(login, 60)} was refused before, so it is not typed again",
+                hint="Check the password. It was tried only once, so that no account is locked.",
+            )
         stack = AsyncExitStack()
         shell = root_shell(
             self.console,

@@ -10,6 +10,8 @@ from ..terminal.states import Action, classify
 
 __all__ = ["at_prompt", "no_receiver", "not_ended", "not_run", "not_started", "raise_if_gone", "unknown_result"]
 
+_NO_ANSWER = "No damage was seen on the line. The lines above are the last that came from the machine."
+_MAY_HAVE_RUN = "The program may have run. Find out what it did before you run it again."
 #: Only a machine that shuts down or boots prints these.
 _RESTARTED = re.compile(
     r"reboot: |Linux version \d|Kernel panic - not syncing|systemd-shutdown|^\[ *(?:OK|FAILED) *\] |GNU GRUB +version"
@@ -19,7 +21,9 @@ _RESTARTED = re.compile(
 def not_started(console: Console) -> ConsoleStateUnknown:
     """Return the error for a shell that did not answer the start line."""
     return console.error(
-        ConsoleStateUnknown, "the shell did not start a /bin/sh", hint="The lines above show the reason."
+        ConsoleStateUnknown,
+        "the shell did not start a /bin/sh",
+        hint="The lines above are what it answered." if console.tail(1) else "It answered nothing.",
     )
 
 
@@ -31,19 +35,26 @@ def no_receiver(console: Console) -> ConsoleError:
             "this machine has no cksum, so nothing sent to it can be verified",
             hint="Nothing was changed. Install coreutils there, or a BusyBox with cksum.",
         )
-    message = "the line damages data: the shell could not be set up, and nothing was changed"
-    return console.error(LineDamaged, message, hint=console.damage_report())
+    damage = console.damage_report()
+    if damage:
+        message = "the line damages data: the shell could not be set up, and nothing was changed"
+        return console.error(LineDamaged, message, hint=damage)
+    message = "the shell that was started does not answer; nothing was changed"
+    return console.error(ConsoleStateUnknown, message, hint=f"It answers only to what arrives intact. {_NO_ANSWER}")
 
 
 def not_run(console: Console) -> LineDamaged:
     """Return the error for a program that did not arrive intact, and so did not run."""
-    message = "the line damages data: a program did not arrive intact, and was not run"
-    return console.error(LineDamaged, message, hint=console.damage_report())
+    damage = console.damage_report()
+    if damage:
+        message = "the line damages data: a program did not arrive intact, and was not run"
+        return console.error(LineDamaged, message, hint=damage)
+    return console.error(LineDamaged, "a program did not arrive, and was not run", hint=_NO_ANSWER)
 
 
 def unknown_result(console: Console, message: str) -> NotVerified:
     """Return the error for a program that may have run, and whose result is unknown."""
-    return console.error(NotVerified, message, hint=console.damage_report() or "Run again: no key is added twice.")
+    return console.error(NotVerified, message, hint=console.damage_report() or _MAY_HAVE_RUN)
 
 
 def not_ended(console: Console) -> ConsoleStateUnknown:
@@ -76,7 +87,8 @@ def raise_if_gone(console: Console, mark: Mark) -> None:
     if machine.action in (Action.LOG_IN, Action.MAINTAIN, Action.PRESS) or any(map(_RESTARTED.search, lines)):
         console.note_state(machine.name)
         message = f"the machine went away during the job; the console shows {machine.title}"
-        raise console.error(MachineRestarted, message)
+        booted = "Run the command again: it is back at its login prompt." if machine.action is Action.LOG_IN else None
+        raise console.error(MachineRestarted, message, booted)
 
 
 def at_prompt(console: Console, mark: Mark) -> bool:

@@ -10,6 +10,7 @@ from string import ascii_letters, digits
 
 from ..console.console import QUIET_SECONDS, Console
 from ..console.events import Event
+from ..console.typing import resembles
 from ..errors import DeadlineExceeded
 from ..terminal.expect import TIMEOUT, Match, Pattern
 from .failures import not_started
@@ -110,7 +111,7 @@ class Starter:
             typed = await console.type_line(line, tries=1, new_prompt_keys=_NEW_PROMPT_KEYS, required=False)
             if typed or not _is_damaged_echo(console.typer.last_echo, line):
                 break
-            console.pacer.note_damage()
+            console.pacer.note_damage(seen=resembles(console.typer.last_echo, line))
         self._speed.measure_echo(len(line), loop.time() - started)
         return typed
 

@@ -189,7 +189,7 @@ class VerifiedShell:
             await self.console.send(_ASK)
             attempt.note_asked()
         else:
-            self.console.pacer.note_damage(typed=attempt.slower)
+            self.console.pacer.note_damage(typed=attempt.slower, seen=False)
             attempt.note_lost()
             # The first Enter ends a partial line; at the second the collector discards what it has.
             await self.console.send(b"\r\r" + self._receiver_bytes() + attempt.framed)
@@ -266,7 +266,7 @@ class VerifiedShell:
                 self._receiver_up = True
                 return
             failures.raise_if_gone(self.console, mark)
-            self.console.pacer.note_damage()
+            self.console.pacer.note_damage(seen=False)
         raise failures.no_receiver(self.console)
 
     def _receiver_bytes(self) -> bytes:

@@ -179,7 +179,9 @@ async def _open_console(name: str, connection: asyncssh.SSHClientConnection) -> 
                 encoding=None,
             )
     except TimeoutError:
-        raise EndpointUnreachable(f"{name} opened no console within {CONNECT_SECONDS:.0f} s after login") from None
+        raise EndpointUnreachable(
+            f"{name} accepted the login, and opened no console within {CONNECT_SECONDS:.0f} s"
+        ) from None
     except (OSError, asyncssh.Error) as error:
         text = printable(str(error))
         if any(word in text.lower() for word in _BUSY_WORDS):

@@ -174,20 +174,36 @@ def _console_error(
                 hint="If it is an old management controller, add its dialect to HOST: ssh://...?dialect=ilo.",
             )
         case asyncssh.PermissionDenied():
-            return EndpointRefused(f"{name} refused the login of {printable(options.username)!r}: {text}")
+            return EndpointRefused(
+                f"{name} refused the login of {printable(options.username)!r}: {text}",
+                hint="Check the user name and the key (-i) for the endpoint.",
+            )
         case asyncssh.ChannelOpenError():
-            return EndpointUnreachable(f"the jump host cannot reach {name}: {text}")
+            return EndpointUnreachable(
+                f"the jump host cannot reach {name}: {text}", hint="Check the name and port as the jump host sees them."
+            )
         case asyncssh.ConnectionLost():
-            return EndpointUnreachable(f"{name} closed the connection before SSH was set up: {text}")
+            return EndpointUnreachable(
+                f"{name} closed the connection before SSH was set up: {text}",
+                hint="The port is reached. Does an SSH server listen there, and does it accept this address?",
+            )
         case asyncssh.Error():
             return EndpointRefused(f"no SSH session with {name}: {text}", hint="Is this an SSH port?")
         case socket.gaierror():
             return EndpointUnreachable(
-                f"the name {printable(options.host)} is not known: {text}", unknown_host=options.host
+                f"the name {printable(options.host)} is not known: {text}",
+                unknown_host=options.host,
+                hint="Check the name and your DNS.",
             )
         case ConnectionRefusedError():
-            return EndpointUnreachable(f"nothing listens on {name}, port {options.port}: connection refused")
+            return EndpointUnreachable(
+                f"nothing listens on {name}, port {options.port}: connection refused",
+                hint="The address is reached. Check the port, and that the endpoint's SSH server runs.",
+            )
         case TimeoutError():
-            return EndpointUnreachable(f"{name} does not answer on port {options.port}")
+            return EndpointUnreachable(
+                f"{name} does not answer on port {options.port}",
+                hint="Check the address, the port and the route to it; a firewall may drop the packets.",
+            )
         case _:
-            return EndpointUnreachable(f"{name} cannot be reached: {text}")
+            return EndpointUnreachable(f"{name} cannot be reached: {text}", hint="Check the route to it.")

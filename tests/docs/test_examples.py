@@ -97,7 +97,7 @@ def test_the_script(scene: Scene) -> None:
 def test_many_machines(scene: Scene) -> None:
     output = scene.run("many_machines.py", str(scene.keyfile), "web1-sos", "x@127.0.0.1:1", status=1).splitlines()
     assert re.fullmatch(rf"web1-sos +added +{scene.lab.authorized_keys_file} on \S+, \d+\.\d s", output[0])
-    assert re.match(r"x@127\.0\.0\.1:1 +FAILED +.*Check the endpoint's name", output[1])
+    assert re.match(r"x@127\.0\.0\.1:1 +FAILED +.*Check the port", output[1])
     assert scene.lab.authorized_keys == f"{scene.key.line}\n"
 
 

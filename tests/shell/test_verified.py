@@ -146,11 +146,17 @@ async def test_program_that_never_ends_is_reported_as_unknown() -> None:
             await shell.run("hang")
 
 
-async def test_receiver_that_never_arrives_is_a_damaged_line() -> None:
-    async with connected() as (shell, receiver):
-        receiver.damage_in = lambda line: line[:-1]
-        with pytest.raises(sosagent.LineDamaged, match="nothing was changed"):
-            await shell.run("echo one")
+async def test_receiver_that_never_arrives_is_called_damage_only_if_damage_was_seen() -> None:
+    for seen in (False, True):
+        async with connected() as (shell, receiver):
+            receiver.damage_in = lambda line: line[:-1]
+            if seen:
+                shell.console.pacer.note_damage()
+            expected = sosagent.LineDamaged if seen else sosagent.ConsoleStateUnknown
+            with pytest.raises(expected, match="nothing was changed") as raised:
+                await shell.run("echo one")
+            assert ("damage" in raised.value.message) == seen
+            assert ("Lower its speed" in raised.value.hint) == seen
 
 
 async def test_machine_without_cksum_is_named() -> None:

@@ -12,7 +12,6 @@ __all__ = ["ANSWER_SECONDS", "LineSpeed", "Replies"]
 
 ANSWER_SECONDS = 1.0  # how long a machine may take to answer, besides the time on the line
 _DRAIN_SECONDS = 0.1
-_MAX_STALE = 20  # replies
 _LONG_REQUEST = 1024  # bytes; the time of a longer request is the time on the line
 
 
@@ -64,16 +63,42 @@ class Replies:
         self._patience = patience
         self._reader = ReplyReader()
         self._events: deque[Up | Ended | Reply] = deque()
+        self._questions = 0  # sent; the receiver sends one reply for each, in the same order
+        self._replies = 0  # received
+
+    def note_question(self) -> int:
+        """Note that something was sent to which the receiver replies, and return the number of that reply.
+
+        A machine that is busy with a program replies to all questions about it once the program ends. These replies
+        arrive late, when the next request is under way, and do not show that it was damaged.
+        """
+        self._questions += 1
+        return self._questions
+
+    def is_late(self, number: int) -> bool:
+        """Return whether the last reply belongs to a question before `number`, if no reply was lost."""
+        return self._replies < number
+
+    def note_answered(self, number: int) -> None:
+        """Note that the last reply is known to belong to question `number` or a later one: earlier ones were lost."""
+        self._replies = max(self._replies, number)
 
     def discard(self) -> None:
         """Discard the answers received so far, so that none is taken for the answer to the next request."""
-        self._events.clear()
+        while self._events:
+            self._take()
 
     async def drain(self) -> None:
-        """Discard late replies until the line is silent."""
-        for _ in range(_MAX_STALE):
+        """Discard the late replies, or those that come before the line is silent."""
+        while self.is_late(self._questions):
             if await self.next(Reply, seconds=self._speed.drain_seconds()) is None:
-                return
+                self.note_answered(self._questions)
+
+    def _take(self) -> Up | Ended | Reply:
+        event = self._events.popleft()
+        if isinstance(event, Reply):
+            self._replies = min(self._replies + 1, self._questions)
+        return event
 
     async def next(self, *kinds: type[Up | Ended | Reply], seconds: float) -> Up | Ended | Reply | None:
         """Return the next event of one of `kinds`, and discard those before it; None after `seconds`.
@@ -86,7 +111,7 @@ class Replies:
         wait, limit = Deadline(seconds), Deadline(seconds + self._patience)
         while True:
             while self._events:
-                event = self._events.popleft()
+                event = self._take()
                 if isinstance(event, kinds):
                     return event
             data = await self._console.receive(wait.remaining)

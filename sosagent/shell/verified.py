@@ -89,7 +89,6 @@ class VerifiedShell:
         )
         self._receiver_up = False  # it has answered
         self._request_pending = False  # the receiver may still be busy with the last request
-        self._stale_replies = False  # a reply was asked for again, so more may come than were read
         self._count = 0  # programs that have run on the machine
 
     @property
@@ -139,13 +138,12 @@ class VerifiedShell:
         if self._request_pending:
             await self._resynchronise()
         self._request_pending = True
-        if self._stale_replies and tries < _TRIES:
+        if tries < _TRIES:
             await self._replies.drain()
         self._replies.discard()
-        self._stale_replies = True
         attempt = _Attempt(self._count, text, tries, slower, work_seconds, self.console.mark())
         # The first request follows the receiver directly, which saves an exchange.
-        await self.console.send(attempt.framed if self._receiver_up else self._receiver_bytes() + attempt.framed)
+        await self._send_request(attempt, b"" if self._receiver_up else self._receiver_bytes())
         attempt.note_sent(self._speed, self._patience)
         while attempt.may_continue:
             event = await self._replies.next(Up, Reply, seconds=attempt.wait)
@@ -162,11 +160,14 @@ class VerifiedShell:
     async def _handle_reply(self, attempt: _Attempt, reply: Reply) -> Result | None:
         """Return the result if `reply` is the intact reply; otherwise send again what was damaged."""
         self._receiver_up = True
-        if reply.number != attempt.number + 1:  # the program did not arrive intact
+        if reply.number != attempt.number + 1:
+            if self._replies.is_late(attempt.question):
+                return None
+            # The program did not arrive intact.
             self.console.pacer.note_damage(typed=attempt.slower)
             attempt.note_lost()
             if not attempt.exhausted:
-                await self.console.send(attempt.framed)
+                await self._send_request(attempt)
             return None
         if reply.output is None or reply.status is None:  # it ran, but its reply is damaged
             self.console.pacer.note_damage(typed=False)
@@ -174,11 +175,11 @@ class VerifiedShell:
             if attempt.exhausted:
                 self._note_ran(reply.number)
                 raise failures.unknown_result(self.console, "the reply of a program did not arrive intact")
-            await self.console.send("]\r")
+            await self._ask("]\r")
             return None
         self._note_ran(reply.number)
+        self._replies.note_answered(attempt.question)
         self._speed.measure_exchange(len(attempt.framed), attempt.seconds)
-        self._stale_replies = attempt.repeated
         return Result(reply.status, reply.output)
 
     async def _handle_silence(self, attempt: _Attempt) -> None:
@@ -186,20 +187,31 @@ class VerifiedShell:
         failures.raise_if_gone(self.console, attempt.mark)
         if self._receiver_up:
             # The program still runs, or the end of the request or the reply was lost.
-            await self.console.send(_ASK)
+            await self._ask()
             attempt.note_asked()
         else:
             self.console.pacer.note_damage(typed=attempt.slower, seen=False)
             attempt.note_lost()
             # The first Enter ends a partial line; at the second the collector discards what it has.
-            await self.console.send(b"\r\r" + self._receiver_bytes() + attempt.framed)
+            await self._send_request(attempt, b"\r\r" + self._receiver_bytes())
+
+    async def _send_request(self, attempt: _Attempt, before: bytes = b"") -> None:
+        """Send the program, after `before`."""
+        attempt.question = self._replies.note_question()
+        await self.console.send(before + attempt.framed)
+
+    async def _ask(self, keys: str = _ASK) -> None:
+        """Ask the receiver to repeat its last reply."""
+        self._replies.note_question()
+        await self.console.send(keys)
 
     async def _failure(self, attempt: _Attempt) -> Exception:
         """Return the error for an abandoned request. It says whether the program ran, as far as the machine knows."""
         if not self._receiver_up:
             return failures.no_receiver(self.console)
         # Only a reply that counts the programs run so far proves that this one did not run.
-        await self.console.send(_ASK)
+        await self._replies.drain()
+        await self._ask()
         reply = await self._replies.next(Reply, seconds=attempt.wait)
         if isinstance(reply, Reply) and reply.number == attempt.number and reply.output is not None:
             self._request_pending = False
@@ -213,8 +225,9 @@ class VerifiedShell:
         """After a cancelled `run`, wait until its program has run or was discarded, and find out how many ran."""
         deadline = Deadline(self._patience + _REPLY_SECONDS)
         reply: Up | Ended | Reply | None = None
+        await self._replies.drain()
         while not isinstance(reply, Reply) or reply.output is None:  # the number in a damaged reply is unreliable
-            await self.console.send(_ASK)
+            await self._ask()
             reply = await self._replies.next(Reply, seconds=deadline.remaining)
             if reply is None:
                 raise failures.unknown_result(self.console, "the cancelled program does not end")
@@ -232,7 +245,7 @@ class VerifiedShell:
         if self._request_pending:
             # The cancelled request may be partially sent, or its program may still run. Keys typed meanwhile would
             # stay in the tty for the next login. A receiver answers when the program has ended.
-            await self.console.send(_ASK)
+            await self._ask()
             if await self._replies.next(Reply, seconds=self._speed.answer_seconds(END) + _REPLY_SECONDS) is not None:
                 self._receiver_up = True
         if not self._receiver_up:
@@ -283,19 +296,20 @@ class _Attempt:
 
     Attributes:
         framed: the bytes of the request, with its frame.
+        question: the number of the reply to the request that was sent last; see `Replies.note_question`.
         wait: seconds to wait for the next answer.
     """
 
     def __init__(self, number: int, text: str, tries: int, slower: bool, work_seconds: float, mark: Mark) -> None:
         self.number = number
         self.framed = request(number, text)
+        self.question = 0
         self.slower = slower
         self.mark = mark
         self.wait = 0.0
         self._tries = tries
         self._work_seconds = work_seconds
         self._failures = 0
-        self._asked = False
         self._patience = 0.0
         self._started = 0.0
         self._deadline = Deadline(None)
@@ -322,11 +336,6 @@ class _Attempt:
         """Whether to wait for an answer to what was sent last."""
         return not self.exhausted and not self._deadline.passed
 
-    @property
-    def repeated(self) -> bool:
-        """Whether anything was sent or asked for more than once."""
-        return self._asked or self._failures > 0
-
     def note_lost(self) -> None:
         """Note that the program did not arrive intact; it is about to be sent again."""
         self._failures += 1
@@ -338,5 +347,4 @@ class _Attempt:
 
     def note_asked(self) -> None:
         """Note that the machine was asked for the reply, and wait longer before the next time."""
-        self._asked = True
         self.wait = max(min(2 * self.wait, _REPLY_SECONDS), self.wait if self._work_seconds else 0.0)

@@ -98,6 +98,34 @@ async def test_slow_program_is_waited_for() -> None:
         assert receiver.programs == ["echo slow"]
 
 
+async def test_late_replies_are_not_taken_for_damage() -> None:
+    """A busy machine replies to every question about a slow program, when the next request is under way."""
+    async with connected() as (shell, receiver):
+        for number in range(3):
+            assert (await shell.run(f"echo slow {number}")).output == f"slow {number}".encode()
+            assert (await shell.run(f"echo quick {number}")).output == f"quick {number}".encode()
+            assert receiver.sent_lines.count(f")echo quick {number}") == 1
+        assert shell.console.pacer.pace == 0
+
+
+async def test_a_damaged_request_behind_late_replies_is_sent_again() -> None:
+    async with connected() as (shell, receiver):
+        await shell.run("echo slow")
+        receiver.damage_in = first(1, lambda line: line.replace("t", "T"))
+        assert (await shell.run("echo two")).output == b"two"
+        assert receiver.programs == ["echo slow", "echo two"]
+
+
+async def test_lost_replies_do_not_hide_later_damage() -> None:
+    async with connected() as (shell, receiver):
+        receiver.damage_out = first(4, lambda reply: "")
+        await shell.run("echo slow")
+        for number in range(3):
+            receiver.damage_in = first(1, lambda line: line.replace("t", "T"))
+            assert (await shell.run(f"echo two {number}")).output == f"two {number}".encode()
+        assert len(receiver.programs) == 4
+
+
 async def test_work_seconds_delay_the_first_question() -> None:
     async with connected() as (shell, receiver):
         await shell.run("echo one")

@@ -12,8 +12,8 @@ TYPED := sosagent tests bench examples
 PAGE_PROGRAMS := build/page_programs
 # Most tests wait for something other than the processor.
 WORKERS ?= 8
-# Two machines at a time share two cores; each step then takes twice as long, and time limits may pass.
-VM_WORKERS ?= 1
+# Machines at a time. Each takes a core while it works, and waits for half of the time.
+VM_WORKERS ?= 2
 
 # The programs in remote/ are fragments: they use variables that other fragments set, and leave out quotes where the
 # words are our own, because every byte goes over the line. The tests run each under dash, bash and BusyBox ash.

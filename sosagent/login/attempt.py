@@ -57,6 +57,7 @@ class Attempt:
         chroot: where an initramfs mounted the machine's root file system; empty elsewhere.
         mount_undo: commands that undo the changed mounts of an initramfs, in the order of the changes.
         prompt: the prompt of the existing shell, to recognise it at the end.
+        resume_line: the command that resumes a suspended program.
     """
 
     def __init__(self, console: Console, settings: LoginSettings) -> None:
@@ -72,6 +73,7 @@ class Attempt:
         self.chroot = ""
         self.mount_undo: tuple[str, ...] = ()
         self.prompt = ""
+        self.resume_line = " fg"
 
     @property
     def logged_in(self) -> bool:
@@ -111,6 +113,10 @@ class Attempt:
     def prompt_seen(self) -> None:
         """The open line is the existing shell's prompt."""
         self.prompt = self.console.open_line
+
+    def resume_after(self, line: str) -> None:
+        """Run `line` in front of the command that resumes a suspended program."""
+        self.resume_line = f"{line};fg"
 
     def keep_boot_stopped(self) -> None:
         """Stay in maintenance mode, whatever `LoginSettings.continue_boot` says."""

@@ -13,6 +13,7 @@ from ..secrets.secret import Secret
 from ..terminal.states import READING, SILENT, UNKNOWN, Action, Observation
 from .attempt import Attempt, Stage
 from .failures import state_error
+from .history import forget_lines
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, press, settle
 from .password import PASSWORD_PROMPTS, password_outcome, refusal_error, type_password
 from .probe import probe
@@ -114,6 +115,7 @@ async def _check_user(attempt: Attempt) -> None:
     """
     shell, name = await probe(attempt), attempt.settings.login
     if shell.name not in (None, name):
+        await forget_lines(attempt)
         attempt.gave_up()
         raise attempt.console.error(
             ConsoleOccupied,

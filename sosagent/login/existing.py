@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..console.events import Event
-from ..errors import ConsoleOccupied
+from ..errors import ConsoleOccupied, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.expect import TIMEOUT
@@ -14,6 +14,7 @@ from .attempt import Attempt, Undo
 from .confirm import ask_again
 from .detect import find_state
 from .failures import state_error
+from .history import forget_lines
 from .initramfs import in_initramfs, open_root
 from .listen import refuse_other_run
 from .observe import (
@@ -54,8 +55,12 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, _password:
     await erase(console)
     attempt.prompt_seen()
     shell = await probe(attempt)
-    if settings.expect_host:
-        attempt.check_host(shell.hostname)
+    try:
+        if settings.expect_host:
+            attempt.check_host(shell.hostname)
+    except WrongMachine:
+        await forget_lines(attempt)
+        raise
     # An initramfs may have no `id`, and its only user is root.
     initramfs = observed.state.name == "initramfs" or (shell.uid in (0, None) and await in_initramfs(attempt))
     if shell.uid == 0 or initramfs:
@@ -64,6 +69,7 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, _password:
             await open_root(attempt)
         return None
     user = printable(shell.name or "an unknown user")
+    await forget_lines(attempt)
     if settings.take_over:
         console.emit(Event("note", f"logging out the existing shell of {user}"))
         attempt.forget_undo()
@@ -101,14 +107,15 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
             attempt.started_in(Observation(RUNNING))
         console.emit(Event("detail", f"suspended {observed.state.title}"))
         return Observation(_SHELL)
-    if observed.state is READING:
-        # A plain shell ignores ^Z, and has discarded its unfinished input.
+    if observed.state is READING and (attempt.settings.take_over or attempt.record.seconds() is not None):
+        # A plain shell ignores ^Z, and has discarded its unfinished input. It may also be a question, which Enter would
+        # answer: it is pressed only if that is allowed, or if an earlier run left its shell here.
         await erase(console)
         observed = await wake(console)
         attempt.started_in(observed)
         if observed.state is not RUNNING:
             return observed
-    if observed.state is RUNNING:
+    if observed.state in (RUNNING, READING):
         # A machine that boots without messages echoes, too, before anything runs there.
         later = await settle(console, _PATIENCE_SECONDS, mark=console.mark())
         if later.state.action is Action.WAIT or (is_decided(later) and later.state is not observed.state):
@@ -141,11 +148,12 @@ async def _cannot_suspend(attempt: Attempt, observed: Observation, password: Sec
     if attempt.settings.take_over:
         console.emit(Event("note", f"interrupting {observed.state.title}, which cannot be suspended"))
         return await interrupt(attempt, observed, password)
-    raise console.error(
-        ConsoleOccupied,
-        f"the console shows {observed.state.title}, which cannot be suspended",
-        hint="End it yourself, or use --take-over, which interrupts it.",
-    )
+    hint = "End it yourself, or use --take-over, which interrupts it."
+    if observed.state is READING:
+        hint = "Enter would answer a question, so it was not pressed. Press it yourself (sosagent console HOST) to see "
+        hint += "what reads there, or use --take-over, which presses it."
+    message = f"the console shows {observed.state.title}, which cannot be suspended"
+    raise console.error(ConsoleOccupied, message, hint)
 
 
 async def end_password_prompt(attempt: Attempt, _observed: Observation, _password: Secret) -> Observation:

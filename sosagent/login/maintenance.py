@@ -11,6 +11,7 @@ from ..secrets.secret import Secret
 from ..terminal.states import UNKNOWN, Action, Observation
 from .attempt import Attempt, Undo
 from .confirm import ask_for_maintenance
+from .history import forget_lines
 from .initramfs import in_initramfs, open_root
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, is_decided, settle, submit
 from .password import password_outcome, refusal_error, type_password
@@ -97,6 +98,7 @@ async def _use_maintenance_shell(attempt: Attempt) -> None:
     initramfs = shell.uid in (0, None) and await in_initramfs(attempt)
     if shell.uid != 0 and not initramfs:
         attempt.forget_undo()
+        await forget_lines(attempt)
         user = printable(shell.name or "an unknown user")
         raise attempt.console.error(
             ConsoleOccupied, f"a shell of {user}, who is not root, follows the maintenance prompt; it is left as it is"

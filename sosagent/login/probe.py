@@ -13,7 +13,7 @@ from ..terminal.kernel import is_kernel_line
 from .attempt import Attempt
 from .observe import PROBE_SECONDS
 
-__all__ = ["Probe", "ask", "probe"]
+__all__ = ["Probe", "ask", "probe", "wait_for_prompt_again"]
 
 _SAME_PROMPT_SECONDS = 1.0
 
@@ -69,11 +69,12 @@ async def ask(attempt: Attempt, command: str) -> list[str]:
             raise
         message = "the prompt did not answer as a shell would"
         raise console.error(ConsoleStateUnknown, message) from None
-    await _wait_for_prompt(console, prompt)
+    await wait_for_prompt_again(console, prompt)
     return [line.strip() for line in match.before.split("\n")[:-1] if not is_kernel_line(line)]
 
 
-async def _wait_for_prompt(console: Console, prompt: str) -> None:
+async def wait_for_prompt_again(console: Console, prompt: str) -> None:
+    """Wait for `prompt` on the open line, for a second at most."""
     deadline = Deadline(_SAME_PROMPT_SECONDS)
     while console.open_line != prompt and not deadline.passed:
         await console.receive(QUIET_SECONDS)

@@ -49,12 +49,13 @@ async def redraw(console: Console) -> Observation:
     ``^L`` is the echo of a tty whose reader takes whole lines. It may also be the echo of the endpoint's own pty,
     whose program has not set raw mode yet: such a pty would act on our ^U itself and pass on only the Enter. So an
     echo is believed only after 1.6 s of retries. No key that erases is typed meanwhile, since an editor might get it.
+    Then our ^L is taken back, so that it is no part of the line that somebody's program reads.
 
     Returns:
         SILENT if nothing answers, ECHOING if the character itself comes back, READING if a tty echoes it; else the
         state that the redrawn screen shows.
     """
-    before = console.mark()
+    before, typed = console.mark(), 1
     raw, mark = await _answer(console)
     for pause in _ECHO_PAUSES:
         if not _TTY_ECHO.fullmatch(raw):
@@ -68,11 +69,19 @@ async def redraw(console: Console) -> Observation:
             raw = late
             break
         raw, mark = await _answer(console)
+        typed += 1
+    reads_lines = _TTY_ECHO.fullmatch(raw) is not None
+    if reads_lines:
+        await _take_back(console, before, typed)
     echoed = console.open_line.removeprefix(before.open_line)
-    if (_ONLY_ECHO.fullmatch(raw) and not console.received.count_lines_since(before)) or _ECHOED.fullmatch(echoed):
+    if (
+        reads_lines
+        or (_ONLY_ECHO.fullmatch(raw) and not console.received.count_lines_since(before))
+        or _ECHOED.fullmatch(echoed)
+    ):
         # The echoes would stay on the open line, behind kernel lines too.
         console.received.restore_open_line(before)
-    if _TTY_ECHO.fullmatch(raw):
+    if reads_lines:
         return conclude(console, READING)
     if _ONLY_ECHO.fullmatch(raw):
         return Observation(ECHOING if b"\x0c" in raw else SILENT)
@@ -88,6 +97,16 @@ async def redraw(console: Console) -> Observation:
         await console.quiet(QUIET_SECONDS, LISTEN_AT_MOST)
         return conclude(console, _EDITOR_INSERT)
     return await settle(console, _REDRAW_SECONDS, mark=mark)
+
+
+async def _take_back(console: Console, before: Mark, count: int) -> None:
+    """Erase `count` ^L that a program is about to read as part of a line, but nothing that was typed before."""
+    await console.send("\x7f" * count)
+    await console.quiet(QUIET_SECONDS, LISTEN_AT_MOST)
+    if console.open_line.rstrip() != before.open_line.rstrip():
+        # Another key erases there, or the line is damaged: erase the whole line.
+        await console.send("\x15")
+        await console.quiet(QUIET_SECONDS, LISTEN_AT_MOST)
 
 
 async def _answer(console: Console) -> tuple[bytes, Mark]:

@@ -28,12 +28,14 @@ from .authenticate import log_in
 from .detect import find_state
 from .existing import discard, end_password_prompt, end_receiver, interrupt, suspend, use_existing_shell
 from .failures import state_error
+from .history import forget_lines
 from .maintenance import (
     adopt_maintenance_shell,
     close_maintenance_shell,
     log_in_for_maintenance,
     press_enter_for_maintenance,
 )
+from .observe import observe
 from .unwind import (
     end_login,
     restore_insert_mode,
@@ -203,6 +205,13 @@ class Login:
     async def wait_for_prompt(self) -> None:
         """Wait until the existing shell shows its prompt again."""
         await wait_for_prompt(self._attempt)
+
+    async def forget_lines(self) -> None:
+        """At the prompt of the existing shell: remove our lines from its history; see `history.forget_lines`."""
+        console = self._attempt.console
+        shows = observe(console, console.mark_before_open_line())
+        if self._attempt.prompt and shows.state.action is Action.PROBE:
+            await forget_lines(self._attempt)
 
     def keep_boot_stopped(self) -> None:
         """Stay in maintenance mode, whatever `LoginSettings.continue_boot` says."""

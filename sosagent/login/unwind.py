@@ -123,7 +123,7 @@ async def resume_program(attempt: Attempt, _ended: bool) -> None:
     observed = await settle(console, SUSPEND_SECONDS, mark=console.mark_before_open_line(), until=(Action.PROBE,))
     if observed.state.action is not Action.PROBE:
         return  # it was not suspended, and is still in the foreground
-    observed = await submit(console, " fg", 1.0, (Action.PROBE,))
+    observed = await submit(console, attempt.resume_line, 1.0, (Action.PROBE,))
     if observed.state.action is Action.PROBE and console.open_line == attempt.prompt:
         raise console.error(
             ConsoleStateUnknown,

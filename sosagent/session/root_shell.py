@@ -187,3 +187,4 @@ class _Lifecycle:
         await self._shell.close()
         if not self._replaced:
             await self._login.wait_for_prompt()
+            await self._login.forget_lines()

@@ -36,6 +36,11 @@ def identify(uid: int, name: str, prompt: str, *hostname: str) -> tuple[Exchange
     return key(CLEAR) + command(line, str(uid), name, *hostname, prompt=prompt)
 
 
+def in_shell(program: str, prompt: str) -> tuple[Exchange, ...]:
+    """At an existing shell's prompt: the command that prints the program of the shell."""
+    return command("sh -c 'readlink /proc/$PPID/exe'", program, prompt=prompt)
+
+
 def no_initramfs(prompt: str) -> tuple[Exchange, ...]:
     """At root's prompt: the command that shows whether this is an initramfs."""
     return command("ls -1d /etc/initrd-release /conf/conf.d", prompt=prompt)
@@ -45,6 +50,9 @@ TYPE_NAME = typed("root", "Password: ")
 TYPE_PASSWORD = answer(PASSWORD, "\r\nLast login: today\r\n" + ROOT)
 LOG_IN = TYPE_NAME + TYPE_PASSWORD
 LOG_OUT = key(CLEAR) + typed("exit", LOGIN)
+
+#: A program that reads lines: ^L is echoed, and erased again.
+READS_LINES = key(REDRAW, "^L") * 7 + key("\x7f" * 7, "\b \b\b \b" * 7)
 
 #: The start of a shell's answer to ^L.
 REDRAWN = "\x1b[H\x1b[2J"

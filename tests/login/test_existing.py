@@ -169,3 +169,81 @@ async def test_an_unknown_question_during_a_boot_gets_no_enter(tmp_path: Path) -
                 pass
         await console.quiet(0.3, 3)
     assert not answer.exists()
+
+
+async def history_of(console: Console) -> list[str]:
+    """The commands in the history of the bash on the console, without the one that prints them."""
+    console.skip()
+    await console.send("\x15HISTTIMEFORMAT= history|sed 's/^ *[0-9]* *//;$d';echo E'N'D\r")
+    shown = (await console.expect("END", 10)).before
+    await console.quiet(0.2, 5)
+    return [line.strip() for line in shown.splitlines()[1:] if line.strip()]
+
+
+@needs_root
+@pytest.mark.parametrize("control", ["", "ignorespace", "ignoredups", "erasedups"])
+@pytest.mark.parametrize("left", ["the prompt", "cat"])
+async def test_our_lines_do_not_stay_in_the_history_of_a_found_bash(control: str, left: str, tmp_path: Path) -> None:
+    setting = f"unset HISTFILE; HISTCONTROL={control} HISTTIMEFORMAT='%F %T '\r"
+    typed = (setting, "echo one\r", "echo two\r", *(["cat\r"] if left == "cat" else []))
+    async with open_shell(["bash"], tmp_path, *typed) as (console, _):
+        async with root_shell(console, NO_PASSWORD) as session:
+            assert (await session.shell.run("true")).status == 0
+        assert session.left, session.trouble
+        console.set_deadline(60)
+        if left == "cat":
+            await console.send("\x04")
+            await console.quiet(0.3, 5)
+        recorded = await history_of(console)
+    assert recorded == [setting.strip(), "echo one", "echo two", *(["cat"] if left == "cat" else [])]
+
+
+@needs_root
+async def test_our_lines_do_not_stay_if_it_is_the_wrong_machine(tmp_path: Path) -> None:
+    async with open_shell(["bash"], tmp_path, "unset HISTCONTROL HISTFILE\r", "echo one\r") as (console, _):
+        login = Login(console, LoginSettings(expect_host="another-machine"))
+        with pytest.raises(sosagent.WrongMachine):
+            await login.enter(NO_PASSWORD)
+        await login.leave()
+        assert (await history_of(console))[-1] == "echo one"
+
+
+_READS = {
+    "a question of a script": [
+        "bash",
+        "-c",
+        "trap '' TSTP; read -p 'Delete everything? [Y/n] ' answer; echo \"<$answer>\"",
+    ],
+    "a question of the first program": ["sh", "-c", "printf 'Name: '; read -r answer; echo \"<$answer>\""],
+    "a plain shell": ["dash", "-i"],
+}
+
+
+@needs_root
+@pytest.mark.parametrize("reads", [name for name in _READS if name != "a plain shell"])
+@pytest.mark.parametrize("does", ["looks", "logs in"])
+@pytest.mark.parametrize("before", ["", "ye"])
+async def test_nothing_is_typed_into_a_question(reads: str, does: str, before: str, tmp_path: Path) -> None:
+    """Its text is not visible on the new connection."""
+    async with open_shell(installed(_READS[reads]), tmp_path, *([before] if before else [])) as (console, _):
+        if does == "looks":
+            await find_state(console)
+            kept = before
+        else:
+            login = Login(console, LoginSettings())
+            with pytest.raises(sosagent.ConsoleOccupied, match="reads lines") as occupied:
+                await login.enter(NO_PASSWORD)
+            assert "Enter would answer a question" in occupied.value.hint
+            await login.leave()
+            kept = ""  # ^Z discards what was typed
+        console.skip()
+        await console.send("rest\r")
+        assert (await console.expect(r"<(.*)>\n", 5)).groups == (f"{kept}rest",)
+
+
+@needs_root
+async def test_take_over_presses_enter_in_a_plain_shell(tmp_path: Path) -> None:
+    async with open_shell(installed(_READS["a plain shell"]), tmp_path) as (console, _):
+        async with root_shell(console, NO_PASSWORD, settings=LoginSettings(take_over=True)) as session:
+            assert session.state_found == "shell"
+        assert session.left, session.trouble

@@ -16,7 +16,7 @@ from sosagent.terminal.states import Action
 from sosagent.transports.memory import memory_pair
 
 from ..support.dialogue import Exchange, FarEnd, typed
-from .conversation import LOG_OUT, LOGIN, REDRAW, REDRAWN, ROOT, STOPPED, SUSPEND, WAKE, key
+from .conversation import LOG_OUT, LOGIN, READS_LINES, REDRAW, REDRAWN, ROOT, STOPPED, SUSPEND, WAKE, key
 
 pytestmark = pytest.mark.virtual_time
 
@@ -47,7 +47,7 @@ RECONNECTIONS = {
     "our receiver": Reconnection(("=R\r\n",), key("]Z\r", "=Z\r\n", LOGIN)),
     "our receiver, silent until it ends": Reconnection((), key(REDRAW) + key(WAKE, 20.0, "\r\n" + LOGIN)),
     "a program in our shell": Reconnection(
-        (), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z" + STOPPED) + typed(" fg", "cat\r\n"), ConsoleOccupied
+        (), READS_LINES + key(SUSPEND, "^Z" + STOPPED) + typed(" fg", "cat\r\n"), ConsoleOccupied
     ),
 }
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from sosagent.access import LoginSettings
-from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, EndpointBusy, LoginRefused, WrongMachine
+from sosagent.errors import (
+    ConsoleOccupied,
+    ConsoleSilent,
+    ConsoleStateUnknown,
+    EndpointBusy,
+    LoginRefused,
+    WrongMachine,
+)
+from sosagent.login.history import FORGET
 from sosagent.terminal.states import STATES, Action, State
 
 from ..support.dialogue import Exchange, typed
@@ -15,6 +23,7 @@ from .conversation import (
     LOG_IN,
     LOG_OUT,
     LOGIN,
+    READS_LINES,
     REDRAW,
     REDRAWN,
     RESUME,
@@ -28,6 +37,7 @@ from .conversation import (
     WAKE,
     Case,
     identify,
+    in_shell,
     key,
     no_initramfs,
     play,
@@ -42,11 +52,12 @@ CASES = {
         (ROOT,), identify(0, "root", ROOT) + no_initramfs(ROOT), state="shell"
     ),
     "root's shell without line editor": Case(
-        (), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z") + key(CLEAR) + key(WAKE, "\r\n# ")
-        + identify(0, "root", "# ") + no_initramfs("# "), state="shell",
+        (), READS_LINES + key(SUSPEND, "^Z") + key(CLEAR) + key(WAKE, "\r\n# ")
+        + identify(0, "root", "# ") + no_initramfs("# "), settings=TAKE_OVER, state="shell",
     ),
     "root's shell on another host": Case(
-        (ROOT,), identify(0, "root", ROOT, "web-1"), settings=LoginSettings(expect_host="db-1"), state="shell",
+        (ROOT,), identify(0, "root", ROOT, "web-1") + in_shell("/usr/bin/dash", ROOT),
+        settings=LoginSettings(expect_host="db-1"), state="shell",
         error=WrongMachine,
         message="the machine is web-1, not db-1",
     ),
@@ -55,10 +66,16 @@ CASES = {
         state="shell",
     ),
     "a user's shell": Case(
-        (ALICE,), identify(1000, "alice", ALICE), state="shell", error=ConsoleOccupied, message="a shell of alice"
+        (ALICE,), identify(1000, "alice", ALICE) + in_shell("/usr/bin/dash", ALICE), state="shell",
+        error=ConsoleOccupied, message="a shell of alice",
+    ),
+    "a user's bash, whose history is cleaned": Case(
+        (ALICE,), identify(1000, "alice", ALICE) + in_shell("/usr/bin/bash", ALICE) + typed(FORGET, ALICE),
+        state="shell", error=ConsoleOccupied, message="a shell of alice",
     ),
     "a user's shell is logged out": Case(
-        (ALICE,), identify(1000, "alice", ALICE) + LOG_OUT + LOG_IN, LOG_OUT, TAKE_OVER, state="shell"
+        (ALICE,), identify(1000, "alice", ALICE) + in_shell("", ALICE) + LOG_OUT + LOG_IN, LOG_OUT, TAKE_OVER,
+        state="shell",
     ),
     "no shell answers at its prompt": Case(
         (ROOT,), key(CLEAR) + typed(" id -u;id -un;echo S\\OS{nonce}", "> "),
@@ -109,15 +126,22 @@ CASES = {
         ("(END)",), key(SUSPEND, STOPPED) + identify(0, "root", ROOT) + no_initramfs(ROOT),
         typed(" fg", "\r\n(END)"), state="pager",
     ),
-    "cat": Case((), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z" + STOPPED) + identify(0, "root", ROOT)
+    "cat": Case((), READS_LINES + key(SUSPEND, "^Z" + STOPPED) + identify(0, "root", ROOT)
         + no_initramfs(ROOT), typed(" fg", "cat\r\n"), state="running"),
     "a program that only echoes": Case(
-        (), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z") + key(CLEAR, "") + key(WAKE, "\r\n") , state="running",
-        error=ConsoleOccupied, message="a running program",
+        (), READS_LINES + key(SUSPEND, "^Z"), state="reading", error=ConsoleOccupied,
+        message="a program that reads lines",
+    ),
+    "a program that only echoes, with another erase key": Case(
+        (), key(REDRAW, "^L") * 7 + key("\x7f" * 7, "^?" * 7) + key(CLEAR) + key(SUSPEND, "^Z"), state="reading",
+        error=ConsoleOccupied, message="a program that reads lines",
+    ),
+    "a program that only echoes, with permission to press Enter": Case(
+        (), READS_LINES + key(SUSPEND, "^Z") + key(CLEAR, "") + key(WAKE, "\r\n") + key("\x03"), settings=TAKE_OVER,
+        state="running", error=ConsoleSilent, message="",
     ),
     "a silent boot": Case(
-        (), key(REDRAW, "^L") * 7 + key(SUSPEND, "^Z") + key(CLEAR, "") + key(WAKE, "\r\n", 15.0, LOGIN)
-        + LOG_IN, LOG_OUT, state="login",
+        (), READS_LINES + key(SUSPEND, "^Z", 15.0, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login",
     ),
     "a program that prints": Case(
         ("line\r\n", 0.02) * 1500, key(SUSPEND, STOPPED) + identify(0, "root", ROOT) + no_initramfs(ROOT),

@@ -30,6 +30,7 @@ from .conversation import (
     Case,
     answer,
     identify,
+    in_shell,
     key,
     no_initramfs,
     play,
@@ -94,12 +95,14 @@ CASES = {
         SU, state="login", error=LoginRefused, message="su did not make alice root",
     ),
     "su in an existing shell of that user": Case(
-        (ALICE,), identify(1000, "alice", ALICE), settings=SU, state="shell", error=ConsoleOccupied,
+        (ALICE,), identify(1000, "alice", ALICE) + in_shell("/usr/bin/dash", ALICE), settings=SU, state="shell",
+        error=ConsoleOccupied,
         message="no password is typed there for su",
     ),
     "sudo after an existing shell of that user was logged out": Case(
         (ALICE,),
-        identify(1000, "alice", ALICE) + LOG_OUT + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE
+        identify(1000, "alice", ALICE) + in_shell("", ALICE) + LOG_OUT
+        + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE
         + typed(SUDO_COMMAND, "SOS{nonce}: ")
         + answer("0ther", "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
         LOG_OUT, replace(SUDO, take_over=True), state="shell",
@@ -180,12 +183,13 @@ CASES = {
         (MAINTENANCE,), key(REDRAW, "\x0c") + key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="maintenance"
     ),
     "maintenance in front of a user's shell": Case(
-        (MAINTENANCE,), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE), state="maintenance",
+        (MAINTENANCE,), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE) + in_shell("", ALICE),
+        state="maintenance",
         error=ConsoleOccupied, message="a shell of alice",
     ),
     "maintenance that a user's shell follows": Case(
         (MAINTENANCE,), ASK_AGAIN + answer(PASSWORD, "\r\n" + ALICE)
-        + command("id -u;id -un", "1000", "alice", prompt=ALICE), state="maintenance",
+        + command("id -u;id -un", "1000", "alice", prompt=ALICE) + in_shell("", ALICE), state="maintenance",
         error=ConsoleOccupied, message="a shell of alice, who is not root, follows the maintenance prompt",
     ),
     "maintenance that is printed again and again": Case(
@@ -202,16 +206,19 @@ CASES = {
         error=ConsoleStateUnknown, message="the password was not typed",
     ),
     "a finished maintenance line in front of a user's shell": Case(
-        (MAINTENANCE + KERNEL,), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE), state="shell",
+        (MAINTENANCE + KERNEL,), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE) + in_shell("", ALICE),
+        state="shell",
         error=ConsoleOccupied, message="a shell of alice",
     ),
     "a finished login line in front of a user's shell": Case(
-        (LOGIN + KERNEL,), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE), state="shell",
+        (LOGIN + KERNEL,), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE) + in_shell("", ALICE),
+        state="shell",
         error=ConsoleOccupied, message="a shell of alice",
     ),
     "a login prompt in front of a user's shell": Case(
-        (LOGIN,), typed("root", "root: not found\r\n" + ALICE) + command("id -u;id -un", "1000", "alice", prompt=ALICE),
-        state="login", error=ConsoleOccupied, message="a shell of alice answers at what looked like a login prompt",
+        (LOGIN,), typed("root", "root: not found\r\n" + ALICE) + command("id -u;id -un", "1000", "alice", prompt=ALICE)
+        + in_shell("", ALICE), state="login",
+        error=ConsoleOccupied, message="a shell of alice answers at what looked like a login prompt",
     ),
     "maintenance of a locked root": Case(
         ("Cannot open access to console, the root account is locked.\r\nPress Enter to continue.\r\n",),

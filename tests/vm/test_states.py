@@ -121,12 +121,14 @@ class Found:
         state: the state that sosagent must recognise.
         back: what is typed afterwards to check that the program or shell is unchanged.
         shows: the output that must follow.
+        take_over: whether that is necessary.
     """
 
     typed: tuple[str, ...]
     state: str
     back: str
     shows: str
+    take_over: bool = False
 
 
 FOUND = {
@@ -151,7 +153,7 @@ FOUND = {
     "PS2": Found(('touch "/tmp/ran\r',), "continuation", "ls /tmp/ran\r", "cannot access"),
     "a heredoc": Found(("cat << X\r", "line\r"), "continuation", "echo l'e'ft\r", "\nleft\n"),
     "a stopped job": Found(("sleep 99\r", "\x1a"), "shell", "jobs\r", "Stopped"),
-    "dash": Found(("exec dash -i\r", "cd /var\r"), "shell", "pwd\r", "\n/var\n"),
+    "dash": Found(("exec dash -i\r", "cd /var\r"), "shell", "pwd\r", "\n/var\n", take_over=True),
     "BusyBox ash": Found(("exec busybox ash\r", "cd /var\r"), "shell", "pwd\r", "\n/var\n"),
     "mksh": Found(("exec mksh\r", "cd /var\r"), "shell", "pwd\r", "\n/var\n"),
     "zsh": Found(("exec zsh -f\r", "cd /var\r"), "shell", "pwd\r", "\n/var\n"),
@@ -169,7 +171,7 @@ async def test_what_root_left_is_used_and_restored(name: str, vm: Machine) -> No
     found = FOUND[name]
     await leave_there(vm, "root", *found.typed)
     before = tty_processes(vm)
-    done = await add(vm)
+    done = await add(vm, take_over=found.take_over)
     assert (done.status, done.state_found, done.logged_out) == ("added", found.state, True), done
     assert not done.warnings
     assert tty_processes(vm) == before

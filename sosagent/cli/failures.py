@@ -24,7 +24,12 @@ class Unexpected(SosError):
     default_hint = "This is a bug in sosagent. Run with -v to see the traceback, and please report it."
 
     def __init__(self, error: BaseException) -> None:
-        super().__init__(f"unexpected error: {type(error).__name__}: {printable(str(error))}")
+        # An error of the operating system that nothing expects may not be ours to correct: a full disk, for example.
+        system = isinstance(error, OSError) and error.errno is not None
+        super().__init__(
+            f"unexpected error: {type(error).__name__}: {printable(str(error))}",
+            hint="The operating system reported this. Run with -v to see where." if system else None,
+        )
 
 
 def error_of(error: BaseException) -> SosError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from io import FileIO
 
 from ..errors import EndpointBusy
 from ..login.record import OpenLogin
@@ -34,7 +34,7 @@ def alone(endpoint: str, place: str, *, interactive: bool = False) -> Iterator[N
     path = record.parent.with_name("locks") / f"{record.stem}.lock"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        opened = path.open("a+", encoding="ascii")
+        opened = path.open("a+b", buffering=0)  # on a full disk, closing must not fail for what was not written
     except OSError:
         yield
         return
@@ -46,7 +46,7 @@ def alone(endpoint: str, place: str, *, interactive: bool = False) -> Iterator[N
             unlock()
 
 
-def _lock(opened: IO[str], endpoint: str, interactive: bool) -> Callable[[], None]:
+def _lock(opened: FileIO, endpoint: str, interactive: bool) -> Callable[[], None]:
     """Take the lock, and return a function that releases it.
 
     Closing the file may not be enough: a process that was started meanwhile may have inherited it.
@@ -58,11 +58,10 @@ def _lock(opened: IO[str], endpoint: str, interactive: bool) -> Callable[[], Non
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         opened.truncate(0)
-        opened.write(f"{os.getpid()}{_INTERACTIVE * interactive}")
-        opened.flush()
+        opened.write(f"{os.getpid()}{_INTERACTIVE * interactive}".encode())
     except BlockingIOError:
         opened.seek(0)
-        process, marker, _ = opened.read(40).partition(_INTERACTIVE)
+        process, marker, _ = opened.read(40).decode("latin-1").partition(_INTERACTIVE)
         process = printable(process.strip(), 20) or "unknown"
         if marker:
             raise EndpointBusy(

@@ -77,6 +77,18 @@ async def test_no_recording_can_be_started_on_a_full_disk(small_disk: Path, lab:
     assert lab.machine.on_output is None  # nothing was connected
 
 
+@as_root
+async def test_a_full_disk_under_the_state_folder_does_not_matter(
+    small_disk: Path, arguments: list[str], keyfile: Path, lab: Lab
+) -> None:
+    with (small_disk / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError, match=_FULL):
+        while True:
+            filler.write(b"x" * 1024)
+    words = " ".join(map(str, [ADDKEY, *arguments, keyfile]))
+    status, _, err = await run_in_shell(f"XDG_STATE_HOME={small_disk} {words}")
+    assert (status, lab.authorized_keys.read_text()) == (0, keyfile.read_text()), err
+
+
 async def test_a_callback_that_fails_does_not_end_the_job(lab: Lab) -> None:
     def fail(event: Event) -> None:
         raise ZeroDivisionError(event.text)

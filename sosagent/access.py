@@ -143,12 +143,14 @@ class AccessOptions(ConnectOptions, total=False):
     Fields:
         password: the password of `login` on the machine (not on the endpoint). None uses the provider's, if it has one.
         login: the user to log in as on the console; ``root`` by default.
-        become: how `login` becomes root, if it is another user and the job needs root.
+        become: how `login` becomes root, if it is another user and the job needs root. This requires our own login:
+            in a shell that was open already, no password is typed, and `take_over` logs it out.
         become_password: the password that `become` asks for; `password` by default.
         expect_host: the machine's name; it is compared with the one on the console before the password is typed. An
             empty text allows any name.
         take_over: end or discard what another user left on the console, if it is in the way.
-        continue_boot: end a maintenance shell when done, so that the machine continues to boot.
+        continue_boot: end a maintenance shell when done, so that the machine continues to boot. Otherwise `sulogin`
+            takes its place.
         remount, allow_immutable, fix_permissions: what the job may change to get past an obstacle; see `Permissions`.
         timeout: seconds for the whole job, including connecting; 120 by default.
         dead_man: seconds after which the machine closes our shell by itself if the connection is lost; by default 30

@@ -75,7 +75,7 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--become",
             metavar="sudo|su",
-            help="How NAME becomes root, if the job requires root.",
+            help="How NAME becomes root, if the job requires root; never in a shell that was open already.",
             show_default=False,
         ),
     ] = None

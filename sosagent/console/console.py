@@ -285,9 +285,8 @@ class Console:
         data = self._mask.apply(filtered.data)
         self.recorder.record_output(data + "".join(f"{line}\r\n" for line in kernel_lines).encode())
         self.typer.feed(data)
-        # The mask drops only the start of the data, and positions count from the end.
-        cuts = filtered.interruptions
-        self.received.feed(data, kernel_lines, [cut for cut in cuts if cut <= len(data)], private=self.recorder.private)
+        cuts = [cut for cut in filtered.interruptions if cut <= len(data)]  # the mask drops only the start
+        self.received.feed(data, kernel_lines, cuts, private=self.recorder.private)
 
     async def quiet(self, seconds: float, at_most: float) -> bool:
         """Wait until nothing but kernel messages is received for `seconds`.
@@ -368,7 +367,7 @@ class Console:
         await self.connection.write(data)
 
     def _note_enter(self, data: bytes) -> None:
-        if data.endswith((b"\r", b"\n")):
+        if b"\r" in data or b"\n" in data:
             self.received.note_enter()
 
     async def send_interactive(self, data: bytes, pace: int = 0) -> None:
@@ -382,6 +381,7 @@ class Console:
             EndpointLost: the connection is gone, or the endpoint returned to its own prompt.
             DeadlineExceeded: the job's deadline passed first.
         """
+        self._note_enter(data)
         await self.connection.write_unguarded(data, pace)
 
     async def send_break(self) -> None:

@@ -117,6 +117,10 @@ class ReceivedText:
         """Whether a kernel line was removed behind the open line, which may thus be a finished line."""
         return self._text.interrupted
 
+    @property
+    def _may_be_finished(self) -> bool:
+        return self.interrupted and not self.follows_enter
+
     def mark(self) -> Mark:
         """Return a mark of this moment: the current open line does not count as new."""
         return Mark(self.line_count, self.open_line, self._text.cursor_jumps, self._kernel_count)
@@ -138,7 +142,7 @@ class ReceivedText:
         lines = list(self._lines)[len(self._lines) - count :]
         if self.open_line == mark.open_line and not self.count_lines_since(mark):
             return lines, ""
-        if self.interrupted and not self.follows_enter:
+        if self._may_be_finished:
             return [*lines, self.open_line], ""
         return lines, self.open_line
 
@@ -162,8 +166,8 @@ class ReceivedText:
             self._text.note_interruption()
 
     def find(self, patterns: Patterns) -> Match | None:
-        """Search the text received since the last match; see `Expecter.find`."""
-        return self._text.find(patterns)
+        """Search the text received since the last match; see `Expecter.find`. A prompt must be open; see `since`."""
+        return self._text.find(patterns, with_prompts=not self._may_be_finished)
 
     def skip(self) -> None:
         """Consume everything received so far: only later text can match."""

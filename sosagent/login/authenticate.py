@@ -12,6 +12,7 @@ from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.states import READING, SILENT, UNKNOWN, Action, Observation
 from .attempt import Attempt, Stage
+from .confirm import ask_again
 from .failures import state_error
 from .history import forget_lines
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, press, settle
@@ -24,8 +25,10 @@ __all__ = ["become_root", "log_in"]
 _NAME_TRIES = 5
 
 
-async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> None:
+async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> Observation | None:
     """At a login prompt: enter the name, type the password if it is asked for, and become root if requested.
+
+    A prompt that was there before we pressed Enter is asked for again; if another state follows, it is returned.
 
     Raises:
         WrongMachine: the machine is not the expected one; nothing was typed.
@@ -35,6 +38,11 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
     """
     attempt.check_host(observed.hostname)
     console, name = attempt.console, printable(attempt.settings.login)
+    if not console.received.follows_enter:
+        observed = await ask_again(console, of_login=True)
+        if observed.state.action is not Action.LOG_IN:
+            return observed
+        attempt.check_host(observed.hostname)
     console.emit(Event("start", f"log in as {name}"))
     await _type_name(attempt)
     mark = console.mark()
@@ -58,6 +66,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> N
     console.emit(Event("done", f"logged in as {name}"))
     if attempt.settings.become is not None:
         await become_root(attempt, password)
+    return None
 
 
 async def _type_name(attempt: Attempt) -> None:

@@ -11,15 +11,14 @@ import re
 
 from ..console.console import QUIET_SECONDS, Console
 from ..deadline import Deadline
+from ..secrets.marks import ECHO_TEST
 from ..terminal.kernel import is_kernel_line
-from ..terminal.states import UNKNOWN, Action, Observation
-from .observe import LOGIN_SECONDS, is_decided, settle
+from ..terminal.states import READING, RUNNING, SILENT, UNKNOWN, Action, Observation
+from .observe import LOGIN_SECONDS, WAKE_SECONDS, conclude, is_decided, settle
 from .redraw import redraw
 
 __all__ = ["ask_again", "ask_for_maintenance", "input_is_hidden", "kernel_line_ends"]
 
-#: The character that is typed to see whether it is shown, and erased again. Kernel lines hardly contain it.
-_CHARACTER = "^"
 #: What a sudo with pwfeedback shows for each character.
 _FEEDBACK = (b"*",)
 _ERASE = "\x15"
@@ -35,24 +34,28 @@ _SULOGIN_LINE = re.compile(
 )
 
 
-async def ask_again(console: Console, until: tuple[Action, ...] = ()) -> Observation:
+async def ask_again(console: Console, until: tuple[Action, ...] = (), *, of_login: bool = False) -> Observation:
     """Find out whether a prompt that we did not ask for still waits for an answer; press Enter if it seems so.
 
-    ^L comes first, because only a password prompt gives no answer to it. ^U then erases what may be typed there.
+    ^L comes first, because shells, editors and other programs show something then. ^U erases what may be typed there.
 
     Args:
-        console: a console that shows a password prompt or a maintenance prompt.
+        console: a console that shows a prompt for a name or a password.
         until: see `settle`.
+        of_login: it is a login prompt, which may echo what is typed, as other programs that read lines do.
 
     Returns:
         The state that follows.
     """
     answer = await redraw(console)
-    if is_decided(answer) or answer.state is UNKNOWN:
+    if answer.state is UNKNOWN or (is_decided(answer) and not (of_login and answer.state is READING)):
         return answer
     mark = console.mark()
     await console.send(f"{_ERASE}\r")
-    return await settle(console, LOGIN_SECONDS, mark=mark, until=until)
+    observed = await settle(console, LOGIN_SECONDS if not of_login else WAKE_SECONDS, mark=mark, until=until)
+    if of_login and observed.state is SILENT:
+        return conclude(console, RUNNING)  # Enter was echoed, but no login prompt follows
+    return observed
 
 
 async def ask_for_maintenance(console: Console) -> Observation:
@@ -78,11 +81,11 @@ async def input_is_hidden(console: Console) -> bool:
     """Type a character and erase it. Return whether the console did not answer it, as at a password prompt."""
     mark, measured = console.mark(), console.typer.echo_seconds
     seconds = min(max(_LEAST_SECONDS, _ECHO_FACTOR * measured), _MOST_SECONDS) if measured else _UNKNOWN_SECONDS
-    await console.send(_CHARACTER)
+    await console.send(ECHO_TEST)  # a character that kernel lines hardly contain
     answer = await console.receive(seconds, ignore_kernel=True)
     # The echo may be in the middle of what looks like a kernel line.
     whole = await kernel_line_ends(console)
-    inside = _CHARACTER in "".join(console.since(mark)[0])
+    inside = ECHO_TEST in "".join(console.since(mark)[0])
     await console.send(_ERASE)
     if answer is None and whole and not inside:
         return True

@@ -9,7 +9,7 @@ from ..errors import ConsoleOccupied, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.expect import TIMEOUT
-from ..terminal.states import READING, RUNNING, SILENT, STATES, Action, Observation, classify
+from ..terminal.states import ECHOING, READING, RUNNING, SILENT, STATES, Action, Observation, classify
 from .attempt import Attempt, Undo
 from .confirm import ask_again
 from .detect import find_state
@@ -27,7 +27,7 @@ from .observe import (
     settle,
 )
 from .probe import probe
-from .redraw import erase
+from .redraw import erase, redraw
 from .unwind import log_out
 from .wake import wake
 
@@ -178,9 +178,16 @@ async def end_receiver(attempt: Attempt, _observed: Observation, _password: Secr
     """
     console = attempt.console
     await refuse_other_run(console)
+    keys = "]Z\r"
+    if not console.received.follows_enter:
+        # Anybody may have printed its mark. The receiver does not answer ^L, and then Enter ends that line.
+        answer = await redraw(console)
+        if answer.state is not SILENT:
+            return await wake(console) if answer.state is ECHOING else answer
+        keys = f"\r{keys}"
     console.emit(Event("note", "ending the shell of an interrupted run of sosagent"))
     console.skip()
-    await console.send("]Z\r")
+    await console.send(keys)
     ended = await console.expect([r"=Z\n", TIMEOUT], PROBE_SECONDS)
     if ended.index:
         raise console.error(

@@ -178,14 +178,7 @@ class LiveSite:
 
     async def wait_for_state(self, name: str) -> Observation:
         console = await self.raw()
-        try:
-            # An empty line may hide a prompt that appears only after a key press.
-            if console.open_line:
-                observation = observe(console, console.mark_before_open_line())
-            else:
-                observation = await find_state(console)
-        except (ConsoleSilent, ConsoleStateUnknown):
-            observation = observe(console, console.mark_before_open_line())
+        observation = await self._look(console)
         while observation.state.name != name:
             left = console.time_left()
             if left is not None and left <= _SETTLE_SECONDS:
@@ -195,8 +188,19 @@ class LiveSite:
                     tail=console.tail(),
                 )
             await console.receive(_SETTLE_SECONDS)
-            observation = await settle(console, _SETTLE_SECONDS)
+            interrupted = console.received.interrupted
+            observation = await (self._look(console) if interrupted else settle(console, _SETTLE_SECONDS))
         return observation
+
+    async def _look(self, console: Console) -> Observation:
+        """Return the state, and type keys to find it out where that is necessary."""
+        try:
+            # An empty line may hide a prompt that appears only after a key press; an interrupted one is finished.
+            if not console.open_line or console.received.interrupted:
+                return await find_state(console)
+        except (ConsoleSilent, ConsoleStateUnknown):
+            pass
+        return observe(console, console.mark_before_open_line())
 
     # -- time ---------------------------------------------------------------------------------
 

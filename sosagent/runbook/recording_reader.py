@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..printable import printable
-from ..secrets.marks import NOT_RECORDED, REDACTED
+from ..secrets.marks import ECHO_TEST, NOT_RECORDED, REDACTED
 from ..shell.frame import Reply, ReplyReader, cksum
 from .recording import Item, Marker, Printed, PrivateProgram, Program, Recording, ShellEnded, ShellStarted, Typed
 from .sent import without_time_limit
@@ -182,7 +182,7 @@ def _mark_logins(items: tuple[Item, ...]) -> None:
         elif isinstance(item, ShellStarted):
             for one in typed:
                 one.by_login = True
-            words = [one.text.strip() for one in typed if one.text.strip()]
+            words = [one.text.strip() for one in typed if one.text.strip() not in ("", ECHO_TEST)]
             if REDACTED in words and words.index(REDACTED):
                 item.login = words[words.index(REDACTED) - 1]
             typed, ended = [], False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HIDDEN", "NOT_RECORDED", "REDACTED"]
+__all__ = ["ECHO_TEST", "HIDDEN", "NOT_RECORDED", "REDACTED"]
 
 #: Replaces a secret that was sent, in transcripts, error messages and reports.
 REDACTED = "(a secret)"
@@ -10,3 +10,6 @@ REDACTED = "(a secret)"
 NOT_RECORDED = "(not recorded)"
 #: Replaces a secret in text from outside, such as the reply of a provider.
 HIDDEN = "(…)"
+
+#: Typed and erased before a secret, to see whether the console shows what is typed.
+ECHO_TEST = "^"

@@ -177,7 +177,7 @@ class _Lifecycle:
             return
         if self._session is not None:
             self._session.record_leaving()
-            done = "logged out" if opened else "left the existing shell as it was"
+            done = "logged out" if opened else "left the existing root shell open, as it was"
             self._console.emit(Event("done", done))
 
     async def _close_shell(self) -> None:

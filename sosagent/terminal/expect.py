@@ -187,8 +187,13 @@ class Expecter:
         self._old_size = 0
         self._open_used = len(self._text.open_line)
 
-    def find(self, patterns: Patterns) -> Match | None:
-        """Search the text that is new since the last `find`; with other `patterns` than then, all unconsumed text."""
+    def find(self, patterns: Patterns, *, with_prompts: bool = True) -> Match | None:
+        """Search the text that is new since the last `find`; with other `patterns` than then, all unconsumed text.
+
+        Args:
+            patterns: what to search for.
+            with_prompts: search for the prompts among them, too; False if the open line may be a finished one.
+        """
         self._new_size = 0
         if patterns is not self._last_patterns:
             self._last_patterns = patterns
@@ -203,7 +208,7 @@ class Expecter:
             self._keep("".join(self._new))
         line = self._text.open_line
         start = max(self._open_used, len(line) - _PROMPT_WINDOW)
-        for index, pattern in patterns.prompts:
+        for index, pattern in patterns.prompts if with_prompts else ():
             match = pattern.search(line, start)
             if match is not None:
                 before = self._before(line[self._open_used : match.start()])

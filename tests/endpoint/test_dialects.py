@@ -410,7 +410,7 @@ async def test_a_password_with_forbidden_keys_is_not_sent() -> None:
     async with open_lab(front="openbmc") as lab:
         target = replace(target_of(lab), dialect="openbmc")
         with pytest.raises(sosagent.EndpointRefused) as caught:
-            await sosagent.add_key(target, new_key(), password="~tilde first", timeout=30)
+            await sosagent.add_key(target, new_key(), password="tilde\r~ first", timeout=30)
         assert "the password contains a sequence that OpenBMC would interpret itself" in str(caught.value)
         assert "tilde first" not in str(caught.value) + caught.value.hint
         assert is_at_login(lab)

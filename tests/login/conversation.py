@@ -46,6 +46,8 @@ def no_initramfs(prompt: str) -> tuple[Exchange, ...]:
     return command("ls -1d /etc/initrd-release /conf/conf.d", prompt=prompt)
 
 
+#: A login prompt that was there before is asked for again.
+ASK_LOGIN = key(REDRAW, "\x0c") + key(WAKE, "\r\n" + LOGIN)
 TYPE_NAME = typed("root", "Password: ")
 TYPE_PASSWORD = answer(PASSWORD, "\r\nLast login: today\r\n" + ROOT)
 LOG_IN = TYPE_NAME + TYPE_PASSWORD

@@ -19,7 +19,7 @@ from sosagent.shell.shell import Shell
 from sosagent.terminal.states import Action
 
 from ..conftest import until
-from ..support.attacks import PASSWORD, VICTIMS, attack, create_files, on_victim
+from ..support.attacks import PASSWORD, VICTIMS, WatchedPty, attack, create_files, on_victim
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to start programs as root and as nobody")
 KERNEL = "[   12.345678] usb 1-1: new high-speed USB device number 2\r\n"
@@ -47,6 +47,14 @@ def installed(victim: str) -> None:
             pytest.skip(f"{program} is not installed")
 
 
+async def kernel_lines(transport: WatchedPty, pause: float | None) -> None:
+    """Print a kernel line, and then another one every `pause` seconds."""
+    transport.print(KERNEL)
+    while pause is not None:
+        await asyncio.sleep(pause)
+        transport.print(KERNEL)
+
+
 @needs_root
 @pytest.mark.parametrize("victim", SEEDS)
 async def test_a_printed_prompt_gets_no_password(victim: str) -> None:
@@ -58,21 +66,14 @@ async def test_a_printed_prompt_gets_no_password(victim: str) -> None:
 
 @needs_root
 @pytest.mark.parametrize("pause", [None, 0.5, 0.05], ids=["one kernel line", "a few", "many"])
-@pytest.mark.parametrize("victim", ["sulogin", "BusyBox sulogin"])
+@pytest.mark.parametrize("victim", ["sulogin", "sulogin -e", "BusyBox sulogin"])
 async def test_a_real_maintenance_prompt_among_kernel_lines_is_answered(
     victim: str, pause: float | None, tmp_path: Path
 ) -> None:
     installed(victim)
     create_files(tmp_path)
     async with on_victim(victim, tmp_path) as transport:
-
-        async def kernel() -> None:
-            transport.print(KERNEL)
-            while pause is not None:
-                await asyncio.sleep(pause)
-                transport.print(KERNEL)
-
-        printing = asyncio.ensure_future(kernel())
+        printing = asyncio.ensure_future(kernel_lines(transport, pause))
         await asyncio.sleep(0)
         async with Console(transport) as console:
             console.set_deadline(60)
@@ -82,6 +83,25 @@ async def test_a_real_maintenance_prompt_among_kernel_lines_is_answered(
             assert transport.hides_input
             assert transport.child.isalive()
         printing.cancel()
+    assert transport.typed_at == ""
+
+
+@needs_root
+@pytest.mark.parametrize("pause", [None, 0.05], ids=["one kernel line", "many"])
+async def test_a_real_login_prompt_among_kernel_lines_is_answered(pause: float | None, tmp_path: Path) -> None:
+    installed("agetty")
+    create_files(tmp_path)
+    async with on_victim("agetty", tmp_path) as transport:
+        printing = asyncio.ensure_future(kernel_lines(transport, pause))
+        await asyncio.sleep(0)
+        async with Console(transport) as console:
+            console.set_deadline(60)
+            with pytest.raises(sosagent.LoginRefused):
+                async with root_shell(console, sosagent.Secret(PASSWORD)):
+                    pass
+        printing.cancel()
+    assert (tmp_path / "names").read_text() == "-- root\n"
+    assert (tmp_path / "answers").read_text() == f"{PASSWORD}\n"
     assert transport.typed_at == ""
 
 

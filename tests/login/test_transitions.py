@@ -44,7 +44,7 @@ class Reconnection:
 RECONNECTIONS = {
     "login prompt": Reconnection((LOGIN,)),
     "our shell": Reconnection((), key(REDRAW, REDRAWN + ROOT) + LOG_OUT),
-    "our receiver": Reconnection(("=R\r\n",), key("]Z\r", "=Z\r\n", LOGIN)),
+    "our receiver": Reconnection(("=R\r\n",), key(REDRAW) + key("\r]Z\r", "=R\r\n=Z\r\n", LOGIN)),
     "our receiver, silent until it ends": Reconnection((), key(REDRAW) + key(WAKE, 20.0, "\r\n" + LOGIN)),
     "a program in our shell": Reconnection(
         (), READS_LINES + key(SUSPEND, "^Z" + STOPPED) + typed(" fg", "cat\r\n"), ConsoleOccupied

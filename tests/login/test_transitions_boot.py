@@ -13,7 +13,7 @@ from sosagent.errors import (
     EndpointRefused,
 )
 
-from .conversation import CLEAR, LOG_IN, LOG_OUT, LOGIN, REDRAW, WAKE, Case, key, play
+from .conversation import ASK_LOGIN, CLEAR, LOG_IN, LOG_OUT, LOGIN, REDRAW, WAKE, Case, key, play
 
 pytestmark = pytest.mark.virtual_time
 
@@ -24,7 +24,7 @@ CASES = {
     "boot menu": Case(
         ("The highlighted entry will be executed automatically in 5s.\r\n", 5.0,
          "[    0.000000] Linux version 6.1.0\r\n", 1.5, "Starting cron ...\r\n", 1.0, LOGIN),
-        LOG_IN, LOG_OUT, state="login",
+        ASK_LOGIN + LOG_IN, LOG_OUT, state="login",
     ),
     "booting in silence": Case(
         ("Starting cron ...\r\n",), key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login"

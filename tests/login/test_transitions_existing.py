@@ -19,6 +19,7 @@ from sosagent.terminal.states import STATES, Action, State
 from ..support.dialogue import Exchange, typed
 from .conversation import (
     ALICE,
+    ASK_LOGIN,
     CLEAR,
     LOG_IN,
     LOG_OUT,
@@ -141,7 +142,7 @@ CASES = {
         state="running", error=ConsoleSilent, message="",
     ),
     "a silent boot": Case(
-        (), READS_LINES + key(SUSPEND, "^Z", 15.0, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login",
+        (), READS_LINES + key(SUSPEND, "^Z", 15.0, "\r\n" + LOGIN) + ASK_LOGIN + LOG_IN, LOG_OUT, state="login",
     ),
     "a program that prints": Case(
         ("line\r\n", 0.02) * 1500, key(SUSPEND, STOPPED) + identify(0, "root", ROOT) + no_initramfs(ROOT),
@@ -160,10 +161,15 @@ CASES = {
     ),
     # -- the receiver of an interrupted run
     "receiver": Case(
-        ("=R\r\n",), key("]Z\r", "=Z\r\n", LOGIN) + LOG_IN, LOG_OUT, state="receiver"
+        ("=R\r\n",), key(REDRAW) + key("\r]Z\r", "=R\r\n=Z\r\n", LOGIN) + LOG_IN, LOG_OUT, state="receiver"
     ),
     "receiver that does not end": Case(
-        ("=R\r\n",), key("]Z\r"), state="receiver", error=ConsoleOccupied, message="does not end"
+        ("=R\r\n",), key(REDRAW) + key("\r]Z\r"), state="receiver", error=ConsoleOccupied, message="does not end"
+    ),
+    "the mark of a receiver in front of a user's shell": Case(
+        ("=R\r\n",), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE) + in_shell("", ALICE),
+        state="receiver",
+        error=ConsoleOccupied, message="a shell of alice",
     ),
     "receiver of an active run": Case(
         ("=R\r\n", 1.0, "=1 0 12 34\r\n"), error=EndpointBusy, message="another run of sosagent"

@@ -9,6 +9,7 @@ from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, LoginRefused, 
 
 from ..support.dialogue import command, typed
 from .conversation import (
+    ASK_LOGIN,
     CLEAR,
     LOG_IN,
     LOG_OUT,
@@ -30,89 +31,97 @@ pytestmark = pytest.mark.virtual_time
 
 CASES = {
     # -- a login prompt
-    "login": Case((LOGIN,), LOG_IN, LOG_OUT, state="login"),
+    "login": Case((LOGIN,), ASK_LOGIN + LOG_IN, LOG_OUT, state="login"),
     "silent login": Case((), key(REDRAW) + key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login"),
     "silent login whose getty echoes ^L": Case(
         (), key(REDRAW, REDRAW) + key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login"
     ),
     "login without a password": Case(
-        (LOGIN,), typed("root", ROOT) + command("id -u;id -un", "0", "root", prompt=ROOT), LOG_OUT, state="login"
+        (LOGIN,), ASK_LOGIN + typed("root", ROOT) + command("id -u;id -un", "0", "root", prompt=ROOT),
+        LOG_OUT, state="login"
     ),
     "exit is needed twice": Case(
         (LOGIN,),
-        LOG_IN,
+        ASK_LOGIN + LOG_IN,
         key(CLEAR) + typed("exit", "There are jobs.\r\n" + ROOT) + typed("exit", LOGIN),
         state="login",
     ),
     "the shell has ended, and the login prompt needs Enter": Case(
-        (LOGIN,), LOG_IN, key("\r", "\r\n" + LOGIN), state="login", ended=True
+        (LOGIN,), ASK_LOGIN + LOG_IN, key("\r", "\r\n" + LOGIN), state="login", ended=True
     ),
     "the shell has ended, and no login prompt comes": Case(
-        (LOGIN,), LOG_IN, key("\r"), state="login", ended=True, logout_error="the login prompt did not come back"
+        (LOGIN,), ASK_LOGIN + LOG_IN,
+        key("\r"), state="login", ended=True, logout_error="the login prompt did not come back"
     ),
     "the name's echo is damaged": Case(
-        (LOGIN,), key("root", "rxot") + key(CLEAR, "\b\b\b\b    \b\b\b\b") + LOG_IN, LOG_OUT, state="login"
+        (LOGIN,), ASK_LOGIN + key("root", "rxot") + key(CLEAR, "\b\b\b\b    \b\b\b\b") + LOG_IN, LOG_OUT, state="login"
     ),
     "a ^L comes before the name": Case(
         (), key(REDRAW) + key(WAKE, "\r\n" + LOGIN + "\x0c") + key("root", "root")
         + key(CLEAR, "\b\b\b\b\b     \b\b\b\b\b") + LOG_IN, LOG_OUT, state="login",
     ),
     "Enter is lost after the name": Case(
-        (LOGIN,), key("root", "root") + key("\r") + key("\r", "\r\nPassword: ") + TYPE_PASSWORD, LOG_OUT, state="login"
+        (LOGIN,), ASK_LOGIN + key("root", "root") + key("\r") + key("\r", "\r\nPassword: ") + TYPE_PASSWORD,
+        LOG_OUT, state="login",
     ),
     "Enter is lost after the password": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD) + key("\r", "\r\n" + ROOT), LOG_OUT, state="login"
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD) + key("\r", "\r\n" + ROOT), LOG_OUT, state="login"
     ),
     "the login takes 40 s": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\n", 40.0, ROOT), LOG_OUT, state="login"
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n", 40.0, ROOT), LOG_OUT, state="login"
     ),
     "a pager shows the message of the day": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\n--More--(50%)") + key("q", "\r\n" + ROOT),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n--More--(50%)") + key("q", "\r\n" + ROOT),
         LOG_OUT, state="login",
     ),
     "an unusual prompt whose shell redraws": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAWN + "ready! "),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAWN + "ready! "),
         key(CLEAR) + typed("exit", LOGIN), state="login",
     ),
     "text after the password that is not a prompt": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAW) + key(CLEAR), state="login",
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAW) + key(CLEAR),
+        state="login",
         error=ConsoleStateUnknown, message="unknown text follows the password",
     ),
     "the password prompt goes away before the password": Case(
-        (LOGIN,), typed("root", "Password: ", 0.05, "\r\nLogin timed out after 60 seconds\r\n" + LOGIN), state="login",
+        (LOGIN,), ASK_LOGIN + typed("root", "Password: ", 0.05, "\r\nLogin timed out after 60 seconds\r\n" + LOGIN),
+        state="login",
         logout=(), error=LoginRefused, message="the login timed out: Login timed out",
     ),
     "wrong password": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, 2.0, "\r\nLogin incorrect\r\n" + LOGIN),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, 2.0, "\r\nLogin incorrect\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the machine refused the password: Login incorrect",
     ),
     "wrong password, without a word": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the machine refused the login",
     ),
     "expired password": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nYour password has expired.\r\nCurrent password: "),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nYour password has expired.\r\nCurrent password: "),
         key("\r", "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the password has expired: Your password has expired.",
     ),
     "two passwords": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nPassword: "), key("\r", "\r\n" + LOGIN),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nPassword: "), key("\r", "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the machine refused the login",
     ),
     "nologin": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nThis account is currently not available.\r\n" + LOGIN),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nThis account is currently not available.\r\n" + LOGIN),
         state="login", error=LoginRefused, message="this account may not log in",
     ),
     "locked after the name": Case(
-        (LOGIN,), typed("root", "Account locked due to 3 failed logins\r\n" + LOGIN),
+        (LOGIN,), ASK_LOGIN + typed("root", "Account locked due to 3 failed logins\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the account is locked",
     ),
     "reboot after the password": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\nKernel panic - not syncing: dead\r\n"), key("\r") * 4,
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nKernel panic - not syncing: dead\r\n"), key("\r") * 4,
         state="login", error=ConsoleOccupied, message="a kernel panic",
         logout_error="the login prompt did not come back",
     ),
-    "expected host": Case((LOGIN,), LOG_IN, LOG_OUT, LoginSettings(expect_host="WEB-1.example.org"), state="login"),
+    "expected host": Case(
+        (LOGIN,), ASK_LOGIN + LOG_IN,
+        LOG_OUT, LoginSettings(expect_host="WEB-1.example.org"), state="login",
+    ),
     "another host": Case(
         (LOGIN,), settings=LoginSettings(expect_host="db-1"), state="login", error=WrongMachine,
         message="the machine is web-1, not db-1",

@@ -13,6 +13,7 @@ from sosagent.secrets.secret import Secret
 from ..support.dialogue import command, typed
 from .conversation import (
     ALICE,
+    ASK_LOGIN,
     CLEAR,
     LOG_IN,
     LOG_OUT,
@@ -64,32 +65,32 @@ CASES = {
     # -- becoming root
     "su": Case(
         (LOGIN,),
-        typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "Password: ")
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "Password: ")
         + answer(PASSWORD, "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
         key(CLEAR) + typed("exit", LOGIN), SU, state="login",
     ),
     "sudo": Case(
         (LOGIN,),
-        typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE
         + typed(SUDO_COMMAND, "SOS{nonce}: ")
         + answer("0ther", "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
         key(CLEAR) + typed("exit", LOGIN), SUDO, state="login",
     ),
     "sudo without a password": Case(
         (LOGIN,),
-        typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "# ")
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "# ")
         + command("id -u;id -un", "0", "root", prompt="# "),
         key(CLEAR) + typed("exit", LOGIN), SUDO, state="login",
     ),
     "sudo refuses": Case(
         (LOGIN,),
-        typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
         + answer("0ther", "\r\nalice is not in the sudoers file.\r\n" + LOGIN),
         settings=SUDO, state="login", error=LoginRefused, message="this user may not become root: alice is not in",
     ),
     "su leads to another user": Case(
         (LOGIN,),
-        typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "$ ")
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "$ ")
         + command("id -u;id -un", "1000", "alice", prompt="$ "),
         key(CLEAR) + typed("exit", LOGIN),
         SU, state="login", error=LoginRefused, message="su did not make alice root",
@@ -109,14 +110,14 @@ CASES = {
     ),
     "sudo shows what is typed": Case(
         (LOGIN,),
-        typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
         + (key("^", "^") + key(CLEAR, "\b \b")) * 3,
         key("\x03", "^C\r\n" + ALICE) + LOG_OUT, SUDO, state="login", error=ConsoleStateUnknown,
         message="shows what is typed at its password prompt; the password was not typed",
     ),
     "sudo shows a star for each character": Case(
         (LOGIN,),
-        typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
         + key("^", "*") + key(CLEAR, "\b \b") + key("0ther\r", "\r\n# ")
         + command("id -u;id -un", "0", "root", prompt="# "),
         key(CLEAR) + typed("exit", LOGIN), SUDO, state="login",
@@ -216,9 +217,9 @@ CASES = {
         error=ConsoleOccupied, message="a shell of alice",
     ),
     "a login prompt in front of a user's shell": Case(
-        (LOGIN,), typed("root", "root: not found\r\n" + ALICE) + command("id -u;id -un", "1000", "alice", prompt=ALICE)
-        + in_shell("", ALICE), state="login",
-        error=ConsoleOccupied, message="a shell of alice answers at what looked like a login prompt",
+        (LOGIN,), ASK_LOGIN + typed("root", "root: not found\r\n" + ALICE)
+        + command("id -u;id -un", "1000", "alice", prompt=ALICE) + in_shell("", ALICE),
+        state="login", error=ConsoleOccupied, message="a shell of alice answers at what looked like a login prompt",
     ),
     "maintenance of a locked root": Case(
         ("Cannot open access to console, the root account is locked.\r\nPress Enter to continue.\r\n",),
@@ -257,20 +258,20 @@ CASES = {
     ),
     # -- cancellation
     "cancelled after the name": Case(
-        (LOGIN,), TYPE_NAME, key("\r", "\r\nLogin incorrect\r\n" + LOGIN), state="login", cancelled=True
+        (LOGIN,), ASK_LOGIN + TYPE_NAME, key("\r", "\r\nLogin incorrect\r\n" + LOGIN), state="login", cancelled=True
     ),
     "cancelled after the password": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\n", 5.0, ROOT), LOG_OUT, state="login", cancelled=True
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n", 5.0, ROOT), LOG_OUT, state="login", cancelled=True
     ),
     "cancelled after a password that is refused": Case(
-        (LOGIN,), TYPE_NAME + answer(PASSWORD, "\r\n", 5.0, LOGIN), state="login", cancelled=True
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n", 5.0, LOGIN), state="login", cancelled=True
     ),
     "cancelled while su asks": Case(
-        (LOGIN,), typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "Password: "),
+        (LOGIN,), ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "Password: "),
         key("\x03", "\r\n" + LOGIN), SU, state="login", cancelled=True,
     ),
     "cancelled while su works in our shell": Case(
-        (LOGIN,), typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", 2.0, "# "),
+        (LOGIN,), ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", 2.0, "# "),
         LOG_OUT, SU, state="login", cancelled=True,
     ),
     "cancelled while top is suspended": Case(

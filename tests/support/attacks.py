@@ -34,7 +34,18 @@ from sosagent.session.root_shell import root_shell
 
 from .ptys import PtyTransport
 
-__all__ = ["FORMS", "PASSWORD", "ROWS", "VICTIMS", "Outcome", "attack", "create_files", "every", "on_victim"]
+__all__ = [
+    "FORMS",
+    "PASSWORD",
+    "ROWS",
+    "VICTIMS",
+    "Outcome",
+    "WatchedPty",
+    "attack",
+    "create_files",
+    "every",
+    "on_victim",
+]
 
 PASSWORD = "s3cret-Passw0rd"
 _TIOCGPTN = 0x80045430  # ioctl_tty(2): the number of a pty
@@ -97,13 +108,13 @@ class Victim:
 
 
 _NOBODY = "setpriv --reuid=65534 --regid=65534 --clear-groups bash --norc"
-#: Runs as root, whose password is PASSWORD there.
-_WITH_SHADOW = "unshare -m --propagation private sh -c 'mount --bind {home}/shadow /etc/shadow; exec %s'"
-_GETTY = "sh -c 'while :; do agetty -L --noissue --nohostname -l {home}/login 115200 - vt220; done'"
+#: Runs as root with another /etc/shadow: root has PASSWORD there, or none.
+_WITH_SHADOW = "unshare -m --propagation private sh -c 'mount --bind {home}/%s /etc/shadow; exec %s'"
+_GETTY = "agetty -L --noissue --nohostname -l {home}/login 115200 - vt220"
 
 VICTIMS = {
     "bash": Victim(_NOBODY),
-    "bash, half a command": Victim(_NOBODY, "touch {home}/ran "),
+    "bash, half a command": Victim(_NOBODY, "touch {home}/open/ran "),
     "tail": Victim(_NOBODY, "tail -f /etc/hostname\r", needs=("bash", "tail")),
     "tail alone": Victim("tail -f /etc/hostname", needs=("tail",)),
     "cat": Victim(_NOBODY, "cat\r"),
@@ -111,18 +122,21 @@ VICTIMS = {
     "vim": Victim(_NOBODY, "vim -n -u NONE -N -i NONE {home}/x\r", needs=("bash", "vim")),
     "vim, inserting": Victim(_NOBODY, "vim -n -u NONE -N -i NONE {home}/x\riprecious", needs=("bash", "vim")),
     "agetty": Victim(_GETTY, asks=True, needs=("agetty",)),
-    "sulogin": Victim(_WITH_SHADOW % "sulogin", asks=True, needs=("sulogin", "unshare")),
-    "BusyBox sulogin": Victim(_WITH_SHADOW % "busybox sulogin", asks=True, needs=("busybox", "unshare")),
+    "sulogin": Victim(_WITH_SHADOW % ("shadow", "sulogin"), asks=True, needs=("sulogin", "unshare")),
+    "sulogin -e": Victim(_WITH_SHADOW % ("locked", "sulogin -e"), asks=True, needs=("sulogin", "unshare")),
+    "BusyBox sulogin": Victim(_WITH_SHADOW % ("shadow", "busybox sulogin"), asks=True, needs=("busybox", "unshare")),
 }
 
-#: login(1) for agetty: it refuses everybody, and records the names and who was asked.
+#: login(1) for agetty: it refuses everybody, and records the names and the answers.
 _LOGIN = """#!/bin/sh
 printf '%s\\n' "$*" >> {home}/names
 stty -echo
 printf 'Password: '
 read -r answer
 stty echo
+printf '%s\\n' "$answer" >> {home}/answers
 printf '\\nLogin incorrect\\n'
+exec {getty}
 """
 
 
@@ -146,7 +160,7 @@ class Outcome:
     typed_at: str
 
 
-class _Watched(PtyTransport):
+class WatchedPty(PtyTransport):
     """A pty that notes where the password is typed, and on which others print."""
 
     def __init__(self, command: Sequence[str], home: Path, victim: Victim) -> None:
@@ -194,15 +208,18 @@ def create_files(home: Path) -> None:
         ["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, text=True, capture_output=True, check=True
     ).stdout.strip()
     (home / "shadow").write_text(f"root:{crypted}:19000:0:99999:7:::\n")
-    (home / "login").write_text(_LOGIN.replace("{home}", str(home)))
+    (home / "locked").write_text("root:*:19000:0:99999:7:::\n")
+    (home / "login").write_text(_LOGIN.replace("{getty}", _GETTY).replace("{home}", str(home)))
     (home / "login").chmod(0o755)
+    (home / "open").mkdir()
+    (home / "open").chmod(0o777)
 
 
 @asynccontextmanager
-async def on_victim(name: str, home: Path) -> AsyncIterator[_Watched]:
+async def on_victim(name: str, home: Path) -> AsyncIterator[WatchedPty]:
     """Start a victim on a pty, and wait until it reads."""
     victim = VICTIMS[name]
-    transport = _Watched(shlex.split(victim.command.replace("{home}", str(home))), home, victim)
+    transport = WatchedPty(shlex.split(victim.command.replace("{home}", str(home))), home, victim)
     try:
         async with Console(transport) as console:
             await console.quiet(0.4, 5)
@@ -238,14 +255,14 @@ async def attack(name: str, seed: int) -> Outcome:
             names = home / "names"
             if names.exists() and PASSWORD in names.read_text():
                 return Outcome(name, seed, row, form, moment, result, "login, as a name")
-            if (home / "ran").exists():
+            if (home / "open/ran").exists():
                 return Outcome(name, seed, row, form, moment, result, "an unfinished command ran")
             return Outcome(name, seed, row, form, moment, result, transport.typed_at)
     finally:
         shutil.rmtree(home)
 
 
-async def _print(transport: _Watched, text: str, moment: str, pause: float) -> None:
+async def _print(transport: WatchedPty, text: str, moment: str, pause: float) -> None:
     if moment == "on Enter":
         transport.on_enter = lambda: transport.print(text)
     if moment == "before":

@@ -86,7 +86,7 @@ async def boot_until(vm: Machine, shows: str) -> None:
     async with at_the_machine(vm) as console:
         console.set_deadline(180)
         vm.power_on()
-        await console.expect(shows)
+        await console.expect(shows, 170)
 
 
 async def see(vm: Machine, typed: str, shows: str) -> None:

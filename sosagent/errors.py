@@ -50,10 +50,13 @@ class SosError(Exception):
         tail: the console's last lines, oldest first, printable.
         code: a short stable name for programs.
         exit_code: the exit status of the command line.
+        open_shell: a sentence that a shell of ours may be open on the machine, with which the message begins; may be
+            empty.
         record: for a run of a runbook, what was done before the error: a `RunRecord`; see `runbook.record.record_of`.
     """
 
     record: object | None = None
+    open_shell: str = ""
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
     default_hint: ClassVar[str] = ""
@@ -74,6 +77,12 @@ class SosError(Exception):
         if not self._located:
             self.message = f"{place}: {self.message}"
             self._located = True
+
+    def warn_of_shell(self, sentence: str) -> None:
+        """Begin the message with `sentence`: a shell of ours may be open on the machine. Only the first call counts."""
+        if sentence and not self.open_shell:
+            self.open_shell = sentence
+            self.message = f"{sentence}. Before that: {self.message}"
 
 
 class UsageError(SosError):
@@ -236,7 +245,13 @@ class ConsoleOccupied(ConsoleError):
 
 
 class MachineRestarted(ConsoleError):
-    """The machine went away during the job: it boots, has crashed, or is back at its login prompt."""
+    """The machine went away during the job: it boots, has crashed, or is back at its login prompt.
+
+    Attributes:
+        proved: whether a login prompt answered Enter; otherwise our shell may be open.
+    """
+
+    proved: bool = False
 
     code = "machine-restarted"
     default_hint = "Wait until it has booted, then run again. No key is added twice."

@@ -137,6 +137,7 @@ async def _until_signal(job: Coroutine[Any, Any, T], logs_out: bool, hint: str) 
         interrupted.record = getattr(error, "record", None)
         for note in getattr(error, "__notes__", ()):
             interrupted.add_note(note)
+        interrupted.warn_of_shell(getattr(error, "open_shell", ""))
         raise interrupted from None
     finally:
         for restore in restorers:

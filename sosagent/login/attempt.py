@@ -58,6 +58,7 @@ class Attempt:
         mount_undo: commands that undo the changed mounts of an initramfs, in the order of the changes.
         prompt: the prompt of the existing shell, to recognise it at the end.
         resume_line: the command that resumes a suspended program.
+        password_mark: the position on the console before the password was sent.
     """
 
     def __init__(self, console: Console, settings: LoginSettings) -> None:
@@ -74,6 +75,7 @@ class Attempt:
         self.mount_undo: tuple[str, ...] = ()
         self.prompt = ""
         self.resume_line = " fg"
+        self.password_mark = console.mark()
 
     @property
     def logged_in(self) -> bool:
@@ -131,6 +133,7 @@ class Attempt:
     def password_sent(self) -> None:
         """The password is being sent, so our shell may open at any time."""
         self.stage = Stage.PASSWORD_SENT
+        self.password_mark = self.console.mark()
         self.record.remember(is_open=False)
 
     def password_resolved(self, *, inside: bool) -> None:

@@ -10,7 +10,7 @@ from ..deadline import Deadline
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..printable import printable
 from ..secrets.secret import Secret
-from ..terminal.states import READING, SILENT, UNKNOWN, Action, Observation
+from ..terminal.states import READING, SILENT, STATES, UNKNOWN, Action, Observation
 from .attempt import Attempt, Stage
 from .confirm import ask_again
 from .failures import state_error
@@ -23,6 +23,9 @@ from .redraw import line_editor_redrew
 __all__ = ["become_root", "log_in"]
 
 _NAME_TRIES = 5
+_SILENT_SECONDS = 5.0  # after the first 5 s, before the silence is probed
+
+_SHELL = next(state for state in STATES if state.name == "shell")
 
 
 async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> Observation | None:
@@ -55,7 +58,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
             attempt.name_entered()
             observed = observe(console, console.mark_before_open_line())
         else:
-            observed = await password_outcome(console, mark := sent)
+            observed = await _outcome(attempt, mark := sent)
     if observed.state.action is Action.LOG_IN:
         raise refusal_error(console, mark, typed=attempt.stage is Stage.PASSWORD_SENT)
     _check_shell(attempt, await _quit_pager(attempt, observed), mark)
@@ -91,6 +94,19 @@ async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
     return observed
 
 
+async def _outcome(attempt: Attempt, mark: Mark) -> Observation:
+    """Wait for the state that the password leads to. A shell without a prompt is silent, so silence is probed."""
+    console = attempt.console
+    observed = await password_outcome(console, mark, _SILENT_SECONDS)
+    if observed.state is not SILENT or not console.received.count_lines_since(mark):
+        return observed
+    try:
+        await probe(attempt)
+    except ConsoleStateUnknown:
+        return await password_outcome(console, mark)
+    return Observation(_SHELL)
+
+
 async def _quit_pager(attempt: Attempt, observed: Observation) -> Observation:
     """Quit the pager that shows the message of the day."""
     while attempt.stage is Stage.PASSWORD_SENT and observed.state.name == "pager":
@@ -109,11 +125,10 @@ def _check_shell(attempt: Attempt, observed: Observation, mark: Mark) -> None:
         raise state_error(console, observed)
     # An unusual prompt is a shell's if a line editor redrew it.
     if not line_editor_redrew(console):
-        attempt.gave_up()
         raise console.error(
             ConsoleStateUnknown,
-            "unknown text follows the password; nothing was typed there",
-            hint="Check the console: our session may be open there.",
+            "unknown text follows the password; no command was typed there",
+            hint="The account's login shell may be a menu, or its prompt is unusual. Log in there to see.",
         )
 
 

@@ -17,6 +17,7 @@ from .failures import state_error
 from .history import forget_lines
 from .initramfs import in_initramfs, open_root
 from .listen import refuse_other_run
+from .logout import log_out
 from .observe import (
     LOGOUT_SECONDS,
     PROBE_SECONDS,
@@ -28,7 +29,6 @@ from .observe import (
 )
 from .probe import probe
 from .redraw import erase, redraw
-from .unwind import log_out
 from .wake import wake
 
 __all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_existing_shell"]

@@ -13,8 +13,16 @@ from .confirm import input_is_hidden, kernel_line_ends
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, observe, settle
 from .redraw import erase, line_editor_redrew, redraw
 
-__all__ = ["PASSWORD_PROMPTS", "password_outcome", "refusal_error", "type_password"]
+__all__ = [
+    "PASSWORD_CHANGES",
+    "PASSWORD_PROMPTS",
+    "password_outcome",
+    "refusal_error",
+    "refusal_reason",
+    "type_password",
+]
 
+PASSWORD_CHANGES = ("password-expired",)
 PASSWORD_PROMPTS = ("password", "sudo-password")
 
 #: A password has no echo to compare. Typed at once, it was echoed by BusyBox sulogin 4 times in 6.
@@ -92,18 +100,19 @@ def _is_asked(observed: Observation, console: Console, own_prompt: str | None) -
     return asked or (own_prompt is not None and console.open_line == own_prompt)
 
 
-async def password_outcome(console: Console, mark: Mark) -> Observation:
+async def password_outcome(console: Console, mark: Mark, patience: float = LOGIN_SECONDS) -> Observation:
     """Wait for the state that a password leads to, a slow login included.
 
     Args:
         console: a console on which the password was typed.
         mark: the position before the password.
+        patience: how long to wait in silence.
     """
     observed = await settle(console, WAKE_SECONDS, mark=mark)
     if observed.state is SILENT and not console.received.count_lines_since(mark):
         await console.send("\r")  # the password's Enter may be lost
     if observed.state is SILENT or observed.state.action is Action.WAIT:
-        observed = await settle(console, LOGIN_SECONDS, mark=mark)
+        observed = await settle(console, patience, mark=mark)
     while observed.state.action in (Action.LOG_IN, Action.ENTER):
         # A refusal; or the message of the day, part of which looks like a prompt for a moment.
         before = console.open_line
@@ -131,7 +140,7 @@ def refusal_error(console: Console, mark: Mark, otherwise: str = "", *, typed: b
         otherwise: the message if the machine gave no reason since `mark`.
         typed: whether the password was typed.
     """
-    reason, hint = _reason(console, mark, "password" if typed else "login")
+    reason, hint = refusal_reason(console, mark, "password" if typed else "login")
     message = reason or otherwise or "the machine refused the login and is back at its login prompt"
     if typed and not hint:
         # The line may have damaged the password, whose echo cannot be compared.
@@ -140,7 +149,7 @@ def refusal_error(console: Console, mark: Mark, otherwise: str = "", *, typed: b
     return console.error(LoginRefused, message, hint if typed else f"{_NOT_TYPED} {hint}".rstrip())
 
 
-def _reason(console: Console, mark: Mark, refused: str) -> tuple[str, str]:
+def refusal_reason(console: Console, mark: Mark, refused: str) -> tuple[str, str]:
     """Return the machine's reason for a refusal, from the lines since `mark`, and what to do; empty if there is none.
 
     The password itself is the last to suspect: only if it was typed and no other reason is given.

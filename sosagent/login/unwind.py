@@ -5,21 +5,23 @@ from __future__ import annotations
 from ..console.console import QUIET_SECONDS
 from ..console.events import Event
 from ..errors import ConsoleStateUnknown
-from ..terminal.states import UNKNOWN, Action, Observation
+from ..terminal.states import Action, Observation
 from .attempt import Attempt, Stage
+from .logout import end_at_login_prompt, log_out, may_be_program
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, observe, press, settle, submit
+from .password import PASSWORD_CHANGES, refusal_reason
 from .probe import ask, probe
-from .redraw import erase
 
 __all__ = [
     "continue_boot",
     "end_login",
-    "log_out",
     "restore_insert_mode",
     "restore_mounts",
     "resume_program",
     "wait_for_prompt",
 ]
+
+_OUTCOME_SECONDS = 6.0  # how long a login may take after its password
 
 
 async def end_login(attempt: Attempt, ended: bool) -> None:
@@ -33,13 +35,13 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
         ConsoleStateUnknown: the login prompt did not come back.
     """
     console = attempt.console
-    if attempt.stage is Stage.PASSWORD_SENT:
-        observed = await settle(console, LOGIN_SECONDS, until=(Action.LOG_IN, Action.PROBE, Action.ENTER, Action.STOP))
-        attempt.password_resolved(inside=observed.state.action is Action.PROBE)
-    if attempt.becoming:
+    outcome = await _resolve_password(attempt) if attempt.stage is Stage.PASSWORD_SENT else None
+    if outcome is not None and outcome.state.action is Action.LOG_IN:
+        observed = outcome
+    elif attempt.becoming:
         observed = await _end_becoming(attempt)
     elif attempt.logged_in:
-        observed = await (_login_prompt(attempt) if ended else log_out(attempt))
+        observed = await (_login_prompt(attempt) if ended else log_out(attempt, outcome))
     else:
         observed = await _end_dialogue(attempt)
         if observed.state.action is Action.PROBE:  # it asked for no password
@@ -47,7 +49,7 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
                 attempt.gave_up()  # it was no login, but an existing shell
                 return
             observed = await log_out(attempt)
-    if observed.state.action is not Action.LOG_IN:
+    if observed.state.action is not Action.LOG_IN and not may_be_program(outcome):
         # Some consoles show a prompt only after Enter.
         await console.send("\r")
         observed = await _login_prompt(attempt)
@@ -60,19 +62,25 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
     attempt.shell_closed()
 
 
+async def _resolve_password(attempt: Attempt) -> Observation:
+    """Find out where our password led to, and return that state. Silence and unknown text may be a shell."""
+    console, mark = attempt.console, attempt.password_mark
+    until = (Action.LOG_IN, Action.PROBE, Action.ENTER, Action.STOP)
+    left = console.time_left()
+    seconds = _OUTCOME_SECONDS if left is None else min(_OUTCOME_SECONDS, left / 3)
+    observed = await settle(console, seconds, mark=mark, until=until)
+    if observed.state.action is Action.LOG_IN:
+        refused = bool(refusal_reason(console, mark, "password")[0])
+        # Without a refusal, it may be the prompt of a shell.
+        observed = observed if refused else await end_at_login_prompt(attempt)
+    dialogue = (Action.LOG_IN, Action.ENTER)
+    inside = observed.state.action not in dialogue and observed.state.name not in PASSWORD_CHANGES
+    attempt.password_resolved(inside=inside)
+    return observed
+
+
 async def _login_prompt(attempt: Attempt) -> Observation:
     return await settle(attempt.console, LOGOUT_SECONDS, until=(Action.LOG_IN,), at_once=True)
-
-
-async def log_out(attempt: Attempt) -> Observation:
-    """Type `exit`, again where a shell has jobs; return the state that it leads to."""
-    await erase(attempt.console)
-    observed = Observation(UNKNOWN)
-    for _ in range(3):
-        observed = await submit(attempt.console, "exit", LOGOUT_SECONDS, (Action.LOG_IN, Action.PROBE))
-        if observed.state.action is Action.LOG_IN:
-            break
-    return observed
 
 
 async def _end_dialogue(attempt: Attempt) -> Observation:

@@ -168,7 +168,7 @@ async def at_console(access: Access, seconds: float) -> AsyncIterator[Console]:
     except EndpointLost as error:
         if error.shell_open and not isinstance(access.target, Transport):
             seconds = max(_LOG_OUT_SECONDS, deadline.within(_MOST_LOG_OUT_SECONDS))
-            error.add_note(await _log_out_again(access, Deadline(seconds), error.maintenance))
+            await _log_out_again(access, Deadline(seconds), error)
         raise
 
 
@@ -192,12 +192,14 @@ async def _get_in(access: Access, password: Secret, deadline: Deadline) -> tuple
             await asyncio.sleep(_READ_ONLY_SECONDS)
 
 
-async def _log_out_again(access: Access, deadline: Deadline, maintenance: str) -> str:
-    """Connect again and close the shell that was open when the connection was lost. Return a note for the user."""
+async def _log_out_again(access: Access, deadline: Deadline, lost: EndpointLost) -> None:
+    """Connect again and close the shell that was open when the connection was lost. The error reports the result."""
     settings = ConnectSettings(on_event=access.on_event, ask=access.ask)
     try:
         async with open_console(access.target, deadline, settings, only_to_leave=True) as console:
-            await Login(console, access).close_open_shell(maintenance)
+            await Login(console, access).close_open_shell(lost.maintenance)
     except SosError as error:
-        return f"a shell of ours may still be open on the console: {error.message}"
-    return "connected to the console again; no shell of ours is open on it"
+        lost.add_note(f"connecting again to log out failed: {error.message}")
+        lost.warn_of_shell("A shell of ours may be open on the console")
+    else:
+        lost.add_note("connected to the console again; no shell of ours is open on it")

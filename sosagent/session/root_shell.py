@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from ..access import LoginSettings
 from ..console.console import Console
 from ..console.events import Event
-from ..errors import ConsoleError, DeadlineExceeded, EndpointBusy, EndpointLost, MachineRestarted
+from ..errors import ConsoleError, DeadlineExceeded, EndpointBusy, EndpointLost, MachineRestarted, SosError
 from ..login.transitions import Login
 from ..secrets.secret import Secret
+from ..shell.failures import KEYS_STOP_THE_BOOT
 from ..shell.programs import program
 from ..shell.shell import Shell
 from .finish import finish
@@ -20,7 +21,7 @@ __all__ = ["RootShell", "root_shell"]
 
 _MARGIN_SECONDS = 30
 _DEFAULT_SECONDS = 600.0  # the dead-man's switch of a job without a deadline
-_CHECK = "Check the console: our shell may be open there."
+_CHECK = "Check the console."
 
 
 @dataclass
@@ -97,6 +98,7 @@ class _Lifecycle:
         self._login = login
         self._shell: Shell | None = None
         self._session: RootShell | None = None
+        self._dead_man = 0
         self._replaced = False  # our verified shell takes the place of the login shell, so its end is a logout
 
     async def enter(self, password: Secret, dead_man: int | None, patience: int) -> RootShell:
@@ -106,6 +108,7 @@ class _Lifecycle:
         if dead_man is None:
             remaining = console.time_left()
             dead_man = int(_DEFAULT_SECONDS if remaining is None else remaining) + _MARGIN_SECONDS
+        self._dead_man = dead_man
         self._replaced = login.replaceable
         self._shell = shell = Shell(
             console,
@@ -137,22 +140,32 @@ class _Lifecycle:
         Args:
             failure: the error that ended the block, if any; it gets a note of what remains on the console.
         """
-        if isinstance(failure, MachineRestarted):
-            self._login.forget_record()
-        elif isinstance(failure, EndpointBusy) and self._shell is not None:
-            return  # no key that we type arrives
+        if isinstance(failure, EndpointBusy) and self._shell is not None:
+            failure.warn_of_shell(self._open_shell)  # no key that we type arrives
         elif isinstance(failure, EndpointLost):
             self._note_remains(failure)
+        elif isinstance(failure, MachineRestarted) and failure.proved:
+            self._login.forget_record()
         else:
             await self._leave_console(failure)
+
+    @property
+    def _open_shell(self) -> str:
+        """A sentence about the shell of ours that may be open now; empty if there is none."""
+        if self._shell is not None and self._shell.collecting and self._shell.started:
+            return f"A shell of ours may be open on the console; it closes itself within {self._dead_man} s"
+        if self._login.may_be_open:
+            return "A shell of ours may be open on the console"
+        return ""
 
     def _note_remains(self, lost: EndpointLost) -> None:
         """The connection is lost: add a note of what remains open on the machine."""
         # Before the start line is answered, its Enter may be lost with the connection.
-        if self._shell is not None and self._shell.collecting:
+        if self._shell is not None and self._shell.collecting and self._shell.started:
             if self._login.maintenance and not self._login.afterwards:
                 lost.add_note(self._login.remains)
-            return  # the shell will end by itself
+            lost.warn_of_shell(self._open_shell)
+            return
         lost.shell_open, lost.maintenance = self._login.may_be_open, self._login.maintenance
         if self._login.remains and not lost.shell_open:
             lost.add_note(self._login.remains)
@@ -161,30 +174,51 @@ class _Lifecycle:
         if failure is not None:
             self._login.keep_boot_stopped()  # the operator will want to use maintenance mode
         self._console.start_leaving()
-        ended = self._replaced and self._shell is not None and self._shell.started
         opened = self._login.opened
         try:
-            await self._close_shell()
-            await self._login.leave(ended=ended)
+            await self._login.leave(ended=await self._close_shell(failure))
         except ConsoleError as error:
-            hint = _CHECK if isinstance(error, DeadlineExceeded) else error.hint
-            trouble = f"while leaving: {error.message}. {hint}"
-            if failure is not None:
-                failure.add_note(trouble)
-            elif self._session is not None:
-                self._session.record_leaving(trouble)
-                self._console.emit(Event("note", trouble))
+            self._report(error, failure)
             return
         if self._session is not None:
             self._session.record_leaving()
             done = "logged out" if opened else "left the existing root shell open, as it was"
             self._console.emit(Event("done", done))
 
-    async def _close_shell(self) -> None:
-        if self._shell is None:
-            return
+    def _report(self, error: ConsoleError, failure: BaseException | None) -> None:
+        """Report that leaving failed with `error`. A shell that may be open comes first."""
+        warning = self._open_shell
+        hint = _CHECK if isinstance(error, DeadlineExceeded) else error.hint
+        trouble = f"while leaving: {error.message}. {hint}"
+        if failure is not None:
+            failure.add_note(trouble)
+            if isinstance(failure, SosError):
+                failure.warn_of_shell(warning)
+            else:
+                failure.open_shell = warning  # type: ignore[attr-defined]
+        elif self._session is not None:
+            trouble = f"{warning}. {trouble}" if warning else trouble
+            self._session.record_leaving(trouble)
+            self._console.emit(Event("note", trouble))
+
+    async def _close_shell(self, failure: BaseException | None) -> bool:
+        """End the verified shell; return whether the login shell that it replaced has ended with it."""
+        shell = self._shell
+        if shell is None:
+            return False
         self._console.emit(Event("start", "log out" if self._login.ours else "leave the shell"))
-        await self._shell.close()
+        started = shell.started
+        if isinstance(failure, MachineRestarted) and self._console.state in KEYS_STOP_THE_BOOT:
+            raise failure
+        try:
+            await shell.close()
+        except DeadlineExceeded:
+            raise
+        except ConsoleError:
+            if shell.answers or not self._replaced:
+                raise
+            return False  # the login shell may be there: the login tries to end it
         if not self._replaced:
             await self._login.wait_for_prompt()
             await self._login.forget_lines()
+        return self._replaced and started

@@ -8,11 +8,26 @@ from ..console.console import Console, Mark
 from ..errors import ConsoleError, ConsoleStateUnknown, EndpointBusy, LineDamaged, MachineRestarted, NotVerified
 from ..terminal.states import Action, classify
 
-__all__ = ["at_prompt", "no_receiver", "not_ended", "not_run", "not_started", "raise_if_gone", "unknown_result"]
+__all__ = [
+    "KEYS_STOP_THE_BOOT",
+    "at_login",
+    "at_prompt",
+    "gone",
+    "lacks_cksum",
+    "no_receiver",
+    "not_ended",
+    "not_run",
+    "not_started",
+    "unknown_result",
+]
 
 _NO_ANSWER = "No damage was seen on the line. The lines above are the last that came from the machine."
 _MAY_HAVE_RUN = "The program may have run. Find out what it did before you run it again."
-#: Only a machine that shuts down or boots prints these.
+_NO_CKSUM = re.compile(r"\bcksum: \S")
+_AT_LOGIN = (Action.LOG_IN, Action.MAINTAIN, Action.PRESS)
+#: Console states in which any key stops the boot.
+KEYS_STOP_THE_BOOT = ("boot-menu",)
+#: A machine that shuts down or boots prints these. So does a program that shows its log.
 _RESTARTED = re.compile(
     r"reboot: |Linux version \d|Kernel panic - not syncing|systemd-shutdown|^\[ *(?:OK|FAILED) *\] |GNU GRUB +version"
 )
@@ -29,7 +44,7 @@ def not_started(console: Console) -> ConsoleStateUnknown:
 
 def no_receiver(console: Console) -> ConsoleError:
     """Return the error for a receiver that did not start, however often it was sent."""
-    if any("cksum" in line and "SOS" not in line for line in console.tail(4)):
+    if lacks_cksum(console):
         return console.error(
             ConsoleStateUnknown,
             "this machine has no cksum, so nothing sent to it can be verified",
@@ -41,6 +56,11 @@ def no_receiver(console: Console) -> ConsoleError:
         return console.error(LineDamaged, message, hint=damage)
     message = "the shell that was started does not answer; nothing was changed"
     return console.error(ConsoleStateUnknown, message, hint=f"It answers only to what arrives intact. {_NO_ANSWER}")
+
+
+def lacks_cksum(console: Console) -> bool:
+    """Whether the machine complained that it has no cksum."""
+    return any(map(_NO_CKSUM.search, console.tail(4)))
 
 
 def not_run(console: Console) -> LineDamaged:
@@ -66,29 +86,37 @@ def not_ended(console: Console) -> ConsoleStateUnknown:
     )
 
 
-def raise_if_gone(console: Console, mark: Mark) -> None:
-    """Raise an error if the output since `mark` shows that our shell is out of reach.
+def gone(console: Console, mark: Mark) -> ConsoleError | None:
+    """Return the error for a console whose output since `mark` shows that our shell is out of reach; None otherwise.
 
-    Raises:
+    Returns:
         EndpointBusy: another session has taken over the console.
-        MachineRestarted: the machine is down, boots, or is back at its login prompt.
+        MachineRestarted: the machine seems to be down, to boot, or to be back at its login prompt. Another program
+            may have printed that, so it counts only if our shell does not answer.
     """
     lines, open_line = console.since(mark)
     endpoint = classify(lines, "", connecting=True).state
     if endpoint.action in (Action.BUSY, Action.CLOSED):
         console.note_state(endpoint.name)
-        raise console.error(
+        return console.error(
             EndpointBusy,
             f"another session took over the console during the job: {console.tail(1)[0]}",
             hint="The dead-man's switch closes our shell within the time limit and 30 s. "
             "Run again when the console is free.",
         )
     machine = classify(lines, open_line).state
-    if machine.action in (Action.LOG_IN, Action.MAINTAIN, Action.PRESS) or any(map(_RESTARTED.search, lines)):
+    if machine.action in _AT_LOGIN or any(map(_RESTARTED.search, lines)):
         console.note_state(machine.name)
         message = f"the machine went away during the job; the console shows {machine.title}"
         booted = "Run the command again: it is back at its login prompt." if machine.action is Action.LOG_IN else None
-        raise console.error(MachineRestarted, message, booted)
+        return console.error(MachineRestarted, message, booted)
+    return None
+
+
+def at_login(console: Console, mark: Mark) -> bool:
+    """Whether the output since `mark` ends at a prompt of a login or of maintenance mode."""
+    lines, open_line = console.since(mark)
+    return classify(lines, open_line).state.action in _AT_LOGIN
 
 
 def at_prompt(console: Console, mark: Mark) -> bool:

@@ -8,12 +8,12 @@ import secrets
 from collections.abc import Sequence
 from string import ascii_letters, digits
 
-from ..console.console import QUIET_SECONDS, Console
+from ..console.console import QUIET_SECONDS, Console, Mark
 from ..console.events import Event
 from ..console.typing import resembles
 from ..errors import DeadlineExceeded
 from ..terminal.expect import TIMEOUT, Match, Pattern
-from .failures import not_started
+from .failures import at_prompt, not_started
 from .refusal import OUR_SHELL
 from .replies import LineSpeed
 from .start_line import MODES_SANE, MODES_SAVED, PLAIN_SHELL, StartLine, start_line
@@ -60,6 +60,7 @@ class Starter:
         self._plain_shell += f";{then}" if then else ""
         self._entered = False
         self._collecting = False
+        self._prompt = ""  # of the shell beneath
         self._plain_started = False
 
     @property
@@ -71,6 +72,11 @@ class Starter:
     def collecting(self) -> bool:
         """Whether the new shell was seen to run. From then on, silence or the dead-man's switch ends it."""
         return self._collecting
+
+    def at_prompt(self, mark: Mark) -> bool:
+        """Whether the output since `mark` ends at a prompt, so that our shell has ended."""
+        beneath = self._prompt if not self._replace else ""
+        return at_prompt(self._console, mark) or bool(beneath.strip() and self._console.since(mark)[1] == beneath)
 
     def note_entered(self) -> None:
         """Note that the start line was entered by other means."""
@@ -88,7 +94,7 @@ class Starter:
         """
         console = self._console
         console.emit(Event("start", "start the shell"))
-        prompt = console.open_line
+        self._prompt = prompt = console.open_line
         if await self._type_line() and await self._enter_line(self._line, prompt):
             return
         console.emit(Event("detail", "this shell does not accept the start line: starting a plain sh first"))
@@ -122,7 +128,7 @@ class Starter:
             f" {'exec ' if self._replace else ''}{self._plain_shell}", new_prompt_keys=_NEW_PROMPT_KEYS
         )
         self._plain_started = True
-        await self._press_enter([r"[#$%>] ?$", re.compile(rf"^{re.escape(prompt)}$")])
+        await self._press_enter([r"[#$%>] ?$", *_again(prompt)])
         await console.quiet(QUIET_SECONDS, 2.0)
 
     async def _enter_line(self, line: StartLine, prompt: str) -> bool:
@@ -130,7 +136,7 @@ class Starter:
         console = self._console
         self._entered = True
         # A shell that accepts the line prints nothing before the mark; one that rejects it prints its prompt.
-        answers: list[Pattern] = [line.ready, re.compile(rf"^{re.escape(prompt)}$"), r"[#$%>❯➜λ»] ?$"]
+        answers: list[Pattern] = [line.ready, *_again(prompt), r"[#$%>❯➜λ»] ?$"]
         try:
             match = await self._press_enter(answers)
         except DeadlineExceeded:
@@ -155,6 +161,11 @@ class Starter:
             if match.index < len(answers):
                 return match
         return await console.expect(answers, _EXEC_SECONDS)
+
+
+def _again(prompt: str) -> list[Pattern]:
+    """Return the pattern of the same prompt; none for an empty prompt, which every new line looks like."""
+    return [re.compile(rf"^{re.escape(prompt)}$")] if prompt.strip() else []
 
 
 def _nonce() -> str:

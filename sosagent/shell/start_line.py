@@ -11,8 +11,10 @@ Reasons for its form:
 - One flipped bit turns ``-``, ``M``, ``J`` and ``*`` into Enter, and ``/`` and ``O`` into ^O, at which
   bash and zsh run the line. All of these stand within quotes, where such an Enter only continues the
   line; elsewhere it would replace the login shell with a command that ends.
+- Its first word is quoted, because an alias does not replace a quoted word.
+- The line ``]Z`` ends the collection, as it ends the receiver, so that the shell can be left before a receiver runs.
 - Echo is turned off within the new shell, because fish restores the tty modes before it starts a command.
-- Signals, flow control and line editing are off, because one flipped bit turns ``C`` into ^C, ``S`` into
+- Signals, flow control and line editing are off (raw), because one flipped bit turns ``C`` into ^C, ``S`` into
   ^S and ``D`` into end of file.
 - With ``min 0 time 255`` a read ends after 25.5 s of silence (termios(3)), so a line that dies at this
   point leaves no shell open.
@@ -24,11 +26,14 @@ from dataclasses import dataclass
 
 from .frame import cksum
 
-__all__ = ["MODES_SANE", "MODES_SAVED", "PLAIN_SHELL", "StartLine", "start_line"]
+__all__ = ["END_LINE", "MODES_SANE", "MODES_SAVED", "PLAIN_SHELL", "StartLine", "start_line"]
 
 #: Arguments of stty that restore the tty modes, in the start line and in the receiver.
 MODES_SAVED = "$t"
 MODES_SANE = "sane"
+
+#: The line that ends the shell while it collects; the receiver ends at the same line.
+END_LINE = "]Z"
 
 #: Some shells lack POSIX syntax, or draw a long line so that its echo cannot be compared (tcsh, fish, mksh on a
 #: narrow terminal). This line replaces them with a plain shell first; every shell accepts it.
@@ -70,17 +75,19 @@ def start_line(
     """
     if not receiver.isascii() or not receiver.isprintable():
         raise ValueError("the receiver contains characters that cannot be typed")
-    shell = 'env "-i" "HOME=$HOME" "/bin/sh" "-c"'
+    shell = ("env" if replace else '"env"') + ' "-i" "HOME=$HOME" "/bin/sh" "-c"'
     if root:
         shell = f'chroot "{root}" {shell}'
-    prefix = (" exec " if plain else "HISTFILE= exec ") if replace else " "
-    if replace and not plain and modes == MODES_SANE:
-        prefix = f" {prefix}"  # keeps it out of fish's history; with saved modes the line has no room for this
+    prefix = " "
+    if replace:
+        # The space keeps it out of fish's history. With saved modes (over the shell of sudo or su) there is no room.
+        short = modes == MODES_SAVED and not plain
+        prefix = "HISTFILE= exec " if short else ' "exec" ' if plain else ' HISTFILE= "exec" '
     save = "t=`stty -g`;" if modes == MODES_SAVED else ""
     line = (
-        f"{prefix}{shell} '{save}stty -echo -isig -ixon -iexten -icanon icrnl min 0 time 255;"
-        f'echo S\\O{nonce};while read -r l;do x=$x${{l#?}};[ "$l" ]||{{ '
-        f'[ "`printf %s "$x"|cksum`" = "{cksum(receiver.encode("ascii"))}" ]&&eval "$x";x=;}};done;stty {modes}\''
+        f"{prefix}{shell} '{save}stty -echo raw icrnl opost min 0 time 255;echo S\\O{nonce};"
+        f"while read -r l;do case $l in {END_LINE})break;;?*)x=$x${{l#?}};;"
+        f'*)[ "`printf %s "$x"|cksum`" = "{cksum(receiver.encode("ascii"))}" ]&&eval "$x";x=;esac;done;stty {modes}\''
     ) + (f";{then}" if then else "")
     if len(line) > (_MAX_ON_LINUX if root or then else _MAX_CHARACTERS):
         raise ValueError(f"the start line has {len(line)} characters")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..console.console import Console, Mark
 from ..deadline import Deadline
+from ..errors import MachineRestarted
 from . import failures
 from .frame import CHECK, END, Ended, Reply, Up, portions, request
 from .programs import Expanded, program
@@ -22,6 +23,7 @@ __all__ = ["Result", "VerifiedShell"]
 
 _TRIES = 24  # with one damaged byte in a thousand, every second request is damaged
 _END_TRIES = 8
+_COLLECTOR_TRIES = 3
 _REPLY_SECONDS = 5.0
 _ASK = "\r]\r"  # ends a partially received line, and makes the receiver repeat its last reply
 
@@ -100,6 +102,11 @@ class VerifiedShell:
     def collecting(self) -> bool:
         """Whether the shell was seen to run. From then on, silence or the dead-man's switch ends it."""
         return self._starter.collecting
+
+    @property
+    def answers(self) -> bool:
+        """Whether the receiver has answered, and was not seen to end."""
+        return self._receiver_up
 
     @property
     def byte_seconds(self) -> float:
@@ -184,14 +191,17 @@ class VerifiedShell:
 
     async def _handle_silence(self, attempt: _Attempt) -> None:
         """Ask for the reply, or send the receiver and the program again if the receiver has not answered yet."""
-        failures.raise_if_gone(self.console, attempt.mark)
-        if self._receiver_up:
+        if await self._seems_gone(attempt.mark):
+            attempt.note_asked()  # a machine that boots gets no more keys
+        elif self._receiver_up:
             # The program still runs, or the end of the request or the reply was lost.
             await self._ask()
             attempt.note_asked()
         else:
             self.console.pacer.note_damage(typed=attempt.slower, seen=False)
             attempt.note_lost()
+            if failures.lacks_cksum(self.console):
+                raise failures.no_receiver(self.console)
             # The first Enter ends a partial line; at the second the collector discards what it has.
             await self._send_request(attempt, b"\r\r" + self._receiver_bytes())
 
@@ -207,6 +217,8 @@ class VerifiedShell:
 
     async def _failure(self, attempt: _Attempt) -> Exception:
         """Return the error for an abandoned request. It says whether the program ran, as far as the machine knows."""
+        if gone := failures.gone(self.console, attempt.mark):
+            return gone
         if not self._receiver_up:
             return failures.no_receiver(self.console)
         # Only a reply that counts the programs run so far proves that this one did not run.
@@ -246,10 +258,13 @@ class VerifiedShell:
             # The cancelled request may be partially sent, or its program may still run. Keys typed meanwhile would
             # stay in the tty for the next login. A receiver answers when the program has ended.
             await self._ask()
-            if await self._replies.next(Reply, seconds=self._speed.answer_seconds(END) + _REPLY_SECONDS) is not None:
+            seconds = self._speed.answer_seconds(END) + (_REPLY_SECONDS if self._receiver_up else 0.0)
+            if await self._replies.next(Reply, seconds=seconds) is not None:
                 self._receiver_up = True
         if not self._receiver_up:
-            # The collector ends by itself only after some silence; its receiver ends at once.
+            if await self._end_collector():
+                self._starter.note_ended()
+                return
             await self._send_receiver()
         for _ in range(_END_TRIES):
             if await self._end():
@@ -265,11 +280,22 @@ class VerifiedShell:
         await self.console.send(b"\r" + END if self._request_pending else END)
         self._request_pending = True
         ended = await self._replies.next(Ended, seconds=seconds) is not None
-        if not ended and not failures.at_prompt(self.console, mark):
+        if not ended and not self._starter.at_prompt(mark):
             # A receiver answers Enter with its mark. "]Z" might reach a getty, so it is not typed again yet.
             await self.console.send("\r")
             ended = isinstance(await self._replies.next(Up, Ended, Reply, seconds=seconds), Ended)
-        return ended or failures.at_prompt(self.console, mark)
+        return ended or self._starter.at_prompt(mark)
+
+    async def _end_collector(self) -> bool:
+        """End the shell while it collects the receiver; return whether the prompt beneath it is back."""
+        for _ in range(_COLLECTOR_TRIES):
+            mark = self.console.mark()
+            await self.console.send(b"\r" + END)  # Enter ends the part of a line that may have been sent
+            event = await self._replies.next(Up, Ended, seconds=self._speed.answer_seconds(END))
+            self._receiver_up = isinstance(event, Up)
+            if isinstance(event, Ended) or self._starter.at_prompt(mark):
+                return True
+        return False
 
     async def _send_receiver(self) -> None:
         for _ in range(_TRIES):
@@ -278,9 +304,33 @@ class VerifiedShell:
             if await self._replies.next(Up, seconds=self._speed.answer_seconds(CHECK)) is not None:
                 self._receiver_up = True
                 return
-            failures.raise_if_gone(self.console, mark)
+            await self._seems_gone(mark)
             self.console.pacer.note_damage(seen=False)
+            if failures.lacks_cksum(self.console):
+                break
         raise failures.no_receiver(self.console)
+
+    async def _seems_gone(self, mark: Mark) -> bool:
+        """Whether the output since `mark` shows a restart. Another program may have printed that, so Enter is pressed.
+
+        Raises:
+            EndpointBusy: another session has taken over the console.
+            MachineRestarted: a login prompt answers Enter, or a boot waits for a key.
+        """
+        gone = failures.gone(self.console, mark)
+        if gone is None:
+            return False
+        if not isinstance(gone, MachineRestarted) or self.console.state in failures.KEYS_STOP_THE_BOOT:
+            raise gone
+        before = self.console.mark()
+        await self._ask("\r")
+        if await self._replies.next(Up, Reply, seconds=self._speed.answer_seconds(END)) is not None:
+            self._receiver_up = True
+            return False
+        if failures.at_login(self.console, before):
+            gone.proved = True
+            raise gone
+        return True
 
     def _receiver_bytes(self) -> bytes:
         return portions(self._receiver) + CHECK

@@ -51,7 +51,8 @@ ASK_LOGIN = key(REDRAW, "\x0c") + key(WAKE, "\r\n" + LOGIN)
 TYPE_NAME = typed("root", "Password: ")
 TYPE_PASSWORD = answer(PASSWORD, "\r\nLast login: today\r\n" + ROOT)
 LOG_IN = TYPE_NAME + TYPE_PASSWORD
-LOG_OUT = key(CLEAR) + typed("exit", LOGIN)
+EXIT, END, INTERRUPT = "\\exit\r", "\x04", "\x03"
+LOG_OUT = key(CLEAR) + key(EXIT, "\r\n" + LOGIN)
 
 #: A program that reads lines: ^L is echoed, and erased again.
 READS_LINES = key(REDRAW, "^L") * 7 + key("\x7f" * 7, "\b \b\b \b" * 7)

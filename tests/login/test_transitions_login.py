@@ -7,10 +7,13 @@ import pytest
 from sosagent.access import LoginSettings
 from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, LoginRefused, WrongMachine
 
-from ..support.dialogue import command, typed
+from ..support.dialogue import NONCE, Exchange, command, typed
 from .conversation import (
     ASK_LOGIN,
     CLEAR,
+    END,
+    EXIT,
+    INTERRUPT,
     LOG_IN,
     LOG_OUT,
     LOGIN,
@@ -28,6 +31,12 @@ from .conversation import (
 )
 
 pytestmark = pytest.mark.virtual_time
+_PROBE = f" id -u;id -un;echo S\\OS{NONCE}"
+#: The login is silent for 10 s, so silence is probed; what was typed is run once the shell has started.
+PROBED_TOO_EARLY = (
+    Exchange(_PROBE, (_PROBE,)),
+    Exchange("\r", ("\r\n", 30.0, f"{ROOT}{_PROBE}\r\n0\r\nroot\r\nSOS{NONCE}\r\n{ROOT}")),
+)
 
 CASES = {
     # -- a login prompt
@@ -43,7 +52,7 @@ CASES = {
     "exit is needed twice": Case(
         (LOGIN,),
         ASK_LOGIN + LOG_IN,
-        key(CLEAR) + typed("exit", "There are jobs.\r\n" + ROOT) + typed("exit", LOGIN),
+        key(CLEAR) + key(EXIT, "\r\nThere are jobs.\r\n" + ROOT) + key(END, "\r\n" + LOGIN),
         state="login",
     ),
     "the shell has ended, and the login prompt needs Enter": Case(
@@ -68,7 +77,24 @@ CASES = {
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD) + key("\r", "\r\n" + ROOT), LOG_OUT, state="login"
     ),
     "the login takes 40 s": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n", 40.0, ROOT), LOG_OUT, state="login"
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n") + PROBED_TOO_EARLY, LOG_OUT, state="login"
+    ),
+    "an empty prompt": Case(
+        (LOGIN,),
+        ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nLast login: today\r\n")
+        + command("id -u;id -un", "0", "root", prompt=""),
+        LOG_OUT, state="login",
+    ),
+    "silence after the password": Case(
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n") + (Exchange(_PROBE, ()),) + key(CLEAR),
+        key(CLEAR) + key(EXIT) + key(END, "\r\n" + LOGIN), state="login", cancelled=True,
+    ),
+    "a function replaces exit, and the end of file is ignored": Case(
+        (LOGIN,), ASK_LOGIN + LOG_IN,
+        key(CLEAR) + key(EXIT, "\r\nno\r\n" + ROOT) + key(END, '\r\nUse "exit" to leave the shell.\r\n' + ROOT)
+        + key(INTERRUPT, "^C\r\n" + ROOT) + key("\x15builtin exit\r", "\r\nbuiltin: not found\r\n" + ROOT)
+        + key(INTERRUPT, "^C\r\n" + ROOT) + key("\x15kill -9 $$\r", "\r\n" + LOGIN),
+        state="login",
     ),
     "a pager shows the message of the day": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n--More--(50%)") + key("q", "\r\n" + ROOT),
@@ -76,11 +102,11 @@ CASES = {
     ),
     "an unusual prompt whose shell redraws": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAWN + "ready! "),
-        key(CLEAR) + typed("exit", LOGIN), state="login",
+        LOG_OUT, state="login",
     ),
     "text after the password that is not a prompt": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAW) + key(CLEAR),
-        state="login",
+        key(END) + key(INTERRUPT, "\r\n" + LOGIN), state="login",
         error=ConsoleStateUnknown, message="unknown text follows the password",
     ),
     "the password prompt goes away before the password": Case(
@@ -93,7 +119,7 @@ CASES = {
         state="login", error=LoginRefused, message="the machine refused the password: Login incorrect",
     ),
     "wrong password, without a word": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN), key(END, "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the machine refused the login",
     ),
     "expired password": Case(
@@ -114,7 +140,8 @@ CASES = {
         state="login", error=LoginRefused, message="the account is locked",
     ),
     "reboot after the password": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nKernel panic - not syncing: dead\r\n"), key("\r") * 4,
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nKernel panic - not syncing: dead\r\n"),
+        key(END) + key(INTERRUPT) + key(END),
         state="login", error=ConsoleOccupied, message="a kernel panic",
         logout_error="the login prompt did not come back",
     ),

@@ -67,20 +67,20 @@ CASES = {
         (LOGIN,),
         ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "Password: ")
         + answer(PASSWORD, "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
-        key(CLEAR) + typed("exit", LOGIN), SU, state="login",
+        LOG_OUT, SU, state="login",
     ),
     "sudo": Case(
         (LOGIN,),
         ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE
         + typed(SUDO_COMMAND, "SOS{nonce}: ")
         + answer("0ther", "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
-        key(CLEAR) + typed("exit", LOGIN), SUDO, state="login",
+        LOG_OUT, SUDO, state="login",
     ),
     "sudo without a password": Case(
         (LOGIN,),
         ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "# ")
         + command("id -u;id -un", "0", "root", prompt="# "),
-        key(CLEAR) + typed("exit", LOGIN), SUDO, state="login",
+        LOG_OUT, SUDO, state="login",
     ),
     "sudo refuses": Case(
         (LOGIN,),
@@ -92,7 +92,7 @@ CASES = {
         (LOGIN,),
         ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "$ ")
         + command("id -u;id -un", "1000", "alice", prompt="$ "),
-        key(CLEAR) + typed("exit", LOGIN),
+        LOG_OUT,
         SU, state="login", error=LoginRefused, message="su did not make alice root",
     ),
     "su in an existing shell of that user": Case(
@@ -120,7 +120,7 @@ CASES = {
         ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
         + key("^", "*") + key(CLEAR, "\b \b") + key("0ther\r", "\r\n# ")
         + command("id -u;id -un", "0", "root", prompt="# "),
-        key(CLEAR) + typed("exit", LOGIN), SUDO, state="login",
+        LOG_OUT, SUDO, state="login",
     ),
     # -- maintenance
     "maintenance": Case((MAINTENANCE,), OPEN_MAINTENANCE, CLOSE_MAINTENANCE, state="maintenance"),
@@ -264,7 +264,8 @@ CASES = {
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n", 5.0, ROOT), LOG_OUT, state="login", cancelled=True
     ),
     "cancelled after a password that is refused": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n", 5.0, LOGIN), state="login", cancelled=True
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n", 5.0, LOGIN), key("\x04", "\r\n" + LOGIN),
+        state="login", cancelled=True,
     ),
     "cancelled while su asks": Case(
         (LOGIN,), ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "Password: "),

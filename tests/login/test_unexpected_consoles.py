@@ -221,7 +221,7 @@ async def test_an_endpoint_that_is_busy_and_closes_is_reported_as_busy() -> None
         await script.add()
 
 
-async def test_unknown_text_after_the_password_gets_no_answer() -> None:
+async def test_unknown_text_after_the_password_gets_no_line() -> None:
     def answer(typed: bytes) -> bytes:
         if typed.endswith((b"\x0c", b"\x15", b"^")):
             return b""
@@ -234,4 +234,5 @@ async def test_unknown_text_after_the_password_gets_no_answer() -> None:
     script = Script(answer)
     with pytest.raises(sosagent.ConsoleStateUnknown, match="unknown text follows the password"):
         await script.add()
-    assert script.typed.partition(PASSWORD.encode() + b"\r")[2].strip(b"\x0c\x15") == b""
+    keys = script.typed.partition(PASSWORD.encode() + b"\r")[2]
+    assert set(keys) <= set(b"\x0c\x15\x03\x04")

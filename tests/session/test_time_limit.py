@@ -179,6 +179,7 @@ async def test_connecting_again_to_log_out_has_the_time_of_the_way_out(tmp_path:
                 await sosagent.add_key(f"socket://127.0.0.1:{port}", new_key(), password=_PASSWORD, timeout=5)
             assert lost.value.shell_open
             # Nine seconds, of which 2.5 are kept for closing.
-            assert any("may still be open on the console: the deadline of 6 s" in one for one in lost.value.__notes__)
+            assert any("again to log out failed: the deadline of 6 s" in one for one in lost.value.__notes__)
+            assert lost.value.message.startswith("A shell of ours may be open on the console. ")
     finally:
         machine.power_off()

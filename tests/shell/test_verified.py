@@ -218,6 +218,18 @@ async def test_console_that_is_gone_ends_the_job(shown: str, error: type[sosagen
             await task
 
 
+@pytest.mark.parametrize(
+    "shown", ["reboot: x\n", "Linux version 6.1.0\n", "[  OK  ] Reached target x\n", "\nweb-1 login: "]
+)
+async def test_output_that_looks_like_a_restart_does_not_end_the_job(shown: str) -> None:
+    """Another program prints it while ours runs, and our shell still answers."""
+    async with connected(lambda text: Ran(text.removeprefix("echo "), seconds=6)) as (shell, receiver):
+        task = asyncio.create_task(shell.run("echo two"))
+        await asyncio.sleep(0.5)
+        await receiver.say(shown)
+        assert (await task).output == b"two"
+
+
 async def test_cancelled_program_is_waited_for_before_the_next() -> None:
     async with connected() as (shell, receiver):
         task = asyncio.create_task(shell.run("echo slow"))

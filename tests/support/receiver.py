@@ -75,9 +75,9 @@ class SimulatedReceiver:
             return
         if line.startswith(")"):
             self._collected += line[1:]
-        elif line == "]Z" and self.up and self.prompt is not None:
+        elif line == "]Z" and self.prompt is not None:
             self.ended = True
-            await self.say(self.damage_out(f"=Z\n{self.prompt}"))
+            await self.say(self.damage_out(f"=Z\n{self.prompt}") if self.up else f"\n{self.prompt}")
         elif line.startswith("]") and self.up and line != "]Z":
             await self._answer(line)
         elif self.up:

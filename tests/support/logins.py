@@ -1,0 +1,151 @@
+"""A machine's serial console with the real agetty and login on a pty, and any login shell. It needs root.
+
+The programs run in a mount namespace of their own, whose passwd and shadow contain root with the wanted shell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from sosagent.transports import Transport
+
+__all__ = ["PASSWORD", "RealConsole", "real_console"]
+
+PASSWORD = "correct horse 7"
+_POLL_SECONDS = 0.005
+_NEEDED = ("/sbin/agetty", "/bin/login", "/usr/bin/unshare", "/usr/bin/openssl")
+_NAMESPACE = """
+mount --make-rprivate / && mount --bind {folder}/passwd /etc/passwd && mount --bind {folder}/shadow /etc/shadow &&
+mount --bind {folder}/pam /etc/pam.d/login &&
+for f in {hidden}; do mount --bind /dev/null $f; done && mount -t tmpfs none /var/log && mount -t tmpfs none /run &&
+>/run/utmp && exec /sbin/agetty -L 115200 {tty} vt220
+"""
+#: As Debian's, without the delay after a refusal and without the session modules that need a system manager.
+_PAM = "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_unix.so\n"
+
+
+class RealConsole(Transport):
+    """The console of a machine on which agetty and login run. A getty that ends is started again, as by init.
+
+    Args:
+        folder: for the files of the machine; root's home is its folder ``home``.
+        shell: root's login shell.
+        hidden: the paths of programs that the machine does not have.
+
+    Attributes:
+        sessions: how often a getty was started.
+        tty: the path of the tty.
+    """
+
+    def __init__(self, folder: Path, shell: str, hidden: str = "") -> None:
+        self.name = self.place = f"real console in {folder}"
+        self.sessions = 0
+        self._master, slave = os.openpty()
+        self.tty = os.ttyname(slave)
+        os.close(slave)
+        os.set_blocking(self._master, False)
+        self._data: asyncio.Queue[bytes] = asyncio.Queue()
+        self._getty: asyncio.subprocess.Process | None = None
+        self._tasks = [asyncio.ensure_future(self._respawn()), asyncio.ensure_future(self._read_all())]
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
+        (folder / "passwd").write_text(f"root:x:0:0::{home}:{shell}\nnobody:x:65534:65534::/:/bin/false\n")
+        hashed = subprocess.run(
+            ["openssl", "passwd", "-6", PASSWORD], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        (folder / "shadow").write_text(f"root:{hashed}:19000:0:99999:7:::\n")
+        (folder / "pam").write_text(_PAM)
+        self._program = _NAMESPACE.format(folder=folder, hidden=hidden, tty=self.tty.removeprefix("/dev/"))
+
+    @property
+    def shell_open(self) -> bool:
+        """Whether a program other than getty and login has the tty as its controlling terminal."""
+        return bool({name for _, name in self._programs()} - {"agetty", "login"})
+
+    def _programs(self) -> set[tuple[int, str]]:
+        """Return the process IDs and names of the programs whose controlling terminal is the tty."""
+        number = Path(self.tty).stat().st_rdev
+        found = set()
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):
+                if entry.name.isdigit():
+                    _, _, fields = (entry / "stat").read_text().rpartition(") ")
+                    if int(fields.split()[4]) == number and fields[0] != "Z":
+                        found.add((int(entry.name), (entry / "comm").read_text().strip()))
+        return found
+
+    async def _respawn(self) -> None:
+        while True:
+            self.sessions += 1
+            self._getty = await asyncio.create_subprocess_exec(
+                "unshare", "-m", "sh", "-c", self._program, start_new_session=True, stdin=subprocess.DEVNULL
+            )
+            await self._getty.wait()
+
+    async def _read_all(self) -> None:
+        while True:
+            # login hangs up the tty before it starts a shell; reading fails until the tty is open again.
+            with suppress(OSError):
+                while data := os.read(self._master, 4096):
+                    self._data.put_nowait(data)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def read(self) -> bytes:
+        return await self._data.get()
+
+    async def write(self, data: bytes) -> None:
+        with suppress(OSError):  # what is typed while the tty is closed is lost
+            os.write(self._master, data)
+
+    async def aclose(self) -> None:
+        """Keep the machine running; see `power_off`."""
+
+    async def power_off(self) -> None:
+        """End everything that runs on the machine."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        os.close(self._master)
+        for number, _ in self._programs() if Path(self.tty).exists() else ():
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        if self._getty is not None:
+            with suppress(ProcessLookupError):
+                self._getty.kill()
+            await self._getty.wait()
+
+
+@asynccontextmanager
+async def real_console(
+    folder: Path, shell: str, profile: dict[str, str] | None = None, hidden: str = ""
+) -> AsyncIterator[RealConsole]:
+    """Open the console of a machine whose root has this login shell, or skip the test where that is not possible.
+
+    Args:
+        folder: for the files of the machine.
+        shell: the path of root's login shell.
+        profile: files to put into root's home, and their contents.
+        hidden: the paths of programs that the machine does not have.
+    """
+    for needed in (*_NEEDED, shell):
+        if not Path(needed).exists():
+            pytest.skip(f"{needed} is not installed")
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        pytest.skip("only root can run login")
+    console = RealConsole(folder, shell, hidden)
+    for name, text in (profile or {}).items():
+        file = folder / "home" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    try:
+        yield console
+    finally:
+        await console.power_off()

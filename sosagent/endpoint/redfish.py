@@ -128,7 +128,8 @@ class _Api:
             return EndpointRefused(message, hint="Check the controller's user and password.")
         if error.status is not None and 400 <= error.status < 500:
             return EndpointRefused(message, hint="There may be no Redfish service at that address.")
-        return EndpointUnreachable(message)
+        hint = "Check the controller's address and the route to it." if error.status is None else ""
+        return EndpointUnreachable(message, hint=hint)
 
 
 def _is_path(path: str) -> bool:

@@ -115,6 +115,12 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         attempt.started_in(observed)
         if observed.state is not RUNNING:
             return observed
+    elif observed.state is READING:
+        # A shell that was slow to start may have begun to read keys.
+        again = await redraw(console)
+        if again.state is not READING and is_decided(again):
+            attempt.started_in(again)
+            return again
     if observed.state in (RUNNING, READING):
         # A machine that boots without messages echoes, too, before anything runs there.
         later = await settle(console, _PATIENCE_SECONDS, mark=console.mark())

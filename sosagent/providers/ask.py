@@ -73,7 +73,8 @@ async def _call(
     except Exception as error:
         owner = owner_of(machine.scheme)
         if limit.expired():
-            raise DeadlineExceeded(f"{owner} did not answer within {seconds:.0f} s") from None
+            hint = None if seconds == timeout else ""  # more than a minute is never allowed
+            raise DeadlineExceeded(f"{owner} did not answer within {seconds:.0f} s", hint=hint) from None
         raise UsageError(
             f"{owner} failed: {type(error).__name__}: {printable(str(error))}",
             hint="Report this to its authors. Meanwhile, write the console's own address as HOST.",

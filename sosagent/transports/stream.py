@@ -143,7 +143,10 @@ async def open_tcp(target: TcpTarget) -> Transport:
         async with asyncio.timeout(_CONNECT_SECONDS):
             reader, writer = await asyncio.open_connection(target.host, target.port)
     except TimeoutError:
-        raise EndpointUnreachable(f"{target} did not answer within {_CONNECT_SECONDS:.0f} s") from None
+        raise EndpointUnreachable(
+            f"{target} did not answer within {_CONNECT_SECONDS:.0f} s",
+            hint="Check the address, the port and the route to it; a firewall may drop the packets.",
+        ) from None
     except OSError as error:
         raise _unreachable(str(target), error) from None
     kind = TelnetTransport if target.protocol == "telnet" else SocketTransport

@@ -130,11 +130,16 @@ CASES = {
     "cat": Case((), READS_LINES + key(SUSPEND, "^Z" + STOPPED) + identify(0, "root", ROOT)
         + no_initramfs(ROOT), typed(" fg", "cat\r\n"), state="running"),
     "a program that only echoes": Case(
-        (), READS_LINES + key(SUSPEND, "^Z"), state="reading", error=ConsoleOccupied,
+        (), READS_LINES + key(SUSPEND, "^Z") + READS_LINES, state="reading", error=ConsoleOccupied,
         message="a program that reads lines",
     ),
+    "a shell that was slow to start": Case(
+        (), READS_LINES + key(SUSPEND, "^Z") + key(REDRAW, REDRAWN + ROOT) + identify(0, "root", ROOT)
+        + no_initramfs(ROOT), state="shell",
+    ),
     "a program that only echoes, with another erase key": Case(
-        (), key(REDRAW, "^L") * 7 + key("\x7f" * 7, "^?" * 7) + key(CLEAR) + key(SUSPEND, "^Z"), state="reading",
+        (), key(REDRAW, "^L") * 7 + key("\x7f" * 7, "^?" * 7) + key(CLEAR) + key(SUSPEND, "^Z")
+        + READS_LINES, state="reading",
         error=ConsoleOccupied, message="a program that reads lines",
     ),
     "a program that only echoes, with permission to press Enter": Case(
@@ -142,7 +147,8 @@ CASES = {
         state="running", error=ConsoleSilent, message="",
     ),
     "a silent boot": Case(
-        (), READS_LINES + key(SUSPEND, "^Z", 15.0, "\r\n" + LOGIN) + ASK_LOGIN + LOG_IN, LOG_OUT, state="login",
+        (), READS_LINES + key(SUSPEND, "^Z") + key(REDRAW, "^L") * 7
+        + key("\x7f" * 7, "\b \b\b \b" * 7, 15.0, "\r\n" + LOGIN) + ASK_LOGIN + LOG_IN, LOG_OUT, state="login",
     ),
     "a program that prints": Case(
         ("line\r\n", 0.02) * 1500, key(SUSPEND, STOPPED) + identify(0, "root", ROOT) + no_initramfs(ROOT),

@@ -18,7 +18,7 @@ __all__ = ["Entry", "Presence", "Verdict", "joined_at", "judge", "parse_line"]
 
 #: Options that leave a key fully usable for a login (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
 _HARMLESS = frozenset({"agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding"})
-_SECOND_KEY = re.compile(r"(?<=\S)(?:ssh-|ecdsa-|sk-)\S+ AAAA")
+_SECOND_KEY = re.compile(r"(?<=\S)(?:ssh-|ecdsa-|sk-)\S{1,80} AAAA")
 
 
 @dataclass(frozen=True)

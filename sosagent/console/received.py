@@ -13,6 +13,7 @@ from ..terminal.kernel import is_kernel_line
 __all__ = ["Mark", "ReceivedText"]
 
 _KEPT_LINES = 200
+_KEPT_CHARACTERS = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Mark:
 
 
 class ReceivedText:
-    """Text of one console; the last 200 lines are kept.
+    """Text of one console; the last 200 lines are kept, or fewer if they are more than a mebibyte.
 
     Attributes:
         line_count: how many lines have been finished so far.
@@ -44,7 +45,8 @@ class ReceivedText:
         self._kernel_count = 0
         self._entered: int | None = None  # lines that were finished when Enter was pressed last
         self._text = Expecter()
-        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._lines: deque[str] = deque()
+        self._kept_size = 0
 
     def feed(
         self,
@@ -62,7 +64,7 @@ class ReceivedText:
             interruptions: where they were; see `FilteredOutput`.
             private: keep a placeholder instead of each line that `data` finishes.
         """
-        self._lines.extend(kernel_lines)
+        self._keep(kernel_lines)
         self.line_count += len(kernel_lines)
         self._kernel_count += len(kernel_lines)
         lines, start = [], 0
@@ -74,7 +76,13 @@ class ReceivedText:
         lines += self._text.feed(data[start:])
         self.line_count += len(lines)
         self._kernel_count += sum(map(is_kernel_line, lines))
-        self._lines.extend([NOT_RECORDED] * len(lines) if private else lines)
+        self._keep([NOT_RECORDED] * len(lines) if private else lines)
+
+    def _keep(self, lines: Sequence[str]) -> None:
+        self._lines.extend(lines)
+        self._kept_size += sum(map(len, lines))
+        while len(self._lines) > _KEPT_LINES or self._kept_size > _KEPT_CHARACTERS:
+            self._kept_size -= len(self._lines.popleft())
 
     @property
     def lines(self) -> tuple[str, ...]:

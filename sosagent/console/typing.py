@@ -25,7 +25,7 @@ _MAX_ECHO = 64 * 1024
 #: terminals ignore ^C, so the last attempt uses Enter.
 _PREFIXES = ("", "\x11\x15", "\x11\x15\x15\x15")
 #: fish makes the row below a full one with this: a carriage return goes back to the full row, and no line has ended.
-_DOWN_AND_UP = re.compile(rb"\r*\n\x1b\[A")
+_DOWN_AND_UP = re.compile(rb"(?<!\r)\r*+\n\x1b\[A")
 #: Terminal widths at which an echo is read. Shells assume 80 for a serial tty without a size.
 _WIDTHS = (80, 999, *range(40, 260))
 

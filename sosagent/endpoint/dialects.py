@@ -29,7 +29,7 @@ _ALL = (
         prompt=r"racadm>>|/admin1->",
         enter=(("connect com2",), ("console com2",)),
         ready=r"Connected to Serial Device|To end type: \^\\",
-        busy=r"(?i)already in use|in use by another|maximum number of .*sessions",
+        busy=r"(?i)already in use|in use by another|maximum number of .{0,80}sessions",
         free="`racadm closessn -a` ends its sessions; `racadm racreset` restarts it, which takes two minutes",
         leave=b"\x1c",
         close="exit",
@@ -39,7 +39,7 @@ _ALL = (
     Dialect(
         "ilo",
         "HPE's iLO",
-        prompt=r"(?:</[^>]*>)?hpiLO->",
+        prompt=r"(?:</[^>]{0,80}>)?hpiLO->",
         enter=(("vsp",), ("start /system1/oemhp_vsp1",)),
         ready=r"(?i)Virtual Serial Port Active|Starting virtual serial port",
         busy=r"Virtual Serial Port is currently in use by another session",
@@ -67,7 +67,7 @@ _ALL = (
     Dialect(
         "smash",
         "Supermicro's SMASH",
-        prompt=r"(?:/[\w/]*)?->",
+        prompt=r"(?:/[\w/]{0,30})?->",
         distinct=False,
         banner=r"SMASH-CLP|System Management Shell",
         enter=(("cd system1/sol1", "start"), ("start /system1/sol1",)),
@@ -170,7 +170,7 @@ _ALL = (
     Dialect(
         "lish",
         "Linode's Lish",
-        prompt=r"\[\S+@lish-[\w-]+\][#$>]",
+        prompt=r"\[\S{1,32}@lish-[\w-]{1,40}\][#$>]",
         enter=(("{console}",),),
         free="type `kill` at its prompt to end hanging sessions",
         leave=b"\x01d",
@@ -228,7 +228,7 @@ _ALL = (
     Dialect(
         "virtctl",
         "KubeVirt",
-        ready=r"Successfully connected to .* console",
+        ready=r"Successfully connected to .{1,200} console",
         busy=r"another user connected to the console",
         free="connect again, which ends the other session",
         leave=b"\x1d",

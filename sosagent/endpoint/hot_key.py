@@ -14,7 +14,9 @@ _BEFORE = re.compile(
     r"(?i)(?:to \w+(?: \w+){0,4}[,:]? )?(?:please )?(?:press|type|hit|use)\b:? |to \w+(?: \w+){0,4}: (?:press |type )?"
     r"|(?:the )?escape (?:character|sequence|key) is:? "
 )
-_AFTER = re.compile(r"(?i) +(?:to (?:\w+ ){0,2}?(?:exit|end|terminate|leave|quit|return|close|disconnect|stop)\b|- ).*")
+_AFTER = re.compile(
+    r"(?i)(?<! ) +(?:to (?:\w+ ){0,2}?(?:exit|end|terminate|leave|quit|return|close|disconnect|stop)\b|- ).*"
+)
 _PARENTHESES = re.compile(r"\([^()]{3,}\)")
 _KEY = re.compile(
     r"""(?P<gap>[\s,"'`]+|(?:and\ then|then|and|followed\ by|the|keys?)\b)"""

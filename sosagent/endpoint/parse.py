@@ -34,7 +34,7 @@ _OCI_PORT = 443
 _HOST = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<name>[A-Za-z0-9_](?:[\w.-]*\w)?\.?))(?::(?P<port>\d+))?"
 )
-_BARE_V6 = re.compile(r"[0-9A-Fa-f:.]+:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_BARE_V6 = re.compile(r"[0-9A-Fa-f:.]{1,45}:[0-9A-Fa-f:.]{0,45}:[0-9A-Fa-f:.]{0,45}")
 _COM_PORT = re.compile(r"(?i)com\d{1,3}")
 #: ``packet:ID``. Text that can be SSH is SSH: ``host:22``, an IPv6 address, anything with an @.
 _REFERENCE = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{1,30}):(?P<name>(?!\d+\Z)[^@:/?][^@]{0,499})")

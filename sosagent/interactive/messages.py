@@ -16,7 +16,7 @@ from ..terminal.states import SILENT, UNKNOWN, Action, Observation
 __all__ = ["describe_login", "describe_status"]
 
 _UNCERTAIN = "sosagent cannot determine whether a shell is open on the console"
-_USER_AT_HOST = re.compile(r"[\w.-]+@(?P<host>[\w.-]+)")
+_USER_AT_HOST = re.compile(r"(?<![\w.-])[\w.-]+@(?P<host>[\w.-]+)")
 _ROOT_PROMPT = re.compile(r"# ?$")
 #: Actions of the states in which no user is logged in.
 _LOGGED_OUT = (

@@ -17,7 +17,7 @@ _DEFAULT_PACE = 2  # of the console's paces: below 9600 baud, and never more at 
 _CHUNK = 64  # bytes of a paste after which ^C is noticed
 #: Prompts for secrets. What the user types there is left out of recordings.
 _SECRET_PROMPT = re.compile(
-    r"(?i)(?:pass(?:word|phrase|code|wort)|mot de passe|contraseña|\bpin\b|\botp\b|\bcode\b)[^:]*: ?$"
+    r"(?i)(?:pass(?:word|phrase|code|wort)|mot de passe|contraseña|\bpin\b|\botp\b|\bcode\b)[^:]{0,100}: ?$"
 )
 
 

@@ -20,7 +20,7 @@ from .host_patterns import matches
 __all__ = ["Change", "address_of", "all_sshfp", "place_of", "planned", "sshfp"]
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?")
+_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}(?:\.{_LABEL})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?)")
 _WITH_PORT = re.compile(r"\[(?P<in>[^\[\]]+)\]:(?P<port>\d{1,5})|(?P<name>[^\[\]:]+):(?P<number>\d{1,5})")
 _SSHFP_TYPES = {"ssh-rsa": 1, "ssh-dss": 2, "ecdsa": 3, "ssh-ed25519": 4}
 

@@ -24,7 +24,7 @@ MAX_BYTES = 1 << 20
 MAX_COMMENT = 4096
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 _NAMES = re.compile(r"(?:ssh|ecdsa|sk)-[a-z]")
-_GLUED = re.compile(r"(?:ssh|ecdsa|sk)-\S+[ \t]+AAAA|AAAA[0-9A-Za-z+/]{60}")
+_GLUED = re.compile(r"(?:ssh|ecdsa|sk)-\S{1,80}[ \t]{1,40}AAAA|AAAA[0-9A-Za-z+/]{60}")
 _FINGERPRINT = re.compile(r"(?:\d+ )?(?:SHA256:[A-Za-z0-9+/]{43}|MD5:(?:[0-9a-f]{2}:){15}[0-9a-f]{2})")
 _PROTOCOL_1 = re.compile(r"\d{3,5} \d{1,10} \d{200,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}={0,2}")

@@ -32,8 +32,8 @@ _LEAVE_SECONDS = 3.0
 _MOST_STEPS = 12
 _MOST_QUESTIONS = 6
 
-_ASKS_NAME = re.compile(r"(?i)(?:login|user(?: ?name)?)\b[^:]*: ?$")
-_ASKS_PASSWORD = re.compile(r"(?i)(?:password|passphrase|passcode)\b[^:]*: ?$")
+_ASKS_NAME = re.compile(r"(?i)(?:login|user(?: ?name)?)\b[^:]{0,100}: ?$")
+_ASKS_PASSWORD = re.compile(r"(?i)(?:password|passphrase|passcode)\b[^:]{0,100}: ?$")
 
 
 class _Reply(enum.Enum):

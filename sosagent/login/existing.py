@@ -37,7 +37,7 @@ _PATIENCE_SECONDS = 20.0
 
 #: A shell's message about a job that was suspended: bash, dash, ash, mksh; zsh, tcsh; fish.
 _STOPPED = re.compile(
-    r"^\[\d+\] *[+-]? *(?:Stopped|Suspended)|^(?:zsh: )?suspended\b|^Suspended$|^fish: Job .* stopped"
+    r"^\[\d+\] {0,8}[+-]? {0,20}(?:Stopped|Suspended)|^(?:zsh: )?suspended\b|^Suspended$|^fish: Job .* stopped"
 )
 _SHELL, _MULTIPLEXER = (next(state for state in STATES if state.name == name) for name in ("shell", "multiplexer"))
 

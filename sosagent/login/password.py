@@ -40,7 +40,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired",
      "Change it on the console; sosagent never changes one."),
     (re.compile(r"(?i)account (?:has )?expired"), "the account has expired", _OTHER_USER),
-    (re.compile(r"(?i)account.* locked|locked due to"), "the account is locked", _OTHER_USER),
+    (re.compile(r"(?i)account.{0,80} locked|locked due to"), "the account is locked", _OTHER_USER),
     (re.compile(r"(?i)maximum number of tries"), "the machine allows no more attempts", ""),
     (re.compile(r"(?i)not currently available|currently not available|nologin"), "this account may not log in",
      _OTHER_USER),

@@ -35,7 +35,7 @@ _ONLY_ECHO = re.compile(rb"(?:\^L|\x0c)*")
 #: GRUB clears the line of the countdown; U-Boot ends the countdown with a 0 and shows its prompt.
 _COUNTDOWNS = (
     (re.compile(rb"(?:\x1b\[\d+;\d+H {40,})+\x1b\[\d+;\d+H"), "\r"),
-    (re.compile(rb"\x08+ 0 \r*\n\S*[>#] "), "boot\r"),
+    (re.compile(rb"\x08{1,40} 0 \r{0,3}\n\S{0,80}[>#] "), "boot\r"),
 )
 #: readline turns bracketed paste on when it starts to read: an echo before that came from the tty.
 _READLINE_STARTS = b"\x1b[?2004h"

@@ -31,7 +31,7 @@ SECTIONS = ("steps", "on_failure", "finally")
 BUILT_IN = ("host", "hostname", "login", "state", "error", "result")
 #: A variable in a program.
 PROGRAM_NAME = re.compile(r"\$\{?([a-z][a-z0-9_]*)")
-_TEMPLATE_IN_PROGRAM = re.compile(r"\{\{ *([a-z][a-z0-9_]*)[^{}]*\}\}")
+_TEMPLATE_IN_PROGRAM = re.compile(r"\{\{ *([a-z][a-z0-9_]*+)[^{}]*\}\}")
 #: The parts of what `run` stores, and of what other actions store.
 _RUN_PARTS = ("output", "status")
 _OTHER_PARTS = ("output",)

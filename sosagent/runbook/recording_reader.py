@@ -23,7 +23,7 @@ _END_REQUEST = re.compile(r"\r*\]Z\r")
 _START_LINE = re.compile(r"""env "-i" "HOME=\$HOME" "/bin/sh" "-c" '""")
 #: Texts that are typed while logging out.
 _LOGOUT = ("exit\r", "fg\r")
-_NUMBER = re.compile(r"(?:(?:on_failure |finally )?\d+\.?)+ ")
+_NUMBER = re.compile(r"(?:(?:on_failure |finally )?\d++\.?)+ ")
 _HEADER_EXPECTED = "the header of a recording (asciicast v2), an object with version 2"
 _EVENT_EXPECTED = "an event, [seconds, kind, text]"
 

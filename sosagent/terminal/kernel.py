@@ -33,11 +33,12 @@ LOOSE_STAMP = r"\[ *\d+\.\d+\] "
 _STAMP = rb"\[ *\d{1,8}\.\d{6}\](?:\[ *[TC]\d+\])? "
 #: A whole kernel line. After ESC, the bracket starts an escape sequence instead. After a panic or at a reboot no
 #: program reads what was on the line before, so those messages end that line and are not removed.
-_LINE = re.compile(rb"(?<!\x1b)" + _STAMP + rb"(?!Kernel panic|reboot: |Linux version )[^\n]*\n")
+_LINE = re.compile(rb"(?<!\x1b)" + _STAMP + rb"(?!Kernel panic|reboot: |Linux version )[^\n]{0,2048}\n")
 #: The end of received bytes, where it may be the start of a kernel line.
 _PARTIAL_LINE = re.compile(
     rb"(?<!\x1b)(?:" + _STAMP + rb"[^\n]*|\[(?: *| *\d{1,8}(?:\.\d{0,6}\]?(?:\[[ TC\d]*\]?)?)?))\Z"
 )
+_STAMP_BYTES = re.compile(_STAMP)
 _STAMP_TEXT = re.compile(_STAMP.decode())
 _LOOSE_STAMP = re.compile(LOOSE_STAMP)
 _BANNER = re.compile(LOOSE_STAMP + "Linux version")
@@ -94,6 +95,7 @@ class KernelFilter:
 
     def __init__(self) -> None:
         self._held = b""  # may become a kernel line
+        self._holds_stamp = False  # whether it starts with a whole time stamp
         self._line_start = b""  # the first bytes of the unfinished line
 
     @property
@@ -107,6 +109,10 @@ class KernelFilter:
             self._note_line(data)
             return FilteredOutput(data)
         data, self._held = self._held + data, b""
+        if self._holds_stamp and len(data) <= _MAX_HELD and b"\n" not in data:
+            self._held = data
+            return FilteredOutput(b"", only_kernel=True)
+        self._holds_stamp = False
         kept, kernel_lines, cuts, only_kernel, end = bytearray(), [], [], True, 0
         for match in _LINE.finditer(data):
             if match.start() > end:
@@ -121,9 +127,10 @@ class KernelFilter:
                 cuts.append(len(kept))
             end = match.end()
         rest = data[end:]
-        partial = _PARTIAL_LINE.search(rest)
+        partial = _PARTIAL_LINE.search(rest, rest.rfind(b"\n") + 1)
         if partial and len(rest) - partial.start() <= _MAX_HELD:
             rest, self._held = rest[: partial.start()], rest[partial.start() :]
+            self._holds_stamp = _STAMP_BYTES.match(self._held) is not None
         if rest:
             kept += rest
             only_kernel = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import pyte
 
@@ -13,8 +14,15 @@ __all__ = ["screen_of", "terminal_of"]
 #: Text that may contain a character without width. pyte drops the rest of a text after such a character.
 _NOT_ASCII = re.compile("[\xa0-\U0010ffff]+")
 
+_MAX_MARKS = 4  # combining characters on one character; pyte composes all of them again for each one
+
+#: Fills the whole screen with E. A few kilobytes of it would keep pyte busy for a minute.
+_FILL = re.compile(r"\x1b#8")
+
 #: Control sequences. pyte fails on some that have no meaning to any terminal.
-_CSI = re.compile(r"(?:\x1b\[|\x9b)(?P<private>[<-?]?)(?P<params>[0-9;]*)(?P<between>[^@-~]*)(?P<final>[@-~])")
+_CSI = re.compile(
+    r"(?:\x1b\[|\x9b)(?P<private>[<-?]?)(?P<params>[0-9;]*+)(?P<between>[^@-~\x1b\x9b]*+)(?P<final>[@-~]?)"
+)
 
 
 def screen_of(output: bytes, columns: int, rows: int) -> list[str]:
@@ -30,9 +38,21 @@ def screen_of(output: bytes, columns: int, rows: int) -> list[str]:
 def terminal_of(output: bytes, columns: int, rows: int) -> pyte.Screen:
     """Return the terminal after `output`, with colours."""
     screen = pyte.Screen(columns, rows)
-    text = _NOT_ASCII.sub(lambda match: clean(match[0]), output.decode("utf-8", "replace"))
+    text = _NOT_ASCII.sub(lambda match: _composable(clean(match[0])), output.decode("utf-8", "replace"))
+    text = _FILL.sub("", text) if "\x1b#8" in text else text
     pyte.Stream(screen).feed(_CSI.sub(_supported, text))
     return screen
+
+
+def _composable(text: str) -> str:
+    """Return `text` with at most four combining characters in succession."""
+    kept = []
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MAX_MARKS:
+            kept.append(character)
+    return "".join(kept)
 
 
 def _supported(sequence: re.Match[str]) -> str:
@@ -41,6 +61,8 @@ def _supported(sequence: re.Match[str]) -> str:
         return ""
     params = re.sub(r"\d{5,}", "9999", params)
     if final in "cn":  # queries, which a terminal would answer
+        return ""
+    if private and "5" in params.split(";"):  # reverse video repaints the screen each time
         return ""
     if final not in "mhl":
         params = ";".join(params.split(";")[: 2 if final in "Hfr" else 1])

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _MESSAGE_LINES = 6  # a message counts while it is among the last lines
+_LONGEST = 1024  # characters of a line that are matched: its start and its end
 _SCREEN_LINES = 60  # on a screen that a program has drawn, it may be anywhere
 
 
@@ -182,7 +183,7 @@ STATES: tuple[State, ...] = (
     # -- passwords
     _state("disk-passphrase", "a prompt for a disk's passphrase during the boot", Action.STOP,
         "Please unlock disk vda5_crypt: ",
-        prompt=r"(?i)please (?:enter passphrase for|unlock) disk .*: ?$|^enter passphrase for \S+: ?$",
+        prompt=r"(?i)please (?:enter passphrase for|unlock) disk .{0,200}: ?$|^enter passphrase for \S+: ?$",
         hint="Type the passphrase on the console, then run again. sosagent does not know it."),
     _state("password-expired", "a prompt to change an expired password", Action.STOP, "Current password: ",
         prompt=r"(?i)^(?:\(current\) unix|current|old|new|enter new|retype(?: new)?|re-enter new)(?: unix)?"
@@ -198,7 +199,7 @@ STATES: tuple[State, ...] = (
         prompt=r"\[O\]pen Read-Only, \(E\)dit", message=r"^E325: ATTENTION|\(E\)dit anyway", force=("q",),
         hint=_TAKE_OVER),
     _state("question", "a question that waits for an answer", Action.STOP, "Do you want to continue? [Y/n] ",
-        prompt=r"(?i)[\[(<](?:y|yes|n|no)(?:/\S*)?[\])>](?: \[default=\w\])? ?[?:]? ?$",
+        prompt=r"(?i)[\[(<](?:y|yes|n|no)(?:/\S{0,40})?[\])>](?: \[default=\w\])? ?[?:]? ?$",
         force=("n\r", "\x03"), hint=_TAKE_OVER),
     _state("pager", "a pager", Action.SUSPEND, "--More--(12%)",
         prompt=r"^--More--|^\(END\) ?$|^:$|^lines \d+-\d+|^ ?Manual page .* line \d+|\(END\)$"
@@ -209,7 +210,7 @@ STATES: tuple[State, ...] = (
     _state("nano", "the editor nano", Action.STOP, "  GNU nano 7.2    /etc/fstab", screen=True, message=r"GNU nano \d",
         force=("\x18", "n"), hint=_TAKE_OVER),
     _state("multiplexer", "tmux or screen", Action.STOP, '[0] 0:bash*      "vm" 12:00 01-Jan-26', screen=None,
-        message=r"^\[[\w.-]+\] ?\d+:\S+.*\d\d:\d\d", force=("\x02d", "\x01d"),
+        message=r"^\[[\w.-]+\] ?\d+:\S.*\d\d:\d\d", force=("\x02d", "\x01d"),
         hint="Detach it by hand, or run again with --take-over to detach it. It keeps running."),
     _state("editor-insert", "an editor in insert mode", Action.LEAVE_INSERT, "^L", screen=True,
         message=r"^-- INSERT --"),
@@ -269,7 +270,8 @@ def classify(lines: Sequence[str], open_line: str, *, screen: bool = False, conn
     A message in `lines` counts only if the open line is blank, or on a drawn screen.
     """
     count = _SCREEN_LINES if screen else _MESSAGE_LINES
-    recent = [line for line in lines[-_SCREEN_LINES:] if line.strip()][-count:]
+    recent = [_bounded(line) for line in lines[-_SCREEN_LINES:] if line.strip()][-count:]
+    open_line = _bounded(open_line)
     if connecting:
         for state in _ENDPOINTS:
             if state.message is not None and any(map(state.message.search, recent)):
@@ -286,6 +288,11 @@ def classify(lines: Sequence[str], open_line: str, *, screen: bool = False, conn
         ):
             return Observation(state)
     return Observation(UNKNOWN if open_line.strip() else SILENT)
+
+
+def _bounded(line: str) -> str:
+    """Return `line` without its middle if it is long. With the NUL in its place, the end cannot look like a start."""
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]}\0{line[-_LONGEST // 2 :]}"
 
 
 def looks_garbled(raw: bytes) -> bool:

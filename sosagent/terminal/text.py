@@ -19,7 +19,10 @@ from ..printable import clean
 __all__ = ["OPEN_LINE_LIMIT", "Text"]
 
 OPEN_LINE_LIMIT = 64 * 1024
-_ESCAPE_LIMIT = 4096
+#: How many columns behind the end of the line the cursor may be. More than any terminal has, and few enough that a
+#: short sequence does not make a long line.
+_MAX_GAP = 512
+_ESCAPE_LIMIT = 256
 _MAX_DIGITS = 5  # of a parameter of an escape sequence
 
 #: Bytes that the fast path cannot process: C0 without CR and LF, and DEL.
@@ -114,9 +117,8 @@ class Text:
             self.just_jumped = self.just_jumped and not text
             if "\n" not in text:
                 self.open_line += text
-                if len(self.open_line) > OPEN_LINE_LIMIT:
-                    self.open_line = self.open_line[-OPEN_LINE_LIMIT // 2 :]
                 self._cursor = len(self.open_line)
+                self._limit_line()
                 return []
             lines = (self.open_line + text).split("\n")
             self.open_line = lines.pop()
@@ -130,14 +132,14 @@ class Text:
         if self._plain:
             self._wrap_pending = self._cursor > 0 and self._cursor % self.width == 0
         stripped = data.rstrip(b"\r")
-        self._held = data[len(stripped) :]
+        self._held = data[len(stripped) :][:1]  # several carriage returns do what one does
         text = self._escape + self._decoder.decode(stripped)
         self._escape = ""
         if "\x1b" in text and (unfinished := _UNFINISHED.search(text)):
             kept = text[unfinished.start() :]
             text = text[: unfinished.start()]
             # Of a string that does not end, only the start is kept; its contents are dropped.
-            self._escape = kept if len(kept) <= _ESCAPE_LIMIT else kept[:2]
+            self._escape = kept if len(kept) <= _ESCAPE_LIMIT else kept[:2] + "\x1b" * kept.endswith("\x1b")
         lines: list[str] = []
         for token in _TOKEN.finditer(text):
             kind = token.lastgroup
@@ -149,9 +151,6 @@ class Text:
                 self._move(token["final"], token["params"], lines)
             elif kind == "control":
                 self._control(token[0])
-        if len(self.open_line) > OPEN_LINE_LIMIT:
-            self.open_line = self.open_line[-OPEN_LINE_LIMIT // 2 :]
-            self._cursor = len(self.open_line)
         if self._fresh is not None and self._fresh >= len(self.open_line):
             self._fresh = None
         # `_held` does not prevent the fast path: it is put in front of the next bytes.
@@ -174,11 +173,21 @@ class Text:
             self._fresh = None
         elif self._fresh is not None and at <= self._fresh:
             self._fresh = max(self._fresh, at + len(run))
-        if at > len(line):
-            line += " " * (at - len(line))
-        self.open_line = line[:at] + run + line[at + len(run) :]
+        if at >= len(line):
+            self.open_line = line + " " * (at - len(line)) + run
+        else:
+            self.open_line = line[:at] + run + line[at + len(run) :]
         self._cursor = at + len(run)
+        self._limit_line()
         self._wrap_pending = self._cursor % self.width == 0 and bool(run)
+
+    def _limit_line(self) -> None:
+        dropped = len(self.open_line) - OPEN_LINE_LIMIT // 2
+        if dropped > OPEN_LINE_LIMIT // 2:
+            self.open_line = self.open_line[dropped:]
+            self._cursor = len(self.open_line)
+            if self._fresh is not None:
+                self._fresh = max(self._fresh - dropped, 0)
 
     def _newline(self, with_return: bool, lines: list[str]) -> None:
         """End the line, unless the cursor is in an earlier row of a wrapped line."""
@@ -223,7 +232,7 @@ class Text:
         if action is None:
             return
         action(self, min(int(number), OPEN_LINE_LIMIT) if number.isdigit() else None)
-        self._cursor = min(max(self._cursor, 0), OPEN_LINE_LIMIT)
+        self._cursor = min(max(self._cursor, 0), len(self.open_line) + _MAX_GAP)
         self._wrap_pending = False
 
     def _go_to(self, row: int, column: str, lines: list[str]) -> None:
@@ -238,9 +247,7 @@ class Text:
         self.just_jumped = True
 
     def _up(self, count: int | None) -> None:
-        while (count := 1 if count is None else count) > 0 and self._cursor >= self.width:
-            self._cursor -= self.width
-            count -= 1
+        self._cursor -= self.width * min(1 if count is None else count, self._cursor // self.width)
 
     def _down(self, count: int | None) -> None:
         rows = max(len(self.open_line) - 1, 0) // self.width - self._cursor // self.width

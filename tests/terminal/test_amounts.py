@@ -1,0 +1,215 @@
+"""What a hostile console costs: every pattern is linear on long lines, and few bytes do not become much text."""
+
+from __future__ import annotations
+
+import re
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from sosagent.console.received import ReceivedText
+from sosagent.console.redact import EchoMask, Redactor
+from sosagent.secrets.secret import Secret
+from sosagent.terminal.expect import Expecter, compile_patterns
+from sosagent.terminal.kernel import KernelFilter, without_kernel_lines
+from sosagent.terminal.live import Live
+from sosagent.terminal.screen import screen_of
+from sosagent.terminal.states import STATES, classify
+from sosagent.terminal.text import OPEN_LINE_LIMIT, Text
+
+from ..support.patterns import SIZE, Found, all_patterns, hostile_texts
+
+#: Patterns for text of our own or of the user, which nobody else can make long.
+OUR_OWN_TEXT = {
+    "sosagent.cli.picture._FONT_FACE": "the template of an SVG picture",
+    "sosagent.keys.options._VARIABLE": "applied with fullmatch, through a table",
+    "sosagent.runbook.template._PLACEHOLDER": "the user's runbook",
+    "sosagent.runbook.fields": "the user's runbook",
+    "sosagent.shell.programs": "our own programs",
+}
+
+#: The cost that is allowed, in linear scans of a text of the same size. That is 50 ms on the slowest machine so far.
+_SCANS = 30
+
+
+def scan_seconds() -> float:
+    """The CPU time of a search that is certainly linear in a text of 64 KiB."""
+    pattern, text = re.compile(r"(?i)(?:password|login): "), "passwor " * (SIZE // 8)
+    return min(cpu_seconds(lambda: pattern.search(text)) for _ in range(5))
+
+
+def cpu_seconds(call: Callable[[], object]) -> float:
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+PATTERNS = [found for found in all_patterns() if not found.where.startswith(tuple(OUR_OWN_TEXT))]
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_every_pattern_is_linear(part: int) -> None:
+    limit = _SCANS * scan_seconds()
+    slow = [found for found in PATTERNS[part::8] if _is_slow(found, limit)]
+    assert not slow, "\n".join(f"{found.where}: {found.method} {found.pattern.pattern!r}" for found in slow)
+
+
+def _is_slow(found: Found, limit: float) -> bool:
+    for text in hostile_texts(found.pattern):
+        # The shorter text first: a quadratic search in the long one might take minutes.
+        for piece in (text[: SIZE // 16], text[: SIZE // 4], text):
+            if all(cpu_seconds(lambda piece=piece: found.apply(piece)) > limit for _ in range(3)):  # type: ignore[misc]
+                return True
+    return False
+
+
+def test_the_patterns_of_the_package_are_found() -> None:
+    found = {one.pattern.pattern for one in PATTERNS}
+    for state in STATES:
+        for pattern in (state.prompt, state.above, state.message):
+            assert pattern is None or pattern.pattern in found
+    modules = {one.where.split(":")[0].rpartition(".")[0] for one in PATTERNS}
+    expected = {"terminal.kernel", "terminal.text", "login.entrance", "login.password", "login.redraw", "shell.frame"}
+    assert {f"sosagent.{name}" for name in expected} <= modules
+    assert len(PATTERNS) > 250
+
+
+def test_a_quadratic_pattern_is_noticed() -> None:
+    limit = _SCANS * scan_seconds()
+    for text in (r"\[.*\d\d:\d\d", r" +x"):
+        assert _is_slow(Found("here", re.compile(text), "search"), limit), text
+
+
+def test_a_state_is_found_in_linear_time() -> None:
+    limit = len(STATES) * _SCANS * scan_seconds()
+    for state in STATES:
+        for line in (state.example * (SIZE // max(len(state.example), 1)), f"{state.example}{' ' * SIZE}x"):
+            assert cpu_seconds(lambda line=line: classify([line] * 60, line)) < limit  # type: ignore[misc]
+            assert cpu_seconds(lambda line=line: classify([line] * 60, line, screen=True)) < limit  # type: ignore[misc]
+
+
+def test_the_end_of_a_long_line_is_not_its_start() -> None:
+    """The middle of a long line is not matched; that does not make a prompt of its end."""
+    for size in range(500, 530):
+        line = "x" * 2000 + "login: ".rjust(size)
+        assert classify([], line).state.name == "unknown"
+    assert classify([], "x" * 3000 + "# ").state.name == "shell"
+
+
+# -- text that arrives in pieces
+
+STREAMS = {
+    "letters": b"x", "blanks": b" ", "tabs": b"a\t", "backspaces": b"ab\b", "returns": b"\r",
+    "returns and text": b"a\r",
+    "line feeds": b"\n", "sequences": b"\x1b[", "parameters": b"\x1b[" + b"1" * SIZE, "strings": b"\x1b]",
+    "a string": b"\x1b]" + b"x" * SIZE, "kernel": b"[    1.000000] x", "kernel lines": b"[    1.000000] x\n",
+    "brackets": b"[", "half stamps": b"ab[  1.0", "two bytes": "é".encode(), "not UTF-8": b"\xff",
+    "far right": b"\x1b[65535Cx\n", "far up": b"x\x1b[65535A\x1b[65535B", "insert": b"x\x1b[D\x1b[80@",
+    "erase": b"x\x1b[1K",
+    "jumps": b"\x1b[9;9Hx", "secrets": b"hunter2hunter", "half secrets": b"hunter",
+}  # fmt: skip
+
+
+def stream(name: str) -> bytes:
+    return (STREAMS[name] * (SIZE // len(STREAMS[name]) + 1))[:SIZE]
+
+
+def consumers() -> dict[str, Callable[[bytes], object]]:
+    """Everything that reads the output of a console piece by piece."""
+    patterns = compile_patterns([r"login: $", r"[#$] ?$", r"ready [a-z]+ mark"])
+    received, expecter, redactor, mask = ReceivedText(), Expecter(), Redactor(), EchoMask()
+    redactor.add(Secret("hunter2hunter2"))
+    mask.start()
+
+    def find(data: bytes) -> None:
+        expecter.feed(data)
+        expecter.find(patterns)
+
+    return {
+        "text": Text().feed, "received": received.feed, "expect": find, "kernel": KernelFilter().feed,
+        "redaction": redactor.redact_stream, "mask": mask.apply, "live": Live().feed,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_byte_costs_the_same_whatever_came_before(name: str) -> None:
+    data = stream(name)[: SIZE // 2]
+    scan = scan_seconds()
+    part = len(data) // 8
+    for consumer, feed in consumers().items():
+        spent = [
+            cpu_seconds(lambda at=at, feed=feed: [feed(data[n : n + 1]) for n in range(at, at + part)])  # type: ignore[misc]
+            for at in range(0, len(data), part)
+        ]
+        assert min(spent[-3:]) < 5 * max(spent[:2]) + 5 * scan, f"{consumer}: {[round(one / scan) for one in spent]}"
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("size", [256, 4096, SIZE])
+def test_larger_pieces_are_linear(name: str, size: int) -> None:
+    data = stream(name)
+    pieces = [data[at : at + size] for at in range(0, SIZE, size)]
+    limit = 5 * _SCANS * scan_seconds()
+    for consumer, feed in consumers().items():
+        spent = cpu_seconds(lambda feed=feed: [feed(piece) for piece in pieces])  # type: ignore[misc]
+        assert spent < limit, f"{consumer}: {spent / limit:.1f} of the limit"
+
+
+def test_kernel_lines_in_a_whole_text() -> None:
+    limit = _SCANS * scan_seconds()
+    for name in STREAMS:
+        assert cpu_seconds(lambda name=name: without_kernel_lines(stream(name))) < limit  # type: ignore[misc]
+
+
+# -- few bytes do not become much text
+
+
+@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("size", [64, SIZE])
+def test_memory_is_bounded_by_what_came(name: str, size: int) -> None:
+    data = stream(name)
+    received = ReceivedText()
+    tracemalloc.start()
+    try:
+        for at in range(0, SIZE, size):
+            received.feed(data[at : at + size])
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 64 * SIZE, kept
+    assert peak < 200 * SIZE, peak
+
+
+@pytest.mark.parametrize("final", "@ABCDEFGHIJKLMPSTXZ`abdefg")
+@pytest.mark.parametrize("number", ["", "1", "80", "999", "65535", "99999", "4294967296", "9" * 300])
+def test_no_sequence_makes_a_long_line(final: str, number: str) -> None:
+    """A line is at most a terminal's width longer than what was received for it."""
+    sequence = f"\x1b[{number}{final}x".encode()
+    for repeats in (1, 10, 500):
+        text = Text()
+        lines = text.feed(sequence * repeats + b"\n")
+        longest = max(map(len, [*lines, text.open_line]))
+        assert longest <= 513 * repeats
+        assert longest <= OPEN_LINE_LIMIT + 600
+
+
+def test_many_long_lines_are_kept_up_to_a_limit() -> None:
+    received = ReceivedText()
+    for _ in range(300):
+        received.feed(b"x" * 60_000 + b"\n")
+    assert 1 <= len(received.lines) <= 17
+    assert received.line_count == 300
+    received.feed(b"x\n" * 300)
+    assert len(received.lines) == 200
+
+
+_PICTURES = (*STREAMS.values(), b"\x1b#8", b"\x1b[?5h\x1b[?5l", b"\x1b[9999L", b"\x1b[9999@", b"\x1b[9999b",
+    "\u0301".encode(), b"\x9b", b"\x1b[2J", b"\x1b[?3h\x1b[?3l", b"\x1b[9999;9999Hx", b"\x1b[;")  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", _PICTURES, ids=range(len(_PICTURES)))
+def test_the_picture_of_a_screen_is_drawn_in_bounded_time(piece: bytes) -> None:
+    data = (piece * (SIZE // len(piece) + 1))[:SIZE]
+    assert cpu_seconds(lambda: screen_of(data[: SIZE // 8], 80, 24)) < 1000 * scan_seconds()

@@ -21,6 +21,7 @@ __all__ = ["RootShell", "root_shell"]
 
 _MARGIN_SECONDS = 30
 _DEFAULT_SECONDS = 600.0  # the dead-man's switch of a job without a deadline
+_FORGETTING_BYTES = 300  # typed to remove our lines from the history of a shell
 _CHECK = "Check the console."
 
 
@@ -220,5 +221,7 @@ class _Lifecycle:
             return False  # the login shell may be there: the login tries to end it
         if not self._replaced:
             await self._login.wait_for_prompt()
-            await self._login.forget_lines()
+            # What follows is more important, such as resuming a program: on a slow line the lines stay in the history.
+            if _FORGETTING_BYTES * shell.byte_seconds < (self._console.time_left() or 0.0) / 2:
+                await self._login.forget_lines()
         return self._replaced and started

@@ -1,15 +1,21 @@
-"""Replace the contents of a file on the user's own computer in one step."""
+"""Change a file on the user's own computer in one step, also if several processes do so at once."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import UsageError
 from .printable import printable
 
-__all__ = ["replace_file"]
+__all__ = ["locked", "replace_file"]
+
+_LOCK_SECONDS = 10.0
+_LOCK_PAUSE = 0.02
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -41,3 +47,61 @@ def replace_file(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let no other process of ours change `path` during the block, in which it is read and replaced.
+
+    The lock is on the file itself. A file that does not exist is created, and removed again if it stays empty. Without
+    support for locks (Windows, some network file systems), nothing is locked.
+
+    Raises:
+        UsageError: the file cannot be opened or created, or another program keeps it locked.
+    """
+    try:
+        import fcntl as _fcntl  # noqa: F401
+    except ImportError:
+        yield
+        return
+    try:
+        real = path.resolve()
+        real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        existed = real.exists()
+        descriptor = _open_locked(real)
+    except OSError as error:
+        raise UsageError(f"cannot open {printable(str(path))}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        if not existed and real.exists() and real.stat().st_size == 0:
+            real.unlink()
+        os.close(descriptor)
+
+
+def _open_locked(path: Path) -> int:
+    """Open `path` with a lock, and return the descriptor."""
+    until = time.monotonic() + _LOCK_SECONDS
+    while True:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        # Another process may have replaced or removed the file before we had the lock.
+        if _take_lock(descriptor) and path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
+        os.close(descriptor)
+        if time.monotonic() > until:
+            raise UsageError(
+                f"another program has locked {printable(str(path))}", hint="Wait until it ends, then run again."
+            )
+        time.sleep(_LOCK_PAUSE)
+
+
+def _take_lock(descriptor: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True

@@ -11,7 +11,7 @@ import typer
 from ..errors import UsageError
 from ..keys.known_hosts import all_sshfp, place_of, planned
 from ..printable import printable
-from ..replace_file import replace_file
+from ..replace_file import locked, replace_file
 from .machine_options import MachineOptions
 from .options import with_options
 from .show import as_json, error_fields
@@ -90,9 +90,13 @@ async def _read(access: Access, file: Path, names: Sequence[str], *, write_them:
     host = await host_keys(access)
     if not names:
         return host, None
-    change = _change(file, [place_of(one, host.port) for one in names], host, replace)
-    if write_them and (change.added or change.removed):
-        replace_file(file, change.text)
+    places = [place_of(one, host.port) for one in names]
+    if not write_them:
+        return host, _change(file, places, host, replace)
+    with locked(file):
+        change = _change(file, places, host, replace)
+        if change.added or change.removed:
+            replace_file(file, change.text)
     return host, change
 
 

@@ -13,6 +13,7 @@ import typer
 from ..errors import ConfigInvalid, SosError, UsageError
 from ..printable import printable
 from ..suggest import did_you_mean
+from .ask import confirm
 from .endpoint_options import ConfigOption, JsonOption
 from .exits import Reported, expected_errors_only
 from .machine_options import LOGIN
@@ -100,6 +101,10 @@ def import_command(
         typer.Option("--from", metavar="ssh|ansible|conserver", help="The format of FILE.", show_default=False),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Add the new machines to the machines file.")] = False,
+    allow_commands: Annotated[
+        bool,
+        typer.Option("--allow-commands", help="Do not ask before machines are added whose console is a command."),
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Convert a configuration that you have to machines, and print them in the format of the machines file."""
@@ -115,15 +120,29 @@ def import_command(
             print(f"skipped {printable(name, 80)}: {printable(why)}", file=sys.stderr)
         for note in imported.notes:
             print(f"note: {printable(note)}", file=sys.stderr)
+        for name, command in imported.commands.items():
+            print(f"warning: the console of {name} is a command: {printable(command, 500)}", file=sys.stderr)
         if not write:
             print("\n".join(imported.machines.values()), end="")
             return
+        if imported.commands and not allow_commands:
+            _confirm_commands(len(imported.commands))
         place, added = add_machines(config, imported.machines)
         for name in imported.machines:
             print(f"added {name}" if name in added else f"skipped {name}: already in the file")
         print(f"written to {printable(str(place))}" if added else "nothing to write")
 
     _run(work, json=False)
+
+
+def _confirm_commands(count: int) -> None:
+    confirm(
+        f"Add {'this machine' if count == 1 else f'these {count} machines'}? "
+        "The command runs on this computer whenever the machine is used.",
+        no_terminal="the file names commands to run on this computer, and standard input is not a terminal",
+        hint="Read them above. --allow-commands adds them without a question.",
+        refused="the commands were not confirmed; nothing was written",
+    )
 
 
 @machines_app.command("schema")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigInvalid, UsageError
 from ..printable import printable
-from ..replace_file import replace_file
+from ..replace_file import locked, replace_file
 from ..secrets.file import OTHERS_WRITE, read_file, trouble_with
 from ..secrets.sources import parse_source
 from .toml_text import line_in, lines_of
@@ -100,17 +100,18 @@ def add_machines(path: Path | str | None, tables: dict[str, str]) -> tuple[Path,
     from .parse import parse_machines
 
     file, _ = machines_file(path)
-    text = _read(file, chosen=False)
-    existing = parse_machines(text.removeprefix("\ufeff"), str(file)).machines
-    added = [name for name in tables if name not in existing]
-    if added:
-        if text and not text.endswith("\n"):
-            text += "\n"
-        text += "".join(("\n" if text or at else "") + tables[name] for at, name in enumerate(added))
-        if len(text.encode()) > _MAX_BYTES:
-            raise ConfigInvalid(f"{printable(str(file))} would be larger than {_MAX_BYTES >> 20} MiB")
-        parse_machines(text.removeprefix("\ufeff"), f"{file}, with the new machines")
-        replace_file(file, text)
+    with locked(file):
+        text = _read(file, chosen=False)
+        existing = parse_machines(text.removeprefix("\ufeff"), str(file)).machines
+        added = [name for name in tables if name not in existing]
+        if added:
+            if text and not text.endswith("\n"):
+                text += "\n"
+            text += "".join(("\n" if text or at else "") + tables[name] for at, name in enumerate(added))
+            if len(text.encode()) > _MAX_BYTES:
+                raise ConfigInvalid(f"{printable(str(file))} would be larger than {_MAX_BYTES >> 20} MiB")
+            parse_machines(text.removeprefix("\ufeff"), f"{file}, with the new machines")
+            replace_file(file, text)
     return file, added
 
 

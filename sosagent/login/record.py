@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from ..errors import UsageError
+from ..private_file import open_private
 
 __all__ = ["OpenLogin"]
 
@@ -40,9 +44,11 @@ class OpenLogin:
     def remember(self, *, is_open: bool) -> None:
         """Record that our login opened now, or that its password is being sent."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.write_text(json.dumps({"endpoint": self.endpoint, "since": time.time(), "open": is_open}))
-        except OSError:
+            descriptor = open_private(self.path, os.O_WRONLY | os.O_CREAT)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+                opened.truncate()
+                json.dump({"endpoint": self.endpoint, "since": time.time(), "open": is_open}, opened)
+        except (OSError, UsageError):
             return
 
     def forget(self) -> None:
@@ -67,8 +73,9 @@ class OpenLogin:
 
     def _read(self) -> tuple[float | None, bool]:
         try:
-            record = json.loads(self.path.read_text()[:4096])
+            with os.fdopen(open_private(self.path, os.O_RDONLY), encoding="utf-8", errors="replace") as opened:
+                record = json.loads(opened.read(4096))
             since, is_open = float(record["since"]), bool(record.get("open"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        except (OSError, UsageError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return None, False
         return (since, is_open) if 0 < since < _LATEST else (None, False)

@@ -10,6 +10,7 @@ from io import FileIO
 from ..errors import EndpointBusy
 from ..login.record import OpenLogin
 from ..printable import printable
+from ..private_file import open_private
 
 __all__ = ["alone"]
 
@@ -29,16 +30,17 @@ def alone(endpoint: str, place: str, *, interactive: bool = False) -> Iterator[N
 
     Raises:
         EndpointBusy: another run has the console.
+        UsageError: the lock's file, or its folder, is not ours alone.
     """
     record = OpenLogin(place).path
     path = record.parent.with_name("locks") / f"{record.stem}.lock"
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        opened = path.open("a+b", buffering=0)  # on a full disk, closing must not fail for what was not written
+        descriptor = open_private(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     except OSError:
         yield
         return
-    with opened:
+    # Without a buffer: on a full disk, closing must not fail for what was not written.
+    with FileIO(descriptor, "a+") as opened:
         unlock = _lock(opened, endpoint, interactive)
         try:
             yield

@@ -26,6 +26,7 @@ from ..endpoint.target import HostKeyPolicy
 from ..errors import HostKeyChanged, HostKeyUnknown, UsageError
 from ..keys.host_patterns import KnownLine, known_lines, matches, revokes
 from ..printable import printable
+from ..replace_file import locked
 
 __all__ = ["HostKeys"]
 
@@ -128,8 +129,7 @@ class HostKeys:
             return None
         line = f"{self._place} {_kind(self._presented)} {_base64(self._presented)}"
         try:
-            self.write_to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self.write_to.open("a+b") as opened:
+            with locked(self.write_to), self.write_to.open("a+b") as opened:
                 opened.seek(0, 2)
                 if opened.tell():
                     opened.seek(-1, 2)

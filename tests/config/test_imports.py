@@ -262,12 +262,12 @@ async def test_the_command(tmp_path: Path) -> None:
     assert (status, out.rstrip("\n")) == (0, "\n".join(import_machines(INI, "ansible").machines.values()).rstrip("\n"))
     assert "skipped bare: no console" in err
     assert not file.exists()
-    status, out, err = await command("machines", "import", source, "--config", file, "--write")
+    status, out, err = await command("machines", "import", source, "--config", file, "--write", "--allow-commands")
     assert (status, out.splitlines()[0], out.splitlines()[-1]) == (0, "added lonely", f"written to {file}")
     assert file.stat().st_mode & 0o777 == 0o600
     before = file.read_bytes()
     file.write_bytes(b"# mine\r\n" + before)
-    status, out, _ = await command("machines", "import", source, "--config", file, "--write")
+    status, out, _ = await command("machines", "import", source, "--config", file, "--write", "--allow-commands")
     assert (status, out.splitlines()[0], out.splitlines()[-1]) == (
         0, "skipped lonely: already in the file", "nothing to write",
     )  # fmt: skip

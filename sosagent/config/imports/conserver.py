@@ -50,7 +50,7 @@ def from_conserver(text: str) -> Imported:
             continue
         option = "" if master is None else f"-M {master} "
         has_local = has_local or master in _LOCAL
-        imported.add(block.name, {"console": f"exec:console {option}{block.name}"})
+        imported.add(block.name, {"console": f"exec:console {option}{block.name}"}, own_command=True)
     if has_local:
         imported.notes.append("some masters are this computer; on other computers, write the server's name after -M")
     return imported

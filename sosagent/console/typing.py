@@ -20,6 +20,11 @@ _ECHO_SECONDS = 2.0
 _ECHO_PAUSE = 0.5  # the longest pause in the middle of an echo
 _NEW_PROMPT_SECONDS = 3.0
 _MAX_ECHO = 64 * 1024
+_SHORT = 64  # bytes that may always be sent at once
+_FIRST_BYTES = 16
+_AHEAD_BYTES = 16
+_FIRST_ECHO_SECONDS = 0.5
+_SLOW_SECONDS = 0.04  # for the echo of the first bytes: a line of less than 4000 baud
 #: Keys that are typed before those that bring up a new prompt, in each attempt. A flipped bit may have produced a ^S,
 #: which stops all output; ^Q resumes it, but quotes the next key in some line editors, so that key is ^U. Some
 #: terminals ignore ^C, so the last attempt uses Enter.
@@ -63,6 +68,7 @@ class LineTyper:
 
     def __init__(self, console: _TypingConsole, received: ReceivedText, pacer: Pacer) -> None:
         self.last_echo = b""
+        self.unfinished = False
         self.echo_seconds = 0.0
         self._console = console
         self._received = received
@@ -98,13 +104,15 @@ class LineTyper:
         for attempt in range(tries):
             self._echo = bytearray()
             try:
-                await self._console.send(text)
+                self.unfinished = True
+                await self._send(text)
                 intact = await self._await_echo(before, text)
                 self.last_echo = bytes(self._echo)
                 if intact and right_prompt is not None and self._received.right_prompt not in (None, right_prompt):
                     # The text behind the cursor moved: it belongs to the line and is not a right prompt.
                     await self._erase()
                     break
+                self.unfinished = False
                 if intact:
                     self._forget_blank_rows(before + text, right_prompt)
                     return True
@@ -120,6 +128,31 @@ class LineTyper:
             "the echo differs from what was typed; Enter was not pressed",
             self._console.damage_report() or (_OTHER_ECHO if self.last_echo else _NO_ECHO),
         )
+
+    async def _send(self, text: str) -> None:
+        """Send `text`. On a slow line, only a little more than what was echoed, so that it can be left soon."""
+        sent = _FIRST_BYTES if len(text) > _SHORT else len(text)
+        await self._console.send(text[:sent])
+        if sent == len(text) or not await self._is_slow(sent):
+            await self._console.send(text[sent:])
+            return
+        while sent < len(text):
+            while sent - len(self._echo or b"") > _AHEAD_BYTES:
+                if await self._console.receive(_ECHO_SECONDS, ignore_kernel=True) is None:
+                    await self._console.send(text[sent:])  # there is no echo to wait for
+                    return
+            await self._console.send(text[sent : sent + _FIRST_BYTES])
+            sent += _FIRST_BYTES
+
+    async def _is_slow(self, sent: int) -> bool:
+        """Return whether the echo of `sent` bytes arrives spread over time, and not at once after some delay."""
+        loop = asyncio.get_running_loop()
+        start: float | None = None
+        while len(self._echo or b"") < sent:
+            if await self._console.receive(_FIRST_ECHO_SECONDS, ignore_kernel=True) is None:
+                return False
+            start = start or loop.time()
+        return start is not None and loop.time() - start > _SLOW_SECONDS
 
     def _forget_blank_rows(self, line: str, right_prompt: tuple[int, str] | None) -> None:
         """Drop the rows of blanks left by a longer line that was erased; the output of Enter would land in them."""

@@ -16,6 +16,8 @@ _NEXT_SECONDS = 2.5
 _LAST_SECONDS = 2.0  # for the prompt after the last of them
 _PAUSE = 0.1  # between ^C, which discards what follows too soon, and the next key
 _DRAIN_SECONDS = 5.0
+_MORE_SECONDS = 1.0
+_UNTIL = (Action.LOG_IN, Action.PROBE)
 
 #: Keys that end a shell, one after the other; the echo is not compared, since not every shell has one. Each works
 #: where those before it do not: an alias does not replace a quoted word; an end of file needs an empty line;
@@ -44,6 +46,9 @@ async def log_out(attempt: Attempt, observed: Observation | None = None) -> Obse
     left = attempt.console.time_left()
     share = 1.0 if left is None else min(1.0, left / (sum(waits) + _LAST_SECONDS))
     after = Observation(UNKNOWN)
+    if attempt.console.typer.unfinished:
+        # ^U would make the terminal erase a long line character by character, which takes long on a slow line.
+        endings = (("\x03", *endings[0][1:]), *endings[1:])
     for keys, seconds in zip(endings, waits, strict=True):
         after = await _press(attempt.console, keys, seconds * share)
         if after.state.action is Action.LOG_IN:
@@ -66,7 +71,11 @@ async def _press(console: Console, keys: tuple[str, ...], seconds: float) -> Obs
         await console.quiet(_PAUSE, _DRAIN_SECONDS)
     mark = console.mark()
     await console.send(keys[-1])
-    return await settle(console, seconds, mark=mark, until=(Action.LOG_IN, Action.PROBE))
+    observed = await settle(console, seconds, mark=mark, until=_UNTIL)
+    while observed.state.action not in _UNTIL and await console.receive(_PAUSE) is not None:
+        # A slow line still carries the answer.
+        observed = await settle(console, _MORE_SECONDS, mark=mark, until=_UNTIL)
+    return observed
 
 
 async def end_at_login_prompt(attempt: Attempt) -> Observation:
@@ -77,7 +86,7 @@ async def end_at_login_prompt(attempt: Attempt) -> Observation:
     console = attempt.console
     mark = console.mark()
     await console.send("\x04")
-    observed = await settle(console, WAKE_SECONDS, mark=mark, until=(Action.LOG_IN, Action.PROBE))
+    observed = await settle(console, WAKE_SECONDS, mark=mark, until=_UNTIL)
     if any(map(_IGNORES_END.search, console.since(mark)[0])):
         observed = await log_out(attempt)
     return observed

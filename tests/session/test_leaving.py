@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
+from sosagent.lab import Faults, FaultyTransport
 
 from ..conftest import until
 from ..support.logins import PASSWORD, RealConsole, real_console
@@ -144,3 +145,50 @@ async def test_output_that_looks_like_a_restart(shown: str, tmp_path: Path) -> N
                 )
                 assert result.output == b"A"
         await until(lambda: not console.shell_open, 3)
+
+
+@pytest.mark.parametrize("shell", ["/bin/bash", "/bin/dash"])
+@pytest.mark.parametrize(("baud", "after"), [(1200, 0.4), (1200, 1.5), (2400, 0.3)])
+@pytest.mark.parametrize("how", ["cancelled", "out of time"])
+async def test_stopped_while_the_start_line_is_typed(
+    how: str, baud: int, after: float, shell: str, tmp_path: Path
+) -> None:
+    """`after` seconds after the first byte of the start line on a slow line."""
+    tmp_path.chmod(0o755)
+    async with real_console(tmp_path, shell) as machine:
+        line = FaultyTransport(machine, Faults(baud=baud))
+        typing = asyncio.Event()
+        write = line.write
+
+        async def watched(data: bytes) -> None:
+            await write(data)
+            if b"HIST" in data:
+                typing.set()
+
+        line.write = watched  # type: ignore[method-assign]
+
+        async def job() -> None:
+            async with sosagent.connect(line, timeout=120) as connected:
+                if how == "out of time":
+                    expiry = asyncio.ensure_future(end_time(connected))
+                try:
+                    async with sosagent.root_shell(connected, password=PASSWORD):
+                        pytest.fail("the start line was typed to its end")
+                finally:
+                    if how == "out of time":
+                        expiry.cancel()
+
+        async def end_time(connected: sosagent.ConnectedConsole) -> None:
+            await typing.wait()
+            connected.set_deadline(after)
+
+        task = asyncio.ensure_future(job())
+        if how == "cancelled":
+            started = asyncio.ensure_future(typing.wait())
+            await asyncio.wait([task, started], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(after)
+            task.cancel()
+        (error,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(error, asyncio.CancelledError if how == "cancelled" else sosagent.DeadlineExceeded), error
+        assert not getattr(error, "open_shell", ""), error
+        await until(lambda: not machine.shell_open, 3)

@@ -45,13 +45,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 async def run_in_shell(command: str) -> tuple[int, str, str]:
     """Run a command line of sh, so that it can close and redirect streams."""
-    process = await asyncio.create_subprocess_exec(
-        "sh", "-c", command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": PACKAGES},
-    )  # fmt: skip
-    out, err = await process.communicate()
-    assert b"Traceback" not in out + err
-    return process.returncode or 0, out.decode(), err.decode()
+    environment = {**os.environ, "PYTHONPATH": PACKAGES}
+    done = await asyncio.to_thread(
+        subprocess.run,
+        ["sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        env=environment,
+    )
+    assert b"Traceback" not in done.stdout + done.stderr
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 @as_root

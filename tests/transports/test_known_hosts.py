@@ -45,7 +45,6 @@ STRICTER = {
     "revoked-port": "a revoked key is refused on every port",
     "revoked-upper": "a revoked key is refused on every port",
     "revoked-hashed": "a revoked key is refused on every port",
-    "revoked-negated": "a revoked key is refused on every port",
     "authority-name": "a host with a certificate authority is not new",
     "authority": "a host with a certificate authority is not new",
     "authority-right": "a host with a certificate authority is not new",

@@ -9,7 +9,7 @@ from ..errors import ConsoleOccupied, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.expect import TIMEOUT
-from ..terminal.states import ECHOING, READING, RUNNING, SILENT, STATES, Action, Observation, classify
+from ..terminal.states import ECHOING, READING, RUNNING, SILENT, STATES, UNKNOWN, Action, Observation, classify
 from .attempt import Attempt, Undo
 from .confirm import ask_again
 from .detect import find_state
@@ -24,11 +24,12 @@ from .observe import (
     SUSPEND_SECONDS,
     WAKE_SECONDS,
     is_decided,
+    observe,
     press,
     settle,
 )
 from .probe import probe
-from .redraw import erase, redraw
+from .redraw import erase, line_editor_redrew, redraw
 from .wake import wake
 
 __all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_existing_shell"]
@@ -116,8 +117,11 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         if observed.state is not RUNNING:
             return observed
     elif observed.state is READING:
-        # A shell that was slow to start may have begun to read keys.
+        # A shell, or the program of the endpoint, that was slow to start may have begun to read keys.
         again = await redraw(console)
+        if again.state is UNKNOWN and line_editor_redrew(console):
+            await erase(console)  # an unfinished command
+            again = observe(console, console.mark_before_open_line())
         if again.state is not READING and is_decided(again):
             attempt.started_in(again)
             return again

@@ -18,7 +18,7 @@ from .observe import conclude, settle
 __all__ = ["erase", "line_editor_redrew", "redraw"]
 
 _REDRAW_SECONDS = 1.0  # a distant endpoint may take this long to answer
-_ECHO_PAUSES = (0.05, 0.05, 0.1, 0.2, 0.4, 0.8)
+_ECHO_PAUSES = (0.05, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _KEY_SECONDS = 0.06
 _COLLECT_LIMIT = 64 * 1024
 _REDRAWN_BYTES = 300
@@ -48,7 +48,7 @@ async def redraw(console: Console) -> Observation:
 
     ``^L`` is the echo of a tty whose reader takes whole lines. It may also be the echo of the endpoint's own pty,
     whose program has not set raw mode yet: such a pty would act on our ^U itself and pass on only the Enter. So an
-    echo is believed only after 1.6 s of retries. No key that erases is typed meanwhile, since an editor might get it.
+    echo is believed only after 3.2 s of retries. No key that erases is typed meanwhile, since an editor might get it.
     Then our ^L is taken back, so that it is no part of the line that somebody's program reads.
 
     Returns:

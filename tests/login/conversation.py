@@ -55,7 +55,7 @@ EXIT, END, INTERRUPT = "\\exit\r", "\x04", "\x03"
 LOG_OUT = key(CLEAR) + key(EXIT, "\r\n" + LOGIN)
 
 #: A program that reads lines: ^L is echoed, and erased again.
-READS_LINES = key(REDRAW, "^L") * 7 + key("\x7f" * 7, "\b \b\b \b" * 7)
+READS_LINES = key(REDRAW, "^L") * 8 + key("\x7f" * 8, "\b \b\b \b" * 8)
 
 #: The start of a shell's answer to ^L.
 REDRAWN = "\x1b[H\x1b[2J"

@@ -137,8 +137,13 @@ CASES = {
         (), READS_LINES + key(SUSPEND, "^Z") + key(REDRAW, REDRAWN + ROOT) + identify(0, "root", ROOT)
         + no_initramfs(ROOT), state="shell",
     ),
+    "a shell that was slow to start, with an unfinished command": Case(
+        (), READS_LINES + key(SUSPEND, "^Z") + key(REDRAW, REDRAWN + ROOT + "rm -rf /tmp")
+        + key(CLEAR, "\b" * 11 + "\x1b[K")
+        + identify(0, "root", ROOT) + no_initramfs(ROOT), state="shell",
+    ),
     "a program that only echoes, with another erase key": Case(
-        (), key(REDRAW, "^L") * 7 + key("\x7f" * 7, "^?" * 7) + key(CLEAR) + key(SUSPEND, "^Z")
+        (), key(REDRAW, "^L") * 8 + key("\x7f" * 8, "^?" * 8) + key(CLEAR) + key(SUSPEND, "^Z")
         + READS_LINES, state="reading",
         error=ConsoleOccupied, message="a program that reads lines",
     ),
@@ -147,8 +152,8 @@ CASES = {
         state="running", error=ConsoleSilent, message="",
     ),
     "a silent boot": Case(
-        (), READS_LINES + key(SUSPEND, "^Z") + key(REDRAW, "^L") * 7
-        + key("\x7f" * 7, "\b \b\b \b" * 7, 15.0, "\r\n" + LOGIN) + ASK_LOGIN + LOG_IN, LOG_OUT, state="login",
+        (), READS_LINES + key(SUSPEND, "^Z") + key(REDRAW, "^L") * 8
+        + key("\x7f" * 8, "\b \b\b \b" * 8, 15.0, "\r\n" + LOGIN) + ASK_LOGIN + LOG_IN, LOG_OUT, state="login",
     ),
     "a program that prints": Case(
         ("line\r\n", 0.02) * 1500, key(SUSPEND, STOPPED) + identify(0, "root", ROOT) + no_initramfs(ROOT),

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from ..console.console import Console, Mark
+from ..console.console import QUIET_SECONDS, Console, Mark
 from ..console.events import Event
 from ..endpoint.dialects import PLAIN, dialect_of_prompt
 from ..errors import EndpointLost
@@ -32,6 +32,7 @@ __all__ = ["find_state"]
 _GREETING_LINES = 15
 _LISTEN_SHARED_SECONDS = 1.0  # where others may use the console at the same time, let them speak first
 _OUTPUT_SECONDS = 8.0
+_ERASE_SECONDS = 1.0
 
 
 async def find_state(console: Console, *, take_over: bool = False, receiver_open: bool = False) -> Observation:
@@ -123,6 +124,9 @@ async def _erase_unfinished(console: Console, take_over: bool) -> Observation:
         await refuse_typing(console)
     before = console.open_line
     await erase(console)
+    if console.open_line == before:  # a busy machine answers late
+        await console.receive(_ERASE_SECONDS, ignore_kernel=True)
+        await console.quiet(QUIET_SECONDS, LISTEN_AT_MOST)
     observed = observe(console, console.mark_before_open_line())
     prompt = console.open_line.rstrip()
     if observed.state in (SILENT, UNKNOWN) or not before.startswith(prompt):

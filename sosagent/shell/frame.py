@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import deque
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ..terminal.kernel import is_kernel_line
@@ -25,6 +27,8 @@ PORTION = 200  # characters in a line, below the limit of every tty and shell (M
 END = b"]Z\r"
 CHECK = b"\r"  # at an empty line, the collector of the start line checks the text that it has collected
 _REPLY_LIMIT = 8 << 20
+#: Damaged replies in a row; their lines are then dropped, since each reply is looked for in all of them.
+_MOST_DAMAGED = 64
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _TRAILER = re.compile(rb"=(\d{1,9}) (\d{0,3}) (\d{1,10}) (\d{1,10})$")
 
@@ -167,8 +171,9 @@ class ReplyReader:
 
     def __init__(self) -> None:
         self._open = b""
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._lines: deque[bytes] = deque()
+        self._size = 0  # of the lines, with their newlines
+        self._damaged = 0  # replies among the lines
         self._in_reply = False
 
     @property
@@ -190,22 +195,29 @@ class ReplyReader:
             return Ended()
         trailer = _TRAILER.match(text)
         if trailer is None:
-            self._size += len(line)
             self._in_reply = self._in_reply or line.startswith(b":")
-            if self._size <= _REPLY_LIMIT:
-                self._lines.append(line)
+            self._keep(line)
             return None
         number, status, crc, length = (group.decode("ascii") for group in trailer.groups())
         output = _intact(self._lines, f"{number} {status} ".encode("ascii"), f"{crc} {length}")
-        if output is None:
+        self._damaged += output is None
+        if output is None and self._damaged < _MOST_DAMAGED:
             # Output may contain a line that looks like a trailer, so the lines are kept for the real one.
-            self._lines.append(line)
+            self._keep(line)
         else:
-            self._lines, self._size, self._in_reply = [], 0, False
+            self._lines.clear()
+            self._size, self._damaged, self._in_reply = 0, 0, False
         return Reply(int(number), int(status) if status else None, output)
 
+    def _keep(self, line: bytes) -> None:
+        """Keep a line for the end of its reply. The first ones are dropped once all are longer than any reply."""
+        self._lines.append(line)
+        self._size += len(line) + 1
+        while self._size > _REPLY_LIMIT:
+            self._size -= len(self._lines.popleft()) + 1
 
-def _intact(lines: list[bytes], head: bytes, checksum: str) -> bytes | None:
+
+def _intact(lines: Collection[bytes], head: bytes, checksum: str) -> bytes | None:
     """Find the output in `lines` for which the checksum matches; return None if it is damaged.
 
     Output starts at a colon. A tty puts a carriage return before each newline, and an endpoint with
@@ -213,18 +225,29 @@ def _intact(lines: list[bytes], head: bytes, checksum: str) -> bytes | None:
     checksums, so the cost is linear whatever a machine prints.
     """
     length = int(checksum.partition(" ")[2]) - len(head)
-    for without_kernel in (False, True):
-        kept = [line for line in lines if not (without_kernel and is_kernel_line(line.decode("latin-1")))]
+    if length > _REPLY_LIMIT:
+        return None
+    without_kernel = [line for line in lines if not is_kernel_line(line.decode("latin-1"))]
+    candidates = [lines] if len(without_kernel) == len(lines) else [lines, without_kernel]
+    for kept in candidates:
         for returns in (1, 2, 0, None):
-            bare = [_without(line, returns) for line in kept]
-            size = -1
-            for start in range(len(bare) - 1, -1, -1):
-                size += len(bare[start]) + 1
-                if bare[start].startswith(b":") and size - 1 == length:
-                    output = b"\n".join(bare[start:])[1:]
-                    if cksum(head + output) == checksum:
-                        return output
+            for output in _of_length(kept, length, returns):
+                if cksum(head + output) == checksum:
+                    return output
     return None
+
+
+def _of_length(lines: Collection[bytes], length: int, returns: int | None) -> Iterator[bytes]:
+    """Yield what may be an output of `length` bytes at the end of `lines`; see `_without` for `returns`."""
+    bare: list[bytes] = []
+    size = -1
+    for line in reversed(list(lines)):
+        bare.append(_without(line, returns))
+        size += len(bare[-1]) + 1
+        if size - 1 > length:
+            return
+        if size - 1 == length and bare[-1].startswith(b":"):
+            yield b"\n".join(reversed(bare))[1:]
 
 
 def _without(line: bytes, returns: int | None) -> bytes:

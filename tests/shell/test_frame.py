@@ -109,6 +109,20 @@ def test_a_flood_of_apparent_replies_takes_linear_time() -> None:
     assert ReplyReader().feed(flood) == [Reply(1, 0, None)]
 
 
+def test_a_reply_is_found_behind_many_damaged_ones() -> None:
+    reader = ReplyReader()
+    for _ in range(200):
+        assert reader.feed(b":text\n=1 0 1 5\n") == [Reply(1, 0, None)]
+    assert reader.feed(reply(1, 0, b"text")) == [Reply(1, 0, b"text")]
+
+
+def test_a_reply_is_found_behind_more_than_is_kept() -> None:
+    reader = ReplyReader()
+    for _ in range(9):
+        reader.feed(b":" + b"x" * (1 << 20) + b"\n")
+    assert reader.feed(reply(1, 0, b"text")) == [Reply(1, 0, b"text")]
+
+
 def test_marks() -> None:
     assert ReplyReader().feed(b"x\r\n=R\r\n=Z\r\n") == [Up(), Ended()]
 

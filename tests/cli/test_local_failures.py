@@ -182,7 +182,7 @@ async def test_closing_the_terminal_logs_out(arguments: list[str], keyfile: Path
 
 
 async def test_a_second_sigterm_ends_a_job_that_cannot_log_out(keyfile: Path, tmp_path: Path) -> None:
-    async with open_lab(faults=Faults(stall=100.0, stall_after=400)) as lab:
+    async with open_lab(faults=Faults(stall=100.0, stall_after=800)) as lab:
         (tmp_path / "config").touch()
         process = await asyncio.create_subprocess_exec(
             ADDKEY, "-F", str(tmp_path / "config"), *lab.arguments, str(keyfile), stdin=asyncio.subprocess.DEVNULL,
@@ -190,7 +190,7 @@ async def test_a_second_sigterm_ends_a_job_that_cannot_log_out(keyfile: Path, tm
         )  # fmt: skip
         assert process.stderr is not None
         printed = b""
-        while b"logged in as root" not in printed:
+        while b"shell ready" not in printed:
             printed += await process.stderr.readline()
         process.send_signal(signal.SIGINT)
         while b"logging out first" not in printed:

@@ -273,11 +273,11 @@ REFUSED = {
     "expired": ("root", "chage -d 0 root", "expired"),
     "account expired": ("root", "chage -E 0 root", "expired"),
     "nologin shell": ("root", "chsh -s /usr/sbin/nologin root", "may not log in"),
-    "no logins now": ("alice", "echo 'no logins today' > /etc/nologin", "refused the password"),
+    "no logins now": ("alice", "echo 'no logins today' > /etc/nologin", "refused the login"),
     "not on this line": (
         "root",
         "echo tty1 > /etc/securetty; sed -i '1i auth requisite pam_securetty.so noconsole' /etc/pam.d/login",
-        "refused the password",
+        "refused the login",
     ),
 }
 

@@ -86,14 +86,14 @@ class Access(ConnectSettings, LoginSettings):
 
     Fields:
         target: the machine: HOST as on the command line, an endpoint, a located machine, or a connected transport.
-        extend: whether a large payload extends `timeout`; not if the user set it.
+        extend_timeout: whether a large payload extends `timeout`; not if the caller or the user set it.
     """
 
     target: Locatable | Transport
     password: Secret | None
     timeout: float = field(default=120.0, kw_only=True)
     dead_man: int | None = field(default=None, kw_only=True)
-    extend: bool = field(default=True, kw_only=True)
+    extend_timeout: bool = field(default=True, kw_only=True)
 
     @property
     def known_password(self) -> Secret:
@@ -182,4 +182,4 @@ def access_to(target: Locatable | Transport, **options: Unpack[AccessOptions]) -
         if isinstance(given.get(name), str):
             given[name] = Secret(given[name])
     permitted = {one.name: given.pop(one.name) for one in fields(Permissions) if one.name in given}
-    return Access(target, permissions=Permissions(**permitted), **given)
+    return Access(target, permissions=Permissions(**permitted), extend_timeout="timeout" not in given, **given)

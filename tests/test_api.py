@@ -211,7 +211,7 @@ def names(settings: type) -> set[str]:
 def test_every_option_is_a_documented_keyword() -> None:
     for options, settings in (
         (ConnectOptions, names(ConnectSettings)),
-        (AccessOptions, names(Access) - {"target", "permissions"} | names(Permissions)),
+        (AccessOptions, names(Access) - {"target", "permissions", "extend_timeout"} | names(Permissions)),
         (SshOptions, names(SshSettings)),
     ):
         assert set(options.__annotations__) == settings
@@ -221,7 +221,8 @@ def test_every_option_is_a_documented_keyword() -> None:
 
 def test_keywords_become_an_access() -> None:
     access = access_to("x", password="one", become_password="two", allow_immutable=True, timeout=3.0)
-    assert (access.target, access.login, access.timeout) == ("x", "root", 3.0)
+    assert (access.target, access.login, access.timeout, access.extend_timeout) == ("x", "root", 3.0, False)
+    assert access_to("x", password="one").extend_timeout
     assert access.known_password.reveal() == "one"
     assert access.become_password is not None
     assert access.become_password.reveal() == "two"

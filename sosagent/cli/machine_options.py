@@ -174,7 +174,7 @@ class MachineOptions(EndpointOptions):
             continue_boot=self.continue_boot,
             permissions=permissions or Permissions(),
             timeout=max(self.timeout - waited, _LEAST_SECONDS),
-            extend=not self._timeout_set,
+            extend_timeout=not self._timeout_set,
             transcript=self.transcript,
             on_event=progress,
             ask=self.asking(progress),

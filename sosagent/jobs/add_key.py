@@ -93,7 +93,7 @@ async def add_key(
         verify: log in over SSH afterwards, and report the cause if that fails.
         dry_run: inspect the machine without changing it.
         options: how to reach the machine: ``password=`` and others, see `AccessOptions`. A large payload
-            extends ``timeout``, and an event reports that.
+            extends the default ``timeout``, and an event reports that.
 
     Returns:
         The result, as the machine reported it when the file was read back.
@@ -120,7 +120,7 @@ async def add_keys(
     started = time.monotonic()
     owner = check_user(user or access.login)
     extra = _extra_seconds(keys)
-    if extra and access.extend:
+    if extra and access.extend_timeout:
         access = replace(access, timeout=access.timeout + extra)
         access.note(f"{len(keys)} keys take long on a slow line: the time limit is now {access.timeout:.0f} s")
 

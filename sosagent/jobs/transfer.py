@@ -89,7 +89,7 @@ async def download(
     async def run(session: RootShell) -> Transfer | None:
         nonlocal longer
         shell = session.shell
-        if longer is None and access.extend and not isinstance(access.target, Transport):
+        if longer is None and access.extend_timeout and not isinstance(access.target, Transport):
             file, remaining = await inspect(shell, source, most=most), shell.console.time_left()
             if remaining is not None and _needed_seconds(file.size, shell.byte_seconds) > remaining:
                 longer = _with_more_time(access, file.size, shell.byte_seconds, "on this line")
@@ -108,7 +108,7 @@ def _needed_seconds(size: int, byte_seconds: float) -> float:
 
 def _with_more_time(access: Access, size: int, byte_seconds: float, where: str) -> Access:
     """Return `access` with the additional time that a file of `size` bytes needs."""
-    if size <= _SMALL_FILE or not access.extend:
+    if size <= _SMALL_FILE or not access.extend_timeout:
         return access
     access = replace(access, timeout=access.timeout + _needed_seconds(size, byte_seconds))
     access.note(

@@ -69,6 +69,7 @@ class LineTyper:
     def __init__(self, console: _TypingConsole, received: ReceivedText, pacer: Pacer) -> None:
         self.last_echo = b""
         self.unfinished = False
+        self._is_fast = False  # the line, as the echo of a long text showed
         self.echo_seconds = 0.0
         self._console = console
         self._received = received
@@ -131,9 +132,12 @@ class LineTyper:
 
     async def _send(self, text: str) -> None:
         """Send `text`. On a slow line, only a little more than what was echoed, so that it can be left soon."""
-        sent = _FIRST_BYTES if len(text) > _SHORT else len(text)
+        sent = len(text) if self._is_fast or len(text) <= _SHORT else _FIRST_BYTES
         await self._console.send(text[:sent])
-        if sent == len(text) or not await self._is_slow(sent):
+        if sent == len(text):
+            return
+        self._is_fast = not await self._is_slow(sent)
+        if self._is_fast:
             await self._console.send(text[sent:])
             return
         while sent < len(text):

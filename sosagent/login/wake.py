@@ -8,7 +8,7 @@ from ..console.console import Console, Mark
 from ..console.events import Event
 from ..deadline import Deadline
 from ..terminal.kernel import is_kernel_banner, looks_like_kernel_line
-from ..terminal.states import ECHOING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation, nearly_login
+from ..terminal.states import ECHOING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation, classify, nearly_login
 from .failures import silent_error
 from .observe import WAKE_SECONDS, conclude, is_decided, observe, settle
 from .redraw import erase, redraw
@@ -88,6 +88,10 @@ async def _boot_ends(console: Console, observed: Observation) -> Observation:
         console.emit(Event("start", f"{observed.state.title}: {(console.tail(1) or ('',))[0]}"))
         mark = replace(console.mark(), open_line="")
         again = await settle(console, _BOOT_QUIET_SECONDS, mark=mark)
+        if again.state is SILENT and console.received.interrupted:
+            # Text between kernel lines may be a question, which Enter would answer.
+            between = classify([], console.open_line)
+            again = between if between.state is UNKNOWN else again
         if again.state is SILENT and console.received.line_count == mark.lines and observed.state.name != "boot-menu":
             return observed
         if is_decided(again):
@@ -102,5 +106,12 @@ async def _boot_ends(console: Console, observed: Observation) -> Observation:
 
 
 def _only_kernel_lines(console: Console) -> bool:
-    """Return whether the console shows only kernel lines, and not those of the kernel's start."""
-    return all(looks_like_kernel_line(line) and not is_kernel_banner(line) for line in console.tail())
+    """Return whether the console shows only kernel lines, and not those of the kernel's start.
+
+    A login prompt between them does not count: it may be a finished line, and is asked for again.
+    """
+    return all(_is_kernel_noise(line) or classify([], line).state.action is Action.LOG_IN for line in console.tail())
+
+
+def _is_kernel_noise(line: str) -> bool:
+    return looks_like_kernel_line(line) and not is_kernel_banner(line)

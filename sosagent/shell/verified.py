@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..console.console import Console, Mark
 from ..deadline import Deadline
-from ..errors import MachineRestarted
+from ..errors import EndpointLost, MachineRestarted
 from . import failures
 from .frame import CHECK, END, Ended, Reply, Up, portions, request
 from .programs import Expanded, program
@@ -287,11 +287,18 @@ class VerifiedShell:
         return ended or self._starter.at_prompt(mark)
 
     async def _end_collector(self) -> bool:
-        """End the shell while it collects the receiver; return whether the prompt beneath it is back."""
+        """End the shell while it collects the receiver.
+
+        Returns:
+            Whether the prompt beneath it is back, or the connection has ended with it.
+        """
         for _ in range(_COLLECTOR_TRIES):
             mark = self.console.mark()
-            await self.console.send(b"\r" + END)  # Enter ends the part of a line that may have been sent
-            event = await self._replies.next(Up, Ended, seconds=self._speed.answer_seconds(END))
+            try:
+                await self.console.send(b"\r" + END)  # Enter ends the part of a line that may have been sent
+                event = await self._replies.next(Up, Ended, seconds=self._speed.answer_seconds(END))
+            except EndpointLost:
+                return True  # leaving the console reports it; a collecting shell ends by itself if the line was cut
             self._receiver_up = isinstance(event, Up)
             if isinstance(event, Ended) or self._starter.at_prompt(mark):
                 return True

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
+from sosagent.access import LoginSettings
 from sosagent.console import Console
 from sosagent.endpoint.target import ExecTarget
 from sosagent.session.connect import connect
@@ -22,6 +23,8 @@ from ..support.ptys import on_pty
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root: only root's shell is used")
 NOBODY = sosagent.Secret("never typed")
+#: dash does not redraw its prompt at ^L, so it looks like a question until Enter is pressed.
+PRESS_ENTER = LoginSettings(take_over=True)
 
 CONFIG = """\
 config * { sslrequired no; }
@@ -71,7 +74,7 @@ async def attached(port: int, folder: Path, *options: str) -> AsyncIterator[Cons
 @needs_root
 async def test_a_free_console(tmp_path: Path) -> None:
     async with conserver(tmp_path) as port, attached(port, tmp_path) as console:
-        async with root_shell(console, NOBODY) as session:
+        async with root_shell(console, NOBODY, settings=PRESS_ENTER) as session:
             assert (await session.shell.run("echo in")).output == b"in"
         assert session.left and console.open_line == "# "
 
@@ -80,7 +83,7 @@ async def test_a_free_console(tmp_path: Path) -> None:
 async def test_a_console_in_use(tmp_path: Path) -> None:
     async with conserver(tmp_path) as port, attached(port, tmp_path), attached(port, tmp_path) as console:
         with pytest.raises(sosagent.EndpointBusy) as caught:
-            async with root_shell(console, NOBODY):
+            async with root_shell(console, NOBODY, settings=PRESS_ENTER):
                 pass
     assert (caught.value.state, caught.value.exit_code) == ("endpoint-busy", 3)
 
@@ -89,7 +92,10 @@ async def test_a_console_in_use(tmp_path: Path) -> None:
 async def test_a_console_taken_over_during_the_job(tmp_path: Path) -> None:
     async with conserver(tmp_path) as port, attached(port, tmp_path) as console:
         with pytest.raises(sosagent.EndpointBusy, match="took over the console during the job") as caught:
-            async with root_shell(console, NOBODY, dead_man=3) as session, attached(port, tmp_path, "-f") as theirs:
+            async with (
+                root_shell(console, NOBODY, settings=PRESS_ENTER, dead_man=3) as session,
+                attached(port, tmp_path, "-f") as theirs,
+            ):
                 await theirs.expect("bumped")
                 await session.shell.run("echo in")
         assert "spy" in "".join(caught.value.tail), caught.value.tail
@@ -102,7 +108,7 @@ async def test_a_terminal_that_erases_nothing(tmp_path: Path) -> None:
         await console.send(f"touch {tmp_path}/ran")
         await console.quiet(0.3, 3)
         with pytest.raises(sosagent.ConsoleStateUnknown, match="does not erase"):
-            async with root_shell(console, NOBODY):
+            async with root_shell(console, NOBODY, settings=PRESS_ENTER):
                 pass
         await console.quiet(0.3, 3)
     assert not (tmp_path / "ran").exists()
@@ -116,5 +122,5 @@ async def test_kick_takes_over_the_console(tmp_path: Path, held: bool) -> None:
             await stack.enter_async_context(attached(port, tmp_path))
         words = ("console", "-C", "/dev/null", "-M", "127.0.0.1", "-p", str(port), "-l", "somebody", "vm")
         async with connect(ExecTarget(words), timeout=60, kick=True) as console:
-            async with root_shell(console, NOBODY) as session:
+            async with root_shell(console, NOBODY, settings=PRESS_ENTER) as session:
                 assert (await session.shell.run("echo in")).output == b"in"

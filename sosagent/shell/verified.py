@@ -6,14 +6,14 @@ shell. This module sends requests, repeats them, and asks for replies that do no
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from ..console.console import Console, Mark
 from ..deadline import Deadline
 from ..errors import EndpointLost, MachineRestarted
 from . import failures
-from .frame import CHECK, END, Ended, Reply, Up, portions, request
+from .attempt import REPLY_SECONDS, Attempt
+from .frame import CHECK, END, Ended, Reply, Up, portions
 from .programs import Expanded, program
 from .replies import LineSpeed, Replies
 from .start import Starter
@@ -24,7 +24,6 @@ __all__ = ["Result", "VerifiedShell"]
 _TRIES = 24  # with one damaged byte in a thousand, every second request is damaged
 _END_TRIES = 8
 _COLLECTOR_TRIES = 3
-_REPLY_SECONDS = 5.0
 _ASK = "\r]\r"  # ends a partially received line, and makes the receiver repeat its last reply
 
 
@@ -148,7 +147,7 @@ class VerifiedShell:
         if tries < _TRIES:
             await self._replies.drain()
         self._replies.discard()
-        attempt = _Attempt(self._count, text, tries, slower, work_seconds, self.console.mark())
+        attempt = Attempt(self._count, text, tries, slower, work_seconds, self.console.mark())
         # The first request follows the receiver directly, which saves an exchange.
         await self._send_request(attempt, b"" if self._receiver_up else self._receiver_bytes())
         attempt.note_sent(self._speed, self._patience)
@@ -164,7 +163,7 @@ class VerifiedShell:
                 await self._handle_silence(attempt)
         raise await self._failure(attempt)
 
-    async def _handle_reply(self, attempt: _Attempt, reply: Reply) -> Result | None:
+    async def _handle_reply(self, attempt: Attempt, reply: Reply) -> Result | None:
         """Return the result if `reply` is the intact reply; otherwise send again what was damaged."""
         self._receiver_up = True
         if reply.number != attempt.number + 1:
@@ -189,7 +188,7 @@ class VerifiedShell:
         self._speed.measure_exchange(len(attempt.framed), attempt.seconds)
         return Result(reply.status, reply.output)
 
-    async def _handle_silence(self, attempt: _Attempt) -> None:
+    async def _handle_silence(self, attempt: Attempt) -> None:
         """Ask for the reply, or send the receiver and the program again if the receiver has not answered yet."""
         if await self._seems_gone(attempt.mark):
             attempt.note_asked()  # a machine that boots gets no more keys
@@ -205,7 +204,7 @@ class VerifiedShell:
             # The first Enter ends a partial line; at the second the collector discards what it has.
             await self._send_request(attempt, b"\r\r" + self._receiver_bytes())
 
-    async def _send_request(self, attempt: _Attempt, before: bytes = b"") -> None:
+    async def _send_request(self, attempt: Attempt, before: bytes = b"") -> None:
         """Send the program, after `before`."""
         attempt.question = self._replies.note_question()
         await self.console.send(before + attempt.framed)
@@ -215,7 +214,7 @@ class VerifiedShell:
         self._replies.note_question()
         await self.console.send(keys)
 
-    async def _failure(self, attempt: _Attempt) -> Exception:
+    async def _failure(self, attempt: Attempt) -> Exception:
         """Return the error for an abandoned request. It says whether the program ran, as far as the machine knows."""
         if gone := failures.gone(self.console, attempt.mark):
             return gone
@@ -235,7 +234,7 @@ class VerifiedShell:
 
     async def _resynchronise(self) -> None:
         """After a cancelled `run`, wait until its program has run or was discarded, and find out how many ran."""
-        deadline = Deadline(self._patience + _REPLY_SECONDS)
+        deadline = Deadline(self._patience + REPLY_SECONDS)
         reply: Up | Ended | Reply | None = None
         await self._replies.drain()
         while not isinstance(reply, Reply) or reply.output is None:  # the number in a damaged reply is unreliable
@@ -258,7 +257,7 @@ class VerifiedShell:
             # The cancelled request may be partially sent, or its program may still run. Keys typed meanwhile would
             # stay in the tty for the next login. A receiver answers when the program has ended.
             await self._ask()
-            seconds = self._speed.answer_seconds(END) + (_REPLY_SECONDS if self._receiver_up else 0.0)
+            seconds = self._speed.answer_seconds(END) + (REPLY_SECONDS if self._receiver_up else 0.0)
             if await self._replies.next(Reply, seconds=seconds) is not None:
                 self._receiver_up = True
         if not self._receiver_up:
@@ -341,67 +340,3 @@ class VerifiedShell:
 
     def _receiver_bytes(self) -> bytes:
         return portions(self._receiver) + CHECK
-
-
-class _Attempt:
-    """One request, until its reply arrives or its tries are used up.
-
-    Args:
-        number: how many programs ran before.
-        text, tries, slower, work_seconds: see `VerifiedShell.run`.
-        mark: the position on the console before the request is sent.
-
-    Attributes:
-        framed: the bytes of the request, with its frame.
-        question: the number of the reply to the request that was sent last; see `Replies.note_question`.
-        wait: seconds to wait for the next answer.
-    """
-
-    def __init__(self, number: int, text: str, tries: int, slower: bool, work_seconds: float, mark: Mark) -> None:
-        self.number = number
-        self.framed = request(number, text)
-        self.question = 0
-        self.slower = slower
-        self.mark = mark
-        self.wait = 0.0
-        self._tries = tries
-        self._work_seconds = work_seconds
-        self._failures = 0
-        self._patience = 0.0
-        self._started = 0.0
-        self._deadline = Deadline(None)
-
-    def note_sent(self, speed: LineSpeed, patience: int) -> None:
-        """Note that the request was sent for the first time; the waits start now."""
-        self._started = asyncio.get_running_loop().time()
-        self.wait = speed.answer_seconds(self.framed) + self._work_seconds
-        self._patience = patience + _REPLY_SECONDS + self.wait
-        self._deadline = Deadline(self._patience)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the request was sent for the first time."""
-        return asyncio.get_running_loop().time() - self._started
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether no try is left."""
-        return self._failures >= self._tries
-
-    @property
-    def may_continue(self) -> bool:
-        """Whether to wait for an answer to what was sent last."""
-        return not self.exhausted and not self._deadline.passed
-
-    def note_lost(self) -> None:
-        """Note that the program did not arrive intact; it is about to be sent again."""
-        self._failures += 1
-        self._deadline = Deadline(self._patience)
-
-    def note_damaged_reply(self) -> None:
-        """Note that the program ran and its reply arrived damaged."""
-        self._failures += 1
-
-    def note_asked(self) -> None:
-        """Note that the machine was asked for the reply, and wait longer before the next time."""
-        self.wait = max(min(2 * self.wait, _REPLY_SECONDS), self.wait if self._work_seconds else 0.0)

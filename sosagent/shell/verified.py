@@ -264,7 +264,8 @@ class VerifiedShell:
             if await self._end_collector():
                 self._starter.note_ended()
                 return
-            await self._send_receiver()
+            if not self._receiver_up:
+                await self._send_receiver()
         for _ in range(_END_TRIES):
             if await self._end():
                 self._receiver_up = False
@@ -296,11 +297,15 @@ class VerifiedShell:
             try:
                 await self.console.send(b"\r" + END)  # Enter ends the part of a line that may have been sent
                 event = await self._replies.next(Up, Ended, seconds=self._speed.answer_seconds(END))
+                if isinstance(event, Up):  # a receiver, which answers the Enter first
+                    self._receiver_up = True
+                    event = await self._replies.next(Ended, seconds=self._speed.answer_seconds(END))
             except EndpointLost:
                 return True  # leaving the console reports it; a collecting shell ends by itself if the line was cut
-            self._receiver_up = isinstance(event, Up)
             if isinstance(event, Ended) or self._starter.at_prompt(mark):
                 return True
+            if self._receiver_up:
+                return False
         return False
 
     async def _send_receiver(self) -> None:

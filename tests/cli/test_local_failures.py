@@ -173,7 +173,7 @@ async def test_standard_error_that_nobody_reads_does_not_stop_the_job(
 
 async def test_closing_the_terminal_logs_out(arguments: list[str], keyfile: Path, lab: Lab) -> None:
     child = pexpect.spawn(ADDKEY, [*arguments, str(keyfile)], timeout=20)
-    await child.expect("logged in as root", async_=True)
+    await asyncio.to_thread(child.expect, "logged in as root")
     os.close(child.child_fd)  # SIGHUP, and every write fails with EIO
     status = await asyncio.to_thread(child.wait)
     child.closed, child.child_fd = True, -1

@@ -28,7 +28,7 @@ from .observe import (
     press,
     settle,
 )
-from .probe import probe
+from .probe import probe, wait_for_prompt
 from .redraw import erase, line_editor_redrew, redraw
 from .wake import wake
 
@@ -54,6 +54,7 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, _password:
     """
     console, settings = attempt.console, attempt.settings
     await erase(console)
+    await wait_for_prompt(console)
     attempt.prompt_seen()
     shell = await probe(attempt)
     try:

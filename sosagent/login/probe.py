@@ -11,9 +11,9 @@ from ..deadline import Deadline
 from ..errors import ConsoleStateUnknown, DeadlineExceeded
 from ..terminal.kernel import is_kernel_line
 from .attempt import Attempt
-from .observe import PROBE_SECONDS
+from .observe import PROBE_SECONDS, WAKE_SECONDS
 
-__all__ = ["Probe", "ask", "probe", "wait_for_prompt_again"]
+__all__ = ["Probe", "ask", "probe", "wait_for_prompt", "wait_for_prompt_again"]
 
 _SAME_PROMPT_SECONDS = 1.0
 
@@ -57,6 +57,7 @@ async def ask(attempt: Attempt, command: str) -> list[str]:
         ConsoleStateUnknown: no shell answers.
     """
     console = attempt.console
+    await wait_for_prompt(console)
     prompt = console.open_line
     nonce = secrets.token_hex(2)
     await console.type_line(f" {command};echo S\\OS{nonce}")
@@ -78,3 +79,11 @@ async def wait_for_prompt_again(console: Console, prompt: str) -> None:
     deadline = Deadline(_SAME_PROMPT_SECONDS)
     while console.open_line != prompt and not deadline.passed:
         await console.receive(QUIET_SECONDS)
+
+
+async def wait_for_prompt(console: Console) -> None:
+    """Wait for a prompt that a slow line editor draws again: it clears the screen first."""
+    deadline = Deadline(WAKE_SECONDS)
+    while not console.open_line and not deadline.passed:
+        if await console.receive(deadline.remaining, ignore_kernel=True) is not None:
+            await console.quiet(QUIET_SECONDS, deadline.remaining)

@@ -53,7 +53,7 @@ class Attempt:
         undo: changes to undo, in the order in which they were made.
         becoming: whether sudo or su was entered and its outcome is unknown.
         is_root: whether the shell is a root shell, according to a probe or the login's name.
-        sulogin: the command that puts sulogin in place of the maintenance shell; empty if there is none.
+        sulogin: the command that puts sulogin in place of the maintenance shell, or an empty string.
         chroot: where an initramfs mounted the machine's root file system; empty elsewhere.
         mount_undo: commands that undo the changed mounts of an initramfs, in the order of the changes.
         prompt: the prompt of the existing shell, to recognise it at the end.
@@ -193,7 +193,7 @@ class Attempt:
         self.undo = ()
 
     def sulogin_found(self, command: str) -> None:
-        """`command` puts sulogin in place of the maintenance shell; empty if there is none."""
+        """`command` puts sulogin in place of the maintenance shell; without sulogin, it is an empty string."""
         self.sulogin = command
 
     def use_chroot(self, root: str) -> None:

@@ -148,7 +148,7 @@ def _still_open(attempt: Attempt, reason: str) -> ConsoleStateUnknown:
 
 
 async def _find_sulogin(attempt: Attempt) -> str:
-    """Return the command that starts sulogin on this tty in place of the shell at the prompt; empty if there is none.
+    """Return the command that starts sulogin on this tty in place of the shell at the prompt, or an empty string.
 
     Each word with a character that one flipped bit turns into Enter is in quotes, for the start line.
     """

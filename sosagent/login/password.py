@@ -150,7 +150,7 @@ def refusal_error(console: Console, mark: Mark, otherwise: str = "", *, typed: b
 
 
 def refusal_reason(console: Console, mark: Mark, refused: str) -> tuple[str, str]:
-    """Return the machine's reason for a refusal, from the lines since `mark`, and what to do; empty if there is none.
+    """Return the machine's reason for a refusal, from the lines since `mark`, and what to do, or two empty strings.
 
     The password itself is the last to suspect: only if it was typed and no other reason is given.
     """

@@ -152,7 +152,7 @@ class _Lifecycle:
 
     @property
     def _open_shell(self) -> str:
-        """A sentence about the shell of ours that may be open now; empty if there is none."""
+        """A sentence about the shell of ours that may be open now, or an empty string."""
         if self._shell is not None and self._shell.collecting and self._shell.started:
             return f"A shell of ours may be open on the console; it closes itself within {self._dead_man} s"
         if self._login.may_be_open:

@@ -39,7 +39,7 @@ class HostKeys:
         files: known_hosts files in the order of precedence; missing files are ignored.
         policy: what to do with a host that has no entry in any file.
         write_to: the file that ``accept-new`` appends to.
-        alias: the name to look up instead of the host's, on all ports (HostKeyAlias); None if there is none.
+        alias: the name to look up instead of the host's, on all ports (HostKeyAlias), or None.
         certificates: whether certificates are accepted; false where the server's was refused, so that its plain key
             is compared instead.
         known: whether the files have an entry for the host; set when asyncssh has connected.

@@ -205,7 +205,8 @@ class SerialPort:
 
     def _show(self, data: bytes) -> None:
         for session, front in self._sessions.items():
-            (session.write if front is None else front.show)(data)
+            if not session.is_closing():
+                (session.write if front is None else front.show)(data)
 
     def hang_up(self) -> None:
         """See `Lab.hang_up`."""

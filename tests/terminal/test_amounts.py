@@ -152,9 +152,14 @@ def test_larger_pieces_are_linear(name: str, size: int) -> None:
     data = stream(name)
     pieces = [data[at : at + size] for at in range(0, SIZE, size)]
     limit = 5 * _SCANS * scan_seconds()
-    for consumer, feed in consumers().items():
-        spent = cpu_seconds(lambda feed=feed: [feed(piece) for piece in pieces])  # type: ignore[misc]
-        assert spent < limit, f"{consumer}: {spent / limit:.1f} of the limit"
+
+    def spent(consumer: str) -> float:
+        feed = consumers()[consumer]
+        return cpu_seconds(lambda: [feed(piece) for piece in pieces])
+
+    # A busy machine makes one measurement in a few too long, but not three in a row.
+    slow = [consumer for consumer in consumers() if all(spent(consumer) > limit for _ in range(3))]
+    assert not slow
 
 
 def test_kernel_lines_in_a_whole_text() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, Literal, Required, TypeAlias, TypedDict, Unpack, cast
 
 from .console.events import Event, EventSink, guarded
 from .endpoint.located import Locatable
 from .errors import PasswordMissing
+from .paths import StrPath
 from .printable import printable
 from .secrets.secret import Secret
 from .transports import Ask, Transport
@@ -47,7 +47,7 @@ class Permissions:
 class ConnectSettings:
     """How to connect to a console endpoint. The fields are described in `ConnectOptions`."""
 
-    transcript: Path | None = None
+    transcript: StrPath | None = None
     on_event: EventSink | None = None
     ask: Ask | None = None
     kick: bool = False
@@ -131,7 +131,7 @@ class ConnectOptions(TypedDict, total=False):
         kick: end another user's session on the endpoint, where supported.
     """
 
-    transcript: Path | None
+    transcript: StrPath | None
     on_event: EventSink | None
     ask: Ask | None
     kick: bool

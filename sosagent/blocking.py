@@ -12,7 +12,6 @@ import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from .access import AccessOptions
@@ -24,6 +23,7 @@ from .endpoint.located import Locatable
 from .jobs.add_key import add_key as _add_key
 from .jobs.state import console_state as _console_state
 from .loop_thread import LoopThread
+from .paths import StrPath
 from .runbook.api import run_runbook as _run_runbook
 from .shell.shell import Result
 from .shell.shell import Shell as _Shell
@@ -95,7 +95,7 @@ class Shell:
         """
         return self._call(self._shell.run, text)
 
-    def upload(self, source: Path | bytes, target: str, *, mode: int | None = None) -> Transfer:
+    def upload(self, source: StrPath | bytes, target: str, *, mode: int | None = None) -> Transfer:
         """Copy a file to the machine, verify its checksum, and replace the target atomically.
 
         Args:
@@ -112,7 +112,7 @@ class Shell:
         """
         return self._call(self._shell.upload, source, target, mode=mode)
 
-    def download(self, source: str, target: Path | None) -> Transfer:
+    def download(self, source: str, target: StrPath | None) -> Transfer:
         """Copy a file from the machine, and verify its checksum.
 
         Args:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigInvalid, UsageError
+from ..paths import StrPath
 from ..printable import printable
 from ..replace_file import locked, replace_file
 from ..secrets.file import OTHERS_WRITE, read_file, trouble_with
@@ -27,7 +28,7 @@ _NO_HOME = "~ has no meaning here: that user does not exist, or has no home fold
 _SOURCES = ("password", "become_password", "endpoint_password")
 
 
-def machines_file(path: Path | str | None = None) -> tuple[Path, bool]:
+def machines_file(path: StrPath | None = None) -> tuple[Path, bool]:
     """Return the path of machines.toml, and whether the user set it.
 
     Args:
@@ -45,7 +46,7 @@ def machines_file(path: Path | str | None = None) -> tuple[Path, bool]:
     return user_config_path("sosagent") / "machines.toml", False
 
 
-def has_machines(path: Path | str | None = None) -> bool:
+def has_machines(path: StrPath | None = None) -> bool:
     """Whether there is a file to load. This is much faster than loading it."""
     file, chosen = machines_file(path)
     try:
@@ -54,7 +55,7 @@ def has_machines(path: Path | str | None = None) -> bool:
         return True
 
 
-def load_machines(path: Path | str | None = None) -> Machines:
+def load_machines(path: StrPath | None = None) -> Machines:
     """Read machines.toml. Relative paths in it are resolved against the file's folder.
 
     Args:
@@ -83,7 +84,7 @@ def load_machines(path: Path | str | None = None) -> Machines:
     return Machines(machines, file)
 
 
-def add_machines(path: Path | str | None, tables: dict[str, str]) -> tuple[Path, list[str]]:
+def add_machines(path: StrPath | None, tables: dict[str, str]) -> tuple[Path, list[str]]:
     """Add machines to machines.toml, atomically. The existing text does not change.
 
     Args:

@@ -17,6 +17,7 @@ from io import FileIO
 from pathlib import Path
 
 from ..errors import UsageError
+from ..paths import StrPath
 from ..printable import playable, printable
 
 __all__ = ["Transcript"]
@@ -63,14 +64,14 @@ class Transcript:
 
     def __init__(
         self,
-        path: Path,
+        path: StrPath,
         title: str,
         size: tuple[int, int] = (80, 24),
         *,
         on_failure: Callable[[str], None] | None = None,
     ) -> None:
         self.failure = ""
-        self._path = path
+        self._path = path = Path(path)
         self._on_failure = on_failure
         try:
             # An older recording is removed first, so a link is not followed.

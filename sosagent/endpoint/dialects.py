@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from .dialect import Dialect
+from .wrappers import program_at
 
 __all__ = ["DIALECTS", "PLAIN", "dialect_of_host", "dialect_of_program", "dialect_of_prompt"]
 
@@ -247,18 +248,15 @@ _ALL = (
     ),
 )
 
-#: Programs that run another program.
-_WRAPPERS = ("sudo", "doas", "env", "nice", "stdbuf")
-
 DIALECTS = {dialect.name: dialect for dialect in _ALL}
 
 
 def dialect_of_program(argv: tuple[str, ...]) -> Dialect:
     """Return the dialect of a program of ``exec:``; `PLAIN` if the program is unknown."""
-    names = [PurePath(word).name for word in argv]
-    name = next((name for name in names if name not in _WRAPPERS), "")
+    program, *arguments = argv[program_at(argv) :] or ("",)
+    name = PurePath(program).name
     dialect = next((one for one in _ALL if name in one.programs), PLAIN)
-    if any(word == "-e" or word.startswith("--esc") for word in argv[1:]):
+    if any(word == "-e" or word.startswith("--esc") for word in arguments):
         # The user has chosen another escape key.
         return replace(dialect, leave=b"", breaks=b"", forbidden=(), options=())
     return dialect

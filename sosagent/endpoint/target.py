@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar, Literal, TypedDict, cast
 
+from ..paths import as_path, as_paths
 from ..printable import printable
 from .dialect import Dialect
 from .dialects import DIALECTS, PLAIN, dialect_of_host, dialect_of_program
@@ -42,12 +43,20 @@ class SshSettings:
         ssh_config: the configuration file; None for ~/.ssh/config, if it exists.
         known_hosts: the only file of trusted host keys; None for those of ssh_config.
         host_key: ``strict`` refuses an unknown host key, ``accept-new`` adds it to the file.
+
+    A path may be passed as a string, and a single identity without a tuple.
     """
 
     identities: tuple[Path, ...] = ()
     ssh_config: Path | None = None
     known_hosts: Path | None = None
     host_key: HostKeyPolicy = "strict"
+
+    def __post_init__(self) -> None:
+        """Convert paths that were passed as strings."""
+        object.__setattr__(self, "identities", as_paths(self.identities))
+        object.__setattr__(self, "ssh_config", as_path(self.ssh_config))
+        object.__setattr__(self, "known_hosts", as_path(self.known_hosts))
 
     def options(self) -> SshOptions:
         """Return these fields as keyword arguments."""
@@ -150,6 +159,10 @@ class UnixTarget(Target):
     """
 
     path: Path
+
+    def __post_init__(self) -> None:
+        """Convert a path that was passed as a string."""
+        object.__setattr__(self, "path", Path(self.path))
 
     def __str__(self) -> str:
         return printable(f"unix:{self.path}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ..access import Access
+from ..paths import StrPath, as_path
 from ..session.machine import Done, on_machine
 from ..session.root_shell import RootShell
 from ..shell.download import inspect
@@ -42,7 +42,7 @@ class Transferred:
 
 async def upload(
     access: Access,
-    source: Path | bytes,
+    source: StrPath | bytes,
     target: str,
     *,
     mode: int | None = None,
@@ -67,7 +67,7 @@ async def upload(
 async def download(
     access: Access,
     source: str,
-    target: Path | None,
+    target: StrPath | None,
     *,
     most: int = MAX_BYTES,
     on_progress: Callable[[int, int], None] | None = None,
@@ -82,8 +82,9 @@ async def download(
         SosError: the job failed; see `sosagent.errors` for the subclasses.
     """
     remote_word(source)
-    if target is not None:
-        check_local_target(target)  # before anything is sent
+    local = as_path(target)
+    if local is not None:
+        check_local_target(local)  # before anything is sent
     longer: Access | None = None
 
     async def run(session: RootShell) -> Transfer | None:
@@ -94,7 +95,7 @@ async def download(
             if remaining is not None and _needed_seconds(file.size, shell.byte_seconds) > remaining:
                 longer = _with_more_time(access, file.size, shell.byte_seconds, "on this line")
                 return None
-        return await shell.download(source, target, most=most, on_progress=on_progress)
+        return await shell.download(source, local, most=most, on_progress=on_progress)
 
     done = await on_machine(access, run)
     if longer is not None:

@@ -17,6 +17,7 @@ from ..endpoint.target import HostKeyPolicy, SshTarget
 from ..errors import UsageError
 from ..keys import PublicKey
 from ..keys.known_hosts import address_of
+from ..paths import as_path, as_paths
 from ..printable import printable
 from ..shell.programs import Expanded, program
 from ..shell.shell import Shell
@@ -45,6 +46,8 @@ class Verify:
         private: files that may contain private keys of the added keys; others are ignored.
         agent: whether to look for private keys in the agent, too.
         ssh_config, known_hosts, host_key: settings of the connection, see `SshTarget`.
+
+    A path may be passed as a string, and a single private key without a tuple.
     """
 
     address: str = ""
@@ -54,6 +57,12 @@ class Verify:
     ssh_config: Path | None = None
     known_hosts: Path | None = None
     host_key: HostKeyPolicy = "strict"
+
+    def __post_init__(self) -> None:
+        """Convert paths that were passed as strings."""
+        object.__setattr__(self, "private", as_paths(self.private))
+        object.__setattr__(self, "ssh_config", as_path(self.ssh_config))
+        object.__setattr__(self, "known_hosts", as_path(self.known_hosts))
 
     def target(self, user: str) -> SshTarget:
         """Return the target to log in to."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal, Unpack
 
 from ..access import AccessOptions, access_to
 from ..endpoint.located import Locatable
+from ..paths import StrPath
 from ..transports import Transport
 from .engine import Settings
 from .load import Loaded, load_runbook
@@ -21,7 +21,7 @@ __all__ = ["run_runbook"]
 
 async def run_runbook(
     target: Locatable | Transport,
-    runbook: str | Path | Loaded,
+    runbook: StrPath | Loaded,
     parameters: Mapping[str, Value] | None = None,
     *,
     start_at: str | None = None,

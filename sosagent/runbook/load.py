@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
 from ..errors import ConfigInvalid, UsageError
+from ..paths import StrPath, as_path
 from ..printable import printable
 from .actions import Include
 from .check import invalid, read_runbook
@@ -54,7 +56,7 @@ def shipped() -> dict[str, str]:
     return {name.removesuffix(".yml"): entries[name].read_text("utf-8") for name in sorted(entries)}
 
 
-def load_runbook(name: str | Path, beside: Path | None = None) -> Loaded:
+def load_runbook(name: StrPath, beside: StrPath | None = None) -> Loaded:
     """Load and check a runbook and everything that it includes.
 
     Args:
@@ -65,7 +67,7 @@ def load_runbook(name: str | Path, beside: Path | None = None) -> Loaded:
         UsageError: the runbook does not exist or cannot be read.
         ConfigInvalid: a runbook has mistakes; `mistakes` lists all of them, with file, line and column.
     """
-    return _load(str(name), beside, ())
+    return _load(os.fspath(name), as_path(beside), ())
 
 
 def _load(name: str, beside: Path | None, including: tuple[str, ...]) -> Loaded:

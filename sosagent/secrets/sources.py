@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import PasswordMissing, UsageError
+from ..paths import StrPath
 from ..printable import printable
 from .file import read_file
 from .secret import Secret
@@ -87,7 +88,7 @@ def environment_for_children() -> dict[str, str]:
 
 def find_password(
     *,
-    file: Path | None = None,
+    file: StrPath | None = None,
     command: str | None = None,
     source: PasswordSource | None = None,
     environment: str = "SOS_PASSWORD",
@@ -110,7 +111,7 @@ def find_password(
         UsageError: the source did not yield a password that can be typed.
     """
     if file is not None:
-        return _checked(_from_file(file), f"the password file {printable(str(file))}")
+        return _checked(_from_file(Path(file)), f"the password file {printable(str(file))}")
     if command is not None:
         return _checked(_from_command(command, seconds), "the password command")
     if source is not None and source.kind == "command":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Unpack
 
 from ..access import ConnectOptions, ConnectSettings
@@ -16,6 +15,7 @@ from ..endpoint.located import Locatable
 from ..endpoint.target import Target, dialect_of
 from ..errors import ConsoleError, DeadlineExceeded, EndpointLost
 from ..login.entrance import leave_endpoint
+from ..paths import StrPath
 from ..printable import printable
 from ..transports import Transport
 from ..transports.opening import open_transport
@@ -98,7 +98,7 @@ async def open_console(
                     failure.add_note(text)
 
 
-def _start_transcript(settings: ConnectSettings, path: Path, name: str) -> Transcript:
+def _start_transcript(settings: ConnectSettings, path: StrPath, name: str) -> Transcript:
     def note(text: str) -> None:
         settings.emit(Event("note", f"{text}; the recording ends here, and the job goes on"))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import UsageError
+from ..paths import StrPath
 from ..printable import printable
 from .frame import EMPTY_CKSUM, cksum_appended
 
@@ -47,7 +48,7 @@ class Source:
         UsageError: the file cannot be read.
     """
 
-    def __init__(self, source: Path | bytes) -> None:
+    def __init__(self, source: StrPath | bytes) -> None:
         self._file: BinaryIO
         if isinstance(source, bytes):
             self._file, self.size = io.BytesIO(source), len(source)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
+from ..paths import StrPath, as_path
 from .download import download
 from .tools import Tools, ask_tools
 from .transfer import MAX_BYTES, Transfer
@@ -27,7 +27,7 @@ class Shell(VerifiedShell):
 
     async def upload(
         self,
-        source: Path | bytes,
+        source: StrPath | bytes,
         target: str,
         *,
         mode: int | None = None,
@@ -39,10 +39,12 @@ class Shell(VerifiedShell):
     async def download(
         self,
         source: str,
-        target: Path | None,
+        target: StrPath | None,
         *,
         most: int = MAX_BYTES,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Transfer:
         """Copy a file from the machine; see `download.download`."""
-        return await download(self, source, target, find_tools=self.find_tools, most=most, on_progress=on_progress)
+        return await download(
+            self, source, as_path(target), find_tools=self.find_tools, most=most, on_progress=on_progress
+        )

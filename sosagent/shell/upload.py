@@ -12,11 +12,11 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..console.events import Event
 from ..errors import ConsoleError, EditRefused, UsageError
+from ..paths import StrPath
 from ..printable import printable
 from .local_file import Source
 from .programs import Expanded, program
@@ -63,7 +63,7 @@ class _Target:
 
 async def upload(
     shell: VerifiedShell,
-    source: Path | bytes,
+    source: StrPath | bytes,
     target: str,
     *,
     find_tools: FindTools,

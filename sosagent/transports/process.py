@@ -11,6 +11,7 @@ import pexpect
 
 from ..endpoint.dialects import dialect_of_program
 from ..endpoint.target import ExecTarget
+from ..endpoint.wrappers import program_at
 from ..errors import EndpointUnreachable, UsageError
 from ..printable import printable
 from ..secrets.sources import environment_for_children
@@ -110,8 +111,11 @@ async def open_process(target: ExecTarget, *, kick: bool = False) -> ProcessTran
 def _with_console_options(argv: tuple[str, ...], kick: bool) -> tuple[str, ...]:
     """Return `argv` with the options that the program's dialect adds."""
     dialect = dialect_of_program(argv)
-    words = [] if set(dialect.options[:1]) & set(argv) else [*dialect.options]
+    program = argv[program_at(argv) :]
+    words = [] if set(dialect.options[:1]) & set(program) else [*dialect.options]
     words.append(dialect.take_over if kick else dialect.no_take_over)
     # Options belong after the subcommand, if the program has one: virsh -c URI console NAME.
-    at = argv.index("console", 1) + 1 if "console" in argv[1:] else 1
-    return (*argv[:at], *(word for word in words if word and word not in argv), *argv[at:])
+    at = program_at(argv) + 1
+    if "console" in argv[at:]:
+        at = argv.index("console", at) + 1
+    return (*argv[:at], *(word for word in words if word and word not in argv[at:]), *argv[at:])

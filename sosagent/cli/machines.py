@@ -26,7 +26,6 @@ __all__ = ["machines_app"]
 
 T = TypeVar("T")
 
-_MAX_BYTES = 16 << 20
 _COLUMNS = ("name", "console", "hostname", "login", "groups")
 
 machines_app = typer.Typer(
@@ -111,13 +110,12 @@ def import_command(
 
     def work() -> None:
         from ..config.file import add_machines
-        from ..config.imports import checked_format, detect_format, import_machines
+        from ..config.import_files import import_file
 
-        form = None if kind is None else checked_format(kind)
-        text = _text(file)
-        imported = import_machines(text, form or detect_format(text, file))
-        for name, why in imported.skipped:
-            print(f"skipped {printable(name, 80)}: {printable(why)}", file=sys.stderr)
+        imported = import_file(file, kind)
+        for one in imported.skipped:
+            shown = f"{printable(one.name, 80)}: {printable(one.reason)} ({printable(one.where)})"
+            print(f"skipped {shown}", file=sys.stderr)
         for note in imported.notes:
             print(f"note: {printable(note)}", file=sys.stderr)
         for name, command in imported.commands.items():
@@ -201,21 +199,3 @@ def _rows(config: Path | None, group: str | None) -> tuple[Machines, list[dict[s
 
 def _cell(value: str | list[str] | None) -> str:
     return printable(",".join(value) if isinstance(value, list) else value or "-", 100)
-
-
-def _text(name: str) -> str:
-    shown = "standard input" if name == "-" else printable(name)
-    try:
-        if name == "-":
-            data = sys.stdin.buffer.read(_MAX_BYTES + 1)
-        else:
-            with Path(name).open("rb") as opened:
-                data = opened.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"cannot read {shown}: {error.strerror}") from None
-    if len(data) > _MAX_BYTES:
-        raise UsageError(f"{shown} is larger than {_MAX_BYTES >> 20} MiB")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"{shown} is not UTF-8 text") from None

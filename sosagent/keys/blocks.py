@@ -15,7 +15,8 @@ from ..errors import KeyInvalid
 __all__ = ["PARAMETERS", "Block", "is_begin", "key_in_block", "refuse_private"]
 
 _BEGIN = re.compile(r"-{4,5} ?BEGIN ([A-Z0-9 ]+?) ?-{4,5}")
-_HEADER = re.compile(r"([^: ]{1,64}): ?(.*)")
+_HEADER = re.compile(r"\s*([^:]{1,64}):[ \t]?(.*)")
+_ESCAPED = re.compile(r"\\(.)")
 _MAGIC = b"openssh-key-v1\0"
 _PEM_PUBLIC = ("PUBLIC KEY", "RSA PUBLIC KEY")
 #: Blocks that openssl writes before a key.
@@ -38,13 +39,13 @@ class Block:
 
     Fields:
         label: the words after BEGIN.
-        lines: the lines between, stripped.
+        raw_lines: the lines between.
         end: the index of the line after END.
         where: file and line of BEGIN.
     """
 
     label: str
-    lines: tuple[str, ...]
+    raw_lines: tuple[str, ...]
     end: int
     where: str
 
@@ -60,8 +61,13 @@ class Block:
         label = match[1]
         for at in range(start + 1, len(lines)):
             if re.fullmatch(rf"-{{4,5}} ?END {re.escape(label)} ?-{{4,5}}", lines[at].strip()):
-                return cls(label, tuple(line.strip() for line in lines[start + 1 : at]), at + 1, where)
+                return cls(label, tuple(lines[start + 1 : at]), at + 1, where)
         raise KeyInvalid(f"the {label.lower()} that starts here has no END line", where=where, hint=_AGAIN)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines between, without blanks at their ends."""
+        return tuple(line.strip() for line in self.raw_lines)
 
     def invalid(self, why: str, hint: str = _AGAIN) -> KeyInvalid:
         """Return the error for something wrong with the block."""
@@ -117,17 +123,22 @@ def key_in_block(block: Block) -> tuple[str, bytes, str, str]:
 
 
 def _of_rfc4716(block: Block) -> tuple[str, bytes, str]:
-    """Parse headers, which a backslash at the end of a line continues, and base64 (RFC 4716 3)."""
+    """Parse headers and base64 (RFC 4716 3).
+
+    A backslash at the end of a header's line continues it, blanks included. In the comment, a backslash escapes the
+    next character, as PuTTY writes and reads it.
+    """
     comment = ""
-    lines = list(block.lines)
-    while lines and (header := _HEADER.match(lines[0])) is not None:
+    lines = list(block.raw_lines)
+    while lines and (header := _HEADER.fullmatch(lines[0])) is not None:
         lines.pop(0)
         value = header[2]
         while value.endswith("\\") and lines:
             value = value[:-1] + lines.pop(0)
         if header[1].lower() == "comment":
             comment = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
-    blob = block.decoded(lines)
+            comment = _ESCAPED.sub(r"\1", comment)
+    blob = block.decoded([line.strip() for line in lines])
     return _type_of(blob, block), blob, comment
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["KnownLine", "known_lines", "matches", "revokes"]
+__all__ = ["KnownLine", "known_lines", "matches", "matches_wildcards", "revokes"]
 
 _MARKERS = ("@cert-authority", "@revoked")
 _MAX_PATTERN = 1022  # characters; with a longer one, OpenSSH ignores the line
@@ -57,7 +57,7 @@ def matches(patterns: str, place: str) -> bool:
     for pattern in patterns.lower().split(","):
         if len(pattern) > _MAX_PATTERN:
             return False
-        if _matches_wildcards(pattern.removeprefix("!"), place):
+        if matches_wildcards(pattern.removeprefix("!"), place):
             if pattern.startswith("!"):
                 return False
             matched = True
@@ -84,8 +84,11 @@ def _without_port(pattern: str) -> str:
     return pattern if found is None else negation + found[1]
 
 
-def _matches_wildcards(pattern: str, text: str) -> bool:
-    """Match ``*`` and ``?``, without a regular expression: its time may grow with a power of the length."""
+def matches_wildcards(pattern: str, text: str) -> bool:
+    """Return whether a text matches a pattern in which ``*`` and ``?`` stand for any characters.
+
+    A regular expression could take a time that grows with a power of the length.
+    """
     at = position = 0
     star = retry = -1
     while position < len(text):

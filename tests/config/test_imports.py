@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import sosagent
-from sosagent.config.imports import Format, Imported, detect_format, import_machines
+from sosagent.config.imports import Format, Imported, Skipped, Source, detect_format, import_machines
 from sosagent.config.parse import parse_machines
 from sosagent.printable import is_clean
 
@@ -35,7 +35,7 @@ INI = """\
 lonely sos_console=lonely@sos.example.net
 
 [web]
-web[01:03] ansible_host=10.0.0.5   ; not a comment here
+web[01:03] ansible_host=10.0.0.5   # a comment
 web1.example.net sos_console="exec:virsh console 'web 1'" ansible_host=web1.example.net ansible_password=hunter2
 
 [db]
@@ -54,7 +54,7 @@ web  # all of it
 db
 
 [template]
-odd sos_console={{ lookup('x') }}
+odd sos_console="{{ lookup('x') }}"
 bare
 bad$name sos_console=u@h
 bad sos_console=ftp://x
@@ -87,7 +87,7 @@ console dash { master "-x"; }
 console loop { include loop; }
 default loop { include loop; master con4; }
 default far-too { include base; master con5; }
-default far-too { include far-too; }
+default far-too { include far-too; master con6; }
 console again { include far-too; }
 break 4 { string "\\z"; }
 access * { trusted 10.0.0.0/8; }
@@ -109,8 +109,14 @@ def test_ssh_config() -> None:
         "db-sos": {"console": "db-sos"},
         "old.box": {"console": "old.box"},
     }
-    assert [name for name, _ in imported.skipped] == ["*", "!bastion", "*.example.net", "bad/name"]
-    assert imported.notes[0].startswith("Include config.d/* is not followed;")
+    assert [(one.name, one.where) for one in imported.skipped] == [
+        ("*", "the file, line 8"), ("!bastion", "the file, line 8"), ("*.example.net", "the file, line 8"),
+        ("bad/name", "the file, line 10"),
+    ]  # fmt: skip
+    assert imported.notes[:2] == [
+        "the file, line 2: Include config.d/* is not followed; import those files too",
+        "the file, line 11: Match host x is not imported: it names no machine",
+    ]
 
 
 def test_an_ini_inventory() -> None:
@@ -124,7 +130,8 @@ def test_an_ini_inventory() -> None:
         "db-b": {"console": "telnet://ts1:2001", "groups": ["db", "prod"]},
         "nothing": {"console": "telnet://ts1:2001", "groups": ["db", "prod"]},
     }
-    skipped = dict(imported.skipped)
+    skipped = {skip.name: skip.reason for skip in imported.skipped}
+    assert imported.skipped[0].where == "the file, line 23"
     assert list(skipped) == ["odd", "bare", "bad$name", "bad"]
     assert "template" in skipped["odd"]
     assert skipped["bare"] == "no console; set the variable sos_console"
@@ -135,13 +142,17 @@ def test_an_ini_inventory() -> None:
 def test_ports_of_an_inventory() -> None:
     text = (
         "[a]\ndb1:2222\nweb[1:2]:2200 ansible_host=10.0.0.5\nv6 ansible_host=fe80::1 ansible_port=2022\n"
-        "own:1 ansible_port=2\nusual:22\nodd ansible_port={{ x }} ansible_host=h\nfar:99999 ansible_host=h\n"
+        "own:1 ansible_port=2\nusual:22\nodd ansible_port='{{ x }}' ansible_host=h\nfar:99999 ansible_host=h\n"
         "[a:vars]\nconsole=u@h\n"
     )
-    imported = tables(import_machines(text, "ansible"))
+    result = import_machines(text, "ansible")
+    imported = tables(result)
+    assert [note.partition(" is not imported")[0] for note in result.notes] == [
+        "the file, line 7: the address of odd", "the file, line 8: the address of far",
+    ]  # fmt: skip
     assert {name: one.get("address") for name, one in imported.items()} == {
         "db1": "db1:2222", "web1": "10.0.0.5:2200", "web2": "10.0.0.5:2200", "v6": "[fe80::1]:2022", "own": "own:2",
-        "usual": None, "odd": "h", "far": "h",
+        "usual": None, "odd": None, "far": None,
     }  # fmt: skip
     variables = {"console": "u@h", "ansible_host": "10.0.0.5", "ansible_port": 2222}
     listed = {"_meta": {"hostvars": {"x": variables}}, "all": {"hosts": ["x"]}}
@@ -154,7 +165,7 @@ def test_a_json_inventory() -> None:
         "web1": {"console": "web1@sos.example.net", "groups": ["prod", "web"], "address": "10.0.0.5"},
         "db": {"console": "serial:///dev/ttyUSB0"},
     }
-    assert imported.skipped == [("plain", "no console; set the variable sos_console")]
+    assert imported.skipped == [Skipped("plain", "no console; set the variable sos_console", "the file, line 1")]
     assert "hunter2" not in repr(imported)
 
 
@@ -180,7 +191,7 @@ def test_invalid_json_inventories(text: str) -> None:
         ("w[1:x]", "is not a valid range"),
         ("w[1:9:0]", "is not a valid range"),
         ("w[0:999999999]", "more than 10000"),
-        ("[0:99][0:999]", "more"),
+        ("w[0:99][0:999]", "more than 10000"),
     ],
 )
 def test_invalid_ranges(text: str, words: str) -> None:
@@ -194,12 +205,164 @@ def test_conserver() -> None:
         "web1": {"console": "exec:console -M localhost web1"},
         "db": {"console": "exec:console -M con2.example.net db"},
         "old.box": {"console": "exec:console -M con3 old.box"},
-        "loop": {"console": "exec:console -M con4 loop"},
-        "again": {"console": "exec:console -M con5 again"},
+        "again": {"console": "exec:console -M con6 again"},
     }
-    assert [name for name, _ in imported.skipped] == ["two words", "dash"]
-    assert ["#include" in imported.notes[0], "-M" in imported.notes[1], len(imported.notes)] == [True, True, 2]
-    assert tables(import_machines("console a { type exec; }", "conserver")) == {"a": {"console": "exec:console a"}}
+    assert [(one.name, one.where.partition(", ")[2]) for one in imported.skipped] == [
+        ("dash", "line 11"), ("loop", "line 12"), ("two words", "line 10"),
+    ]  # fmt: skip
+    assert [note.removeprefix("the file, ").partition(": ")[2] or note for note in imported.notes] == [
+        "#include /etc/conserver/more.cf is not followed; import those files too",
+        "there is no default 'loop' before this line",
+        "there is no default 'loop' before this line",
+        "some masters are this computer; on other computers, write the server's name after -M",
+    ]
+
+
+def test_values_of_an_ini_inventory_are_literals_of_python_or_text() -> None:
+    text = """\
+[con]
+a1 sos_console='exec:ssh -o "ProxyCommand=nc %h %p" console1'
+a2
+d4 sos_console=exec:foo#bar
+[con:vars]
+sos_console = 'exec:ssh -o "ProxyCommand nc %h %p" console2'
+[kvm]
+k1
+[kvm:vars]
+sos_console = exec:virsh console "web 1"
+[bool]
+k3
+[bool:vars]
+sos_console = "u@k3"   # a comment
+ansible_port = '2203'
+"""
+    imported = tables(import_machines(text, "ansible"))
+    assert {name: one["console"] for name, one in imported.items()} == {
+        "a1": 'exec:ssh -o "ProxyCommand=nc %h %p" console1',
+        "a2": 'exec:ssh -o "ProxyCommand nc %h %p" console2',
+        "d4": "exec:foo",
+        "k1": 'exec:virsh console "web 1"',
+        "k3": "u@k3",
+    }
+    assert imported["k3"]["address"] == "k3:2203"
+
+
+def test_addresses_of_an_ini_inventory() -> None:
+    text = """\
+[named]
+d1 ansible_ssh_host=10.1.1.1 ansible_ssh_port=2222 ansible_host=10.9.9.9
+d5 ansible_host=[2001:db8::5]
+d6:2200 ansible_host="{{ inventory_hostname_short }}.{{ domain }}" domain=example.net
+[2001:db8::7]:2200
+::8
+b[:1]
+[all:vars]
+console = u@h
+ansible_port=22022
+"""
+    result = import_machines(text, "ansible")
+    assert {name: one["address"] for name, one in tables(result).items()} == {
+        "d1": "10.1.1.1:2222", "d5": "[2001:db8::5]:22022", "d6": "d6.example.net:2200",
+        "2001-db8--7": "[2001:db8::7]:2200", "0--8": "[::8]:22022", "b0": "b0:22022", "b1": "b1:22022",
+    }  # fmt: skip
+    assert result.notes[0].startswith("the file, line 5: 2001:db8::7 is imported as 2001-db8--7")
+
+
+def test_texts_that_ansible_marks_as_unsafe() -> None:
+    variables = {"ansible_host": {"__ansible_unsafe": "10.0.0.1"}, "sos_console": {"__ansible_unsafe": "{{ w }}@h"}}
+    hosts = {
+        "w1": variables,
+        "w2": {"sos_console": "{{ inventory_hostname_short }}@sos", "ansible_host": {"__ansible_vault": "x"}},
+        "w3": {"sos_console": {"__ansible_vault": "x"}},
+        "w4": {"sos_console": "{{ a }}", "a": "{{ sos_console }}"},
+        "w5": {"sos_console": ["x"]},
+    }
+    result = import_machines(json.dumps({"_meta": {"hostvars": hosts}}, indent=1), "ansible")
+    assert tables(result) == {"w1": {"console": "{{ w }}@h", "address": "10.0.0.1"}, "w2": {"console": "w2@sos"}}
+    assert result.notes == [
+        "the file, line 12: the address of w2 is not imported: ansible_host is encrypted with Ansible Vault"
+    ]
+    assert [(one.name, one.reason, one.where) for one in result.skipped] == [
+        ("w3", "sos_console is encrypted with Ansible Vault", "the file, line 18"),
+        ("w4", "sos_console contains a template that refers to itself", "the file, line 23"),
+        ("w5", "sos_console is not text", "the file, line 27"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("[a]\nw ; a comment\n", "line 2: ';' is not an assignment"),
+        ("[a]\nw x='1\n", "line 2: no closing quotation"),
+        ("[a] # b ; c\nx y\n", "line 2: 'y' is not an assignment"),
+        ("[a] ; b\n", "line 1: ';' is not an assignment"),
+        ("[a b]\n", "line 1: invalid section"),
+        ("[a:sons]\n", "line 1: unknown kind of section"),
+        ("w\n[a:vars]\nx=1\n", "line 2: [a:vars] names the group a, which does not exist"),
+        ("[a:children]\nb\n", "line 2: [a:children] names the group b, which does not exist"),
+        ("[a:children]\nb c\n", "line 2: 'b c' is not the name of a group"),
+        ("[a:children]\nb\n[b:children]\na\n", "contains itself"),
+        ("w:\n", "line 1: 'w:' is not the name of a host"),
+        ("w[01:2]\n", "line 1: w[01:2] is not a valid range: both values"),
+        ("w[1:]\n", "line 1: w[1:] is not a valid range: a range needs its last value"),
+        ("[all:vars]\nx\n", "line 2: 'x' is not an assignment"),
+    ],
+)
+def test_lines_that_ansible_refuses(text: str, where: str) -> None:
+    with pytest.raises(sosagent.UsageError) as caught:
+        import_machines(Source("hosts", text), "ansible")
+    assert caught.value.message.startswith("hosts") and where in caught.value.message
+
+
+def test_quotes_and_defaults_of_conserver() -> None:
+    text = r"""
+default * { logfile ""; rw *; master con1; type exec; }
+console c1 { exec ssh -t \"web 1\"; }
+console c2 { exec sh -c "echo \"hi; there\""; }
+console c3 { exec sh -c a\;b; motd 5\" disk; }
+"conso"le c4 { master ""; MASTER con4; exec true; }
+default * { include *; master con2; }
+console c5 { }
+console c6 { host h; type host }
+console C5 { master con5; }
+"""
+    result = import_machines(Source("cf", text), "conserver")
+    assert {name: one["console"] for name, one in tables(result).items()} == {
+        "c1": "exec:console -M con1 c1", "c2": "exec:console -M con1 c2", "c3": "exec:console -M con1 c3",
+        "c4": "exec:console -M con4 c4", "C5": "exec:console -M con5 C5",
+    }  # fmt: skip
+    assert [(one.name, one.reason, one.where) for one in result.skipped] == [
+        ("c6", "conserver refuses its syntax", "cf, line 9"),
+        ("c5", "conserver uses the later console of that name, in line 10", "cf, line 8"),
+    ]
+
+
+async def test_included_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files = {
+        ".ssh/config": "Include more/*\nHost gate* w9\n  Include inner\nInclude none\n",
+        ".ssh/more/1": "Host m1\n", ".ssh/more/2": 'Host "m2" x\\ y !m3 m3\n', ".ssh/inner": "Host gate1 other\n",
+        "cf": "default * { type noop; master a; }\n#include more.cf\nconsole c1 { }\n#include none.cf\n",
+        "more.cf": "default * { type noop; master b; }\nconsole m1 { }\n#include cf\n",
+        "hosts": "w1 sos_console=u@h\n", "group_vars/all": "x: 1\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    status, out, err = await command("machines", "import", tmp_path / ".ssh/config")
+    assert (status, [line for line in out.splitlines() if line.startswith("[")]) == (
+        0, ["[machines.m1]", "[machines.m2]", "[machines.w9]", "[machines.gate1]"],
+    )  # fmt: skip
+    assert f"skipped m3: ssh never applies this Host to it: another pattern excludes it ({tmp_path}" in err
+    assert f"skipped other: ssh never applies this Host to it: another pattern excludes it ({tmp_path}" in err
+    assert "/.ssh/more/2, line 1)" in err and "line 4: Include none matches no file" in err
+    status, out, err = await command("machines", "import", tmp_path / "cf")
+    assert (status, tomllib.loads(out)["machines"]["c1"]["console"]) == (0, "exec:console -M b c1")
+    assert (
+        "cf, line 4: #include none.cf: cannot read" in err and "more.cf, line 3: #include cf is nested too deep" in err
+    )
+    status, out, err = await command("machines", "import", tmp_path / "hosts")
+    assert status == 0 and f"{tmp_path / 'group_vars'} is not read" in err
 
 
 def test_recursive_includes_are_fast() -> None:
@@ -207,8 +370,9 @@ def test_recursive_includes_are_fast() -> None:
     text = "".join(f"default d{n} {{ {includes} master con{n}; }}\n" for n in range(14))
     text += "".join(f"default e{n + 1} {{ include e{n}; }}\n" for n in range(3000))
     started = time.process_time()
-    imported = import_machines(f"{text}console a {{ include d13; }}\nconsole b {{ include e3000; }}", "conserver")
-    assert tables(imported) == {"a": {"console": "exec:console -M con13 a"}, "b": {"console": "exec:console b"}}
+    text = f"default * {{ master con; type noop; }}\n{text}console a {{ include d13; }}\nconsole b {{ include e3000; }}"
+    imported = import_machines(text, "conserver")
+    assert tables(imported) == {"a": {"console": "exec:console -M con13 a"}, "b": {"console": "exec:console -M con b"}}
     assert time.process_time() - started < 2
 
 

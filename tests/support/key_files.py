@@ -182,6 +182,15 @@ def _half(key_type: str = "ssh-ed25519") -> Expected:
     return Expected(((key_type, "", _HALF),), from_private=True)
 
 
+def _with_comment(lines: str) -> Callable[[Forge], bytes]:
+    """An RFC 4716 file of ed25519 whose comment is the text `lines`."""
+    return lambda forge: forge.putty("ed25519", "-O", "public").replace(b'Comment: "you@laptop"', lines.encode())
+
+
+def _commented(comment: str, key_type: str = "ssh-ed25519") -> Expected:
+    return Expected(((key_type, comment, ""),))
+
+
 def _continued(forge: Forge) -> bytes:
     text = forge.putty("ed25519", "-O", "public")
     return text.replace(b'Comment: "you@', b'Subject: me\nComment: "you@\\\n')
@@ -281,6 +290,24 @@ FILES: dict[str, tuple[Callable[[Forge], bytes], Expected | Refused]] = {
             b'Comment: "you@', b'Subject: me\nComment: "you@\\\n'
         ),
         Expected((_ED,)),
+    ),
+    "rfc 4716, a comment with escapes": (
+        _with_comment('Comment: "CORP\\\\alice \\"lap top\\""'),
+        _commented('CORP\\alice "lap top"'),
+    ),
+    "rfc 4716, escapes without quotes": (_with_comment("Comment: CORP\\\\me"), _commented("CORP\\me")),
+    "rfc 4716, a quote without its end": (_with_comment('Comment: "open'), _commented('"open')),
+    "rfc 4716, blanks of a continued comment": (
+        _with_comment("Comment: two  words\\\n  more"),
+        _commented("two  words  more"),
+    ),
+    "rfc 4716, quotes around a continued comment": (
+        _with_comment('COMMENT: "a \\\nb \\\n c"'),
+        _commented("a b  c"),
+    ),
+    "rfc 4716, other headers": (
+        _with_comment('x-note: a\\\nb: c\nSubject: me\nComment: "x: y"'),
+        _commented("x: y"),
     ),
     "rfc 4716 without an end": (
         lambda forge: forge.putty("ed25519", "-O", "public").rsplit(b"---- END")[0],

@@ -10,22 +10,23 @@ from ...errors import UsageError
 from ...printable import printable
 from .ansible import from_ansible
 from .conserver import from_conserver
-from .imported import Imported
+from .imported import Imported, Skipped
+from .source import Source
 from .ssh_config import from_ssh_config
 
-__all__ = ["Format", "Imported", "checked_format", "detect_format", "import_machines"]
+__all__ = ["Format", "Imported", "Skipped", "Source", "checked_format", "detect_format", "import_machines"]
 
 Format = Literal["ssh", "ansible", "conserver"]
 
 _PATTERNS: dict[Format, str] = {
-    "conserver": r"(?m)^\s*console\s+\S+\s*\{",
-    "ssh": r"(?im)^\s*Host(?:\s+|\s*=\s*)\S",
-    "ansible": r"\A\s*\{|(?m:^\s*\[[^\]]+\]\s*(?:#.*)?$)",
+    "conserver": r"(?im)^\s*(?:console|default|access|config|group|break|task)\b[^\n{]*\{",
+    "ssh": r"(?im)^\s*\"?Host\"?(?:\s+|\s*=\s*)\S",
+    "ansible": r"\A\s*\{|(?m:^\s*\[[^\]]+\]\s*(?:#.*)?$)|(?m:^[^#;\n]*\s(?:sos_console|ansible_host)\s*=)",
 }
 
-_READERS: dict[Format, Callable[[str], Imported]] = {
+_READERS: dict[Format, Callable[[Source], Imported]] = {
     "ssh": from_ssh_config,
-    "ansible": from_ansible,
+    "ansible": lambda source: from_ansible(source.text, source.name),
     "conserver": from_conserver,
 }
 
@@ -56,13 +57,17 @@ def detect_format(text: str, name: str) -> Format:
     raise UsageError(f"cannot detect the format of {shown}", hint=f"Set it with --from: {', '.join(get_args(Format))}.")
 
 
-def import_machines(text: str, form: Format) -> Imported:
+def import_machines(source: Source | str, form: Format) -> Imported:
     """Read the machines of a file.
 
+    Args:
+        source: the file, or its contents.
+        form: its format.
+
     Raises:
-        UsageError: the file does not have this format.
+        UsageError: the file does not have this format; the message names the line.
     """
-    return _READERS[form](text)
+    return _READERS[form](Source("the file", source) if isinstance(source, str) else source)
 
 
 def checked_format(text: str) -> Format:

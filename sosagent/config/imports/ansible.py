@@ -4,164 +4,176 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from bisect import bisect
+from collections.abc import Mapping
 from typing import Any
 
 from ...errors import UsageError
 from ...printable import printable
-from .imported import Imported, split_words
+from .ansible_ini import read_ini
+from .host_patterns import is_ip_address
+from .imported import Imported
+from .inventory import Inventory
 
 __all__ = ["from_ansible"]
 
 #: Variables of a host for its console; the first that is set is used.
 _CONSOLES = ("sos_console", "console")
-_BUILT_IN_GROUPS = ("all", "ungrouped")
-_MAX_HOSTS = 10_000
+#: Variables for the address and the port of its sshd; the first that is set is used, as by Ansible's plugin `ssh`.
+_HOSTS = ("ansible_ssh_host", "ansible_host")
+_PORTS = ("ansible_ssh_port", "ansible_port")
 _SSH_PORT = 22
-#: A range in brackets contains colons, too.
-_WITH_PORT = re.compile(r"((?:[^\[\]:]|\[[^\]]*\])+):([0-9]{1,5})")
-_RANGE = re.compile(r"\[([0-9]{1,9}|[A-Za-z]):([0-9]{1,9}|[A-Za-z])(?::([0-9]{1,4}))?\]")
+_ADDRESS = re.compile(r"\[?([A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?)\]?")
+_TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_MAX_REFERENCES = 10  # of a variable to a variable to a variable
+_MAX_VALUE = 4096
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:?)')
 
 
-@dataclass
-class _Inventory:
-    """The contents of an inventory.
-
-    Fields:
-        hosts: the variables of each host.
-        variables: the variables of each group.
-        members: the hosts in each group.
-        children: the groups in each group.
-    """
-
-    hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    variables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    members: dict[str, set[str]] = field(default_factory=dict)
-    children: dict[str, set[str]] = field(default_factory=dict)
-
-    def groups_of(self, host: str) -> list[str]:
-        """Return the groups of a host, those with precedence first: nearer ones, then by name."""
-        groups: list[str] = []
-        near = sorted((group for group, hosts in self.members.items() if host in hosts), reverse=True)
-        while near:
-            groups += near
-            parents = {group for group, children in self.children.items() if children & set(near)}
-            near = sorted(parents - set(groups), reverse=True)
-        return [group for group in groups if group not in _BUILT_IN_GROUPS]
-
-    def value(self, host: str, name: str) -> Any:
-        """Return a variable of a host: its own, or that of its nearest group; None if it is not set."""
-        for variables in (self.hosts[host], *map(self._group_variables, (*self.groups_of(host), "all"))):
-            if name in variables:
-                return variables[name]
-        return None
-
-    def _group_variables(self, group: str) -> dict[str, Any]:
-        return self.variables.get(group, {})
+class _Unsafe(str):
+    """A text in which Ansible evaluates no template."""
 
 
-def from_ansible(text: str) -> Imported:
-    """Return the machines of an inventory, without those that have no variable for the console.
+class _NotImported(ValueError):
+    """A value that cannot be imported; the message says why."""
+
+
+def from_ansible(text: str, name: str) -> Imported:
+    """Return the machines of an inventory; those that have no variable for the console are skipped.
 
     Raises:
         UsageError: the text is not an inventory.
     """
-    inventory = _from_json(text) if text.lstrip().startswith("{") else _from_ini(text)
-    imported = Imported()
+    imported = Imported(name)
+    inventory = _from_json(text, name) if text.lstrip().startswith("{") else read_ini(text, name, imported.note)
     for host in inventory.hosts:
-        values = (inventory.value(host, name) for name in _CONSOLES)
-        console = next((value for value in values if value is not None), None)
-        if console is None:
-            imported.skip(host, f"no console; set the variable {_CONSOLES[0]}")
-            continue
-        console = re.sub(r"\{\{\s*inventory_hostname\s*\}\}", host, str(console))
-        if "{{" in console:
-            imported.skip(host, "its console contains a template; ansible-inventory --list may fill it in")
-            continue
-        machine: dict[str, Any] = {"console": console, "groups": sorted(inventory.groups_of(host))}
-        if address := _address(inventory, host):
-            machine["address"] = address
-        imported.add(host, machine)
+        _add(imported, inventory, host)
     return imported
 
 
-def _address(inventory: _Inventory, host: str) -> str | None:
-    """Return the address of the host's sshd as HOST or HOST:PORT; None if it is not set, or contains a template."""
-    address, port = inventory.value(host, "ansible_host"), str(inventory.value(host, "ansible_port") or "")
-    number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) else _SSH_PORT
-    if address is None and number != _SSH_PORT:
-        address = host
-    if not isinstance(address, str) or not re.fullmatch(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:]+", address):
-        return None
-    if number == _SSH_PORT or not 0 < number < 65536:
-        return address
-    return f"[{address}]:{number}" if ":" in address else f"{address}:{number}"
-
-
-def _from_json(text: str) -> _Inventory:
+def _add(imported: Imported, inventory: Inventory, host: str) -> None:
+    line = inventory.lines.get(host, 1)
+    values = inventory.values(host)
+    is_address = is_ip_address(host)
+    values = {
+        **values,
+        "inventory_hostname": host,
+        "inventory_hostname_short": host if is_address else host.partition(".")[0],
+    }
     try:
-        data = json.loads(text)
-        inventory = _Inventory()
+        console = _first_of(values, _CONSOLES)
+    except _NotImported as error:
+        imported.skip(host, str(error), line)
+        return
+    if console is None:
+        imported.skip(host, f"no console; set the variable {_CONSOLES[0]}", line)
+        return
+    name = host
+    if is_address and ":" in host:
+        name = re.sub(r"^-", "0-", host.replace(":", "-"))
+        imported.note(f"{host} is imported as {name}: the name of a machine contains no colons", line)
+    machine: dict[str, Any] = {"console": console, "groups": inventory.groups_of(host)}
+    try:
+        if address := _address(values, host, name):
+            machine["address"] = address
+    except _NotImported as error:
+        imported.note(f"the address of {printable(host, 80)} is not imported: {error}", line)
+    imported.add(name, machine, line)
+
+
+def _address(values: Mapping[str, Any], host: str, name: str) -> str | None:
+    """Return the address of the host's sshd as HOST or HOST:PORT; None if it is the host's name."""
+    address, port = _first_of(values, _HOSTS), _first_of(values, _PORTS) or str(_SSH_PORT)
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise _NotImported(f"the port {printable(port, 40)!r} is invalid")
+    if not address and int(port) == _SSH_PORT and name == host:
+        return None
+    match = _ADDRESS.fullmatch(address or host)
+    if match is None:
+        raise _NotImported(f"{printable(address or host, 80)!r} is not an address")
+    if int(port) == _SSH_PORT:
+        return match[1]
+    return f"[{match[1]}]:{int(port)}" if ":" in match[1] else f"{match[1]}:{int(port)}"
+
+
+def _first_of(values: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    """Return the first of some variables that is set, as text with its templates evaluated.
+
+    Raises:
+        _NotImported: it is no text, or contains a template that only Ansible can evaluate.
+    """
+    for name in names:
+        if values.get(name) is not None:
+            return _evaluated(name, values, _MAX_REFERENCES)
+    return None
+
+
+def _evaluated(name: str, values: Mapping[str, Any], depth: int) -> str:
+    value = values.get(name)
+    if isinstance(value, Mapping) and "__ansible_vault" in value:
+        raise _NotImported(f"{name} is encrypted with Ansible Vault")
+    if value is None or isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise _NotImported(f"{name} is not set" if value is None else f"{name} is not text")
+    if isinstance(value, _Unsafe):
+        return str(value)
+
+    def replaced(match: re.Match[str]) -> str:
+        if depth == 0:
+            raise _NotImported(f"{name} contains a template that refers to itself")
+        return _evaluated(match[1], values, depth - 1)
+
+    text = str(value)
+    rest = _TEMPLATE.sub("", text)
+    if "{{" in rest or "{%" in rest or "{#" in rest:
+        raise _NotImported(f"{name} contains a template that only Ansible can evaluate; write the value itself")
+    text = _TEMPLATE.sub(replaced, text)
+    if len(text) > _MAX_VALUE:
+        raise _NotImported(f"{name} is too long")
+    return text
+
+
+def _from_json(text: str, name: str) -> Inventory:
+    inventory = Inventory()
+    try:
+        data = json.loads(text, object_hook=_marked)
         inventory.hosts.update({str(host): dict(variables) for host, variables in data["_meta"]["hostvars"].items()})
         for group, fields in data.items():
             if group == "_meta":
                 continue
             fields = fields if isinstance(fields, dict) else {"hosts": fields}
-            inventory.members[group] = set(fields.get("hosts", ()))
-            inventory.children[group] = set(fields.get("children", ()))
+            inventory.members[group] = set(map(str, fields.get("hosts", ())))
+            inventory.children[group] = set(map(str, fields.get("children", ())))
             inventory.variables[group] = dict(fields.get("vars", {}))
+            inventory.check_priority(group)
             for host in fields.get("hosts", ()):
                 inventory.hosts.setdefault(host, {})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise UsageError("the file is not the output of ansible-inventory --list") from None
+        raise UsageError(
+            f"{name} is not the output of ansible-inventory --list",
+            hint="Run ansible-inventory -i INVENTORY --list > x.json, and import x.json.",
+        ) from None
+    if (group_in_itself := inventory.loop()) is not None:
+        raise UsageError(f"{name}: the group {printable(group_in_itself, 60)} contains itself")
+    inventory.lines = _lines_of(inventory.hosts, text)
     return inventory
 
 
-def _from_ini(text: str) -> _Inventory:
-    inventory = _Inventory()
-    group, kind = "ungrouped", ""
-    for number, line in enumerate(text.splitlines(), 1):
-        line = line.strip()
-        if not line or line[0] in "#;":
+def _marked(value: dict[str, Any]) -> Any:
+    """Return the text that ansible-inventory marks as unsafe, without the mark."""
+    unsafe = value.get("__ansible_unsafe")
+    return _Unsafe(unsafe) if isinstance(unsafe, str) and len(value) == 1 else value
+
+
+def _lines_of(names: Mapping[str, object], text: str) -> dict[str, int]:
+    """Return the line of the first key, or else of the first string, that is each name."""
+    newlines = [match.start() for match in re.finditer("\n", text)]
+    keys: dict[str, int] = {}
+    strings: dict[str, int] = {}
+    for match in _STRING.finditer(text):
+        try:
+            string = json.loads(f'"{match[1]}"')
+        except ValueError:
             continue
-        section = re.fullmatch(r"\[([^\]:]+)(?::(vars|children|hosts))?\]\s*(?:#.*)?", line)
-        if section is not None:
-            group, kind = section[1].strip(), section[2] or ""
-        elif kind == "vars":
-            name, _, value = line.partition("=")
-            inventory.variables.setdefault(group, {})[name.strip()] = value.strip().strip("\"'")
-        elif kind == "children":
-            inventory.children.setdefault(group, set()).add(line.partition("#")[0].strip())
-        else:
-            words = split_words(line)
-            name = words[0] if words else ""
-            variables = {}
-            if (match := _WITH_PORT.fullmatch(name)) is not None:
-                name, variables = match[1], {"ansible_port": match[2]}
-            variables |= dict(word.partition("=")[::2] for word in words[1:])
-            for host in _expand_range(name, number):
-                inventory.members.setdefault(group, set()).add(host)
-                inventory.hosts.setdefault(host, {}).update(variables)
-                if len(inventory.hosts) > _MAX_HOSTS:
-                    raise UsageError(f"line {number}: more than {_MAX_HOSTS} hosts")
-    return inventory
-
-
-def _expand_range(pattern: str, number: int) -> Iterator[str]:
-    """Yield web01, web02 and web03 for ``web[01:03]``."""
-    match = _RANGE.search(pattern)
-    if match is None:
-        if pattern:
-            yield pattern
-        return
-    first, last, step = match[1], match[2], int(match[3] or 1)
-    if first.isdigit() != last.isdigit() or step == 0:
-        raise UsageError(f"line {number}: {printable(match[0], 40)} is not a valid range")
-    if first.isdigit():
-        width = len(first) if first.startswith("0") else 0
-        parts = (str(one).zfill(width) for one in range(int(first), int(last) + 1, step))
-    else:
-        parts = (chr(one) for one in range(ord(first), ord(last) + 1, step))
-    for part in parts:
-        yield from _expand_range(pattern[: match.start()] + part + pattern[match.end() :], number)
+        if string in names:
+            (keys if match[2] else strings).setdefault(string, 1 + bisect(newlines, match.start()))
+    return strings | keys

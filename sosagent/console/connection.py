@@ -13,6 +13,7 @@ from ..terminal.kernel import FilteredOutput, KernelFilter
 from ..transports import Transport
 from .endpoint import Endpoint
 from .events import EventSink
+from .line_clock import LineClock
 from .pacing import Pacer
 
 __all__ = ["Connection", "MakeError"]
@@ -40,6 +41,7 @@ class Connection:
         emit: receives an event when the pace falls.
 
     Attributes:
+        line: how long bytes take on the line.
         pacer: how fast bytes are sent.
         deadline: when every wait ends.
         bytes_sent, bytes_received: how much went over the line so far.
@@ -49,7 +51,8 @@ class Connection:
     def __init__(self, transport: Transport, endpoint: Endpoint, error: MakeError, emit: EventSink) -> None:
         self.transport = transport
         self.endpoint = endpoint
-        self.pacer = Pacer(transport, endpoint.dialect.pace, emit)
+        self.line = LineClock(transport.baud)
+        self.pacer = Pacer(transport, endpoint.dialect.pace, emit, self.line)
         self.deadline = Deadline(None)
         self.bytes_sent = 0
         self.bytes_received = 0
@@ -94,6 +97,7 @@ class Connection:
             hint = None if self.bytes_sent else _NOTHING_TYPED
             raise self._error(EndpointLost, f"{self.transport.name} closed the connection", hint)
         self.bytes_received += len(data)
+        self.line.note_received(data)
         if self._forward is not None:
             self._forward(data)
         self.endpoint.note_received(data)

@@ -28,11 +28,7 @@ from .transcript import Transcript
 from .typing import LineTyper
 from .way_out import WayOut
 
-__all__ = ["QUIET_SECONDS", "Console", "Mark"]
-
-#: A prompt counts once the line has been quiet for this long. The echo of what is typed there is compared, so a
-#: prompt that was recognised too early does no harm; a password has no echo and needs more (login/dialogue.py).
-QUIET_SECONDS = 0.03
+__all__ = ["Console", "Mark"]
 
 _TAIL_LINES = 12
 
@@ -56,6 +52,7 @@ class Console:
         received: the text received so far.
         recorder: the transcript, the last output, and the secrets to redact.
         connection: sends and receives the bytes; it refuses sequences that the endpoint would interpret.
+        line: how long bytes take on the line; waits for text grow with that.
         typer: types lines and compares their echo.
         machine_start: where the machine's output starts; earlier output is the endpoint's own.
         way_out: the time for logging out and closing.
@@ -76,7 +73,8 @@ class Console:
         self.received = ReceivedText()
         self.recorder = Recorder(transcript)
         self.connection = Connection(transport, self.endpoint, self.error, self.emit)
-        self.typer = LineTyper(self, self.received, self.pacer)
+        self.line = self.connection.line
+        self.typer = LineTyper(self, self.received, self.pacer, self.line)
         self.machine_start = Mark(0)
         self.state = "unknown"
         self.received_only_kernel = False
@@ -289,13 +287,13 @@ class Console:
         self.received.feed(data, kernel_lines, cuts, private=self.recorder.private)
 
     async def quiet(self, seconds: float, at_most: float) -> bool:
-        """Wait until nothing but kernel messages is received for `seconds`.
+        """Wait until nothing but kernel messages is received for `seconds`, or longer on a slow line.
 
         Returns:
             False if output still flows after `at_most` seconds.
         """
-        deadline = Deadline(at_most)
-        while await self.receive(seconds, ignore_kernel=True) is not None:
+        deadline = self.line.wait(at_most)
+        while await self.receive(max(seconds, self.line.quiet_seconds), ignore_kernel=True) is not None:
             if deadline.passed:
                 return False
         return True
@@ -320,7 +318,7 @@ class Console:
         """
         listed = [patterns] if not isinstance(patterns, Sequence) or isinstance(patterns, str) else patterns
         compiled = compile_patterns(listed, exact=exact)
-        deadline = Deadline(seconds)
+        deadline = self.line.wait(seconds)
         while (match := self.received.find(compiled)) is None:
             try:
                 data = await self.receive(deadline.remaining)

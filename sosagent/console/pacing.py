@@ -6,6 +6,7 @@ import asyncio
 
 from ..transports import Transport
 from .events import Event, EventSink
+from .line_clock import LineClock
 
 __all__ = ["SLOWEST_PACE", "Pacer", "pace_for_damage"]
 
@@ -30,10 +31,12 @@ class Pacer:
         transport: the connection to write to.
         pace: the first pace, an index from 0 (as fast as possible) to `SLOWEST_PACE`.
         emit: receives an event when the pace falls.
+        line: how long bytes take on the line; on a slow line, little is sent ahead.
     """
 
-    def __init__(self, transport: Transport, pace: int, emit: EventSink) -> None:
+    def __init__(self, transport: Transport, pace: int, emit: EventSink, line: LineClock) -> None:
         self._transport = transport
+        self._line = line
         self._pace = pace
         self._emit = emit
         self._last_write = 0.0
@@ -95,8 +98,13 @@ class Pacer:
         """
         loop = asyncio.get_running_loop()
         burst, pause = _PACES[self._pace if pace is None else pace]
+        burst = min(burst, self._line.portion or burst)
         for start in range(0, len(data), burst):
             if pause:
                 await asyncio.sleep(pause - (loop.time() - self._last_write))
-            await self._transport.write(data[start : start + burst])
+            if start and self._line.portion:
+                await asyncio.sleep(self._line.send_delay())
+            portion = data[start : start + burst]
+            await self._transport.write(portion)
+            self._line.note_sent(len(portion))
             self._last_write = loop.time()

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Protocol, TypeVar
 
-from ..deadline import Deadline
 from ..errors import ConsoleError, ConsoleStateUnknown
 from ..terminal.text import Text
+from .line_clock import LineClock
 from .pacing import Pacer
 from .received import ReceivedText
 
@@ -18,6 +18,7 @@ __all__ = ["LineTyper", "resembles", "shows_line"]
 
 _ECHO_SECONDS = 2.0
 _ECHO_PAUSE = 0.5  # the longest pause in the middle of an echo
+_PORTION = 20  # bytes that a slow line delivers at once, at most
 _NEW_PROMPT_SECONDS = 3.0
 _MAX_ECHO = 64 * 1024
 _SHORT = 64  # bytes that may always be sent at once
@@ -60,13 +61,14 @@ class LineTyper:
         console: the console to type on.
         received: its text.
         pacer: counts the damage.
+        line: how long bytes take on the line.
 
     Attributes:
         last_echo: the echo of the line typed last.
         echo_seconds: how long the last intact echo took.
     """
 
-    def __init__(self, console: _TypingConsole, received: ReceivedText, pacer: Pacer) -> None:
+    def __init__(self, console: _TypingConsole, received: ReceivedText, pacer: Pacer, line: LineClock) -> None:
         self.last_echo = b""
         self.unfinished = False
         self._is_fast = False  # the line, as the echo of a long text showed
@@ -74,6 +76,7 @@ class LineTyper:
         self._console = console
         self._received = received
         self._pacer = pacer
+        self._line = line
         self._echo: bytearray | None = None  # received since typing started; None while nothing is being typed
 
     def feed(self, data: bytes) -> None:
@@ -184,7 +187,7 @@ class LineTyper:
 
     async def _await_new_prompt(self, prompt: str) -> bool:
         """Wait until `prompt` appears alone on a new line; False if it does not appear."""
-        deadline = Deadline(_NEW_PROMPT_SECONDS)
+        deadline = self._line.wait(_NEW_PROMPT_SECONDS)
         while True:
             screens = [Text(width) for width in _WIDTHS[:2]]
             for screen in screens:
@@ -199,10 +202,10 @@ class LineTyper:
 
     async def _await_echo(self, before: str, text: str) -> bool:
         """Wait for the echo; return whether it shows `text` after `before`."""
-        deadline, loop = Deadline(_ECHO_SECONDS), asyncio.get_running_loop()
+        deadline, loop = self._line.wait(_ECHO_SECONDS), asyncio.get_running_loop()
         started = loop.time()
         while not deadline.passed:
-            pause = _ECHO_PAUSE if self._echo else _ECHO_SECONDS
+            pause = max(_ECHO_PAUSE, _PORTION * self._line.byte_seconds) if self._echo else _ECHO_SECONDS
             if await self._console.receive(pause, ignore_kernel=True) is None:
                 break
             if shows_line(bytes(self._echo or b""), before, text, _WIDTHS[:2]):

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ..console.console import QUIET_SECONDS, Console
-from ..deadline import Deadline
+from ..console.console import Console
 from ..secrets.marks import ECHO_TEST
 from ..terminal.kernel import is_kernel_line
 from ..terminal.states import READING, RUNNING, SILENT, UNKNOWN, Action, Observation
@@ -82,6 +81,7 @@ async def input_is_hidden(console: Console) -> bool:
     """Type a character and erase it. Return whether the console did not answer it, as at a password prompt."""
     mark, measured = console.mark(), console.typer.echo_seconds
     seconds = min(max(_LEAST_SECONDS, _ECHO_FACTOR * measured), _MOST_SECONDS) if measured else _UNKNOWN_SECONDS
+    seconds += console.line.backlog_seconds + 2 * console.line.byte_seconds  # for the character and its echo
     await console.send(ECHO_TEST)  # a character that kernel lines hardly contain
     answer = await console.receive(seconds, ignore_kernel=True)
     # The echo may be in the middle of what looks like a kernel line.
@@ -98,7 +98,7 @@ async def input_is_hidden(console: Console) -> bool:
 
 async def kernel_line_ends(console: Console) -> bool:
     """Wait for the end of what may be a kernel line; return whether it came."""
-    deadline = Deadline(_KERNEL_LINE_SECONDS)
+    deadline = console.line.wait(_KERNEL_LINE_SECONDS)
     while console.kernel_line_pending and not deadline.passed:
-        await console.receive(QUIET_SECONDS)
+        await console.receive(console.line.quiet_seconds)
     return not console.kernel_line_pending

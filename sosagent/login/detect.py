@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from ..console.console import QUIET_SECONDS, Console, Mark
+from ..console.console import Console, Mark
 from ..console.events import Event
+from ..console.line_clock import QUIET_SECONDS
 from ..endpoint.dialects import PLAIN, dialect_of_prompt
 from ..errors import EndpointLost
 from ..terminal.states import NOTHING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..console.console import QUIET_SECONDS, Console, Mark
+from ..console.console import Console, Mark
 from ..deadline import Deadline
 from ..terminal.states import NOTHING, SILENT, UNKNOWN, Action, Observation, State, classify
 
@@ -65,7 +65,7 @@ async def settle(
 
     Args:
         console: the console to observe.
-        seconds: time limit.
+        seconds: time limit, besides the time that text takes on a slow line.
         mark: text from before this mark is ignored; by default, finished lines from before the call.
         until: actions whose states end the wait; by default, any action except waiting.
         at_once: do not wait for quiet. Use this only if no key is sent afterwards.
@@ -74,10 +74,10 @@ async def settle(
         The state, or the last observation at the time limit, or unknown text that lasts for a second.
     """
     mark = mark or console.mark_before_open_line()
-    deadline = Deadline(seconds)
+    deadline = console.line.wait(seconds)
     unknown: Deadline | None = None
     while True:
-        data = await console.receive(QUIET_SECONDS, ignore_kernel=True)
+        data = await console.receive(console.line.quiet_seconds, ignore_kernel=True)
         if data is None or at_once:
             observed = observe(console, mark)
             known = observed.state not in (UNKNOWN, SILENT) and observed.state.action is not Action.WAIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..console.console import QUIET_SECONDS, Console, Mark
+from ..console.console import Console, Mark
 from ..errors import ConsoleError, ConsoleStateUnknown, LoginRefused
 from ..printable import printable
 from ..secrets.secret import Secret
@@ -26,7 +26,7 @@ PASSWORD_CHANGES = ("password-expired",)
 PASSWORD_PROMPTS = ("password", "sudo-password")
 
 #: A password has no echo to compare. Typed at once, it was echoed by BusyBox sulogin 4 times in 6.
-_QUIET_SECONDS = 0.1
+_QUIET_SECONDS = 0.07  # besides the quiet after which the prompt was recognised
 _REFUSAL_SECONDS = 1.5
 #: How often a prompt that shows what is typed is tried again, for programs that turn the echo off late.
 _HIDDEN_TRIES = 3
@@ -88,7 +88,7 @@ async def type_password(console: Console, password: Secret, mark: Mark, own_prom
 async def _prompt_stays(console: Console, mark: Mark, own_prompt: str | None) -> bool:
     """Wait until the line is quiet; return whether the prompt is still there."""
     # If the prompt timed out meanwhile, the next prompt would get the password as a name.
-    while await console.receive(_QUIET_SECONDS - QUIET_SECONDS, ignore_kernel=True) is not None:
+    while await console.receive(max(_QUIET_SECONDS, console.line.quiet_seconds), ignore_kernel=True) is not None:
         if not _is_asked(await settle(console, LOGIN_SECONDS, mark=mark), console, own_prompt):
             return False
     return True

@@ -6,8 +6,8 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from ..console.console import QUIET_SECONDS, Console
-from ..deadline import Deadline
+from ..console.console import Console
+from ..console.line_clock import QUIET_SECONDS
 from ..errors import ConsoleStateUnknown, DeadlineExceeded
 from ..terminal.kernel import is_kernel_line
 from .attempt import Attempt
@@ -76,14 +76,14 @@ async def ask(attempt: Attempt, command: str) -> list[str]:
 
 async def wait_for_prompt_again(console: Console, prompt: str) -> None:
     """Wait for `prompt` on the open line, for a second at most."""
-    deadline = Deadline(_SAME_PROMPT_SECONDS)
+    deadline = console.line.wait(_SAME_PROMPT_SECONDS)
     while console.open_line != prompt and not deadline.passed:
-        await console.receive(QUIET_SECONDS)
+        await console.receive(console.line.quiet_seconds)
 
 
 async def wait_for_prompt(console: Console) -> None:
     """Wait for a prompt that a slow line editor draws again: it clears the screen first."""
-    deadline = Deadline(WAKE_SECONDS)
+    deadline = console.line.wait(WAKE_SECONDS)
     while not console.open_line and not deadline.passed:
         if await console.receive(deadline.remaining, ignore_kernel=True) is not None:
             await console.quiet(QUIET_SECONDS, deadline.remaining)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
-from ..console.console import QUIET_SECONDS, Console, Mark
+from ..console.console import Console, Mark
 from ..console.events import Event
+from ..console.line_clock import QUIET_SECONDS
 from ..errors import ConsoleStateUnknown
 from ..terminal.kernel import without_kernel_lines
 from ..terminal.states import ECHOING, READING, SILENT, STATES, Observation
@@ -20,6 +21,7 @@ __all__ = ["erase", "line_editor_redrew", "redraw"]
 _REDRAW_SECONDS = 1.0  # a distant endpoint may take this long to answer
 _ECHO_PAUSES = (0.05, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _KEY_SECONDS = 0.06
+_BYTE_SECONDS = 0.1  # for the next byte, where one alone arrived: the line may be slow
 _COLLECT_LIMIT = 64 * 1024
 _REDRAWN_BYTES = 300
 
@@ -63,7 +65,7 @@ async def redraw(console: Console) -> Observation:
         # A pty's program may read late what was typed before it set raw mode.
         late = without_kernel_lines(await console.receive(pause, ignore_kernel=True) or b"")
         if not _ONLY_ECHO.fullmatch(late):
-            raw = late + await _collect(console, QUIET_SECONDS)
+            raw = late + await _collect(console, late)
             break
         if b"\x0c" in late:
             raw = late
@@ -115,14 +117,17 @@ async def _answer(console: Console) -> tuple[bytes, Mark]:
     await console.send("\x0c")
     raw = without_kernel_lines(await console.receive(_REDRAW_SECONDS, ignore_kernel=True) or b"")
     if raw not in (b"", b"^L", b"\x0c"):
-        raw += await _collect(console, QUIET_SECONDS)
+        raw += await _collect(console, raw)
     return raw, mark
 
 
-async def _collect(console: Console, seconds: float) -> bytes:
-    """Return what arrives until the line is quiet for `seconds`, without kernel lines."""
-    raw = b""
-    while (data := await console.receive(seconds, ignore_kernel=True)) is not None and len(raw) < _COLLECT_LIMIT:
+async def _collect(console: Console, first: bytes) -> bytes:
+    """Return what arrives after the `first` bytes until the line is quiet, without kernel lines."""
+    raw, least = b"", _BYTE_SECONDS if len(first) == 1 else 0.0
+    while len(raw) < _COLLECT_LIMIT:
+        data = await console.receive(max(least, console.line.quiet_seconds), ignore_kernel=True)
+        if data is None:
+            break
         raw += data
     return without_kernel_lines(raw)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..console.console import QUIET_SECONDS
 from ..console.events import Event
+from ..console.line_clock import QUIET_SECONDS
 from ..errors import ConsoleStateUnknown
 from ..terminal.states import Action, Observation
 from .attempt import Attempt, Stage

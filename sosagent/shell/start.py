@@ -8,8 +8,9 @@ import secrets
 from collections.abc import Sequence
 from string import ascii_letters, digits
 
-from ..console.console import QUIET_SECONDS, Console, Mark
+from ..console.console import Console, Mark
 from ..console.events import Event
+from ..console.line_clock import QUIET_SECONDS
 from ..console.typing import resembles
 from ..errors import DeadlineExceeded
 from ..terminal.expect import TIMEOUT, Match, Pattern

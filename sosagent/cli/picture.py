@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..printable import clean
-from ..terminal.screen import terminal_of
+from ..terminal.screen import cells_of, rows_of, terminal_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -42,7 +42,7 @@ class Picture:
 
     def text(self) -> str:
         """Return the screen as lines, without the empty lines at the end."""
-        return "\n".join(clean(line).rstrip() for line in self._screen.display).rstrip("\n")
+        return "\n".join(rows_of(self._screen)).rstrip("\n")
 
     def html(self) -> str:
         """Return the screen as HTML for a ``pre`` element: escaped text, with spans for non-default colours."""
@@ -80,8 +80,7 @@ class Picture:
         image = Image.new("RGB", (self._screen.columns * width + 8, self._screen.lines * height + 8), _PAPER)
         draw = ImageDraw.Draw(image)
         for row in range(self._screen.lines):
-            for column in range(self._screen.columns):
-                cell = self._screen.buffer[row][column]
+            for column, cell in enumerate(cells_of(self._screen, row)):
                 ink, paper = _colours(cell)
                 at = (4 + column * width, 4 + row * height)
                 if paper != _PAPER:
@@ -106,8 +105,7 @@ class Picture:
 
     def _runs(self, row: int) -> Iterator[_Run]:
         """Split a row into runs of cells with the same colours and weight."""
-        cells = [self._screen.buffer[row][column] for column in range(self._screen.columns)]
-        for (ink, paper, bold), run in groupby(cells, lambda cell: (*_colours(cell), cell.bold)):
+        for (ink, paper, bold), run in groupby(cells_of(self._screen, row), lambda cell: (*_colours(cell), cell.bold)):
             yield ink, paper, bold, "".join(clean(cell.data) or (" " if cell.data else "") for cell in run)
 
 

@@ -62,9 +62,9 @@ class Connection:
         self._forward: Callable[[bytes], None] | None = None
         self._ahead: deque[bytes] = deque()  # read already, to see whether more follows
 
-    def set_deadline(self, seconds: float | None) -> None:
-        """End all waits `seconds` from now; None removes the deadline."""
-        self.deadline = Deadline(seconds)
+    def set_deadline(self, limit: float | Deadline | None) -> None:
+        """End all waits `limit` seconds from now, or at a deadline that began earlier; None removes the deadline."""
+        self.deadline = limit if isinstance(limit, Deadline) else Deadline(limit)
 
     def forward_to(self, receiver: Callable[[bytes], None] | None) -> None:
         """Pass all received bytes to `receiver` from now on, as soon as they arrive; None stops that."""

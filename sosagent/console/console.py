@@ -162,10 +162,10 @@ class Console:
         """What failed on this computer so far: the transcript, and callbacks of the caller. The job goes on."""
         return tuple(filter(None, (self.recorder.failure, *(one.failure for one in self._callbacks))))
 
-    def set_deadline(self, seconds: float | None) -> None:
-        """End all waits `seconds` from now; None removes the deadline."""
+    def set_deadline(self, limit: float | Deadline | None) -> None:
+        """End all waits `limit` seconds from now, or at a deadline that began earlier; None removes the deadline."""
         self.way_out.cancel()
-        self.connection.set_deadline(seconds)
+        self.connection.set_deadline(limit)
 
     def start_leaving(self) -> None:
         """Begin the way out, whose waits end at a deadline of its own; see `WayOut.begin`."""

@@ -122,7 +122,7 @@ class Engine:
     @asynccontextmanager
     async def open_site(self) -> AsyncIterator[Site]:
         """Connect to the console."""
-        async with locked(self.access) as (access, deadline), at_console(access, deadline.remaining) as console:
+        async with locked(self.access) as (access, deadline), at_console(access, deadline) as console:
             self.access = access
             patience = int(max(_PROGRAM_SECONDS, *self._program_timeouts()) + _PATIENCE_MARGIN)
             yield LiveSite(console, access, deadline, patience, self.settings.count)

@@ -25,7 +25,7 @@ from .locate import locate
 
 __all__ = ["connect", "open_console"]
 
-_LEAST_SECONDS = 0.001  # a deadline that has passed; 0 would mean none to some callers
+_LEAST_SECONDS = 0.001
 
 
 @asynccontextmanager
@@ -63,11 +63,11 @@ async def open_console(
         settings: how to connect.
         only_to_leave: the connection is a part of the way out of an earlier one, so `deadline` includes closing.
     """
-    timeout = deadline.seconds
     if isinstance(target, Transport):
         endpoint = Endpoint(ask=settings.ask)
         name = target.name
     else:
+        timeout = None if deadline.seconds is None else deadline.remaining
         located = await locate(target, timeout=timeout, on_event=settings.on_event)
         target, name = located.target, str(located)
         endpoint = Endpoint(dialect_of(target), console_name=target.console, kick=settings.kick, ask=settings.ask)
@@ -82,7 +82,7 @@ async def open_console(
     async with ConnectedConsole(
         transport, transcript=recorder, on_event=settings.on_event, endpoint=endpoint
     ) as console:
-        console.set_deadline(None if timeout is None else max(deadline.remaining, _LEAST_SECONDS))
+        console.set_deadline(deadline)
         if only_to_leave:
             console.leave_within(deadline.remaining)
         failure: BaseException | None = None

@@ -14,7 +14,7 @@ from ..console.way_out import WAY_OUT_SECONDS
 from ..deadline import Deadline
 from ..endpoint.located import Located
 from ..endpoint.target import place_of
-from ..errors import EndpointLost, EndpointReadOnly, SosError
+from ..errors import DeadlineExceeded, EndpointLost, EndpointReadOnly, SosError
 from ..login.transitions import Login
 from ..printable import printable
 from ..secrets.secret import Secret
@@ -150,18 +150,17 @@ async def locked(access: Access, *, interactive: bool = False) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def at_console(access: Access, seconds: float) -> AsyncIterator[Console]:
+async def at_console(access: Access, deadline: Deadline) -> AsyncIterator[Console]:
     """Connect to the console of a located machine, and close the connection at the end.
 
     Args:
         access: from `locked`.
-        seconds: time limit for everything that is done meanwhile.
+        deadline: the end of everything that is done meanwhile.
 
     Raises:
         SosError: from connecting, or from the caller's block. If the connection was lost while our shell was open and
             no dead-man's switch closes it, we connect again to log out; a note on the error reports the result.
     """
-    deadline = Deadline(seconds)
     try:
         async with open_console(access.target, deadline, access) as console:
             yield console
@@ -174,20 +173,26 @@ async def at_console(access: Access, seconds: float) -> AsyncIterator[Console]:
 
 async def _get_in(access: Access, password: Secret, deadline: Deadline) -> tuple[AsyncExitStack, RootShell, Console]:
     """Connect and get to a shell; try again while the endpoint is read-only. Closing the stack logs out."""
+    read_only: EndpointReadOnly | None = None
     while True:
         try:
             # It excludes the caller's work, which may end in a different context.
             with remembering():
                 async with AsyncExitStack() as stack:
-                    console = await stack.enter_async_context(at_console(access, deadline.remaining))
+                    console = await stack.enter_async_context(at_console(access, deadline))
                     session = await stack.enter_async_context(
                         root_shell(console, password, settings=access, dead_man=access.dead_man)
                     )
                     return stack.pop_all(), session, console
-        except EndpointReadOnly:
+        except DeadlineExceeded:
+            if read_only is not None:
+                raise read_only from None
+            raise
+        except EndpointReadOnly as error:
             # A connection stays read-only; only a new one may become writable.
             if isinstance(access.target, Transport) or deadline.remaining < 2 * _READ_ONLY_SECONDS:
                 raise
+            read_only = error
             access.note(f"the endpoint is still read-only; trying again in {_READ_ONLY_SECONDS:.0f} s")
             await asyncio.sleep(_READ_ONLY_SECONDS)
 

@@ -6,10 +6,12 @@ import re
 import unicodedata
 
 import pyte
+from pyte.screens import Char
+from wcwidth import wcwidth
 
 from ..printable import clean
 
-__all__ = ["screen_of", "terminal_of"]
+__all__ = ["cells_of", "rows_of", "screen_of", "terminal_of"]
 
 #: Text that may contain a character without width. pyte drops the rest of a text after such a character.
 _NOT_ASCII = re.compile("[\xa0-\U0010ffff]+")
@@ -32,7 +34,29 @@ def screen_of(output: bytes, columns: int, rows: int) -> list[str]:
         output: bytes from a console.
         columns, rows: the size of the terminal.
     """
-    return [clean(line).rstrip() for line in terminal_of(output, columns, rows).display]
+    return rows_of(terminal_of(output, columns, rows))
+
+
+def rows_of(screen: pyte.Screen) -> list[str]:
+    """Return the rows of a terminal from the top, printable and without trailing blanks."""
+    return [clean("".join(cell.data for cell in cells_of(screen, row))).rstrip() for row in range(screen.lines)]
+
+
+def cells_of(screen: pyte.Screen, row: int) -> list[Char]:
+    """Return the cells of a row; the right half of a wide character is a cell without text.
+
+    If one half of a wide character was overwritten, the other half becomes a blank, as on a terminal.
+    """
+    cells = [screen.buffer[row][column] for column in range(screen.columns)]
+    whole = []
+    for column, cell in enumerate(cells):
+        if not cell.data:
+            left_half = column > 0 and wcwidth(cells[column - 1].data[:1]) == 2
+            cell = cell if left_half else cell._replace(data=" ")
+        elif wcwidth(cell.data[0]) == 2 and column + 1 < len(cells) and cells[column + 1].data:
+            cell = cell._replace(data=" ")
+        whole.append(cell)
+    return whole
 
 
 def terminal_of(output: bytes, columns: int, rows: int) -> pyte.Screen:

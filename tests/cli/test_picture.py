@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sosagent.cli.picture import Picture
@@ -46,7 +47,27 @@ def test_a_picture_shows_the_text_and_asks_nothing_of_the_network(tmp_path: Path
         max_size=30,
     )
 )
+@example([" \x1b]\0\u009c   \u3000\r       ".encode()])
 def test_whatever_a_console_prints_has_a_picture(parts: list[bytes]) -> None:
     picture = Picture(b"".join(parts), 20, 5, "t")
     assert all(is_clean(line) for line in picture.text().splitlines())
     assert picture.svg()
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ("a世b", "a世b"),
+        ("世\ra", "a"),  # the left half is overwritten
+        ("世\x1b[1;2Hab", " ab"),  # the right half
+        ("世\r\x1b[P" + "b", "b"),
+        ("a世界\x1b[1;3H\x1b[P", "a 界"),
+        ("x" * 19 + "世", "x" * 19 + "世"),  # pyte does not move it to the next row
+        ("世界" * 5 + "\r\x1b[@", " 世界世界世界世界世界"),  # nothing is left out at the edge
+    ],
+)
+def test_half_of_a_wide_character(output: str, shown: str) -> None:
+    picture = Picture(output.encode(), 20, 5, "t")
+    assert picture.text() == shown
+    assert picture.html() == shown
+    assert picture.svg() and picture.png()

@@ -95,7 +95,9 @@ class Connection:
             return None
         if not data:
             hint = None if self.bytes_sent else _NOTHING_TYPED
-            raise self._error(EndpointLost, f"{self.transport.name} closed the connection", hint)
+            reason = self.transport.end_reason
+            message = f"{self.transport.name} closed the connection" + (f": {reason}" if reason else "")
+            raise self._error(EndpointLost, message, hint)
         self.bytes_received += len(data)
         self.line.note_received(data)
         if self._forward is not None:

@@ -54,7 +54,7 @@ def closing_error(console: Console, lost: EndpointLost) -> ConsoleError:
     observed = observe(console, console.machine_start, connecting=True)
     if observed.state.action in (Action.BUSY, Action.CLOSED, Action.RECONNECT):
         return state_error(console, observed)
-    if not console.bytes_received and console.bytes_sent:
+    if not console.bytes_received and console.bytes_sent and not console.transport.logged_in:
         return EndpointLost(lost.message, hint=_OTHER_PROTOCOL, state=lost.state, tail=lost.tail)
     return lost
 

@@ -34,6 +34,11 @@ class Transport(ABC):
     #: Bits per second of the line, if this side sets the speed; else None.
     baud: int | None = None
 
+    @property
+    def end_reason(self) -> str:
+        """Why the endpoint closed the connection, if that is known: safe to print, else empty."""
+        return ""
+
     def set_place(self, place: str) -> None:
         """Record which console this is; see `place`."""
         self.place = place

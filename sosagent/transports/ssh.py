@@ -20,6 +20,8 @@ __all__ = ["SshTransport", "open_ssh"]
 
 _BREAK_MILLISECONDS = 300
 _CLOSE_SECONDS = 2.0
+_END_SECONDS = 2.0
+_REASON_CHARACTERS = 300
 #: Messages of endpoints whose only console is in use (OCI, AWS, metal-stack, Equinix SOS).
 _BUSY_WORDS = ("limited to one connection", "session limit", "already", "in use", "busy")
 
@@ -40,6 +42,11 @@ class SshTransport(Transport):
     async def write(self, data: bytes) -> None:
         """See `Transport.write`."""
         await self._session.write(data)
+
+    @property
+    def end_reason(self) -> str:
+        """See `Transport.end_reason`."""
+        return self._session.end_reason
 
     async def send_break(self) -> None:
         """See `Transport.send_break` (RFC 4335)."""
@@ -69,9 +76,14 @@ class SshTransport(Transport):
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):
-    """Holds received bytes until they are read; pauses the endpoint when too many are waiting."""
+    """Holds received bytes until they are read; pauses the endpoint when too many are waiting.
+
+    Attributes:
+        end_reason: why the session ended, safe to print; empty if that is unknown or usual.
+    """
 
     def __init__(self, name: str) -> None:
+        self.end_reason = ""
         self._name = name
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
         self._incoming = Incoming(self._pause, self._resume)
@@ -80,14 +92,24 @@ class _Session(asyncssh.SSHClientSession[bytes]):
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
+        chan.set_write_buffer_limits(0)  # wait as long as the endpoint accepts no data
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         self._incoming.feed(data)
 
     def eof_received(self) -> bool:
-        return False
+        self._incoming.end()
+        return True  # keep our side open until we close it
+
+    def exit_status_received(self, status: int) -> None:
+        self._end_soon(f"its program ended with status {status}" if status else "")
+
+    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
+        self._end_soon(f"its program ended by signal {printable(signal, 20)}")
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self.end_reason = printable(str(exc)[:_REASON_CHARACTERS])
         self._incoming.end()
         self._may_write.set()
 
@@ -122,6 +144,11 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         except (OSError, asyncssh.Error):
             pass  # the channel has just closed
         raise EndpointLost(f"the connection to {self._name} is closed") from None
+
+    def _end_soon(self, reason: str) -> None:
+        """The endpoint's program has ended: what it printed may follow, and the endpoint may fail to close."""
+        self.end_reason = reason
+        asyncio.get_running_loop().call_later(_END_SECONDS, self._incoming.end)
 
     def _pause(self) -> None:
         if self._channel is not None:
@@ -182,9 +209,12 @@ async def _open_console(name: str, connection: asyncssh.SSHClientConnection) -> 
         raise EndpointUnreachable(
             f"{name} accepted the login, and opened no console within {CONNECT_SECONDS:.0f} s"
         ) from None
-    except (OSError, asyncssh.Error) as error:
-        text = printable(str(error))
+    except Exception as error:  # noqa: BLE001 - what the endpoint sends can make asyncssh raise any
+        text = printable(str(error)[:_REASON_CHARACTERS])
         if any(word in text.lower() for word in _BUSY_WORDS):
             raise EndpointBusy(f"the console of {name} is in use: {text}") from None
-        raise EndpointRefused(f"{name} accepted the login, but opened no console: {text}") from None
+        raise EndpointRefused(
+            f"{name} accepted the login, but opened no console: {text}",
+            hint="Log in there with ssh to see what it shows.",
+        ) from None
     return session

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import asyncssh
 
 from ..endpoint.host_name import check_host_name
 from ..endpoint.target import SshTarget, dialect_of
-from ..errors import ConsoleError, EndpointRefused, EndpointUnreachable
+from ..errors import ConsoleError, EndpointRefused, EndpointUnreachable, SosError
 from ..printable import printable
 from .base import Ask
 from .host_keys import HostKeys
+from .ssh_client import Client, Phase
 from .ssh_config import connection_arguments, connection_options, host_key_arguments, host_keys, route
 
 __all__ = ["CONNECT_SECONDS", "connect_hop", "open_jumps"]
@@ -24,7 +24,9 @@ CONNECT_SECONDS = 20.0
 _LOGIN_SECONDS = 40.0
 _KEEPALIVE_SECONDS = 15
 _KEEPALIVE_COUNT = 3
-_MAX_QUESTIONS = 3
+
+_REASON_CHARACTERS = 300
+_ITS_LOG = "An SSH server answers there. Its own log may say more; try ssh, too."
 
 #: Algorithms that old endpoints need and asyncssh does not offer by default.
 _LEGACY: dict[str, Any] = {
@@ -35,41 +37,6 @@ _LEGACY: dict[str, Any] = {
 
 # Without a handler, asyncssh's log would go to standard error.
 logging.getLogger("asyncssh").addHandler(logging.NullHandler())
-
-
-class _Client(asyncssh.SSHClient):
-    """Answers the questions of one hop's authentication; never with the machine's password."""
-
-    def __init__(self, name: str, keys: HostKeys, ask: Ask | None) -> None:
-        self._name = name
-        self._keys = keys
-        self._ask = ask
-        self._questions = 0
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        return self._keys.accept(key)
-
-    async def password_auth_requested(self) -> str | None:
-        if self._ask is None or self._questions >= _MAX_QUESTIONS:
-            return None
-        self._questions += 1
-        return await self._ask(self._name, "Password:", False)
-
-    async def kbdint_auth_requested(self) -> str | None:
-        return None if self._ask is None or self._questions >= _MAX_QUESTIONS else ""
-
-    async def kbdint_challenge_received(
-        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
-    ) -> Sequence[str] | None:
-        answers: list[str] = []
-        for prompt, echo in prompts:
-            assert self._ask is not None
-            self._questions += 1
-            answer = await self._ask(self._name, printable(prompt.strip()), echo)
-            if answer is None:
-                return None
-            answers.append(answer)
-        return answers
 
 
 async def open_jumps(
@@ -111,19 +78,19 @@ async def connect_hop(
     legacy: dict[str, Any] = {}
     while True:
         arguments = connection_arguments(place, client_keys) | host_key_arguments(options, keys, old=bool(legacy))
+        client = Client(name, keys, ask)
         try:
-            connection = await _connect(place, arguments | legacy, tunnel, keys, partial(_Client, name, keys, ask))
+            connection = await _connect(place, arguments | legacy, tunnel, keys, client)
             break
-        except UnicodeError:  # a name that cannot be looked up, from HOST or ssh_config
-            check_host_name(str(options.host))
-            raise
-        except (OSError, asyncssh.Error) as error:
+        except Exception as error:
+            if error is client.failure:
+                raise
             if keys.refused_certificate(error):
                 keys = keys.without_certificates()  # as ssh does, compare the server's plain key
             elif isinstance(error, asyncssh.KeyExchangeFailed) and not legacy and _may_be_old(place, target):
                 legacy = _LEGACY
             else:
-                raise _console_error(error, name, options, keys) from None
+                raise _error_of(error, name, options, keys, client) from None
     if note is not None and legacy:
         note(f"{place} supports only old SSH algorithms that are considered broken; they were allowed for it alone")
     fingerprint = keys.remember()
@@ -137,15 +104,16 @@ async def _connect(
     arguments: dict[str, Any],
     tunnel: asyncssh.SSHClientConnection | None,
     keys: HostKeys,
-    client: Callable[[], _Client],
+    client: Client,
 ) -> asyncssh.SSHClientConnection:
     connection, _ = await asyncssh.create_connection(
-        client,
+        lambda: client,
         place.host,
         **arguments,
         tunnel=tunnel,
         known_hosts=keys,
         agent_forwarding=False,
+        compression_algs=None,  # a few received bytes could become many
         x509_trusted_certs=None,
         keepalive_interval=_KEEPALIVE_SECONDS,
         keepalive_count_max=_KEEPALIVE_COUNT,
@@ -159,36 +127,70 @@ def _may_be_old(place: SshTarget, target: SshTarget) -> bool:
     return place is target and dialect_of(target).legacy
 
 
-def _console_error(
-    error: Exception, name: str, options: asyncssh.SSHClientConnectionOptions, keys: HostKeys
-) -> ConsoleError:
-    """Return our error, with a hint, for an error of asyncssh or the network."""
-    text = printable(str(error))
+def _error_of(
+    error: Exception, name: str, options: asyncssh.SSHClientConnectionOptions, keys: HostKeys, client: Client
+) -> SosError:
+    """Return our error, with a hint, for an error that ended a connection before it could be used.
+
+    What the server sends can make asyncssh raise any exception, so none is passed on.
+    """
+    if isinstance(error, SosError):  # from the host key policy
+        return error
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+        return keys.refusal(name, error)
+    if isinstance(error, UnicodeError) and client.phase is Phase.NOTHING:
+        try:
+            check_host_name(str(options.host))  # a name that cannot be looked up, from HOST or ssh_config
+        except SosError as wrong_name:
+            return wrong_name
+    if client.phase is Phase.NOTHING:
+        return _not_connected(error, name, options)
+    if isinstance(error, asyncssh.PermissionDenied):
+        proof = "the password and the key (-i)" if client.questions else "the key (-i)"
+        return EndpointRefused(
+            f"{name} refused the login of {printable(options.username)!r}: {_reason(error)}",
+            hint=f"Check the user name and {proof} for the endpoint.",
+        )
+    return _failed(error, name, options, client)
+
+
+def _failed(error: Exception, name: str, options: asyncssh.SSHClientConnectionOptions, client: Client) -> ConsoleError:
+    """Return our error for an error of asyncssh after the server was reached."""
+    text = _reason(error)
+    if isinstance(error, asyncssh.KeyExchangeFailed) and str(error).startswith(("No matching", "Unable to find")):
+        offered = printable(str(error).rpartition(" and received ")[2], 200)
+        return EndpointRefused(
+            f"{name} and sosagent have no SSH algorithm in common; it offers {offered}",
+            hint="If it is an old management controller, add its dialect to HOST: ssh://...?dialect=ilo.",
+        )
+    if isinstance(error, asyncssh.ConnectionLost) and text.startswith("Login timeout"):
+        return EndpointUnreachable(
+            f"{name} did not complete the SSH login within {_LOGIN_SECONDS:.0f} s",
+            hint="Try ssh to see where it stops; its own log may say more.",
+        )
+    if client.phase is Phase.LOGIN:
+        login = f"the login of {printable(options.username)!r}"
+        if isinstance(error, asyncssh.ConnectionLost | OSError):
+            return EndpointUnreachable(f"{name} closed the connection during {login}: {text}", hint=_ITS_LOG)
+        return EndpointRefused(f"{name} ended {login}: {text}", hint=_ITS_LOG)
+    if isinstance(error, asyncssh.ConnectionLost | OSError):
+        return EndpointUnreachable(
+            f"{name} closed the connection before SSH was set up: {text}",
+            hint="The port is reached. Does an SSH server listen there, and does it accept this address?",
+        )
+    return EndpointRefused(
+        f"no SSH session with {name}: {text}", hint=_ITS_LOG if client.speaks_ssh else "Is this an SSH port?"
+    )
+
+
+def _not_connected(error: Exception, name: str, options: asyncssh.SSHClientConnectionOptions) -> ConsoleError:
+    """Return our error for an error that prevented the connection."""
+    text = _reason(error)
     match error:
-        case asyncssh.HostKeyNotVerifiable():
-            return keys.refusal(name, error)
-        case asyncssh.KeyExchangeFailed() if str(error).startswith(("No matching", "Unable to find")):
-            offered = printable(str(error).rpartition(" and received ")[2], 200)
-            return EndpointRefused(
-                f"{name} and sosagent have no SSH algorithm in common; it offers {offered}",
-                hint="If it is an old management controller, add its dialect to HOST: ssh://...?dialect=ilo.",
-            )
-        case asyncssh.PermissionDenied():
-            return EndpointRefused(
-                f"{name} refused the login of {printable(options.username)!r}: {text}",
-                hint="Check the user name and the key (-i) for the endpoint.",
-            )
         case asyncssh.ChannelOpenError():
             return EndpointUnreachable(
                 f"the jump host cannot reach {name}: {text}", hint="Check the name and port as the jump host sees them."
             )
-        case asyncssh.ConnectionLost():
-            return EndpointUnreachable(
-                f"{name} closed the connection before SSH was set up: {text}",
-                hint="The port is reached. Does an SSH server listen there, and does it accept this address?",
-            )
-        case asyncssh.Error():
-            return EndpointRefused(f"no SSH session with {name}: {text}", hint="Is this an SSH port?")
         case socket.gaierror():
             return EndpointUnreachable(
                 f"the name {printable(options.host)} is not known: {text}",
@@ -207,3 +209,11 @@ def _console_error(
             )
         case _:
             return EndpointUnreachable(f"{name} cannot be reached: {text}", hint="Check the route to it.")
+
+
+def _reason(error: Exception) -> str:
+    """Return the text of an error, which may be the server's."""
+    text = str(error)[:_REASON_CHARACTERS]
+    if isinstance(error, OSError | asyncssh.Error):
+        return printable(text)
+    return f"it sent data that is not valid SSH ({type(error).__name__}: {printable(text)})"

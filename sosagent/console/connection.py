@@ -221,7 +221,8 @@ class Connection:
         return self._error(DeadlineExceeded, message, f"{hint} {self.damage_report()}".strip())
 
     def _deadline_passed(self) -> DeadlineExceeded:
-        return self.too_late(f"the deadline of {self.deadline.seconds or 0.0:.0f} s passed")
+        seconds = self.deadline.seconds or 0.0
+        return self.too_late(f"the deadline of {seconds:.0f} s passed", self.line.time_hint(seconds) or None)
 
     def _fell_back(self) -> EndpointLost:
         title = self.endpoint.dialect.title

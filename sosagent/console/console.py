@@ -266,6 +266,8 @@ class Console:
         while (data := await self._receive(wait.remaining)) is not None:
             if not (ignore_kernel and self.received_only_kernel):
                 break
+            if self.line.byte_seconds and self.kernel_line_pending:
+                wait = Deadline(seconds)  # for the next byte of what may be a kernel line, or an escape sequence
         return data
 
     async def _receive(self, seconds: float) -> bytes | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 
 __all__ = ["QUIET_SECONDS", "LineClock", "LineWait"]
 
-#: A prompt counts once the line has been quiet for this long, and for two bytes more. The echo of what is typed there
+#: A prompt counts once the line has been quiet for this long, and for three bytes more. The echo of what is typed there
 #: is compared, so a prompt that was recognised too early does no harm; a password has no echo and needs more
 #: (login/password.py).
 QUIET_SECONDS = 0.03
@@ -20,6 +21,7 @@ _SAMPLES, _LEAST_SAMPLES = 16, 4
 _MOST_BYTES = 16  # in one portion of a slow line: the FIFO of a UART
 _MOST_GAP_SECONDS = 0.6  # between two such portions
 _AHEAD_SECONDS = 0.25  # how much of what was sent may still be on its way
+_JOB_BYTES = 8000  # of a small job: about 4,000 for adding a key to a new file, and as much for repetitions
 _MOST_EXTENSION_BYTES = 4096  # extend a wait; a program that always prints must not extend it for ever
 
 
@@ -36,6 +38,7 @@ class LineClock:
         self._samples: deque[tuple[int, float]] = deque(maxlen=_SAMPLES)
         self._last = 0.0
         self._within_line = False
+        self._longest_gap = 0.0
         self._sent_until = 0.0  # when the line will have carried what was sent
         self.arrived_seconds = 0.0  # what arrived so far took this long on the line; 0 on a fast line
 
@@ -45,10 +48,23 @@ class LineClock:
         seconds = max(self._declared, self._measured)
         return seconds if seconds >= _SLOW_SECONDS else 0.0
 
+    def time_hint(self, limit: float) -> str:
+        """Return a sentence that says which time limit a slow line needs; empty if `limit` seconds are enough."""
+        needed = math.ceil(_JOB_BYTES * self.byte_seconds / 60) * 60
+        if needed <= limit:
+            return ""
+        speed = f"The line carries about {1 / self.byte_seconds:.0f} bytes per second"
+        return f"{speed}; allow a small job {needed} s there, and a large one more: --timeout {needed}."
+
     @property
     def quiet_seconds(self) -> float:
-        """The line is quiet if nothing arrives for this long."""
-        return QUIET_SECONDS + 2 * self.byte_seconds
+        """The line is quiet if nothing arrives for this long.
+
+        On a slow line that includes the time of what was sent, of three bytes, and of a pause as long as those seen.
+        """
+        if not self.byte_seconds:
+            return QUIET_SECONDS
+        return QUIET_SECONDS + 3 * self.byte_seconds + self._longest_gap + self.backlog_seconds
 
     @property
     def backlog_seconds(self) -> float:
@@ -89,6 +105,7 @@ class LineClock:
             self._samples.append((size, gap))
         if len(self._samples) >= _LEAST_SAMPLES:
             self._measured = sum(gap for _, gap in self._samples) / sum(size for size, _ in self._samples)
+            self._longest_gap = max(gap for _, gap in self._samples)
         self.arrived_seconds += size * self.byte_seconds
 
 

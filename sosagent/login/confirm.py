@@ -81,7 +81,7 @@ async def input_is_hidden(console: Console) -> bool:
     """Type a character and erase it. Return whether the console did not answer it, as at a password prompt."""
     mark, measured = console.mark(), console.typer.echo_seconds
     seconds = min(max(_LEAST_SECONDS, _ECHO_FACTOR * measured), _MOST_SECONDS) if measured else _UNKNOWN_SECONDS
-    seconds += console.line.backlog_seconds + 2 * console.line.byte_seconds  # for the character and its echo
+    seconds += 2 * console.line.byte_seconds  # for the character and its echo
     await console.send(ECHO_TEST)  # a character that kernel lines hardly contain
     answer = await console.receive(seconds, ignore_kernel=True)
     # The echo may be in the middle of what looks like a kernel line.

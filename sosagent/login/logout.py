@@ -81,12 +81,21 @@ async def _press(console: Console, keys: tuple[str, ...], seconds: float) -> Obs
 async def end_at_login_prompt(attempt: Attempt) -> Observation:
     """End a shell whose own prompt may look like a login prompt, by an end of file; return the next state.
 
-    At a real login prompt that only starts the next getty.
+    At a real login prompt that only starts the next getty. A shell may ignore it, but says so.
     """
     console = attempt.console
+    observed, ignored = await _end_of_file(console)
+    for keys in _SHELL_ENDINGS:
+        if not ignored:
+            return observed
+        await _press(console, keys, _NEXT_SECONDS)
+        observed, ignored = await _end_of_file(console)
+    return Observation(UNKNOWN) if ignored else observed
+
+
+async def _end_of_file(console: Console) -> tuple[Observation, bool]:
+    """Type ^D; return the next state, and whether a shell ignored it."""
     mark = console.mark()
     await console.send("\x04")
     observed = await settle(console, WAKE_SECONDS, mark=mark, until=_UNTIL)
-    if any(map(_IGNORES_END.search, console.since(mark)[0])):
-        observed = await log_out(attempt)
-    return observed
+    return observed, any(map(_IGNORES_END.search, console.since(mark)[0]))

@@ -21,7 +21,7 @@ __all__ = ["erase", "line_editor_redrew", "redraw"]
 _REDRAW_SECONDS = 1.0  # a distant endpoint may take this long to answer
 _ECHO_PAUSES = (0.05, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _KEY_SECONDS = 0.06
-_BYTE_SECONDS = 0.1  # for the next byte, where one alone arrived: the line may be slow
+_BYTE_SECONDS, _FEW = 0.1, 4  # for the next byte, where so few arrived: the line may be slow
 _COLLECT_LIMIT = 64 * 1024
 _REDRAWN_BYTES = 300
 
@@ -123,7 +123,7 @@ async def _answer(console: Console) -> tuple[bytes, Mark]:
 
 async def _collect(console: Console, first: bytes) -> bytes:
     """Return what arrives after the `first` bytes until the line is quiet, without kernel lines."""
-    raw, least = b"", _BYTE_SECONDS if len(first) == 1 else 0.0
+    raw, least = b"", _BYTE_SECONDS if len(first) <= _FEW else 0.0
     while len(raw) < _COLLECT_LIMIT:
         data = await console.receive(max(least, console.line.quiet_seconds), ignore_kernel=True)
         if data is None:

@@ -103,6 +103,8 @@ async def _end_becoming(attempt: Attempt) -> Observation:
             break
         observed = await press(console, keys, LOGOUT_SECONDS, until)
     attempt.stopped_becoming()
+    if observed.state.action is Action.LOG_IN:
+        return await end_at_login_prompt(attempt)  # it may be the prompt of the new shell
     return await log_out(attempt) if observed.state.action is Action.PROBE else observed
 
 

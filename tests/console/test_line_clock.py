@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -29,7 +30,7 @@ async def clock_after(portions: list[bytes], pause: float, baud: int | None = No
 async def test_the_speed_of_a_slow_line_is_measured(baud: int) -> None:
     clock = await clock_after([bytes([byte]) for byte in _BANNER], 10 / baud)
     assert clock.byte_seconds == pytest.approx(10 / baud, rel=0.05)
-    assert clock.quiet_seconds == pytest.approx(QUIET_SECONDS + 20 / baud, rel=0.05)
+    assert clock.quiet_seconds == pytest.approx(QUIET_SECONDS + 40 / baud, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,19 @@ async def test_a_declared_speed_counts_at_once() -> None:
     clock = LineClock(300)
     assert clock.byte_seconds == pytest.approx(1 / 30)
     assert LineClock(115200).byte_seconds == 0.0
+
+
+@pytest.mark.parametrize(
+    ("baud", "limit", "words"),
+    [(300, 120.0, "about 30 bytes per second; .* --timeout 300\\."), (1200, 10.0, "--timeout 120\\.")],
+)
+async def test_an_error_says_which_time_limit_a_slow_line_needs(baud: int, limit: float, words: str) -> None:
+    assert re.search(words, LineClock(baud).time_hint(limit))
+
+
+@pytest.mark.parametrize(("baud", "limit"), [(300, 300.0), (1200, 120.0), (9600, 1.0), (None, 1.0)])
+async def test_a_sufficient_time_limit_is_not_mentioned(baud: int | None, limit: float) -> None:
+    assert LineClock(baud).time_hint(limit) == ""
 
 
 async def test_more_text_at_once_shows_a_fast_line() -> None:
@@ -87,6 +101,15 @@ async def test_little_is_on_its_way_on_a_slow_line(baud: int) -> None:
         arrived += len(read.result()) if read.done() else 0
     assert (200 - arrived) * 10 / baud < 0.6
     await console.aclose()
+
+
+async def test_the_parts_of_an_escape_sequence_count_on_a_slow_line() -> None:
+    near, far = memory_pair()
+    async with Console(FaultyTransport(near, Faults(baud=300))) as console:
+        await far.write(b"vm login: " + b"\x1b[C" * 20 + b"x")
+        await console.expect("login", 10.0)
+        assert await console.quiet(QUIET_SECONDS, 0.5)
+        assert console.open_line.endswith("x")
 
 
 async def test_a_prompt_on_a_slow_line_counts_only_when_it_is_complete() -> None:

@@ -85,7 +85,7 @@ CASES = {
     "sudo refuses": Case(
         (LOGIN,),
         ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
-        + answer("0ther", "\r\nalice is not in the sudoers file.\r\n" + LOGIN),
+        + answer("0ther", "\r\nalice is not in the sudoers file.\r\n" + LOGIN), key("\x04", "\r\n" + LOGIN),
         settings=SUDO, state="login", error=LoginRefused, message="this user may not become root: alice is not in",
     ),
     "su leads to another user": Case(
@@ -269,7 +269,13 @@ CASES = {
     ),
     "cancelled while su asks": Case(
         (LOGIN,), ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", "Password: "),
-        key("\x03", "\r\n" + LOGIN), SU, state="login", cancelled=True,
+        key("\x03", "\r\n" + LOGIN) + key("\x04", "\r\n" + LOGIN), SU, state="login", cancelled=True,
+    ),
+    "cancelled after su, in a shell with a prompt like a login's": Case(
+        (LOGIN,), ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", 2.0, LOGIN),
+        key("\x04", "\r\nUse \"exit\" to leave the shell.\r\n" + LOGIN) + key(CLEAR) + key("\\exit\r", "\r\n" + LOGIN)
+        + key("\x04", "\r\n" + LOGIN),
+        SU, state="login", cancelled=True,
     ),
     "cancelled while su works in our shell": Case(
         (LOGIN,), ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", 2.0, "# "),

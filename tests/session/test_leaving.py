@@ -61,6 +61,9 @@ ACCOUNTS = {
     "bash, prompt like a login's": _bash("PS1='vm login: '", sosagent.LoginRefused),
     "dash, prompt like a login's": _dash("PS1='vm login: '", sosagent.LoginRefused),
     "bash, prompt like a login's, end of file ignored": _bash("PS1='login: '; IGNOREEOF=99", sosagent.LoginRefused),
+    "bash, prompt like a login's, end of file ignored, exit is a function": _bash(
+        "exit() { echo no; }; PS1='login: '; IGNOREEOF=99", sosagent.LoginRefused
+    ),
     "dash, no echo": _dash("stty -echo", sosagent.ConsoleStateUnknown),
     "bash, aliases": _bash(_ALIASES),
     "dash, aliases": _dash(_ALIASES),

@@ -41,9 +41,13 @@ STOPS: dict[str, signal.Signals | None] = {
 _KEYS = [f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{letter * 43} {letter}@host" for letter in "BCA"]
 _OLD, _NEW = "".join(f"{key}\n" for key in _KEYS[:2]), f"{_KEYS[2]}\n"
 _TEXT = "".join(f"{number * number}\n" for number in range(50))
-_RUNBOOK = (
-    'name: Write a file\ndescription: Writes a file.\nsteps:\n  - name: write\n    run: echo A >>"$HOME/written"\n'
-)
+_RUNBOOK = """name: Write a file
+description: Writes a file.
+steps:
+  - name: write
+    run: echo A >>"$HOME/written"
+    timeout: 600
+"""
 _OPEN = "A shell of ours may be open"
 _LIMIT = 900.0  # seconds for a run that is not stopped by its limit, and for the next run
 _LATE_SECONDS = 10.0  # that a command may take to log out after its limit

@@ -22,7 +22,7 @@ from ..printable import printable
 from ..shell.frame import EMPTY_CKSUM, cksum_appended
 from ..shell.refusal import edit_refused, not_verified
 from ..shell.shell import Shell
-from .expiry import expiring
+from .expiry import check_times, expiring
 from .inspection import inspect, inspect_and_append, with_link_targets
 from .key_file import KeyFile, Unlock, key_file_of
 from .line import Presence, Verdict, judge
@@ -111,6 +111,7 @@ async def append_keys(
         EditRefused: nothing was changed; the message gives the reason.
         NotVerified: something was written, and reading it back does not prove it.
     """
+    await check_times(shell, keys)
     if until is not None:
         keys = await expiring(shell, keys, until)
     file = key_file_of(user, own=own, logged_in=logged_in)

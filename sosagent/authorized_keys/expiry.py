@@ -11,13 +11,17 @@ from datetime import UTC, datetime, timedelta
 from ..console.events import Event
 from ..errors import UsageError
 from ..keys import PublicKey
+from ..keys.option_values import is_utc, time_of
+from ..keys.options import value_of
+from ..printable import printable
 from ..shell.programs import Expanded, program
 from ..shell.refusal import edit_refused
 from ..shell.shell import Shell
 
-__all__ = ["expiring"]
+__all__ = ["check_times", "expiring"]
 
 _MAX_CLOCK_ERROR = 120.0  # seconds
+_MAX_ZONE = 12 * 3600  # seconds by which a local time may be behind UTC
 _OPTION_SINCE = (7, 7)  # release notes of OpenSSH 7.7
 _UTC_SINCE = (9, 1)  # release notes of OpenSSH 9.1: a Z after the time
 _TIME = re.compile(r"t (\d{1,12})(?: (\d{14}))?")
@@ -39,6 +43,47 @@ async def expiring(shell: Shell, keys: Sequence[PublicKey], until: datetime) -> 
     """
     if until.timestamp() <= time.time():
         raise UsageError(f"{until:%Y-%m-%d %H:%M %Z} is in the past: the key would never work")
+    number, local = await _sshd_and_time(shell, until)
+    if number >= _UTC_SINCE:
+        when = f"{until.astimezone(UTC):%Y%m%d%H%M%S}Z"
+    elif local:
+        when = local
+    else:
+        raise edit_refused("the machine cannot print the time in its own time zone, which its sshd requires")
+    shell.console.emit(Event("detail", f"sshd {number[0]}.{number[1]}: expiry-time={when}"))
+    option = f'expiry-time="{when}"'
+    return [replace(key, options=(*key.options, option)) for key in keys]
+
+
+async def check_times(shell: Shell, keys: Sequence[PublicKey]) -> None:
+    """Check that the machine's sshd accepts keys whose own options end their validity.
+
+    Raises:
+        UsageError: the time of a key is in the past.
+        EditRefused: the machine's clock is wrong, or its sshd does not support the option or its form.
+    """
+    options = [option for key in keys for option in key.options if option.lower().startswith("expiry-time=")]
+    times = {value_of(option): time_of(value_of(option)) for option in options}
+    for text, when in times.items():
+        # A time without Z is in the machine's time zone.
+        if when is not None and when.timestamp() + (0 if is_utc(text) else _MAX_ZONE) <= time.time():
+            raise UsageError(f"the option expiry-time={printable(text, 40)} is in the past: the key would never work")
+    if not times:
+        return
+    number, _ = await _sshd_and_time(shell, datetime.now(UTC))
+    if number < _UTC_SINCE and any(map(is_utc, times)):
+        raise edit_refused(
+            f"OpenSSH {number[0]}.{number[1]} on the machine is too old for a time in UTC, which came with 9.1",
+            hint="It would ignore the whole line. Use --expires, or omit the Z and write the machine's local time.",
+        )
+
+
+async def _sshd_and_time(shell: Shell, until: datetime) -> tuple[tuple[int, int], str]:
+    """Return the version of the machine's sshd, and `until` in its local time (empty if unknown).
+
+    Raises:
+        EditRefused: the machine's clock is wrong, or its sshd does not support expiry-time.
+    """
     asked = time.time()
     lines = (await shell.run(program("clock", until=Expanded(int(until.timestamp()))))).lines
     clock, version = _first_match(_TIME, lines), _first_match(_VERSION, lines)
@@ -57,17 +102,7 @@ async def expiring(shell: Shell, keys: Sequence[PublicKey], until: datetime) -> 
             f"OpenSSH {number[0]}.{number[1]} on the machine is too old for expiry-time, which came with 7.7",
             hint=f"It would ignore the whole line. {_REMOVE_LATER}",
         )
-    if number >= _UTC_SINCE:
-        when = f"{until.astimezone(UTC):%Y%m%d%H%M%S}Z"
-    elif clock[2]:
-        when = clock[2]
-    else:
-        raise edit_refused(
-            "the machine cannot print the time in its own time zone, which its sshd requires", complaints=lines
-        )
-    shell.console.emit(Event("detail", f"sshd {number[0]}.{number[1]}: expiry-time={when}"))
-    option = f'expiry-time="{when}"'
-    return [replace(key, options=(*key.options, option)) for key in keys]
+    return number, clock[2] or ""
 
 
 def _refuse_wrong_clock(difference: float) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..keys import KEY_TYPES, PublicKey, parse_blob
-from ..keys.options import are_options, split_options
+from ..keys.from_patterns import nobody_because
+from ..keys.options import are_options, split_options, value_of
 
 __all__ = ["Entry", "Presence", "Verdict", "joined_at", "judge", "parse_line"]
 
@@ -59,7 +60,8 @@ def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
     """Determine whether sshd accepts `key`.
 
     Options equal to those of `key` are wanted, so they do not restrict it. A line whose only restriction
-    is ``expiry-time`` is ignored, as sshd ignores it after that time.
+    is ``expiry-time`` is ignored, as sshd ignores it after that time. So is a line that sshd does not use for the key:
+    one whose ``from`` admits no client, one of an authority if the key itself is wanted, and the other way round.
 
     Args:
         lines: the lines of the file, in order; those that cannot contain the key may be missing.
@@ -67,7 +69,7 @@ def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
     """
     for line in lines:
         entry = parse_line(line)
-        if entry is None or not entry.key.same_key(key):
+        if entry is None or not entry.key.same_key(key) or _is_unused(entry.options, _names(key.options)):
             continue
         limiting = {option for option in entry.options if option.lower() not in _HARMLESS}
         if set(entry.options) == set(key.options) or not limiting:
@@ -75,6 +77,21 @@ def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
         if not all(option.lower().startswith("expiry-time=") for option in limiting):
             return Verdict(Presence.RESTRICTED, entry.options)
     return Verdict(Presence.ABSENT)
+
+
+def _is_unused(options: Iterable[str], wanted: Iterable[str]) -> bool:
+    """Whether sshd uses a line with `options` for no login, if the options with the names `wanted` are wanted."""
+    options = tuple(options)
+    names = _names(options)
+    if ("cert-authority" in names) != ("cert-authority" in wanted):
+        return True
+    if "principals" in names and "cert-authority" not in names:
+        return True
+    return any(nobody_because(value_of(option)) for option in options if option.lower().startswith("from="))
+
+
+def _names(options: Iterable[str]) -> set[str]:
+    return {option.partition("=")[0].lower() for option in options}
 
 
 def parse_line(line: str, *, any_options: bool = False) -> Entry | None:

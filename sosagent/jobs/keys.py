@@ -14,7 +14,9 @@ from ..authorized_keys.line import Entry, parse_line
 from ..authorized_keys.sshd_rules import login_obstacles
 from ..errors import KeyInvalid, UsageError
 from ..keys import PublicKey, parse_public_keys
-from ..keys.options import time_of, value_of
+from ..keys.from_patterns import has_names, nobody_because, useless_patterns
+from ..keys.option_values import is_utc, time_of
+from ..keys.options import PERMISSIONS, permissions, value_of
 from ..printable import printable
 from ..session.machine import on_machine, rights_of
 from ..session.root_shell import RootShell
@@ -24,6 +26,14 @@ __all__ = ["KeyListing", "KeysRemoved", "ListedKey", "classify_lines", "list_key
 
 #: Options that limit a key to some addresses, to a command, or to a time.
 _LIMITING = ("command=", "from=", "expiry-time=")
+#: What the options permit, in words.
+_PERMITTED = {
+    "agent-forwarding": "agent forwarding",
+    "port-forwarding": "port forwarding",
+    "pty": "a terminal",
+    "user-rc": "~/.ssh/rc",
+    "x11-forwarding": "X11 forwarding",
+}
 #: Patterns of `case` for every line that is neither empty nor a comment. `inspect_keys.sh` always prints the lines that
 #: do not start with ASCII.
 _EVERY_LINE = r"[%-~]*|\ *"
@@ -231,26 +241,31 @@ def _why_no_key(line: str) -> str:
 
 def _judge_options(options: Sequence[str], now: datetime) -> tuple[str, list[str]]:
     """Return why a key with `options` allows no login (empty if it does), and what they forbid."""
-    limits: list[str] = []
+    permitted = permissions(options)
+    limits = [f"without {_PERMITTED[name]}" for name in PERMISSIONS if name not in permitted]
+    if not permitted:
+        limits = ["without forwarding or a terminal"]
     why_not = ""
     for option in options:
-        name, value = option.partition("=")[0].lower(), printable(value_of(option), 120)
+        name, value = option.partition("=")[0].lower(), value_of(option)
+        shown = printable(value, 120)
         if name == "cert-authority":
             why_not = "it belongs to an authority: it accepts certificates from that authority, not the key itself"
         elif name == "principals":
             why_not = why_not or "principals is for certificates only"
         elif name == "expiry-time":
             until = time_of(value)
+            zone = "; sshd before 9.1 ignores the whole line" if is_utc(value) else " in the machine's time zone"
             if until is not None and until <= now:
-                why_not = why_not or f"it expired at {value}"
+                why_not = why_not or f"it expired at {shown}"
             else:
-                limits.append(f"until {value}")
+                limits.append(f"until {shown}{zone}")
         elif name == "from":
-            limits.append(f"from {value} only")
+            why_not = why_not or nobody_because(value)
+            limits.append(f"from {shown} only{', whose names need UseDNS yes' if has_names(value) else ''}")
+            limits += [f"{problem}; it matches no client" for problem in useless_patterns(value).values()]
         elif name == "command":
-            limits.append(f"runs {value!r} and nothing else")
-        elif name in ("restrict", "no-pty"):
-            limits.append("without forwarding or a terminal" if name == "restrict" else "without a terminal")
+            limits.append(f"runs {shown!r} and nothing else")
     return why_not, limits
 
 

@@ -15,6 +15,7 @@ import struct
 from dataclasses import dataclass
 
 from ..printable import printable
+from .options import option_warnings
 
 __all__ = ["KEY_TYPES", "PublicKey", "parse_blob"]
 
@@ -107,7 +108,11 @@ class PublicKey:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Reasons not to use the key, in sentences."""
+        """Reasons not to use the key, and parts of its options that have no effect, in sentences."""
+        return (*self._type_warnings, *option_warnings(self.options))
+
+    @property
+    def _type_warnings(self) -> tuple[str, ...]:
         if self.type == "ssh-dss":
             return ("OpenSSH refuses DSA keys by default, and has removed them in 10.0; create an ed25519 key",)
         if self.type not in KEY_TYPES:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from ..printable import is_clean, printable
+from .from_patterns import nobody_because, useless_patterns
+from .option_values import check_environment, check_listen, check_open, check_time, check_tunnel
 
-__all__ = ["OptionInvalid", "are_options", "check_option", "check_options", "split_options", "time_of", "value_of"]
+__all__ = [
+    "PERMISSIONS",
+    "OptionInvalid",
+    "are_options",
+    "check_option",
+    "check_options",
+    "option_warnings",
+    "permissions",
+    "split_options",
+    "value_of",
+]
 
-_FLAGS = frozenset({
-    "agent-forwarding", "cert-authority", "no-agent-forwarding", "no-port-forwarding", "no-pty",
-    "no-touch-required", "no-user-rc", "no-x11-forwarding", "port-forwarding", "pty", "restrict",
-    "no-verify-required", "touch-required", "user-rc", "verify-required", "x11-forwarding",
-})  # fmt: skip
+#: What a key permits unless an option forbids it. `no-` in front of an option forbids it.
+PERMISSIONS = ("agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding")
+_NEGATED = frozenset({*PERMISSIONS, "touch-required", "verify-required"})
+_FLAGS = frozenset({"cert-authority", "restrict", *_NEGATED, *(f"no-{name}" for name in _NEGATED)})
 #: Options that sshd accepts only once per line.
 _ONCE = frozenset({"command", "from", "principals"})
 _VALUES = _ONCE | {"environment", "expiry-time", "permitlisten", "permitopen", "tunnel"}
-_TIME_FORMS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-_VARIABLE = re.compile(r"[A-Za-z0-9_]+=.*", re.DOTALL)
-_PATTERN = re.compile(r"!?[A-Za-z0-9_.:%*?\[\]-]+")
-_PERMIT = re.compile(r"(?:(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_.*-]+):)?(?P<port>\d{1,5}|\*|[a-z][a-z0-9-]*)")
-_TUNNEL = re.compile(r"any|\d{1,9}")
+#: How often sshd accepts an option (auth-options.h), if not without limit.
+_AT_MOST = {**dict.fromkeys(_ONCE, 1), "environment": 1025, "permitlisten": 4097, "permitopen": 4097}
 
 
 class OptionInvalid(ValueError):
@@ -57,7 +62,27 @@ def split_options(line: str) -> tuple[tuple[str, ...], str] | None:
 def are_options(options: Sequence[str]) -> bool:
     """Whether sshd accepts a line with these options, regardless of whom they admit."""
     names = [option.partition("=")[0].lower() for option in options]
-    return all(map(_is_option, options)) and all(names.count(name) < 2 for name in _ONCE)
+    return all(map(_is_option, options)) and all(names.count(name) <= most for name, most in _AT_MOST.items())
+
+
+def permissions(options: Sequence[str]) -> frozenset[str]:
+    """Return what a key with these options permits, of `PERMISSIONS`; later options override earlier ones."""
+    permitted = set(PERMISSIONS)
+    for option in options:
+        name = option.lower()
+        if name == "restrict":
+            permitted.clear()
+        elif name in PERMISSIONS:
+            permitted.add(name)
+        else:
+            permitted.discard(name.removeprefix("no-"))
+    return frozenset(permitted)
+
+
+def option_warnings(options: Sequence[str]) -> tuple[str, ...]:
+    """Return sentences about parts of options that have no effect."""
+    values = [value_of(option) for option in options if option.lower().startswith("from=")]
+    return tuple(f"{problem}; it matches no client" for value in values for problem in useless_patterns(value).values())
 
 
 def _is_option(option: str) -> bool:
@@ -95,7 +120,7 @@ def check_option(option: str) -> str:
     inner = _unquoted(value) if equals else None
     if inner is None:
         raise OptionInvalid(f'the option {name} needs a value in quotes: {name}="..."')
-    problem = _check_from(inner) if lower == "from" else _CHECKS.get(lower, _no_problem)(inner)
+    problem = nobody_because(inner) if lower == "from" else _CHECKS.get(lower, _no_problem)(inner)
     if problem:
         raise OptionInvalid(f"{shown}: {problem}")
     return f"{name}={value}"
@@ -109,9 +134,10 @@ def check_options(options: tuple[str, ...]) -> tuple[str, ...]:
     """
     checked = tuple(check_option(option) for option in options)
     names = [option.partition("=")[0].lower() for option in checked]
-    for name in _ONCE:
-        if names.count(name) > 1:
-            raise OptionInvalid(f"sshd accepts the option {name} only once")
+    for name, most in _AT_MOST.items():
+        if names.count(name) > most:
+            times = "only once" if most == 1 else f"at most {most} times"
+            raise OptionInvalid(f"sshd accepts the option {name} {times}")
     if "principals" in names and "cert-authority" not in names:
         raise OptionInvalid("principals needs cert-authority; without it sshd never accepts the key")
     return checked
@@ -131,62 +157,12 @@ def _no_problem(_value: str) -> str:
     return ""
 
 
-# Each check returns the problem with a value in one sentence, or an empty string.
-
-
-def _check_from(value: str) -> str:
-    """Check a pattern list of names and addresses (ssh_config(5), PATTERNS; addr_match_list)."""
-    patterns = value.split(",")
-    for pattern in patterns:
-        if "/" in pattern:
-            if not pattern.rpartition("/")[2].isdigit():
-                return f"{printable(pattern, 60)!r}: sshd requires the prefix length after the slash"
-            try:
-                ipaddress.ip_network(pattern.removeprefix("!"))
-            except ValueError as error:
-                return str(error)
-        elif _PATTERN.fullmatch(pattern) is None:
-            return f"{printable(pattern, 60)!r} is neither an address nor a pattern of host names"
-    if all(pattern.startswith("!") for pattern in patterns):
-        return "a list of exclusions only: sshd would refuse every client"
-    return ""
-
-
-def _check_permit(value: str) -> str:
-    match = _PERMIT.fullmatch(value)
-    if match is None or (match["port"].isdigit() and not 0 < int(match["port"]) < 65536):
-        return "the value has the form HOST:PORT; either may be *"
-    return ""
-
-
-def time_of(text: str) -> datetime | None:
-    """Parse a value of the option expiry-time.
-
-    A value without Z is in the machine's local time, which is treated as UTC here.
-
-    Returns:
-        The time, or None if `text` is not a time.
-    """
-    digits = text.removesuffix("UTC") if text.endswith("UTC") else text.removesuffix("Z")
-    try:
-        return datetime.strptime(digits, _TIME_FORMS[len(digits)]).replace(tzinfo=UTC)
-    except (KeyError, ValueError):
-        return None
-
-
-def _check_time(value: str) -> str:
-    return "" if time_of(value) else "a time has the form YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, with Z for UTC"
-
-
-def _check_form(pattern: re.Pattern[str], problem: str) -> Callable[[str], str]:
-    return lambda value: "" if pattern.fullmatch(value) else problem
-
-
-#: Options for whose values sshd refuses the whole line, and their checks.
+#: Options for whose values sshd refuses the whole line, and their checks. Each returns the problem with a value in one
+#: sentence, or an empty string.
 _CHECKS: dict[str, Callable[[str], str]] = {
-    "expiry-time": _check_time,
-    "environment": _check_form(_VARIABLE, "a variable has the form NAME=VALUE"),
-    "permitopen": _check_permit,
-    "permitlisten": _check_permit,
-    "tunnel": _check_form(_TUNNEL, "the value is a number, or any"),
+    "expiry-time": check_time,
+    "environment": check_environment,
+    "permitopen": check_open,
+    "permitlisten": check_listen,
+    "tunnel": check_tunnel,
 }

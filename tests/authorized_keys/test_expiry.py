@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,8 +55,8 @@ async def test_older_sshd_gets_local_time(file: Path, tmp_path: Path) -> None:
     assert 'expiry-time="20300101000000" ssh-ed25519' in file.read_text()
 
 
-async def _add_on_machine(clock: str, version: str, home: Path) -> None:
-    """Add a key on a machine whose `clock.sh` prints `clock` and `version`."""
+async def _add_on_machine(clock: str, version: str, home: Path, key: sosagent.PublicKey | None = None) -> None:
+    """Add `key`, or a key that expires, on a machine whose `clock.sh` prints `clock` and `version`."""
     now = int(datetime.now(UTC).timestamp())
     clock = clock.replace("NOW+3600", str(now + 3600)).replace("NOW", str(now))
     async with verified_shell(["dash"], home) as (shell, _):
@@ -66,7 +67,8 @@ async def _add_on_machine(clock: str, version: str, home: Path) -> None:
 
         shell.run = run_replaced  # type: ignore[method-assign,assignment]
         try:
-            await append(shell, new_key(), until=datetime.fromtimestamp(now, UTC) + timedelta(hours=2))
+            soon = datetime.fromtimestamp(now, UTC) + timedelta(hours=2)
+            await append(shell, key or new_key(), until=soon if key is None else None)
         finally:
             await shell.close()
 
@@ -74,3 +76,34 @@ async def _add_on_machine(clock: str, version: str, home: Path) -> None:
 async def test_time_in_the_past_is_rejected(file: Path, tmp_path: Path) -> None:
     with pytest.raises(sosagent.UsageError, match="past"):
         await add(["dash"], tmp_path, new_key(), until=datetime.now(UTC) - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("option", "version", "words"),
+    [
+        ('expiry-time="20991231Z"', "v 8.4", "too old for a time in UTC"),
+        ('expiry-time="20991231"', "v 7.6", "too old for expiry-time"),
+        ('expiry-time="20200101"', "v 9.2", "in the past"),
+        ('expiry-time="20991231Z"', "v 9.2", ""),
+        ('expiry-time="20991231"', "v 8.4", ""),
+    ],
+)
+async def test_times_of_the_key_itself(option: str, version: str, words: str, file: Path, tmp_path: Path) -> None:
+    key = replace(new_key(), options=(option,))
+    before = file.read_text()
+    if not words:
+        await _add_on_machine("t NOW", version, tmp_path, key)
+        assert f"{key.line}\n" in file.read_text()
+        return
+    with pytest.raises(sosagent.SosError, match=words):
+        await _add_on_machine("t NOW", version, tmp_path, key)
+    assert file.read_text() == before
+
+
+async def test_an_authority_and_its_key_are_two_things(file: Path, tmp_path: Path) -> None:
+    key = new_key()
+    authority = replace(key, options=("cert-authority",))
+    for one in (key, authority):
+        assert (await add(["dash"], tmp_path, one)).keys[0].result == "added"
+    for one in (key, authority):
+        assert (await add(["dash"], tmp_path, one)).keys[0].result == "present"

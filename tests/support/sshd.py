@@ -18,12 +18,13 @@ __all__ = ["running_sshd"]
 
 
 @contextmanager
-def running_sshd(folder: Path, *, certificate_for: str = "") -> Iterator[tuple[int, Path]]:
+def running_sshd(folder: Path, *, certificate_for: str = "", settings: str = "") -> Iterator[tuple[int, Path]]:
     """Yield its port and its file of keys. Its host key is ``host`` in `folder`.
 
     Args:
         folder: for its files.
         certificate_for: names for which ``authority`` in `folder` certifies the host key; separated by commas.
+        settings: more lines for its configuration.
     """
     program = installed([shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "sshd"])[0]
     if os.getuid() == 0:
@@ -41,7 +42,7 @@ def running_sshd(folder: Path, *, certificate_for: str = "") -> Iterator[tuple[i
     config.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nPidFile none\nStrictModes no\nUsePAM no\n"
         f"PermitRootLogin yes\nPasswordAuthentication no\nMaxStartups 200\nAuthorizedKeysFile {keys}\n"
-        f"{certificate}"
+        f"{certificate}{settings}"
     )
     with (folder / "sshd.log").open("wb") as log:
         server = subprocess.Popen([program, "-D", "-e", "-f", config], stdin=subprocess.DEVNULL, stderr=log)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..access import LoginSettings
 from ..console.console import Console
+from ..console.events import Event
 from ..errors import WrongMachine
 from ..printable import printable
 from ..terminal.states import Observation
@@ -134,7 +135,7 @@ class Attempt:
         """The password is being sent, so our shell may open at any time."""
         self.stage = Stage.PASSWORD_SENT
         self.password_mark = self.console.mark()
-        self.record.remember(is_open=False)
+        self._record(is_open=False)
 
     def password_resolved(self, *, inside: bool) -> None:
         """The password led to a shell, or back to a prompt of the login."""
@@ -143,7 +144,14 @@ class Attempt:
     def shell_opened(self) -> None:
         """We are logged in."""
         self.stage = Stage.INSIDE
-        self.record.remember(is_open=True)
+        self._record(is_open=True)
+
+    def _record(self, *, is_open: bool) -> None:
+        trouble = self.record.remember(is_open=is_open)
+        if trouble and not is_open:
+            self.console.emit(
+                Event("note", f"cannot record this login, so a later run could not recognise its shell: {trouble}")
+            )
 
     def shell_closed(self) -> None:
         """We are logged out."""

@@ -16,6 +16,7 @@ from .detect import find_state
 from .failures import state_error
 from .history import forget_lines
 from .initramfs import in_initramfs, open_root
+from .leftover import is_leftover
 from .listen import refuse_other_run
 from .logout import log_out
 from .observe import (
@@ -70,6 +71,9 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, _password:
         if initramfs:
             await open_root(attempt)
         return None
+    if await is_leftover(attempt):
+        attempt.forget_undo()
+        return await log_out(attempt)
     user = printable(shell.name or "an unknown user")
     await forget_lines(attempt)
     if settings.take_over:

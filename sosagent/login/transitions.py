@@ -250,16 +250,17 @@ class Login:
         """Whether an earlier run may have left its login open on this endpoint."""
         return self._attempt.record.seconds() is not None
 
-    def adopt_if_ours(self, age: float) -> bool:
-        """Adopt the existing shell if an earlier run of sosagent opened it.
+    def adopt_if_ours(self, age: float, *, asked: float) -> bool:
+        """Adopt the existing shell if an earlier run of sosagent opened it; no program of ours can be suspended there.
 
         Args:
             age: seconds since the shell started.
+            asked: how many seconds ago the machine was asked for that.
 
         Returns:
             Whether it is; if not, the earlier run's record is forgotten.
         """
-        if self._attempt.record.is_it(age):
+        if Undo.SUSPENSION not in self._attempt.undo and self._attempt.record.is_it(age, asked=asked):
             self._attempt.shell_adopted()
             return True
         self._attempt.record.forget()

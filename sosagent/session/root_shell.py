@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -129,10 +130,12 @@ class _Lifecycle:
 
     async def _adopt_own_shell(self, shell: Shell) -> None:
         """Adopt the existing shell if an interrupted run of sosagent opened it, as its age shows."""
+        clock = asyncio.get_running_loop()
+        asked = clock.time()
         words = (await shell.run(program("shell_age"))).output.split()
-        if len(words) != 2 or not all(word.isdigit() and len(word) < 12 for word in words):
+        if len(words) != 3 or not all(word.isdigit() and len(word) < 12 for word in words) or words[2] != b"0":
             self._login.forget_record()
-        elif self._login.adopt_if_ours(int(words[0]) - int(words[1])):
+        elif self._login.adopt_if_ours(int(words[0]) - int(words[1]), asked=clock.time() - asked):
             self._console.emit(Event("note", "an interrupted run of sosagent left this shell open; logging it out"))
 
     async def leave(self, failure: BaseException | None) -> None:

@@ -70,9 +70,26 @@ async def test_every_line_with_the_key_is_removed(sh: list[str], tmp_path: Path)
             file.write_bytes(old.encode("latin-1"))
             await remove_keys(shell, [ONE], user="root", own=True, logged_in=True)
             assert file.read_bytes() == new.encode("latin-1")
-            for backup in file.parent.glob("*.sosagent.*"):  # one shell would give the next one the same name
-                backup.unlink()
         await shell.close()
+
+
+async def test_each_change_has_its_own_backup(sh: list[str], tmp_path: Path) -> None:
+    """Two changes in one second, or with a clock that stands still or has no time: no backup replaces another."""
+    file = keys_file(tmp_path, ALL)
+    for output in ("20000101000000", ""):
+        clock = tmp_path / "date"
+        clock.write_text(f"#!/bin/sh\necho {output}\n")
+        clock.chmod(0o755)
+        contents = {}
+        async with verified_shell(sh, tmp_path, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}) as (shell, _):
+            for number in range(3):
+                file.write_text(f"# {number}\n{ONE.line}\n")
+                done = await remove_keys(shell, [ONE], user="root", own=True, logged_in=True)
+                contents[done.backup] = f"# {number}\n{ONE.line}\n"
+            await shell.close()
+        assert len(contents) == 3
+        assert {name: Path(name).read_text() for name in contents} == contents
+    assert not list(file.parent.glob("*.new"))
 
 
 async def test_several_keys_and_an_absent_one(tmp_path: Path) -> None:

@@ -17,9 +17,11 @@ import pytest
 
 from sosagent.transports import Transport
 
-__all__ = ["PASSWORD", "RealConsole", "real_console"]
+__all__ = ["PASSWORD", "USER", "RealConsole", "real_console"]
 
 PASSWORD = "correct horse 7"
+#: A user besides root, with the same shell and password.
+USER = "operator"
 _POLL_SECONDS = 0.005
 _NEEDED = ("/sbin/agetty", "/bin/login", "/usr/bin/unshare", "/usr/bin/openssl")
 _NAMESPACE = """
@@ -57,11 +59,13 @@ class RealConsole(Transport):
         self._tasks = [asyncio.ensure_future(self._respawn()), asyncio.ensure_future(self._read_all())]
         home = folder / "home"
         home.mkdir(exist_ok=True)
-        (folder / "passwd").write_text(f"root:x:0:0::{home}:{shell}\nnobody:x:65534:65534::/:/bin/false\n")
+        (folder / "passwd").write_text(
+            f"root:x:0:0::{home}:{shell}\n{USER}:x:1000:1000::/:{shell}\nnobody:x:65534:65534::/:/bin/false\n"
+        )
         hashed = subprocess.run(
             ["openssl", "passwd", "-6", PASSWORD], check=True, capture_output=True, text=True
         ).stdout.strip()
-        (folder / "shadow").write_text(f"root:{hashed}:19000:0:99999:7:::\n")
+        (folder / "shadow").write_text("".join(f"{name}:{hashed}:19000:0:99999:7:::\n" for name in ("root", USER)))
         (folder / "pam").write_text(_PAM)
         self._program = _NAMESPACE.format(folder=folder, hidden=hidden, tty=self.tty.removeprefix("/dev/"))
 

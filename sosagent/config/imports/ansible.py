@@ -13,7 +13,7 @@ from ...printable import printable
 from .ansible_ini import read_ini
 from .host_patterns import is_ip_address
 from .imported import Imported
-from .inventory import Inventory
+from .inventory import Inventory, Unsafe
 
 __all__ = ["from_ansible"]
 
@@ -28,10 +28,6 @@ _TEMPLATE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _MAX_REFERENCES = 10  # of a variable to a variable to a variable
 _MAX_VALUE = 4096
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:?)')
-
-
-class _Unsafe(str):
-    """A text in which Ansible evaluates no template."""
 
 
 class _NotImported(ValueError):
@@ -78,7 +74,7 @@ def _add(imported: Imported, inventory: Inventory, host: str) -> None:
             machine["address"] = address
     except _NotImported as error:
         imported.note(f"the address of {printable(host, 80)} is not imported: {error}", line)
-    imported.add(name, machine, line)
+    imported.add(name, machine, line, original=host)
 
 
 def _address(values: Mapping[str, Any], host: str, name: str) -> str | None:
@@ -114,7 +110,7 @@ def _evaluated(name: str, values: Mapping[str, Any], depth: int) -> str:
         raise _NotImported(f"{name} is encrypted with Ansible Vault")
     if value is None or isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise _NotImported(f"{name} is not set" if value is None else f"{name} is not text")
-    if isinstance(value, _Unsafe):
+    if isinstance(value, Unsafe):
         return str(value)
 
     def replaced(match: re.Match[str]) -> str:
@@ -161,7 +157,7 @@ def _from_json(text: str, name: str) -> Inventory:
 def _marked(value: dict[str, Any]) -> Any:
     """Return the text that ansible-inventory marks as unsafe, without the mark."""
     unsafe = value.get("__ansible_unsafe")
-    return _Unsafe(unsafe) if isinstance(unsafe, str) and len(value) == 1 else value
+    return Unsafe(unsafe) if isinstance(unsafe, str) and len(value) == 1 else value
 
 
 def _lines_of(names: Mapping[str, object], text: str) -> dict[str, int]:

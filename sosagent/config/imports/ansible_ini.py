@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from ...errors import UsageError
 from ...printable import printable
 from .host_patterns import expand, split_port
-from .inventory import Inventory
+from .inventory import Inventory, Unsafe
 
 __all__ = ["MAX_HOSTS", "read_ini"]
 
@@ -165,4 +165,6 @@ def _value(text: str) -> Any:
             value = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+    if isinstance(value, complex) or value is ...:
+        return "..." if value is ... else str(value)
+    return Unsafe(value.decode("utf-8", "surrogateescape")) if isinstance(value, bytes) else value

@@ -99,7 +99,7 @@ def _members(text: str, limit: int) -> Iterator[str]:
         raise ValueError("the step of a range is at least 1")
     letters = string.ascii_letters
     values: Sequence[object]
-    if len(first) == len(last) == 1 and first in letters and last in letters:
+    if first in letters and last in letters:  # Ansible uses the first letter of ab, too
         start, end = letters.index(first), letters.index(last)
         if start > end:
             raise ValueError("the first value of a range is greater than the last")

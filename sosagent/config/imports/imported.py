@@ -50,7 +50,14 @@ class Imported:
     commands: dict[str, str] = field(default_factory=dict)
 
     def add(
-        self, name: str, values: dict[str, Any], line: int, *, file: str | None = None, own_command: bool = False
+        self,
+        name: str,
+        values: dict[str, Any],
+        line: int,
+        *,
+        file: str | None = None,
+        original: str | None = None,
+        own_command: bool = False,
     ) -> None:
         """Add a machine, or the reason why it is skipped. If several have the same name, the first is used.
 
@@ -59,22 +66,23 @@ class Imported:
             values: the fields of its entry.
             line: the line that names it.
             file: the file of that line, if it is not the imported one.
+            original: the name in the file, if it is another one.
             own_command: whether a command in them was built here, so that the file does not choose the program.
         """
         if not is_name(name):
             reason = "not a valid name: only letters, digits, dots, dashes and underscores are allowed, 64 at most"
-            self.skip(name, reason, line, file=file)
+            self.skip(original or name, reason, line, file=file)
             return
         try:
             Machine.model_validate(values)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             message = str(first["msg"]).removeprefix("Value error, ")
-            self.skip(name, f"{first['loc'][0]}: {message}", line, file=file)
+            self.skip(original or name, f"{first['loc'][0]}: {message}", line, file=file)
             return
         text = table(("machines", name), values)
         if self.machines.setdefault(name, text) != text:
-            self.skip(name, "the name is used before, for another machine", line, file=file)
+            self.skip(original or name, "the name is used before, for another machine", line, file=file)
             return
         console = str(values.get("console", ""))
         if not own_command and isinstance(parse_target(console), ExecTarget):

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-__all__ = ["Inventory"]
+__all__ = ["Inventory", "Unsafe"]
 
 _BUILT_IN_GROUPS = ("all", "ungrouped")
 _PRIORITY = "ansible_group_priority"
+
+
+class Unsafe(str):
+    """A text in which Ansible evaluates no template."""
 
 
 @dataclass
@@ -37,10 +41,14 @@ class Inventory:
 
     def values(self, host: str) -> Mapping[str, Any]:
         """Return the variables of a host: its own before those of its groups, a deeper group before its parents."""
-        groups = sorted(self._with_parents(host), key=lambda group: (self._depths[group], self._priority(group), group))
+        # Every host without another group is in `ungrouped`, and no other host is.
+        own = self._with_parents(host) - {"ungrouped"} or {"ungrouped"}
+        groups = sorted(own, key=lambda group: (self._depths.get(group, 1), self._priority(group), group))
         merged: dict[str, Any] = {}
         for variables in (*(self.variables.get(group, {}) for group in ("all", *groups)), self.hosts[host]):
             merged |= variables
+        if _PRIORITY not in self.hosts[host]:
+            merged.pop(_PRIORITY, None)  # it is no variable of the hosts in the group
         return merged
 
     def check_priority(self, group: str) -> None:

@@ -7,12 +7,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 from .errors import UsageError
 from .printable import printable
 
-__all__ = ["locked", "replace_file"]
+__all__ = ["append_line", "locked", "replace_contents", "replace_file"]
 
 _LOCK_SECONDS = 10.0
 _LOCK_PAUSE = 0.02
@@ -30,14 +31,22 @@ def replace_file(path: Path, text: str) -> None:
     Raises:
         UsageError: the file cannot be written; its contents are unchanged.
     """
+    replace_contents(path, text.encode("utf-8", "surrogateescape"))
+
+
+def replace_contents(path: Path, data: bytes) -> None:
+    """Replace the contents of a file with `data`; see `replace_file`. A pipe or a device is written to."""
     try:
         real = path.resolve()
+        if real.exists() and not real.is_file():
+            real.write_bytes(data)
+            return
         real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = real.stat().st_mode & 0o777 if real.exists() else 0o600
         handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as opened:
-                opened.write(text)
+            with os.fdopen(handle, "wb") as opened:
+                opened.write(data)
                 opened.flush()
                 os.fsync(opened.fileno())
             Path(name).chmod(mode)
@@ -47,6 +56,25 @@ def replace_file(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from None
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line, whole or not at all, in a file whose last line may have no newline. A new file gets mode 0600.
+
+    Raises:
+        OSError: it cannot be written; the file is unchanged.
+    """
+    with FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as opened:
+        size = opened.seek(0, os.SEEK_END)
+        if size and os.pread(opened.fileno(), 1, size - 1) != b"\n":
+            line = b"\n" + line
+        rest = memoryview(line + b"\n")
+        try:
+            while rest:
+                rest = rest[opened.write(rest) or 0 :]
+        except OSError:
+            opened.truncate(size)
+            raise
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import typer
 
 from ..errors import SosError, UsageError
 from ..printable import printable
+from ..secrets.file import read_file
 from .endpoint_options import JsonOption, VerboseOption
 from .exits import Reported, expected_errors_only
 from .parameters import ParameterOption, read_parameters
@@ -74,13 +75,7 @@ def _replayed(cast: Path, runbook: str, parameters: list[str]) -> Replayed:
 
 def _read(path: Path) -> str:
     shown = printable(str(path))
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"cannot read the recording {shown}: {error.strerror}") from None
-    if len(data) > _MOST_BYTES:
-        raise UsageError(f"the recording {shown} is larger than {_MOST_BYTES >> 20} MiB")
+    data = read_file(path, "the recording", others=None, most=_MOST_BYTES)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

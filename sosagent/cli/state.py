@@ -12,6 +12,7 @@ import typer
 
 from ..errors import SosError, UsageError
 from ..printable import printable
+from ..replace_file import replace_contents
 from .endpoint_options import EndpointOptions, JsonOption, PokeOption, TimeoutOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only
 from .options import with_options
@@ -99,10 +100,7 @@ def screen(
             picture = Picture(observed.output, columns, rows, printable(str(where.lookup.target), 80))
             for path, write in ((svg, picture.svg), (png, picture.png)):
                 if path is not None:
-                    try:
-                        path.write_bytes(write())
-                    except OSError as error:
-                        raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from None
+                    replace_contents(path, write())
     except SosError as error:
         progress.stop()
         show_error(error)

@@ -10,6 +10,7 @@ import codecs
 import json
 import os
 import stat
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,6 +45,18 @@ def _refuse_other_file(path: Path) -> None:
     )
 
 
+def _create(path: Path) -> tuple[int, Path]:
+    """Create a file of mode 0600 that can take the place of `path`, and open it; return its descriptor and its path.
+
+    An older recording is replaced once the new one has begun. A link is not followed.
+    """
+    if os.name == "nt":  # where an open file cannot be renamed
+        path.unlink(missing_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), path
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".sosagent-")
+    return descriptor, Path(name)
+
+
 class Transcript:
     """Writes events to an asciicast file as they happen. Only the file's owner can read it.
 
@@ -74,10 +87,8 @@ class Transcript:
         self._path = path = Path(path)
         self._on_failure = on_failure
         try:
-            # An older recording is removed first, so a link is not followed.
             _refuse_other_file(path)
-            path.unlink(missing_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor, new = _create(path)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the name
             why = getattr(error, "strerror", None) or printable(str(error))
             raise UsageError(f"cannot write the transcript {printable(str(path))}: {why}") from None
@@ -95,8 +106,16 @@ class Transcript:
             "title": printable(title),
         }
         self._write(json.dumps(header) + "\n")
-        if self.failure:
-            raise UsageError(self.failure)
+        try:
+            if self.failure:
+                raise UsageError(self.failure)
+            new.replace(path)
+        except OSError as error:
+            self._file.close()
+            raise UsageError(f"cannot write the transcript {printable(str(path))}: {error.strerror}") from None
+        finally:
+            if new != path:
+                new.unlink(missing_ok=True)
 
     def output(self, data: bytes) -> None:
         """Record output of the console."""

@@ -26,17 +26,17 @@ def read_file(
     path: Path,
     what: str,
     *,
-    others: int = OTHERS_TOUCH,
+    others: int | None = OTHERS_TOUCH,
     most: int = _MAX_BYTES,
     seconds: float = _PIPE_SECONDS,
     kind: type[UsageError] = UsageError,
 ) -> bytes:
-    """Read a file or a pipe that belongs to the caller or to root.
+    """Read a file or a pipe that belongs to the caller or to root. Other kinds of file are refused.
 
     Args:
         path: the file; a shell's ``<(PROGRAM)`` is a pipe.
         what: what the file is, for messages.
-        others: mode bits; a file with any of them set is refused.
+        others: mode bits; a file with any of them set is refused. None also allows files of other users.
         most: the largest accepted size in bytes.
         seconds: how long to wait for the end of a pipe.
         kind: the error to raise if the file itself is unsuitable.
@@ -80,14 +80,14 @@ def trouble_with(path: Path, what: str, others: int = OTHERS_TOUCH) -> str:
         return f"cannot read {shown}: invalid path"
 
 
-def _trouble(status: os.stat_result, path: Path, shown: str, others: int) -> tuple[str, str]:
+def _trouble(status: os.stat_result, path: Path, shown: str, others: int | None) -> tuple[str, str]:
     """Return the problem with a file and its remedy; two empty strings if there is no problem."""
     mode = status.st_mode
     if stat.S_ISDIR(mode):
         return f"{shown} is a folder", ""
     if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
         return f"{shown} is neither a file nor a pipe", ""
-    if os.name != "posix":
+    if os.name != "posix" or others is None:
         return "", ""
     if status.st_uid not in _trusted_users():
         return f"{shown} belongs to another user (uid {status.st_uid}), who can change it", "Become its owner: chown."
@@ -106,7 +106,7 @@ def _trusted_users() -> set[int]:
 
 
 def _read_all(descriptor: int, pipe: bool, most: int, until: float) -> bytes:
-    data = b""
+    data = bytearray()
     while len(data) <= most:
         if pipe:
             _wait(descriptor, until)
@@ -117,7 +117,7 @@ def _read_all(descriptor: int, pipe: bool, most: int, until: float) -> bytes:
         if not more:
             break
         data += more
-    return data
+    return bytes(data)
 
 
 def _wait(descriptor: int, until: float) -> None:

@@ -26,7 +26,7 @@ from ..endpoint.target import HostKeyPolicy
 from ..errors import HostKeyChanged, HostKeyUnknown, UsageError
 from ..keys.host_patterns import KnownLine, known_lines, matches, revokes
 from ..printable import printable
-from ..replace_file import locked
+from ..replace_file import append_line, locked
 
 __all__ = ["HostKeys"]
 
@@ -129,13 +129,8 @@ class HostKeys:
             return None
         line = f"{self._place} {_kind(self._presented)} {_base64(self._presented)}"
         try:
-            with locked(self.write_to), self.write_to.open("a+b") as opened:
-                opened.seek(0, 2)
-                if opened.tell():
-                    opened.seek(-1, 2)
-                    if opened.read(1) != b"\n":
-                        line = "\n" + line
-                opened.write(line.encode("ascii") + b"\n")
+            with locked(self.write_to):
+                append_line(self.write_to, line.encode("ascii"))
         except OSError as error:
             raise UsageError(
                 f"cannot write the new host key to {printable(str(self.write_to))}: {error.strerror}"

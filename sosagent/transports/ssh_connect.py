@@ -93,7 +93,11 @@ async def connect_hop(
                 raise _error_of(error, name, options, keys, client) from None
     if note is not None and legacy:
         note(f"{place} supports only old SSH algorithms that are considered broken; they were allowed for it alone")
-    fingerprint = keys.remember()
+    try:
+        fingerprint = keys.remember()
+    except BaseException:
+        connection.abort()
+        raise
     if fingerprint is not None and note is not None:
         note(f"the host key of {name} was unknown and has been added to known_hosts: {fingerprint}")
     return connection

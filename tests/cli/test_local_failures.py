@@ -7,7 +7,9 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pexpect
@@ -15,7 +17,9 @@ import pytest
 
 import sosagent
 from sosagent.console.events import Event
+from sosagent.console.transcript import Transcript
 from sosagent.lab import Faults, Lab, open_lab
+from sosagent.replace_file import append_line, replace_contents, replace_file
 
 from ..conftest import new_key, target_of, until
 from ..support.authorized_keys import as_root
@@ -79,6 +83,49 @@ async def test_no_recording_can_be_started_on_a_full_disk(small_disk: Path, lab:
     with pytest.raises(sosagent.UsageError, match=_FULL):
         await sosagent.add_key(target_of(lab), new_key(), password=lab.password, transcript=small_disk / "cast")
     assert lab.machine.on_output is None  # nothing was connected
+
+
+@as_root
+def test_on_a_full_disk_nothing_old_is_lost(small_disk: Path) -> None:
+    """A recording, a picture and known_hosts: the old file stays as it was, and nothing else is left behind."""
+    first = small_disk / "cast"
+    Transcript(first, "old").close()
+    old = first.read_bytes()
+    with pytest.raises(sosagent.UsageError, match=_FULL):
+        Transcript(first, "new")
+    with pytest.raises(sosagent.UsageError, match=_FULL):
+        replace_contents(first, b"x" * 100)
+    with pytest.raises(sosagent.UsageError, match=_FULL):
+        replace_file(first, "x" * 100)
+    assert (first.read_bytes(), [*small_disk.iterdir()]) == (old, [first])
+    with pytest.raises(OSError, match=_FULL):
+        append_line(first, b"x" * 9000)
+    assert first.read_bytes() == old
+
+
+@pytest.mark.parametrize("contents", [b"", b"# no newline", b"# a line\n"])
+def test_a_limit_of_file_sizes_leaves_no_part_of_a_line(contents: bytes, tmp_path: Path) -> None:
+    """Part of a known_hosts line would make the host known, with a key that cannot be read."""
+    file = tmp_path / "known_hosts"
+    file.write_bytes(contents)
+    program = (
+        "import resource, sys; from pathlib import Path; from sosagent.replace_file import append_line\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20)); append_line(Path(sys.argv[1]), b'h' * 30)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, file], capture_output=True, check=False, text=True)
+    assert "File too large" in done.stderr
+    assert file.read_bytes() == contents
+
+
+async def test_a_host_key_that_cannot_be_recorded_is_an_error(lab: Lab, tmp_path: Path) -> None:
+    """It comes before anything is typed on the console."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    target = replace(target_of(lab), known_hosts=folder / "known_hosts" / "x", host_key="accept-new")
+    (folder / "known_hosts").write_text("")
+    with pytest.raises(sosagent.UsageError, match="known_hosts"):
+        await sosagent.add_key(target, new_key(), password=lab.password)
+    assert lab.machine.on_output is None
 
 
 @as_root

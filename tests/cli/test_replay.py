@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,27 @@ def test_usage_errors(cast: Path, book: Path, tmp_path: Path) -> None:
     done = replay(cast, book, "--json")
     assert (done.status, json.loads(done.out)["error"]["code"]) == (2, "usage")
     assert f"line {len(text.splitlines()) + 1}:" in done.out
+
+
+def test_what_is_no_recording_is_refused(book: Path, tmp_path: Path) -> None:
+    """Deep and wrongly typed JSON, a device, a folder: one sentence, whatever somebody passes as a recording."""
+    first = '{"version": 2, "width": 80, "height": 24}\n'
+    for text in ("[" * 100_000, '{"version": []}', first + '[1, "o", []]', first + '{"a": ' * 20_000):
+        (tmp_path / "odd").write_text(text)
+        done = replay(tmp_path / "odd", book)
+        assert (done.status, "Traceback" in done.err) == (2, False), text[:60]
+    for device in ("/dev/zero", tmp_path):
+        done = replay(device, book)
+        assert done.status == 2
+        assert "the recording" in done.err
+
+
+def test_a_recording_from_a_pipe(cast: Path, book: Path, tmp_path: Path) -> None:
+    """A shell's <(zcat FILE) works; the program does not wait for ever for a pipe that nobody writes to."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", cast, pipe]):
+        assert replay(pipe, book).status == 0
 
 
 def test_incomparable_steps_are_no_differences(tmp_path: Path) -> None:

@@ -15,6 +15,31 @@ __all__ = ["from_ssh_config"]
 _MAX_LEVEL = 16  # of Include (readconf.c)
 _SPACES = " \t\r\n"
 _DELIMITER = re.compile(r'[ \t\r\n"=]')
+#: The keywords of OpenSSH 10.5, those that it ignores included (readconf.c).
+_KEYWORDS = """
+    addkeystoagent addressfamily afstokenpassing batchmode bindaddress bindinterface canonicaldomains
+    canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots canonicalizepermittedcnames
+    casignaturealgorithms certificatefile challengeresponseauthentication channeltimeout checkhostip cipher
+    ciphers clearallforwardings compression compressionlevel connectionattempts connecttimeout controlmaster
+    controlpath controlpersist dsaauthentication dynamicforward enableescapecommandline enablesshkeysign
+    escapechar exitonforwardfailure fallbacktorsh fingerprinthash forkafterauthentication forwardagent
+    forwardx11 forwardx11timeout forwardx11trusted gatewayports globalknownhostsfile globalknownhostsfile2
+    gssapiauthentication gssapidelegatecredentials hashknownhosts host hostbasedacceptedalgorithms
+    hostbasedauthentication hostbasedkeytypes hostkeyalgorithms hostkeyalias hostname identitiesonly
+    identityagent identityfile identityfile2 ignoreunknown include ipqos kbdinteractiveauthentication
+    kbdinteractivedevices keepalive kerberosauthentication kerberostgtpassing kexalgorithms knownhostscommand
+    localcommand localforward loglevel logverbose macs match nohostauthenticationforlocalhost
+    numberofpasswordprompts obscurekeystroketiming passwordauthentication permitlocalcommand permitremoteopen
+    pkcs11provider port preferredauthentications protocol proxycommand proxyjump proxyusefdpass
+    pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthentication refuseconnection rekeylimit
+    remotecommand remoteforward requesttty requiredrsasize revokedhostkeys rhostsauthentication
+    rhostsrsaauthentication rsaauthentication securitykeyprovider sendenv serveralivecountmax
+    serveraliveinterval sessiontype setenv skeyauthentication smartcarddevice stdinnull streamlocalbindmask
+    streamlocalbindunlink stricthostkeychecking syslogfacility tag tcpkeepalive tisauthentication tunnel
+    tunneldevice updatehostkeys useprivilegedport user userknownhostsfile userknownhostsfile2 useroaming usersh
+    verifyhostkeydns versionaddendum visualhostkey warnweakcrypto xauthlocation
+"""
+_KNOWN = frozenset(_KEYWORDS.split())
 _WILDCARDS = re.compile(r"[*?]")
 
 
@@ -48,6 +73,8 @@ class _Reader:
         for number, line in enumerate(source.text.split("\n"), 1):
             where = f"{source.name}, line {number}"
             keyword, words = _split(line, where)
+            if keyword and keyword not in _KNOWN:
+                self._imported.note(f"unknown keyword {printable(keyword, 60)}", number, file=source.name)
             if keyword == "host":
                 patterns = words
                 for name in words:
@@ -100,7 +127,7 @@ def _split(line: str, where: str) -> tuple[str, list[str]]:
     Raises:
         UsageError: ssh would refuse the line.
     """
-    line = line.rstrip(_SPACES + "\f")
+    line = line[:1] + line[1:].rstrip(_SPACES + "\f")
     keyword, rest = _first_word(line)
     if keyword == "" and rest is not None:  # blanks in front
         keyword, rest = _first_word(rest)
@@ -108,6 +135,8 @@ def _split(line: str, where: str) -> tuple[str, list[str]]:
         return "", []
     if not rest:
         raise UsageError(f"{where}: {printable(keyword, 60)} has no argument")
+    if not keyword.isalnum():
+        raise UsageError(f"{where}: ssh knows no keyword {printable(keyword, 60)}")
     words = _arguments(rest)
     if words is None:
         raise UsageError(f"{where}: a quote is not closed")

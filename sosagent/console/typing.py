@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Sequence
-from difflib import SequenceMatcher
 from typing import Protocol, TypeVar
 
 from ..errors import ConsoleError, ConsoleStateUnknown
 from ..terminal.text import Text
+from .echo import USUAL_WIDTHS, EchoReader, resembles, shows_line
 from .line_clock import LineClock
 from .pacing import Pacer
 from .received import ReceivedText
 
-__all__ = ["LineTyper", "resembles", "shows_line"]
+__all__ = ["LineTyper"]
 
 _ECHO_SECONDS = 2.0
 _ECHO_PAUSE = 0.5  # the longest pause in the middle of an echo
@@ -30,16 +28,11 @@ _SLOW_SECONDS = 0.04  # for the echo of the first bytes: a line of less than 400
 #: which stops all output; ^Q resumes it, but quotes the next key in some line editors, so that key is ^U. Some
 #: terminals ignore ^C, so the last attempt uses Enter.
 _PREFIXES = ("", "\x11\x15", "\x11\x15\x15\x15")
-#: fish makes the row below a full one with this: a carriage return goes back to the full row, and no line has ended.
-_DOWN_AND_UP = re.compile(rb"(?<!\r)\r*+\n\x1b\[A")
-#: Terminal widths at which an echo is read. Shells assume 80 for a serial tty without a size.
-_WIDTHS = (80, 999, *range(40, 260))
+_LONGEST_PROMPT = 4096  # bytes of a row with a prompt, padding included
 
 #: Hints if an echo differs for another reason than a damaged line.
 _NO_ECHO = "Nothing came back: no program reads this console, or it shows nothing that is typed."
 _OTHER_ECHO = "What came back is not an echo of the line; a program may read it (sosagent screen HOST)."
-_SIMILAR = 0.6
-_LONGEST = 300  # characters that are compared
 
 _E = TypeVar("_E", bound=ConsoleError)
 
@@ -163,7 +156,7 @@ class LineTyper:
 
     def _forget_blank_rows(self, line: str, right_prompt: tuple[int, str] | None) -> None:
         """Drop the rows of blanks left by a longer line that was erased; the output of Enter would land in them."""
-        if right_prompt is None and len(self._received.whole_open_line) >= len(line) + _WIDTHS[0]:
+        if right_prompt is None and len(self._received.whole_open_line) >= len(line) + USUAL_WIDTHS[0]:
             self._received.replace_open_line(line)
 
     async def _erase(self) -> None:
@@ -189,10 +182,11 @@ class LineTyper:
         """Wait until `prompt` appears alone on a new line; False if it does not appear."""
         deadline = self._line.wait(_NEW_PROMPT_SECONDS)
         while True:
-            screens = [Text(width) for width in _WIDTHS[:2]]
+            screens = [Text(width) for width in USUAL_WIDTHS]
+            # Some shells first pad the row to the terminal's width, to find out whether it was empty.
+            row = bytes(self._echo or b"").rpartition(b"\n")[2]
             for screen in screens:
-                # Some shells first pad the row to the terminal's width, to find out whether it was empty.
-                screen.feed(bytes(self._echo or b"").rpartition(b"\n")[2])
+                screen.feed(row if len(row) <= _LONGEST_PROMPT else b"")
             shown = next((screen.prompt for screen in screens if screen.prompt.rstrip() == prompt.rstrip()), None)
             if shown is not None and await self._console.quiet(0.05, 0.5):
                 self._received.replace_open_line(shown)
@@ -203,39 +197,16 @@ class LineTyper:
     async def _await_echo(self, before: str, text: str) -> bool:
         """Wait for the echo; return whether it shows `text` after `before`."""
         deadline, loop = self._line.wait(_ECHO_SECONDS), asyncio.get_running_loop()
-        started = loop.time()
+        started, reader, read = loop.time(), EchoReader(before, text), 0
         while not deadline.passed:
             pause = max(_ECHO_PAUSE, _PORTION * self._line.byte_seconds) if self._echo else _ECHO_SECONDS
             if await self._console.receive(pause, ignore_kernel=True) is None:
                 break
-            if shows_line(bytes(self._echo or b""), before, text, _WIDTHS[:2]):
+            new = bytes(self._echo or b"")[read:]
+            read += len(new)
+            reader.feed(new)
+            if reader.shows_line:
                 self.echo_seconds = loop.time() - started
                 return True
         # A terminal of another width wraps elsewhere: try every width before giving up.
-        return shows_line(bytes(self._echo or b""), before, text, _WIDTHS)
-
-
-def resembles(echo: bytes, text: str) -> bool:
-    """Whether `echo` is the echo of `text` with some bytes damaged, and not something else.
-
-    A line editor that draws, and a program that answers instead of echoing, do not damage anything.
-    """
-    if not echo or b"\x1b" in echo:
-        return False
-    came = echo.decode("latin-1").replace("\r", "").replace("\n", "")[: 2 * _LONGEST]
-    return SequenceMatcher(None, came, text[:_LONGEST], autojunk=False).ratio() >= _SIMILAR
-
-
-def shows_line(echo: bytes, before: str, text: str, widths: Sequence[int] = _WIDTHS) -> bool:
-    """Return whether `echo`, received behind `before`, leaves exactly `text` there at one of the `widths`.
-
-    Shells that know their terminal's width break the line themselves, so finished lines are joined. Text behind
-    the cursor was not typed: fish shows there how the line might continue.
-    """
-    echo = _DOWN_AND_UP.sub(b"\r", echo)
-    for width in widths:
-        screen = Text(width, before)
-        shown = "".join([*screen.feed(echo), screen.before_cursor])
-        if shown == before + text:
-            return True
-    return False
+        return shows_line(bytes(self._echo or b""), before, text)

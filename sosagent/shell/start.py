@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from string import ascii_letters, digits
 
 from ..console.console import Console, Mark
+from ..console.echo import resembles
 from ..console.events import Event
 from ..console.line_clock import QUIET_SECONDS
-from ..console.typing import resembles
 from ..errors import DeadlineExceeded
 from ..terminal.expect import TIMEOUT, Match, Pattern
 from .failures import at_prompt, not_started

@@ -11,7 +11,7 @@ import pytest
 
 import sosagent
 from sosagent.console import Console
-from sosagent.console.typing import shows_line
+from sosagent.console.echo import EchoReader, shows_line
 from sosagent.transports.memory import MemoryTransport, memory_pair
 
 from ..support.ptys import on_pty
@@ -168,6 +168,19 @@ def test_an_echo_that_is_wrapped_by_bash(width: int) -> None:
     rows = [line[start : start + width] for start in range(0, len(line), width)]
     echo = rows[0][8:] + "".join(f"{row[0]}\r{row}" for row in rows[1:])
     assert shows_line(echo.encode(), line[:8], line[8:])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+@pytest.mark.parametrize(
+    "echo", [b"ls -l", b"\rprompt# ls -l", b"ls\r\r\n\x1b[A\rprompt# ls -l", b"ls\n\x1b[A\rprompt# ls -l"]
+)
+def test_an_echo_that_arrives_in_pieces(echo: bytes, size: int) -> None:
+    assert shows_line(echo, "prompt# ", "ls -l")
+    reader = EchoReader("prompt# ", "ls -l")
+    for at in range(0, len(echo), size):
+        assert not reader.shows_line
+        reader.feed(echo[at : at + size])
+    assert reader.shows_line
 
 
 def test_an_echo_of_fish_that_fills_the_row() -> None:

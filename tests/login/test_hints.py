@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 import sosagent
-from sosagent.console.typing import resembles
+from sosagent.console.echo import resembles
 from sosagent.transports import Transport
 
 from ..conftest import new_key

@@ -150,8 +150,16 @@ def _literals(module: ModuleType) -> Iterator[tuple[int, re.Pattern[Any], str]]:
         elif name in _OUR_FUNCTIONS:
             for part in node.args[0].elts if isinstance(node.args[0], ast.List | ast.Tuple) else node.args[:1]:
                 for text in _texts(part, module):
-                    if isinstance(text, str):
-                        yield node.lineno, re.compile(text), "search"
+                    if isinstance(text, str) and (pattern := _compiled(text)):
+                        yield node.lineno, pattern, "search"
+
+
+def _compiled(text: str) -> re.Pattern[str] | None:
+    """Compile a pattern; None for a text that is none, such as the argument of `str.find`."""
+    try:
+        return re.compile(text)
+    except re.error:
+        return None
 
 
 def _texts(node: ast.expr, module: ModuleType) -> Iterator[str | bytes]:

@@ -135,7 +135,7 @@ def consumers() -> dict[str, Callable[[bytes], object]]:
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_byte_costs_the_same_whatever_came_before(name: str) -> None:
-    data = stream(name)[: SIZE // 2]
+    data = stream(name)[: SIZE // 8]
     scan = scan_seconds()
     part = len(data) // 8
     for consumer, feed in consumers().items():
@@ -147,7 +147,7 @@ def test_a_byte_costs_the_same_whatever_came_before(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-@pytest.mark.parametrize("size", [256, 4096, SIZE])
+@pytest.mark.parametrize("size", [256, SIZE])
 def test_larger_pieces_are_linear(name: str, size: int) -> None:
     data = stream(name)
     pieces = [data[at : at + size] for at in range(0, SIZE, size)]

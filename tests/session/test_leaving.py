@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +16,9 @@ from sosagent.lab import Faults, FaultyTransport
 
 from ..conftest import until
 from ..support.logins import PASSWORD, RealConsole, real_console
+
+
+_TIOCVHANGUP = 0x5437  # ioctl_tty(2)
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,25 @@ async def test_no_login_shell_stays_open(name: str, tmp_path: Path) -> None:
         assert type(error) is (account.error or type(None)), error
         await until(lambda: not console.shell_open, 3)
         assert not (tmp_path / "home" / "chosen").exists()
+
+
+@pytest.mark.parametrize(
+    ("shell", "profile"), [("/bin/bash", ".bash_profile"), ("/bin/dash", ".profile")], ids=["bash", "dash"]
+)
+async def test_our_shell_ends_if_the_tty_is_hung_up(shell: str, profile: str, tmp_path: Path) -> None:
+    """Every read ends at once then, and the signal may be ignored."""
+    tmp_path.chmod(0o755)
+    async with real_console(tmp_path, shell, {profile: "trap '' HUP\n"}) as machine:
+        with suppress(sosagent.SosError):
+            async with sosagent.connect(machine, timeout=60) as connected:
+                async with sosagent.root_shell(connected, password=PASSWORD) as opened:
+                    number = (await opened.run("echo $$")).output.decode()
+                    assert Path(f"/proc/{number}").exists()
+                    tty = os.open(machine.tty, os.O_RDWR | os.O_NOCTTY)
+                    fcntl.ioctl(tty, _TIOCVHANGUP)
+                    os.close(tty)
+                    await until(lambda: not Path(f"/proc/{number}").exists(), 10)
+                    connected.set_deadline(1)
 
 
 @pytest.mark.parametrize("after", [0.0, 0.05, 0.3])

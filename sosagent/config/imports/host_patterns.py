@@ -11,11 +11,9 @@ from collections.abc import Iterator, Sequence
 
 __all__ = ["expand", "is_ip_address", "split_port"]
 
-#: Forms of NAME:PORT, tried one after the other on the result of the one before.
-_WITH_PORT = (
-    re.compile(r"\[(.+)\]:([0-9]+)"),
-    re.compile(r"((?:[^:\[\]]|\[[^\]]*\])*):([0-9]+)"),
-)
+#: A text whose colons and brackets belong to ranges.
+_WITHOUT_PORT = re.compile(r"(?:[^:\[\]]|\[[^\]]*+\])*+")
+_DIGITS = re.compile(r"[0-9]+")
 _NUMBERS = r"\[[0-9]+:[0-9]+(?::[0-9]+)?\]"
 _HEXADECIMAL = r"\[[0-9a-f]+:[0-9a-f]+(?::[0-9]+)?\]"
 _IN_NAME = r"\[(?:[a-z]:[a-z]|[0-9]+:[0-9]+)(?::[0-9]+)?\]"
@@ -31,14 +29,17 @@ _MAX_DIGITS = 18
 
 
 def split_port(pattern: str) -> tuple[str, int | None]:
-    """Split NAME:PORT into the name, which may contain ranges, and the port.
+    """Split NAME:PORT or [NAME]:PORT into the name, which may contain ranges, and the port.
 
     Where the name is not a valid one, the whole text is the name, and None the port.
     """
     name, port = pattern, None
-    for form in _WITH_PORT:
-        if (match := form.fullmatch(name)) is not None:
-            name, port = match[1], match[2]
+    inside, colon, digits = name.rpartition("]:")
+    if colon and inside[:1] == "[" and len(inside) > 1 and _DIGITS.fullmatch(digits):
+        name, port = inside[1:], digits
+    outside, colon, digits = name.rpartition(":")
+    if colon and _DIGITS.fullmatch(digits) and _WITHOUT_PORT.fullmatch(outside):
+        name, port = outside, digits
     if port is None or len(port) > _MAX_DIGITS or not (is_ip_address(name) or _NAME.fullmatch(name)):
         return pattern, None
     return name, int(port)

@@ -32,6 +32,7 @@ sos_after $sos_seconds "stty $sos_modes<&1;kill -9 -$$ $$" & sos_switch=$!
 echo =R
 
 # The idle timeout of the tty (see the start line) looks like an end of file. It is ignored: the switch ends this shell.
+# After a hangup of the tty, every read ends at once and every write fails; the signal may be ignored.
 while read -r l || :; do
 case $l in
 \)*)x=$x${l#?};;
@@ -50,7 +51,7 @@ r=$?
 x=
 printf :%s\\n "$o"
 echo "=$n $r $(printf %s "$n $r $o"|cksum)";;
-*)echo =R
+*)echo =R||break
 esac
 done
 kill $sos_switch

@@ -17,7 +17,6 @@ from sosagent.lab import Faults, FaultyTransport
 from ..conftest import until
 from ..support.logins import PASSWORD, RealConsole, real_console
 
-
 _TIOCVHANGUP = 0x5437  # ioctl_tty(2)
 
 

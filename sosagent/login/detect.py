@@ -15,6 +15,7 @@ from ..errors import EndpointLost
 from ..terminal.states import NOTHING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation
 from .entrance import enter_endpoint
 from .failures import state_error
+from .history import is_our_line
 from .listen import (
     LISTEN_AT_MOST,
     LISTEN_SECONDS,
@@ -24,7 +25,7 @@ from .listen import (
     refuse_other_run,
     refuse_typing,
 )
-from .observe import observe, settle
+from .observe import WAKE_SECONDS, observe, press, settle
 from .redraw import erase, redraw
 from .wake import wake
 
@@ -34,6 +35,7 @@ _GREETING_LINES = 15
 _LISTEN_SHARED_SECONDS = 1.0  # where others may use the console at the same time, let them speak first
 _OUTPUT_SECONDS = 8.0
 _ERASE_SECONDS = 1.0
+_REPLY_PAUSE_SECONDS, _REPLY_SECONDS = 2.0, 60.0
 
 
 async def find_state(console: Console, *, take_over: bool = False, receiver_open: bool = False) -> Observation:
@@ -77,7 +79,7 @@ def _change_dialect(console: Console, observed: Observation) -> None:
 async def _detect(console: Console, take_over: bool, receiver_open: bool) -> Observation:
     console.emit(Event("start", "look at the console"))
     try:
-        observed = await _without_enter(console, take_over)
+        observed = await _without_enter(console, take_over, receiver_open)
         if observed.state in NOTHING or observed.state.action is Action.WAIT:
             observed = await wake(console, observed, receiver_open)
     except EndpointLost as lost:
@@ -87,10 +89,14 @@ async def _detect(console: Console, take_over: bool, receiver_open: bool) -> Obs
     return observed
 
 
-async def _without_enter(console: Console, take_over: bool) -> Observation:
+async def _without_enter(console: Console, take_over: bool, receiver_open: bool) -> Observation:
     """Listen, and then try ^L and ^U."""
     shared = console.endpoint.dialect.shared
     observed, quiet = await listen_until_quiet(console, _LISTEN_SHARED_SECONDS if shared else LISTEN_SECONDS)
+    if observed.state is UNKNOWN and receiver_open:
+        # A long reply to the interrupted run may still be on its way.
+        quiet = await console.quiet(_REPLY_PAUSE_SECONDS, _REPLY_SECONDS)
+        observed = observe(console, console.machine_start, connecting=True)
     if receiver_spoke(console):
         await refuse_other_run(console)
     if observed.state is SILENT and not quiet:
@@ -124,6 +130,10 @@ async def _erase_unfinished(console: Console, take_over: bool) -> Observation:
     if not take_over:
         await refuse_typing(console)
     before = console.open_line
+    if is_our_line(before):
+        # ^U would make the line editor draw several rows, which takes long on a slow line.
+        console.emit(Event("note", "discarded the line that an interrupted run of sosagent typed"))
+        return await press(console, "\x03", WAKE_SECONDS)
     await erase(console)
     if console.open_line == before:  # a busy machine answers late
         await console.receive(_ERASE_SECONDS, ignore_kernel=True)

@@ -54,7 +54,11 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, _password:
         ConsoleOccupied: the shell is another user's.
     """
     console, settings = attempt.console, attempt.settings
-    await erase(console)
+    if attempt.record.seconds() is None:
+        await erase(console)
+    else:
+        # An interrupted run may have typed a part of a long line, which takes long to erase on a slow line.
+        await press(console, "\x03", WAKE_SECONDS, (Action.PROBE,))
     await wait_for_prompt(console)
     attempt.prompt_seen()
     shell = await probe(attempt)

@@ -6,13 +6,14 @@ they are ours, which their text shows; the line that does this removes itself. L
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 from ..errors import ConsoleStateUnknown
 from .attempt import Attempt, Undo
 from .probe import ask, wait_for_prompt_again
 
-__all__ = ["FORGET", "forget_lines"]
+__all__ = ["FORGET", "forget_lines", "is_our_line"]
 
 #: Prints the path of the program that reads the line; every shell accepts it.
 _WHICH_SHELL = "sh -c 'readlink /proc/$PPID/exe'"
@@ -23,6 +24,18 @@ FORGET = (
     f" for _ in 1 2 3 4 5 6 7 8 9;do case $(history 1) in {_OURS})"
     "history -d $(history 1|{ read n _;echo ${n%\\*};});;esac;done"
 )
+
+#: The first words of the start line in a login shell (shell/start_line.py), and the end of a probe.
+_START = ' HISTFILE= "exec" env "-i" "HOME=$HOME" "/bin/sh" "-c"'
+_LEAST_START = 6
+_PROBE_END = re.compile(r";echo S\\OS[0-9a-f]{0,4}$")
+
+
+def is_our_line(line: str) -> bool:
+    """Return whether an unfinished command on the open line is one that an interrupted run of sosagent typed."""
+    if _START in line or _PROBE_END.search(line[-20:]):
+        return True
+    return any(line.endswith(_START[:length]) for length in range(_LEAST_START, len(_START)))
 
 
 async def forget_lines(attempt: Attempt) -> None:

@@ -154,7 +154,7 @@ STATES: tuple[State, ...] = (
         hint="This machine runs Windows. sosagent needs a system with a POSIX shell."),
     # -- left by sosagent
     _state("receiver", "a shell left by an interrupted run of sosagent", Action.END_OURS, "=R\n",
-        prompt=r"^$", above=r"^=R$"),
+        prompt=r"^$", above=r"^=(?:R|\d{1,9} \d{0,3} \d{1,10} \d{1,10})$"),
     # -- before the system is up
     _state("grub", "the command line of the GRUB boot loader", Action.STOP, "grub> ", prompt=r"^grub(?: rescue)?> ?$",
         hint=_TO_LOGIN),

@@ -133,6 +133,18 @@ CASES = {
         (), READS_LINES + key(SUSPEND, "^Z") + READS_LINES, state="reading", error=ConsoleOccupied,
         message="a program that reads lines",
     ),
+    "the start line of an interrupted run": Case(
+        (), key(REDRAW, REDRAWN + ROOT + ' HISTFILE= "exec" env "-i') + key("\x03", "^C\r\n" + ROOT)
+        + identify(0, "root", ROOT) + no_initramfs(ROOT), state="shell",
+    ),
+    "the probe of an interrupted run": Case(
+        (), key(REDRAW, REDRAWN + ROOT + " id -u;id -un;echo S\\OS12") + key("\x03", "^C\r\n" + ROOT)
+        + identify(0, "root", ROOT) + no_initramfs(ROOT), state="shell",
+    ),
+    "the receiver of an interrupted run, in the middle of a request": Case(
+        (), key(REDRAW) + key(WAKE, ":\r\n=0  4109833394 3\r\n") + key("]Z\r", "=Z\r\n" + LOGIN)
+        + LOG_IN, LOG_OUT, state="receiver",
+    ),
     "a shell that was slow to start": Case(
         (), READS_LINES + key(SUSPEND, "^Z") + key(REDRAW, REDRAWN + ROOT) + identify(0, "root", ROOT)
         + no_initramfs(ROOT), state="shell",

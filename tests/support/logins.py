@@ -117,10 +117,10 @@ class RealConsole(Transport):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        os.close(self._master)
-        for number, _ in self._programs() if Path(self.tty).exists() else ():
+        for number, _ in self._programs():  # before the tty goes away, after which they cannot be found
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
+        os.close(self._master)
         if self._getty is not None:
             with suppress(ProcessLookupError):
                 self._getty.kill()

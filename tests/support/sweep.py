@@ -325,6 +325,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=16)
     options = parser.parse_args()
     started = time.monotonic()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would make the commands and the machines ignore it
 
     async def sweep() -> list[Outcome]:
         durations = await _measure(options.command or list(COMMANDS), options.baud or BAUD)

@@ -33,8 +33,13 @@ _SULOGIN_LINE = re.compile(
     r"|press enter for maintenance:?)\s*+)?"
 )
 
+#: The prompt of BusyBox's sulogin. Before version 1.20, an empty answer continues the boot (its loginutils/sulogin.c).
+_EMPTY_CONTINUES = re.compile(r"(?i)for normal startup")
 
-async def ask_again(console: Console, until: tuple[Action, ...] = (), *, of_login: bool = False) -> Observation:
+
+async def ask_again(
+    console: Console, until: tuple[Action, ...] = (), *, of_login: bool = False, wrong: str = ""
+) -> Observation:
     """Find out whether a prompt that we did not ask for still waits for an answer; press Enter if it seems so.
 
     ^L comes first, because shells, editors and other programs show something then. ^U erases what may be typed there.
@@ -43,6 +48,7 @@ async def ask_again(console: Console, until: tuple[Action, ...] = (), *, of_logi
         console: a console that shows a prompt for a name or a password.
         until: see `settle`.
         of_login: it is a login prompt, which may echo what is typed, as other programs that read lines do.
+        wrong: a wrong answer to type in front of Enter, where an empty one has a meaning of its own.
 
     Returns:
         The state that follows.
@@ -51,7 +57,7 @@ async def ask_again(console: Console, until: tuple[Action, ...] = (), *, of_logi
     if answer.state is UNKNOWN or (is_decided(answer) and not (of_login and answer.state is READING)):
         return answer
     mark = console.mark()
-    await console.send(f"{_ERASE}\r")
+    await console.send(f"{_ERASE}{wrong}\r")
     observed = await settle(console, LOGIN_SECONDS if not of_login else WAKE_SECONDS, mark=mark, until=until)
     if of_login and observed.state is SILENT:
         return conclude(console, RUNNING)  # Enter was echoed, but no login prompt follows
@@ -66,7 +72,8 @@ async def ask_for_maintenance(console: Console) -> Observation:
     """
     for _ in range(_ASK_TRIES):
         mark = console.mark()
-        observed = await ask_again(console)
+        wrong = ECHO_TEST if _EMPTY_CONTINUES.search(mark.open_line) else ""
+        observed = await ask_again(console, wrong=wrong)
         others = (line for line in console.since(mark)[0] if line.rstrip() != mark.open_line.rstrip())
         if observed.state.action is not Action.MAINTAIN or all(map(_is_from_sulogin, others)):
             return observed

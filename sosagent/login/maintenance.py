@@ -29,7 +29,8 @@ __all__ = [
 _PROMPTS = (Action.MAINTAIN, Action.PRESS)
 #: What prints where sulogin is, and which tty this is. BusyBox may have it without a link to it.
 _FIND = "command -v sulogin;readlink -f `command -v sulogin`;tty;busybox --list|grep -x sulogin"
-_TTY = re.compile(r"/dev/[\w/]{1,40}")
+_TTY = re.compile(r"/dev/[\w/]{1,14}")
+_MOST_PATH = 24  # characters; the start line contains it
 _PATH = re.compile(r"/[\w./-]{1,80}/sulogin|sulogin")
 
 
@@ -156,7 +157,8 @@ async def _find_sulogin(attempt: Attempt) -> str:
     paths = [line for line in lines if _PATH.fullmatch(line)]
     if not paths:
         return ""
-    words = ["busybox", "sulogin"] if paths[0] == "sulogin" else [f'"{paths[0]}"']
+    path = paths[0] if len(paths[0]) <= _MOST_PATH else "sulogin"  # which `command -v` found
+    words = ["busybox", "sulogin"] if paths[0] == "sulogin" else [f'"{path}"']
     busybox = any(line.rpartition("/")[2].startswith("busybox") for line in lines)
     if Undo.OPEN_MAINTENANCE in attempt.undo and not busybox and paths[0] != "sulogin":
         words.append('"-e"')  # it was open to root without a password, perhaps since the account is locked

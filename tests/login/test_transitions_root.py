@@ -45,6 +45,8 @@ SUDO_COMMAND = " exec sudo -H -p 'SOS{nonce}: ' /bin/sh"
 TYPE_PASSWORD_AS_ALICE = answer(PASSWORD, "\r\n" + ALICE)
 
 MAINTENANCE = "Give root password for maintenance\r\n(or press Control-D to continue): "
+BUSYBOX = "Give root password for system maintenance\r\n(or type Control-D for normal startup):"
+SYSV = "Give root password for maintenance\r\n(or type Control-D to continue): "
 PRESS_ENTER = "Press Enter for maintenance\r\n(or press Control-D to continue): "
 KERNEL = "[   12.345678] usb 1-1: new device\r\n"
 ASKED_AGAIN = "\r\nLogin incorrect\r\n\r\n" + MAINTENANCE
@@ -127,6 +129,18 @@ CASES = {
     "maintenance, and the boot continues": Case(
         (MAINTENANCE,), OPEN_MAINTENANCE, key("exit\r", "exit\r\n"), LoginSettings(continue_boot=True),
         state="maintenance",
+    ),
+    "maintenance of BusyBox, where an empty answer would continue the boot": Case(
+        (BUSYBOX,),
+        key(REDRAW) + key("\x15^\r", "\r\nLogin incorrect\r\n" + BUSYBOX) + answer(PASSWORD, "\r\n" + ROOT)
+        + ROOT_ANSWERS + command(FIND_SULOGIN, "/sbin/sulogin", "/bin/busybox", "/dev/ttyS0", prompt=ROOT),
+        typed(' exec "/sbin/sulogin" "/dev/ttyS0"', BUSYBOX), state="maintenance",
+    ),
+    "maintenance of SysV init": Case(
+        (SYSV,),
+        key(REDRAW) + key(WAKE, "\r\nLogin incorrect.\r\n" + SYSV) + answer(PASSWORD, "\r\n" + ROOT)
+        + ROOT_ANSWERS + SULOGIN,
+        typed(' exec "/sbin/sulogin" "/dev/ttyS0"', SYSV), state="maintenance",
     ),
     "maintenance without sulogin": Case(
         (MAINTENANCE,), LOG_IN_FOR_MAINTENANCE + command(FIND_SULOGIN, "/dev/ttyS0", prompt=ROOT), state="maintenance",

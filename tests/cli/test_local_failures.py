@@ -251,6 +251,26 @@ async def test_a_second_sigterm_ends_a_job_that_cannot_log_out(keyfile: Path, tm
         assert "before the log-out had ended: a shell may be open on the console" in err.decode()
 
 
+async def test_a_process_that_is_stopped_for_longer_than_its_limit(keyfile: Path, tmp_path: Path) -> None:
+    """As by ^Z, or on a computer that sleeps: it ends when it continues, with the error of its time limit."""
+    async with open_lab(faults=Faults(stall=100.0, stall_after=800)) as lab:
+        (tmp_path / "config").touch()
+        limit = 3
+        process = await asyncio.create_subprocess_exec(
+            ADDKEY, "-F", str(tmp_path / "config"), *lab.arguments, str(keyfile), "--timeout", str(limit),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stderr is not None
+        await process.stderr.readline()
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(limit)
+        process.send_signal(signal.SIGCONT)
+        async with asyncio.timeout(10 + 10):  # the way out may take 10 s
+            _, err = await process.communicate()
+        assert process.returncode == 8
+        assert "Traceback" not in err.decode()
+
+
 @pytest.mark.parametrize("files", [8, 10, 13, 16, 23])
 @pytest.mark.parametrize("words", ["addkey HOST KEY", "state HOST", "hostkeys HOST", "console --read-only HOST"])
 async def test_too_few_open_files_are_an_error_before_anything_is_sent(

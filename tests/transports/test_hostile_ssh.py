@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import asyncssh
+import pexpect
 import pytest
 from asyncssh.packet import Boolean, Byte, String, UInt32
 
@@ -18,6 +19,7 @@ from sosagent.printable import is_clean
 
 from ..conftest import new_key
 from ..support import hostile_ssh
+from ..support.commands import ADDKEY
 from ..support.hostile_ssh import (
     ESCAPES,
     Server,
@@ -390,3 +392,47 @@ async def test_an_error_of_a_callers_own_question_is_passed_on(tmp_path: Path) -
             with pytest.raises(LookupError, match="no such entry"):
                 await sosagent.add_key(target(port, tmp_path), new_key(), password="x", ask=ask, timeout=GENEROUS)
     assert hostile_ssh.Server.received == []
+
+
+class AsksThenEnds(Asks):
+    """Asks for two things with escape sequences everywhere, and says goodbye with more of them."""
+
+    prompts = ((f"{ESCAPES}\r\n1", False), (f"{ESCAPES}\x08\x082", True))
+
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> Any:
+        self.received.extend(responses)
+        self.conn.disconnect(11, ESCAPES)
+        return False
+
+
+def _text(part: object) -> bytes:
+    assert isinstance(part, bytes)
+    return part
+
+
+async def test_no_escape_sequence_reaches_a_real_terminal(tmp_path: Path) -> None:
+    keyfile, password = tmp_path / "id.pub", tmp_path / "password"
+    keyfile.write_text(new_key().line + "\n")
+    password.write_text(MACHINE_PASSWORD)
+    password.chmod(0o600)
+    async with ssh_server(AsksThenEnds, KEY) as port:
+        where = target(port, tmp_path)
+        child: pexpect.spawn[bytes] = pexpect.spawn(
+            ADDKEY,
+            ["-F", str(where.ssh_config), "--known-hosts", str(where.known_hosts), f"operator@127.0.0.1:{port}",
+             str(keyfile), "--password-file", str(password)],
+            timeout=30,
+        )  # fmt: skip
+        shown = b""
+        for answer in (ENDPOINT_PASSWORD, ENDPOINT_PASSWORD):
+            await asyncio.to_thread(child.expect, r"asks: [^\r\n]*[12] $")
+            shown += _text(child.before) + _text(child.after)
+            child.sendline(answer)
+        await asyncio.to_thread(child.expect, pexpect.EOF)
+        shown += _text(child.before)
+    await asyncio.to_thread(child.close)
+    assert child.exitstatus == 3
+    assert b"pwned" in shown
+    assert not [one for one in (b"\x1b]", b"\x1b[31m", b"\xc2\x9b", b"\x9b", b"\x08", b"\x07") if one in shown], shown
+    assert f"The endpoint operator@127.0.0.1:{port} asks:".encode() in shown
+    assert Server.received == [ENDPOINT_PASSWORD] * 2

@@ -56,7 +56,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
         sent = await type_password(console, password, mark)
         if sent is None:
             attempt.name_entered()
-            observed = observe(console, console.mark_before_open_line())
+            observed = observe(console, mark)
         else:
             observed = await _outcome(attempt, mark := sent)
     if observed.state.action is Action.LOG_IN:

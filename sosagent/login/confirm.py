@@ -91,11 +91,12 @@ async def input_is_hidden(console: Console) -> bool:
     seconds += 2 * console.line.byte_seconds  # for the character and its echo
     await console.send(ECHO_TEST)  # a character that kernel lines hardly contain
     answer = await console.receive(seconds, ignore_kernel=True)
-    # The echo may be in the middle of what looks like a kernel line.
+    # The echo may be in the middle of what looks like a kernel line; or that is another text, which ends the prompt.
     whole = await kernel_line_ends(console)
     inside = ECHO_TEST in "".join(console.since(mark)[0])
+    unchanged = console.open_line == mark.open_line
     await console.send(_ERASE)
-    if answer is None and whole and not inside:
+    if answer is None and whole and unchanged and not inside:
         return True
     await console.quiet(_LEAST_SECONDS, _KERNEL_LINE_SECONDS)
     if console.open_line.rstrip() == mark.open_line.rstrip():

@@ -13,7 +13,7 @@ from sosagent.errors import (
     EndpointRefused,
 )
 
-from .conversation import ASK_LOGIN, CLEAR, LOG_IN, LOG_OUT, LOGIN, REDRAW, WAKE, Case, key, play
+from .conversation import ASK_LOGIN, CLEAR, LOG_IN, LOG_OUT, LOGIN, REDRAW, TYPE_NAME, WAKE, Case, key, play
 
 pytestmark = pytest.mark.virtual_time
 
@@ -53,6 +53,12 @@ CASES = {
         state="login",
     ),
     "text without meaning": Case(("Hello. ",), key(CLEAR), state="unknown", error=ConsoleStateUnknown),
+    "a boot that starts while the password prompt is tested": Case(
+        (LOGIN,),
+        ASK_LOGIN + TYPE_NAME + key("^", "[    0.000000] Linux versio", 0.1, "n 6.1.0\r\n")
+        + key(CLEAR, "Starting cron ...\r\n", 1.0, LOGIN),
+        state="login", error=ConsoleOccupied, message="a booting machine",
+    ),
     # -- messages of the endpoint
     "read-only endpoint": Case(
         ("[Read-only SOS Session. Use ~? for help.]\r\n",), state="endpoint-read-only", error=EndpointReadOnly

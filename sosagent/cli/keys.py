@@ -55,7 +55,7 @@ def list_command(machine: MachineOptions) -> None:
 def audit(machine: MachineOptions) -> None:
     """Report which of a user's keys sshd refuses, and why. Exit status 1 if there is anything to report."""
     listing = _listing(machine)
-    problems = [key for key in listing.keys if key.why_not or (key.entry and key.entry.key.warnings)]
+    problems = [key for key in listing.keys if key.why_not or key.faults]
     if machine.json:
         print(as_json(_listing_fields(listing)))
     else:

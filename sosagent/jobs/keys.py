@@ -14,7 +14,7 @@ from ..authorized_keys.line import Entry, parse_line
 from ..authorized_keys.sshd_rules import login_obstacles
 from ..errors import KeyInvalid, UsageError
 from ..keys import PublicKey, parse_public_keys
-from ..keys.from_patterns import has_names, nobody_because, useless_patterns
+from ..keys.from_patterns import has_names, nobody_because
 from ..keys.option_values import is_utc, time_of
 from ..keys.options import PERMISSIONS, permissions, value_of
 from ..printable import printable
@@ -47,13 +47,15 @@ class ListedKey:
         text: the line.
         entry: the key and options that sshd reads in it; None if it reads no key.
         why_not: a sentence about why the line allows no login; empty if it does.
-        limits: sentences about what its options forbid.
+        limits: sentences about what its options forbid, and about `faults`.
+        faults: sentences about a weak or outdated key, and about parts of its options that have no effect.
     """
 
     text: str
     entry: Entry | None
     why_not: str = ""
     limits: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @property
     def allows_shell(self) -> bool:
@@ -226,7 +228,8 @@ def classify_lines(lines: Sequence[str], now: datetime) -> tuple[ListedKey, ...]
             why_not = why_not or "an earlier line contains the same key, and sshd uses that line"
         elif not why_not:
             usable.append(entry.key)
-        listed.append(ListedKey(line, entry, why_not, (*limits, *entry.key.warnings)))
+        faults = entry.key.warnings if why_not else replace(entry.key, options=entry.options).warnings
+        listed.append(ListedKey(line, entry, why_not, (*limits, *faults), faults))
     return tuple(listed)
 
 
@@ -263,7 +266,6 @@ def _judge_options(options: Sequence[str], now: datetime) -> tuple[str, list[str
         elif name == "from":
             why_not = why_not or nobody_because(value)
             limits.append(f"from {shown} only{', whose names need UseDNS yes' if has_names(value) else ''}")
-            limits += [f"{problem}; it matches no client" for problem in useless_patterns(value).values()]
         elif name == "command":
             limits.append(f"runs {shown!r} and nothing else")
     return why_not, limits

@@ -179,3 +179,9 @@ def test_lists_that_admit_nobody(value: str, words: str) -> None:
 def test_names_in_from_need_usedns() -> None:
     one = listed(f'from="*.example.net" {new_key().line}')
     assert one is not None and one.limits == ("from *.example.net only, whose names need UseDNS yes",)
+
+
+def test_audit_names_a_pattern_that_matches_no_client() -> None:
+    one = listed(f'from="10.0.0.1, 10.0.0.2" {new_key().line}')
+    assert one is not None and not one.why_not
+    assert one.faults == ("' 10.0.0.2' is neither an address nor a pattern of host names; it matches no client",)

@@ -284,7 +284,7 @@ def test_texts_that_ansible_marks_as_unsafe() -> None:
     ]
     assert [(one.name, one.reason, one.where) for one in result.skipped] == [
         ("w3", "sos_console is encrypted with Ansible Vault", "the file, line 18"),
-        ("w4", "sos_console contains a template that refers to itself", "the file, line 23"),
+        ("w4", "a contains a template that refers to itself", "the file, line 23"),
         ("w5", "sos_console is not text", "the file, line 27"),
     ]
 
@@ -335,6 +335,16 @@ console C5 { master con5; }
         ("c6", "conserver refuses its syntax", "cf, line 9"),
         ("c5", "conserver uses the later console of that name, in line 10", "cf, line 8"),
     ]
+
+
+def test_inventories_that_would_take_long() -> None:
+    started = time.process_time()
+    references = "".join(f"v{n} = {f'{{{{ v{n + 1} }}}}' * 300}\n" for n in range(9))
+    text = f"w sos_console='{{{{ v0 }}}}u@h'\nx[0:9999][0:9999][5:1]\n[all:vars]\n{references}v9 =\n"
+    assert tables(import_machines(text, "ansible")) == {"w": {"console": "u@h"}}
+    with pytest.raises(sosagent.UsageError, match=r"line 1: .* is not a valid range"):
+        import_machines("w" + "[1:1]" * 5000, "ansible")
+    assert time.process_time() - started < 2
 
 
 async def test_included_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,11 +100,19 @@ def _first_of(values: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     """
     for name in names:
         if values.get(name) is not None:
-            return _evaluated(name, values, _MAX_REFERENCES)
+            return _evaluated(name, values, (), {})
     return None
 
 
-def _evaluated(name: str, values: Mapping[str, Any], depth: int) -> str:
+def _evaluated(name: str, values: Mapping[str, Any], path: tuple[str, ...], known: dict[str, str]) -> str:
+    """Return a variable as text.
+
+    Args:
+        name: its name.
+        values: the variables of the host.
+        path: the variables that refer to it, one through the other.
+        known: variables whose text is known, which is extended here.
+    """
     value = values.get(name)
     if isinstance(value, Mapping) and "__ansible_vault" in value:
         raise _NotImported(f"{name} is encrypted with Ansible Vault")
@@ -114,9 +122,11 @@ def _evaluated(name: str, values: Mapping[str, Any], depth: int) -> str:
         return str(value)
 
     def replaced(match: re.Match[str]) -> str:
-        if depth == 0:
-            raise _NotImported(f"{name} contains a template that refers to itself")
-        return _evaluated(match[1], values, depth - 1)
+        if match[1] not in known:
+            if match[1] in (*path, name) or len(path) == _MAX_REFERENCES:
+                raise _NotImported(f"{name} contains a template that refers to itself")
+            known[match[1]] = _evaluated(match[1], values, (*path, name), known)
+        return known[match[1]]
 
     text = str(value)
     rest = _TEMPLATE.sub("", text)

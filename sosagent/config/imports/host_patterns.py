@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 __all__ = ["expand", "is_ip_address", "split_port"]
 
@@ -26,6 +27,7 @@ _IPV6_WORD = re.compile(_WORD, re.IGNORECASE)
 _IPV6_WITH_IPV4 = re.compile(rf"(?:(?:0:){{6}}|::(?:ffff:)?|(?:0:){{5}}ffff:)(?:{_WORD}\.){{3}}{_WORD}", re.IGNORECASE)
 _RANGE = re.compile(_HEXADECIMAL, re.IGNORECASE)
 _MAX_DIGITS = 18
+_MAX_RANGES = 16  # in one name
 
 
 def split_port(pattern: str) -> tuple[str, int | None]:
@@ -74,15 +76,18 @@ def expand(pattern: str, limit: int) -> Iterator[str]:
     Raises:
         ValueError: a range is invalid; the message says why.
     """
-    if "[" not in pattern:
-        yield pattern
-        return
-    marks = sorted(at for at in (pattern.find("["), pattern.find("]")) if at >= 0)
-    if len(marks) < 2 or "|" in pattern:
-        raise ValueError("a range has the form [FIRST:LAST] or [FIRST:LAST:STEP]")
-    head, inside, tail = pattern[: marks[0]], pattern[marks[0] + 1 : marks[1]], pattern[marks[1] + 1 :]
-    for part in _members(inside, limit):
-        yield from expand(head + part + tail, limit)
+    literals: list[str] = []
+    ranges: list[list[str]] = []
+    rest = pattern
+    while "[" in rest:
+        marks = sorted(at for at in (rest.find("["), rest.find("]")) if at >= 0)
+        if len(marks) < 2 or "|" in pattern or len(ranges) == _MAX_RANGES:
+            raise ValueError("a range has the form [FIRST:LAST] or [FIRST:LAST:STEP]")
+        literals.append(rest[: marks[0]])
+        ranges.append(list(_members(rest[marks[0] + 1 : marks[1]], limit)))
+        rest = rest[marks[1] + 1 :]
+    for parts in product(*ranges):
+        yield "".join(map("".join, zip(literals, parts, strict=True))) + rest
 
 
 def _members(text: str, limit: int) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
 from ..console.console import Console, Mark
@@ -85,12 +86,20 @@ async def _type_name(attempt: Attempt) -> None:
 
 
 async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
     await console.send("\r")
     observed = await settle(console, WAKE_SECONDS, mark=mark)
     if observed.state is SILENT:
-        if not console.received.count_lines_since(mark):
-            await console.send("\r")  # the first one was lost
+        lost = not console.received.count_lines_since(mark)
+        if lost:
+            await console.send("\r")
         observed = await settle(console, LOGIN_SECONDS, mark=mark)
+        if lost and observed.state.name == "password":
+            # The first one may only be late. Then the second answers this prompt, and a password that is typed now
+            # would follow as a name, which is shown.
+            await console.quiet(loop.time() - started, LOGIN_SECONDS)
+            observed = observe(console, mark)
     return observed
 
 

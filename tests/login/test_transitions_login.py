@@ -73,6 +73,12 @@ CASES = {
         (LOGIN,), ASK_LOGIN + key("root", "root") + key("\r") + key("\r", "\r\nPassword: ") + TYPE_PASSWORD,
         LOG_OUT, state="login",
     ),
+    "Enter is answered late, and so is the second one": Case(
+        (LOGIN,),
+        ASK_LOGIN + key("root", "root") + key("\r")
+        + key("\r", 1.0, "\r\nPassword: ", 3.0, "\r\nLogin incorrect\r\n" + LOGIN),
+        state="login", error=LoginRefused, message="Login incorrect",
+    ),
     "Enter is lost after the password": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD) + key("\r", "\r\n" + ROOT), LOG_OUT, state="login"
     ),

@@ -226,7 +226,8 @@ async def stop_once(run: Run) -> Outcome:
         output = (await said)[0].decode("utf-8", "replace")
         outcome = Outcome(run, process.returncode or 0, said=output)
         outcome.stopping = loop.time() - stopped if stop is not None else 0.0
-        outcome.late = max(loop.time() - here.endpoint.connected_at - limit, 0.0)
+        if here.endpoint.connected.is_set():
+            outcome.late = max(loop.time() - here.endpoint.connected_at - limit, 0.0)
         if outcome.late > _LATE_SECONDS + _TOLERANCE_SECONDS:
             outcome.wrong.append(f"{outcome.late:.1f} s late")
         if "Traceback" in output:

@@ -16,6 +16,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _MAX_ADDRESS = 63  # characters; a longer text is a pattern of names
 _MAX_PATTERN = 1022
+_MAX_PAIRS = 10_000  # of patterns and exclusions that are compared
 _MASK = re.compile(r"0*([0-9]{1,10})")  # some releases also accept a sign and blanks
 _PART = re.compile(r"0[xX][0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*")
 #: Characters of the names and addresses of clients, and the wildcards.
@@ -65,10 +66,12 @@ def nobody_because(value: str) -> str:
     if all(negated for negated, _, _ in patterns):
         return "a list of exclusions only: sshd would refuse every client"
     useless = useless_patterns(value)
-    wanted = [pattern for negated, pattern, _ in patterns if not negated and pattern not in useless]
+    wanted = [(pattern, network) for negated, pattern, network in patterns if not negated and pattern not in useless]
     if not wanted:
         return useless[next(iter(useless))]
     excluded = [(pattern, network) for negated, pattern, network in patterns if negated]
+    if len(wanted) * len(excluded) > _MAX_PAIRS:
+        return ""
     if all(any(_covers(one, pattern) for one in excluded) for pattern in wanted):
         return "each pattern is excluded by another: sshd would refuse every client"
     return ""
@@ -156,12 +159,11 @@ def _c_number(text: str) -> int:
     return int(text, 8 if text.startswith("0") else 10)
 
 
-def _covers(excluded: tuple[str, _Network | None], pattern: str) -> bool:
-    """Whether an exclusion matches every client that `pattern` matches, as far as that is simple to see."""
-    other, network = excluded
-    if other == "*" or other == pattern:
+def _covers(excluded: tuple[str, _Network | None], wanted: tuple[str, _Network | None]) -> bool:
+    """Whether an exclusion matches every client that another pattern matches, as far as that is simple to see."""
+    (other, network), (pattern, own) = excluded, wanted
+    if other in ("*", pattern):
         return True
-    own = _network(pattern)
     if own is None or network is None:
         return False
     return own.version == network.version and own.subnet_of(network)  # type: ignore[arg-type]

@@ -6,6 +6,9 @@ The answers of the sshd of Debian 11, 12, 13 and sid are recorded; tests/support
 from __future__ import annotations
 
 import json
+import re
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -125,6 +128,34 @@ def test_options_of_the_command_line_are_accepted_where_sshd_accepts_them() -> N
             assert logs_in(added.line)
     assert not wrong, "\n".join(map(ascii, wrong))
     assert tried > 500
+
+
+def test_key_files_are_accepted_where_sshd_accepts_the_line() -> None:
+    wrong = []
+    for number, line in enumerate(LINES):
+        one = listed(line)
+        restricts = "cert-authority" in line.lower() or any(
+            not admits(value, "127.0.0.1") for value in from_values(one)
+        )
+        expired = one is not None and one.why_not.startswith("it expired")
+        if agreed(number) == "01" or restricts or expired or '="a\tb"' in line:
+            continue
+        try:
+            key = sosagent.parse_public_keys(line, cert_authority=True)[0]
+        except sosagent.KeyInvalid:
+            key = None
+        # Quotes around a value are added where they are missing, so the line that is written is accepted.
+        if (key is not None and logs_in(replace(key, options=key.options[1:]).line)) != (agreed(number) == "1"):
+            wrong.append(line)
+    assert all(re.search(r"=[^\",]+[, \t]", line) for line in wrong), "\n".join(map(ascii, wrong))
+    assert len(wrong) < 10
+
+
+def test_many_patterns_take_little_time() -> None:
+    value = ",".join(f"10.{n // 250}.{n % 250}.1,!10.{n // 250}.{n % 250}.2" for n in range(5000))
+    started = time.process_time()
+    assert nobody_because(value) == "" and not useless_patterns(value)
+    assert time.process_time() - started < 2
 
 
 def test_add_is_blocked_only_by_lines_that_sshd_uses() -> None:

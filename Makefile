@@ -10,8 +10,8 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 TYPED := sosagent tests bench examples
 # The Python of the documentation, written here for mypy.
 PAGE_PROGRAMS := build/page_programs
-# Most tests wait for something other than the processor.
-WORKERS ?= 8
+# Many tests wait for something other than the processor (see tests/conftest.py).
+WORKERS ?= 12
 # Machines at a time. Each takes a core while it works, and waits for half of the time.
 VM_WORKERS ?= 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +14,10 @@ from ..printable import printable
 from .base import Ask
 from .host_keys import HostKeys
 
-__all__ = ["Client", "Phase"]
+__all__ = ["CONNECT_SECONDS", "LOGIN_SECONDS", "Client", "Phase"]
+
+CONNECT_SECONDS = 20.0
+LOGIN_SECONDS = 40.0  # without the time that the user takes for an answer
 
 _MOST_ATTEMPTS = 3  # a login by password is not started again after as many questions
 _MOST_QUESTIONS = 10  # of one server: a password, a code and a new password, each asked again
@@ -56,6 +60,17 @@ class Client(asyncssh.SSHClient):
         self._ask = ask
         self._rounds = 0
         self._connection: asyncssh.SSHClientConnection | None = None
+        self._limit: asyncio.Timeout | None = None
+
+    def limit(self) -> asyncio.Timeout:
+        """Return a context for connecting, which raises `TimeoutError` if the server takes too long for a phase."""
+        self._limit = asyncio.timeout(CONNECT_SECONDS)
+        return self._limit
+
+    def _allow(self, seconds: float | None) -> None:
+        """End the phase `seconds` from now; None removes the limit."""
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
 
     @property
     def speaks_ssh(self) -> bool:
@@ -70,9 +85,11 @@ class Client(asyncssh.SSHClient):
 
     def begin_auth(self, username: str) -> None:
         self.phase = Phase.LOGIN
+        self._allow(LOGIN_SECONDS)
 
     def auth_completed(self) -> None:
         self.phase = Phase.LOGGED_IN
+        self._allow(LOGIN_SECONDS)
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         return self._keys.accept(key)
@@ -106,8 +123,11 @@ class Client(asyncssh.SSHClient):
     async def _answer(self, prompt: str, echo: bool) -> str | None:
         assert self._ask is not None
         self.questions += 1
+        self._allow(None)
         try:
             return await self._ask(self._name, prompt, echo)
         except Exception as error:
             self.failure = error
             raise
+        finally:
+            self._allow(LOGIN_SECONDS)

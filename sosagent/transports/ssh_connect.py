@@ -15,13 +15,11 @@ from ..errors import ConsoleError, EndpointRefused, EndpointUnreachable, SosErro
 from ..printable import printable
 from .base import Ask
 from .host_keys import HostKeys
-from .ssh_client import Client, Phase
+from .ssh_client import CONNECT_SECONDS, LOGIN_SECONDS, Client, Phase
 from .ssh_config import connection_arguments, connection_options, host_key_arguments, host_keys, route
 
 __all__ = ["CONNECT_SECONDS", "connect_hop", "open_jumps"]
 
-CONNECT_SECONDS = 20.0
-_LOGIN_SECONDS = 40.0
 _KEEPALIVE_SECONDS = 15
 _KEEPALIVE_COUNT = 3
 
@@ -110,20 +108,21 @@ async def _connect(
     keys: HostKeys,
     client: Client,
 ) -> asyncssh.SSHClientConnection:
-    connection, _ = await asyncssh.create_connection(
-        lambda: client,
-        place.host,
-        **arguments,
-        tunnel=tunnel,
-        known_hosts=keys,
-        agent_forwarding=False,
-        compression_algs=None,  # a few received bytes could become many
-        x509_trusted_certs=None,
-        keepalive_interval=_KEEPALIVE_SECONDS,
-        keepalive_count_max=_KEEPALIVE_COUNT,
-        connect_timeout=CONNECT_SECONDS,
-        login_timeout=_LOGIN_SECONDS,
-    )
+    async with client.limit():
+        connection, _ = await asyncssh.create_connection(
+            lambda: client,
+            place.host,
+            **arguments,
+            tunnel=tunnel,
+            known_hosts=keys,
+            agent_forwarding=False,
+            compression_algs=None,  # a few received bytes could become many
+            x509_trusted_certs=None,
+            keepalive_interval=_KEEPALIVE_SECONDS,
+            keepalive_count_max=_KEEPALIVE_COUNT,
+            connect_timeout=None,  # these two would count the user's time, too
+            login_timeout=0,
+        )
     return connection
 
 
@@ -167,9 +166,11 @@ def _failed(error: Exception, name: str, options: asyncssh.SSHClientConnectionOp
             f"{name} and sosagent have no SSH algorithm in common; it offers {offered}",
             hint="If it is an old management controller, add its dialect to HOST: ssh://...?dialect=ilo.",
         )
-    if isinstance(error, asyncssh.ConnectionLost) and text.startswith("Login timeout"):
+    if isinstance(error, TimeoutError):
+        step = "set up SSH" if client.phase is Phase.CONNECTED else "complete the SSH login"
+        seconds = CONNECT_SECONDS if client.phase is Phase.CONNECTED else LOGIN_SECONDS
         return EndpointUnreachable(
-            f"{name} did not complete the SSH login within {_LOGIN_SECONDS:.0f} s",
+            f"{name} is reached, but did not {step} within {seconds:.0f} s",
             hint="Try ssh to see where it stops; its own log may say more.",
         )
     if client.phase is Phase.LOGIN:

@@ -16,6 +16,7 @@ from asyncssh.packet import Boolean, Byte, String, UInt32
 
 import sosagent
 from sosagent.printable import is_clean
+from sosagent.transports import ssh_client, ssh_connect
 
 from ..conftest import new_key
 from ..support import hostile_ssh
@@ -435,4 +436,28 @@ async def test_no_escape_sequence_reaches_a_real_terminal(tmp_path: Path) -> Non
     assert b"pwned" in shown
     assert not [one for one in (b"\x1b]", b"\x1b[31m", b"\xc2\x9b", b"\x9b", b"\x08", b"\x07") if one in shown], shown
     assert f"The endpoint operator@127.0.0.1:{port} asks:".encode() in shown
+    assert Server.received == [ENDPOINT_PASSWORD] * 2
+
+
+async def test_the_time_limits_of_connecting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They say where the server stopped. The user's time for an answer does not count."""
+    for name in ("CONNECT_SECONDS", "LOGIN_SECONDS"):
+        for module in (ssh_client, ssh_connect):
+            monkeypatch.setattr(module, name, 1.0)
+
+    async def slowly(endpoint: str, prompt: str, echo: bool) -> str:
+        await asyncio.sleep(1.5)
+        return ENDPOINT_PASSWORD
+
+    async def fail(port: int) -> str:
+        with pytest.raises(sosagent.SosError) as caught:
+            await sosagent.add_key(target(port, tmp_path), new_key(), password="x", ask=slowly, timeout=GENEROUS)
+        return caught.value.message
+
+    async with raw_server(HELLO) as port:
+        assert "is reached, but did not set up SSH within 1 s" in await fail(port)
+    async with ssh_server(NeverAnswers, KEY) as port:
+        assert "is reached, but did not complete the SSH login within 1 s" in await fail(port)
+    async with ssh_server(AsksThenEnds, KEY) as port:
+        assert "ended the login of 'operator'" in await fail(port)
     assert Server.received == [ENDPOINT_PASSWORD] * 2

@@ -17,7 +17,8 @@ _BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
 _SLOW_SECONDS = 0.002  # per byte: a line of less than 5000 baud
 _PACED_SECONDS = 0.004  # per byte: a line of less than 2500 baud
 _SLOWEST_SECONDS = 0.05  # per byte: a slower line is a person who types
-_SAMPLES, _LEAST_SAMPLES = 16, 4
+_SAMPLES, _LEAST_SAMPLES = 48, 4
+_TEXT_BYTES = 64  # at once on a fast line; a stall of a slow one delivers less
 _MOST_BYTES = 16  # in one portion of a slow line: the FIFO of a UART
 _MOST_GAP_SECONDS = 0.6  # between two such portions
 _AHEAD_SECONDS = 0.25  # how much of what was sent may still be on its way
@@ -97,7 +98,7 @@ class LineClock:
         within_line, self._within_line = self._within_line, not data.endswith(b"\n")
         if size > _MOST_BYTES:
             self._samples.clear()
-            if gap < size * _SLOW_SECONDS:
+            if size > _TEXT_BYTES and gap < size * _SLOW_SECONDS:
                 self._measured = 0.0
         elif gap > min(size * _SLOWEST_SECONDS + QUIET_SECONDS, _MOST_GAP_SECONDS):
             self._samples.clear()  # a pause

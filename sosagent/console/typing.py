@@ -15,8 +15,7 @@ from .received import ReceivedText
 __all__ = ["LineTyper"]
 
 _ECHO_SECONDS = 2.0
-_ECHO_PAUSE = 0.5  # the longest pause in the middle of an echo
-_PORTION = 20  # bytes that a slow line delivers at once, at most
+_ECHO_PAUSE = 0.5  # the longest pause in the middle of an echo on a fast line
 _NEW_PROMPT_SECONDS = 3.0
 _MAX_ECHO = 64 * 1024
 _SHORT = 64  # bytes that may always be sent at once
@@ -199,7 +198,7 @@ class LineTyper:
         deadline, loop = self._line.wait(_ECHO_SECONDS), asyncio.get_running_loop()
         started, reader, read = loop.time(), EchoReader(before, text), 0
         while not deadline.passed:
-            pause = max(_ECHO_PAUSE, _PORTION * self._line.byte_seconds) if self._echo else _ECHO_SECONDS
+            pause = _ECHO_PAUSE if self._echo and not self._line.byte_seconds else _ECHO_SECONDS
             if await self._console.receive(pause, ignore_kernel=True) is None:
                 break
             new = bytes(self._echo or b"")[read:]

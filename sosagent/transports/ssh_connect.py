@@ -24,6 +24,7 @@ _KEEPALIVE_SECONDS = 15
 _KEEPALIVE_COUNT = 3
 
 _REASON_CHARACTERS = 300
+_WHAT_LISTENS = "The port is reached. Does an SSH server listen there, and does it accept this address?"
 _ITS_LOG = "An SSH server answers there. Its own log may say more; try ssh, too."
 
 #: Algorithms that old endpoints need and asyncssh does not offer by default.
@@ -181,7 +182,7 @@ def _failed(error: Exception, name: str, options: asyncssh.SSHClientConnectionOp
     if isinstance(error, asyncssh.ConnectionLost | OSError):
         return EndpointUnreachable(
             f"{name} closed the connection before SSH was set up: {text}",
-            hint="The port is reached. Does an SSH server listen there, and does it accept this address?",
+            hint=_ITS_LOG if client.speaks_ssh else _WHAT_LISTENS,
         )
     return EndpointRefused(
         f"no SSH session with {name}: {text}", hint=_ITS_LOG if client.speaks_ssh else "Is this an SSH port?"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -461,3 +461,36 @@ async def test_the_time_limits_of_connecting(tmp_path: Path, monkeypatch: pytest
     async with ssh_server(AsksThenEnds, KEY) as port:
         assert "ended the login of 'operator'" in await fail(port)
     assert Server.received == [ENDPOINT_PASSWORD] * 2
+
+
+@asynccontextmanager
+async def cut_after(most: int, port: int) -> AsyncIterator[int]:
+    """Pass bytes to and from `port`, and close both connections after `most` bytes; yield the port to connect to."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        passed = 0
+
+        async def carry(source: asyncio.StreamReader, other: asyncio.StreamWriter) -> None:
+            nonlocal passed
+            with suppress(ConnectionError):
+                while (data := await source.read(256)) and passed < most:
+                    passed += len(data)
+                    other.write(data)
+            writer.close()
+            beyond.close()
+
+        behind, beyond = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(carry(reader, beyond), carry(behind, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize("most", [0, 30, 700, 1500, 2300, 3000, 4500, 5500, 6500, 7500])
+async def test_a_connection_that_is_cut_at_any_moment(most: int, tmp_path: Path) -> None:
+    """In the version, the key exchange, the login, and while the console is opened."""
+    async with ssh_server(session_server(steady(send(96))), KEY) as port, cut_after(most, port) as cut:
+        done = await outcome(cut, tmp_path, CLOSED)
+    assert done.error.exit_code == 3
+    assert CLOSED in done.text or NO_CONSOLE in done.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import inspect
 import os
@@ -9,6 +10,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from dataclasses import fields
 from pathlib import Path
@@ -257,3 +259,20 @@ def test_a_users_program_is_typed(tmp_path: Path) -> None:
     assert wrong
     for path, line in wrong:
         assert f"{path.name}:2: error" in done.stdout, (line, done.stdout)
+
+
+def test_only_declared_packages_are_imported() -> None:
+    """A package that happens to be installed for development may be missing elsewhere."""
+    project = tomllib.loads((Path(sosagent.__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    extras = [name for extra in ("png", "keyring") for name in project["optional-dependencies"][extra]]
+    declared = {re.split(r"[\[>]", name)[0].lower() for name in (*project["dependencies"], *extras, "pytest")}
+    aliases = {"serial": "pyserial", "yaml": "pyyaml", "PIL": "pillow"}
+    imported = set()
+    for file in Path(sosagent.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                imported.add(node.module.partition(".")[0])
+    packages = {aliases.get(name, name) for name in imported - sys.stdlib_module_names - {"sosagent"}}
+    assert packages <= declared

@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
-import click
 import typer
-from click.core import ParameterSource
 
 from ..errors import PasswordMissing, SosError, UsageError, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..secrets.sources import COMMAND_SECONDS, PasswordSource, find_password, parse_source
 from .ask import run_in_thread
-from .endpoint_options import EndpointOptions, JsonOption, TimeoutOption, VerboseOption, checked_timeout
+from .endpoint_options import EndpointOptions, JsonOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only, prefix_errors
 from .run import run_prepared
 from .show import Progress, show_error
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["LOGIN", "MachineOptions"]
 
 _LEAST_SECONDS = 0.001
+_DEFAULT_SECONDS = 120.0
 LOGIN = "root"  # unless the command line or machines.toml names another user
 
 T = TypeVar("T")
@@ -88,7 +87,15 @@ class MachineOptions(EndpointOptions):
             show_default=False,
         ),
     ] = None
-    timeout: TimeoutOption = 120.0
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            help="Time limit for the job, 120 by default, more for a large payload; logging out may take 10 s more.",
+            show_default=False,
+        ),
+    ] = None
     expect_host: Annotated[
         str | None,
         typer.Option(
@@ -120,13 +127,18 @@ class MachineOptions(EndpointOptions):
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not show progress.")] = False
     verbose: VerboseOption = False
 
+    @property
+    def seconds(self) -> float:
+        """The time limit for the job."""
+        return _DEFAULT_SECONDS if self.timeout is None else self.timeout
+
     def check(self) -> Become | None:
         """Check the options before anything is read or asked, and return how to become root.
 
         Raises:
             UsageError: an option is invalid.
         """
-        checked_timeout(self.timeout)
+        checked_timeout(self.seconds)
         _ = self.lookup
         become = self._value("become")
         if become not in (None, "sudo", "su"):
@@ -151,7 +163,7 @@ class MachineOptions(EndpointOptions):
         if self.lookup.suggestion:
             progress.note(f"{self.lookup.suggestion} Using {printable(self.host)} as a host name")
         started = time.monotonic()
-        located = await self.locate(progress, self.timeout)
+        located = await self.locate(progress, self.seconds)
         progress.stop()
         # The user is not asked for a password that the provider has.
         provided = located.password is not None and self.login_name == LOGIN and not self._has_source
@@ -173,8 +185,8 @@ class MachineOptions(EndpointOptions):
             take_over=self.take_over,
             continue_boot=self.continue_boot,
             permissions=permissions or Permissions(),
-            timeout=max(self.timeout - waited, _LEAST_SECONDS),
-            extend_timeout=not self._timeout_set,
+            timeout=max(self.seconds - waited, _LEAST_SECONDS),
+            extend_timeout=self.timeout is None,
             transcript=self.transcript,
             on_event=progress,
             ask=self.asking(progress),
@@ -196,12 +208,6 @@ class MachineOptions(EndpointOptions):
         source = self._source("password")
         by_option = self.password_file is not None or self.password_command is not None
         return not by_option and (source is None or source.kind == "prompt") and "SOS_PASSWORD" not in os.environ
-
-    @property
-    def _timeout_set(self) -> bool:
-        """Whether the user set the time limit, which then holds for large payloads too."""
-        context = click.get_current_context(silent=True)
-        return context is not None and context.get_parameter_source("timeout") is ParameterSource.COMMANDLINE
 
     @property
     def _has_source(self) -> bool:
@@ -280,7 +286,7 @@ class MachineOptions(EndpointOptions):
                     command=self.password_command,
                     source=source,
                     prompt=prompt,
-                    seconds=min(self.timeout, COMMAND_SECONDS),
+                    seconds=min(self.seconds, COMMAND_SECONDS),
                 )
         except PasswordMissing as error:
             entry = self.entry

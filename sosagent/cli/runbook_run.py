@@ -89,9 +89,9 @@ class RunMachineOptions(MachineOptions):
 
     host: Annotated[str, typer.Argument(metavar="[HOST]", help="As for addkey.", show_default=False)] = ""
     timeout: Annotated[
-        float,
+        float | None,
         typer.Option("--timeout", metavar="SECONDS", help="Limit for the whole run.", show_default="the runbook's"),
-    ] = 0.0
+    ] = None
 
 
 @with_options(RunOptions, RunMachineOptions)
@@ -140,7 +140,7 @@ def _run(options: RunOptions, machine: RunMachineOptions, progress: Progress) ->
     complete_values(loaded.runbook, values)  # before the user is asked for a password
     gate = _gate(progress) if options.step else None
     settings = Settings(options.start_at, _confirm(progress, options.yes), gate, progress.count)
-    seconds = checked_timeout(machine.timeout or loaded.runbook.timeout)
+    seconds = checked_timeout(loaded.runbook.timeout if machine.timeout is None else machine.timeout)
     if options.against is not None:
         return run_job(_run_in_lab(machine, progress, loaded, values, settings, seconds))
 

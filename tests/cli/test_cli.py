@@ -279,3 +279,11 @@ def test_a_prompt_without_an_answer_can_be_interrupted(end: str, keyfile: Path, 
     assert "Traceback" not in (child.before or "")
     child.close()
     assert child.exitstatus == (130 if end == "ctrl-c" else 8), child.before
+
+
+def test_a_time_limit_that_was_set_is_not_extended(shared_lab: ThreadedLab, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.pub"
+    keys.write_text("".join(f"{new_key(f'key {number}').line}\n" for number in range(60)))
+    for options, extended in ((["--timeout", "120"], False), ([], True)):
+        status, _, err = invoke("addkey", *shared_lab.arguments, str(keys), *options)
+        assert (status, "the time limit is now" in err) == (0, extended), err

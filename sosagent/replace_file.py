@@ -31,17 +31,20 @@ def replace_file(path: Path, text: str) -> None:
     Raises:
         UsageError: the file cannot be written; its contents are unchanged.
     """
+    try:
+        path.resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from None
     replace_contents(path, text.encode("utf-8", "surrogateescape"))
 
 
 def replace_contents(path: Path, data: bytes) -> None:
-    """Replace the contents of a file with `data`; see `replace_file`. A pipe or a device is written to."""
+    """Replace the contents of a file in an existing folder; see `replace_file`. A pipe or a device is written to."""
     try:
         real = path.resolve()
         if real.exists() and not real.is_file():
             real.write_bytes(data)
             return
-        real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = real.stat().st_mode & 0o777 if real.exists() else 0o600
         handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
         try:
@@ -55,7 +58,11 @@ def replace_contents(path: Path, data: bytes) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from None
+        raise _cannot_write(path, error) from None
+
+
+def _cannot_write(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write {printable(str(path))}: {error.strerror}")
 
 
 def append_line(path: Path, line: bytes) -> None:

@@ -39,6 +39,7 @@ class LineClock:
         self._samples: deque[tuple[int, float]] = deque(maxlen=_SAMPLES)
         self._last = 0.0
         self._within_line = False
+        self._answer_due = False  # something was sent, so what arrives next shows the distance, not the speed
         self._longest_gap = 0.0
         self._sent_until = 0.0  # when the line will have carried what was sent
         self.arrived_seconds = 0.0  # what arrived so far took this long on the line; 0 on a fast line
@@ -87,6 +88,7 @@ class LineClock:
 
     def note_sent(self, size: int) -> None:
         """Note that `size` bytes were sent."""
+        self._answer_due = True
         if self.byte_seconds:
             now = asyncio.get_running_loop().time()
             self._sent_until = max(self._sent_until, now) + size * self.byte_seconds
@@ -96,16 +98,18 @@ class LineClock:
         now, size = asyncio.get_running_loop().time(), len(data)
         gap, self._last = now - self._last, now
         within_line, self._within_line = self._within_line, not data.endswith(b"\n")
+        answer, self._answer_due = self._answer_due, False
         if size > _MOST_BYTES:
             self._samples.clear()
             if size > _TEXT_BYTES and gap < size * _SLOW_SECONDS:
                 self._measured = 0.0
         elif gap > min(size * _SLOWEST_SECONDS + QUIET_SECONDS, _MOST_GAP_SECONDS):
             self._samples.clear()  # a pause
-        elif within_line:  # a program may print short lines, one after the other
+        elif within_line and not answer:  # a program may print short lines, one after the other
             self._samples.append((size, gap))
         if len(self._samples) >= _LEAST_SAMPLES:
-            self._measured = sum(gap for _, gap in self._samples) / sum(size for size, _ in self._samples)
+            # The median, because a distant or busy machine makes single bytes late.
+            self._measured = sorted(gap / size for size, gap in self._samples)[len(self._samples) // 2]
             self._longest_gap = max(gap for _, gap in self._samples)
         self.arrived_seconds += size * self.byte_seconds
 

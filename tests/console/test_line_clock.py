@@ -48,6 +48,27 @@ async def test_a_fast_line_is_not_slow(portions: list[bytes], pause: float) -> N
     assert (clock.byte_seconds, clock.quiet_seconds, clock.portion) == (0.0, QUIET_SECONDS, None)
 
 
+@pytest.mark.parametrize("distance", [0.005, 0.02, 0.04, 0.075, 0.3])
+async def test_a_distant_machine_is_not_on_a_slow_line(distance: float) -> None:
+    """Each answer comes late, and its bytes one after the other."""
+    clock = LineClock(None)
+    for text in (b"^L", b"root", b"^", b"id -u", b"x", b"exec"):
+        clock.note_sent(len(text))
+        await asyncio.sleep(distance)
+        for byte in text:
+            clock.note_received(bytes([byte]))
+            await asyncio.sleep(0.0005)
+        assert clock.byte_seconds == 0.0
+
+
+async def test_single_late_bytes_do_not_make_a_line_slow() -> None:
+    clock = LineClock(None)
+    for number in range(60):
+        await asyncio.sleep(0.05 if number % 5 == 0 else 0.0005)
+        clock.note_received(b"x")
+        assert clock.byte_seconds == 0.0
+
+
 async def test_a_declared_speed_counts_at_once() -> None:
     clock = LineClock(300)
     assert clock.byte_seconds == pytest.approx(1 / 30)

@@ -34,9 +34,9 @@ SHELLS = {
 #: Modules whose tests wait for most of their time, the longest first. They start first, on two thirds of the workers,
 #: so that the processors are busy from the start, and no long test is the last one to run.
 WAITING = (
-    "session.test_leaving", "login.test_attacks", "login.test_existing", "lab.test_cuts", "lab.test_faults",
-    "lab.test_lab", "endpoint.test_dialects", "interactive.test_session", "shell.test_start",
-    "endpoint.test_wrong_endpoints", "endpoint.test_conserver", "login.test_states", "jobs.test_transfer",
+    "session.test_leaving", "lab.test_cuts", "lab.test_faults", "jobs.test_transfer", "login.test_existing",
+    "login.test_attacks", "lab.test_lab", "endpoint.test_dialects", "login.test_leftover", "interactive.test_session",
+    "shell.test_start", "endpoint.test_wrong_endpoints", "endpoint.test_conserver", "login.test_states",
 )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ async def test_each_fault_damages_as_documented() -> None:
     assert await passed(Faults(cut=100), data) == data[:100]
 
 
-_SEEDS = 20
+_SEEDS = 10
 
 
 @pytest.mark.timeout(300)

@@ -11,7 +11,7 @@ TYPED := sosagent tests bench examples
 # The Python of the documentation, written here for mypy.
 PAGE_PROGRAMS := build/page_programs
 # Many tests wait for something other than the processor (see tests/conftest.py).
-WORKERS ?= 10
+WORKERS ?= 8
 # Machines at a time. Each takes a core while it works, and waits for half of the time.
 VM_WORKERS ?= 2
 

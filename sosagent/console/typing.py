@@ -201,7 +201,7 @@ class LineTyper:
             pause = _ECHO_PAUSE if self._echo and not self._line.byte_seconds else _ECHO_SECONDS
             if await self._console.receive(pause, ignore_kernel=True) is None:
                 break
-            new = bytes(self._echo or b"")[read:]
+            new = bytes(self._echo[read:]) if self._echo else b""
             read += len(new)
             reader.feed(new)
             if reader.shows_line:

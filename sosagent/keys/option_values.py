@@ -110,6 +110,6 @@ def _check_permit(value: str) -> str:
 
 
 def _number(text: str) -> int | None:
-    """Return a decimal number as strtonum(3) reads it; None if it is none."""
+    """Return a decimal number as strtonum(3) reads it, or None if the text is not a number."""
     match = _NUMBER.fullmatch(text)
     return None if match is None else int(match[1] + match[2])

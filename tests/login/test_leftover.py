@@ -1,4 +1,4 @@
-"""login/leftover.py: the shell that an interrupted run left is told from another person's, on a real login."""
+"""login/leftover.py: distinguish a shell that an interrupted run left from another person's, on a real login."""
 
 from __future__ import annotations
 

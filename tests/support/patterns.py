@@ -155,7 +155,7 @@ def _literals(module: ModuleType) -> Iterator[tuple[int, re.Pattern[Any], str]]:
 
 
 def _compiled(text: str) -> re.Pattern[str] | None:
-    """Compile a pattern; None for a text that is none, such as the argument of `str.find`."""
+    """Compile a pattern; return None if the text is not one, such as the argument of `str.find`."""
     try:
         return re.compile(text)
     except re.error:

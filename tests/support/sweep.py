@@ -145,7 +145,7 @@ class Site:
         return self.folder / "home"
 
     def contents(self, name: str) -> str | None:
-        """Return the contents of a file in root's home; None if there is none."""
+        """Return the contents of a file in root's home, or None if it does not exist."""
         file = self.home / name
         return file.read_text() if file.exists() else None
 

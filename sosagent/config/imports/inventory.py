@@ -60,7 +60,7 @@ class Inventory:
         self._priority(group)
 
     def loop(self) -> str | None:
-        """Return a group that contains itself, directly or through its children; None if there is none."""
+        """Return a group that contains itself, directly or through its children, or None."""
         if any("all" in children for children in self.children.values()):
             return "all"
         done: set[str] = set()

@@ -15,7 +15,7 @@ from ..errors import KeyInvalid
 __all__ = ["PARAMETERS", "Block", "is_begin", "key_in_block", "refuse_private"]
 
 _BEGIN = re.compile(r"-{4,5} ?BEGIN ([A-Z0-9 ]+?) ?-{4,5}")
-_HEADER = re.compile(r"\s*([^:]{1,64}):[ \t]?(.*)")
+_HEADER = re.compile(r"\s*([^\s:][^:]{0,63}):[ \t]?(.*)")
 _ESCAPED = re.compile(r"\\(.)")
 _MAGIC = b"openssh-key-v1\0"
 _PEM_PUBLIC = ("PUBLIC KEY", "RSA PUBLIC KEY")

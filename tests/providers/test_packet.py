@@ -254,14 +254,13 @@ async def test_an_error_does_not_show_the_token(web: Web) -> None:
         assert TOKEN[-9:] not in str(error)
 
 
-@pytest.mark.quiet
 async def test_time_limits(web: Web) -> None:
-    web.answers["/slow"] = Answer(b"x", wait=lambda: time.sleep(3))
+    web.answers["/slow"] = Answer(b"x", wait=lambda: time.sleep(60))
     started = time.monotonic()
     with pytest.raises(FetchFailed, match=r"within 1 s|timed out"):
         await fetch(f"{web.address}/slow", seconds=1)
-    assert time.monotonic() - started < 2.5
-    web.answers[DEVICE] = Answer(device(), wait=lambda: time.sleep(3))
+    assert time.monotonic() - started < 30
+    web.answers[DEVICE] = Answer(device(), wait=lambda: time.sleep(60))
     with pytest.raises(sosagent.DeadlineExceeded, match="packet:"):
         await ask_provider(WHERE, timeout=0.5)
 

@@ -11,9 +11,9 @@ TYPED := sosagent tests bench examples
 # The Python of the documentation, written here for mypy.
 PAGE_PROGRAMS := build/page_programs
 # Many tests wait for something other than the processor (see tests/conftest.py).
-WORKERS ?= 8
-# Machines at a time. Each takes a core while it works, and waits for half of the time.
-VM_WORKERS ?= 2
+WORKERS ?= 12
+# Machines at a time. Each takes half of a core on average.
+VM_WORKERS ?= 4
 
 # The programs in remote/ are fragments: they use variables that other fragments set, and leave out quotes where the
 # words are our own, because every byte goes over the line. The tests run each under dash, bash and BusyBox ash.

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from sosagent.endpoint.dialects import DIALECTS
 from sosagent.lab import Lab, open_lab
 from sosagent.transports import Transport
 
+from .support.order import ordered
 from .support.virtual_time import loop_factory
 
 #: Real shells that may be the /bin/sh which runs the programs of remote/. mksh, the /bin/sh of Android, is excluded:
@@ -31,35 +31,9 @@ SHELLS = {
 }
 
 
-#: Modules whose tests wait for most of their time, the longest first. They start first, on two thirds of the workers,
-#: so that the processors are busy from the start, and no long test is the last one to run.
-WAITING = (
-    "session.test_leaving", "lab.test_cuts", "lab.test_faults", "jobs.test_transfer", "login.test_existing",
-    "login.test_attacks", "lab.test_lab", "endpoint.test_dialects", "login.test_leftover", "interactive.test_session",
-    "shell.test_start", "endpoint.test_wrong_endpoints", "endpoint.test_conserver", "login.test_states",
-)  # fmt: skip
-
-
 @pytest.hookimpl(trylast=True)  # after those that are not to run have been removed
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the tests for `--dist worksteal`, which gives each worker a part of the list to begin with."""
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    names = [f"tests.{name}" for name in WAITING]
-    order = {name: number for number, name in enumerate(names)}
-    waiting = sorted((item for item in items if _module(item) in order), key=lambda item: order[_module(item)])
-    others = [item for item in items if _module(item) not in order]
-    waits = max(workers * 2 // 3, 1)  # the workers that start with a test that waits
-    rest = iter(others)
-    ordered: list[pytest.Item] = []
-    for number in range(workers):
-        size = (len(items) - len(ordered)) // (workers - number)
-        part = waiting[number::waits] if number < waits else []
-        ordered += [*part, *islice(rest, max(size - len(part), 0))]
-    items[:] = ordered + list(rest)
-
-
-def _module(item: pytest.Item) -> str:
-    return item.module.__name__ if isinstance(item, pytest.Function) else ""
+    items[:] = ordered(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def new_key(comment: str = "you@laptop", algorithm: str = "ssh-ed25519") -> sosagent.PublicKey:

@@ -6,6 +6,7 @@ import re
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -47,13 +48,16 @@ def cpu_seconds(call: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-PATTERNS = [found for found in all_patterns() if not found.where.startswith(tuple(OUR_OWN_TEXT))]
+@cache
+def hostile_patterns() -> list[Found]:
+    """Return the patterns that are applied to text of a console or of a file."""
+    return [found for found in all_patterns() if not found.where.startswith(tuple(OUR_OWN_TEXT))]
 
 
 @pytest.mark.parametrize("part", range(8))
 def test_every_pattern_is_linear(part: int) -> None:
     limit = _SCANS * scan_seconds()
-    slow = [found for found in PATTERNS[part::8] if _is_slow(found, limit)]
+    slow = [found for found in hostile_patterns()[part::8] if _is_slow(found, limit)]
     assert not slow, "\n".join(f"{found.where}: {found.method} {found.pattern.pattern!r}" for found in slow)
 
 
@@ -81,14 +85,14 @@ def _fastest(found: Found, text: object, enough: float) -> float:
 
 
 def test_the_patterns_of_the_package_are_found() -> None:
-    found = {one.pattern.pattern for one in PATTERNS}
+    found = {one.pattern.pattern for one in hostile_patterns()}
     for state in STATES:
         for pattern in (state.prompt, state.above, state.message):
             assert pattern is None or pattern.pattern in found
-    modules = {one.where.split(":")[0].rpartition(".")[0] for one in PATTERNS}
+    modules = {one.where.split(":")[0].rpartition(".")[0] for one in hostile_patterns()}
     expected = {"terminal.kernel", "terminal.text", "login.entrance", "login.password", "login.redraw", "shell.frame"}
     assert {f"sosagent.{name}" for name in expected} <= modules
-    assert len(PATTERNS) > 250
+    assert len(hostile_patterns()) > 250
 
 
 def test_a_quadratic_pattern_is_noticed() -> None:

@@ -46,13 +46,17 @@ def shells_on(vm: Machine) -> bool:
     return vm.do("ps -t ttyS0 -o args= || true").split()[:1] != ["/sbin/agetty"]
 
 
-async def cut_at_points(vm: Machine, count: int, folder: Path) -> list[str]:
-    """Cut the connection at `count` evenly spaced bytes, counted in both directions. Return the problems."""
+async def cut_at_points(vm: Machine, count: int, folder: Path, points: range | None = None) -> list[str]:
+    """Cut the connection at `count` evenly spaced bytes, counted in both directions, or only at these `points` of them.
+
+    Returns:
+        The problems.
+    """
     key = new_key(folder, "whole")
     done = await sosagent.add_key(vm.target, key, password=PASSWORD)
     whole = done.bytes_sent + done.bytes_received
     wrong = []
-    for number in range(count):
+    for number in points or range(count):
         at = round(whole * (number + 0.5) / count)
         wrong += await _cut(vm, at, new_key(folder, f"cut{at}"))
     return wrong

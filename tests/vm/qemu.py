@@ -24,7 +24,7 @@ __all__ = ["BOOT_SECONDS", "Errands", "Monitor", "booted", "overlay", "start"]
 BOOT_SECONDS = 180
 #: The hardware that a saved state needs to find again, besides the processor.
 _HARDWARE = (
-    "-M", "q35", "-smp", "2", "-m", "512M", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+    "-M", "q35", "-smp", "1", "-m", "512M", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
     "-device", "virtserialport,chardev=errands,name=errands",
 )  # fmt: skip
 

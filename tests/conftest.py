@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,17 @@ SHELLS = {
 @pytest.hookimpl(trylast=True)  # after those that are not to run have been removed
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = ordered(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to the report of a failure what the console showed."""
+    report = yield
+    if call.excinfo is not None and isinstance(error := call.excinfo.value, sosagent.ConsoleError):
+        report.sections.append(("the end of the console's output", "\n".join([f"state {error.state}", *error.tail])))
+    return report
 
 
 def new_key(comment: str = "you@laptop", algorithm: str = "ssh-ed25519") -> sosagent.PublicKey:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from pathlib import Path
@@ -29,6 +30,11 @@ SHELLS = {
     "bash": ["bash", "--posix"],
     "busybox": ["busybox", "ash"],
 }
+
+
+def pytest_configure() -> None:
+    """Let ^C interrupt Python and what it starts, also where a shell started the tests in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)  # after those that are not to run have been removed

@@ -7,7 +7,8 @@ reaches the endpoint.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from ..endpoint.target import SshTarget
 from ..errors import UsageError
 from ..printable import printable
 from .host_keys import HostKeys
+from .ssh_settings import readable_by_asyncssh
 
 __all__ = [
     "Configuration",
+    "config_files",
     "configuration",
     "connection_arguments",
     "connection_options",
@@ -56,7 +59,9 @@ def configuration(target: SshTarget) -> Configuration:
         UsageError: a file cannot be used.
     """
     # Without the target's own port, which would override the one in the files.
-    config: Any = connection_options(replace(target, port=None), None).config
+    target = replace(target, port=None)
+    with config_files(target) as files:
+        config: Any = connection_options(target, None, files).config
     return Configuration(_files(target), config.get("Port"), config.get("IdentityAgent", ""))
 
 
@@ -68,7 +73,8 @@ def route(target: SshTarget) -> list[SshTarget]:
     """
     hops = [target]
     while True:
-        options = connection_options(hops[0], None)
+        with config_files(hops[0]) as files:
+            options = connection_options(hops[0], None, files)
         jumps = (hops[0] is target and target.jump) or options.tunnel
         if not isinstance(jumps, str) or not jumps:
             return hops
@@ -105,9 +111,20 @@ def _files(target: SshTarget) -> list[str]:
     return [str(default)] if default.is_file() else []
 
 
-def connection_arguments(target: SshTarget, keys: Sequence[Any] | None) -> dict[str, Any]:
-    """Return asyncssh's arguments for `target`; `keys` as for `connection_options`."""
-    arguments: dict[str, Any] = {"config": _files(target)}
+@contextmanager
+def config_files(target: SshTarget) -> Iterator[Sequence[str]]:
+    """Yield the files from which asyncssh gets the settings of ssh_config for `target`; they exist in the context.
+
+    Raises:
+        UsageError: a file cannot be used.
+    """
+    with readable_by_asyncssh(_files(target), target.host, target.user, target.port) as files:
+        yield files
+
+
+def connection_arguments(target: SshTarget, keys: Sequence[Any] | None, files: Sequence[str]) -> dict[str, Any]:
+    """Return asyncssh's arguments for `target`; `keys` and `files` as for `connection_options`."""
+    arguments: dict[str, Any] = {"config": list(files)}
     if target.user is not None:
         arguments["username"] = target.user
     if target.port is not None:
@@ -119,18 +136,21 @@ def connection_arguments(target: SshTarget, keys: Sequence[Any] | None) -> dict[
     return arguments
 
 
-def connection_options(target: SshTarget, keys: Sequence[Any] | None) -> asyncssh.SSHClientConnectionOptions:
+def connection_options(
+    target: SshTarget, keys: Sequence[Any] | None, files: Sequence[str]
+) -> asyncssh.SSHClientConnectionOptions:
     """Return asyncssh's options for `target`, with ssh_config applied.
 
     Args:
         target: the host to connect to.
         keys: the private keys to offer. Those of ssh_config if empty; none at all if None.
+        files: from `config_files`.
 
     Raises:
         UsageError: ssh_config or an identity cannot be used.
     """
     try:
-        return asyncssh.SSHClientConnectionOptions(host=target.host, **connection_arguments(target, keys))
+        return asyncssh.SSHClientConnectionOptions(host=target.host, **connection_arguments(target, keys, files))
     except OSError as error:
         name = printable(str(error.filename or ""))
         raise UsageError(f"cannot read {name}: {error.strerror}", hint="Check -i and -F.") from None

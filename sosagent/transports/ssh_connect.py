@@ -16,7 +16,7 @@ from ..printable import printable
 from .base import Ask
 from .host_keys import HostKeys
 from .ssh_client import CONNECT_SECONDS, LOGIN_SECONDS, Client, Phase
-from .ssh_config import connection_arguments, connection_options, host_key_arguments, host_keys, route
+from .ssh_config import config_files, connection_arguments, connection_options, host_key_arguments, host_keys, route
 
 __all__ = ["CONNECT_SECONDS", "connect_hop", "open_jumps"]
 
@@ -71,25 +71,9 @@ async def connect_hop(
         EndpointUnreachable, EndpointRefused, HostKeyUnknown, HostKeyChanged, UsageError: the connection
             failed; the hint says what to do.
     """
-    options = connection_options(place, client_keys)
     name = str(place)
-    keys = host_keys(target, options)
-    legacy: dict[str, Any] = {}
-    while True:
-        arguments = connection_arguments(place, client_keys) | host_key_arguments(options, keys, old=bool(legacy))
-        client = Client(name, keys, ask)
-        try:
-            connection = await _connect(place, arguments | legacy, tunnel, keys, client)
-            break
-        except Exception as error:
-            if error is client.failure:
-                raise
-            if keys.refused_certificate(error):
-                keys = keys.without_certificates()  # as ssh does, compare the server's plain key
-            elif isinstance(error, asyncssh.KeyExchangeFailed) and not legacy and _may_be_old(place, target):
-                legacy = _LEGACY
-            else:
-                raise _error_of(error, name, options, keys, client) from None
+    with config_files(place) as files:
+        connection, keys, legacy = await _agreed(place, target, client_keys, files, tunnel, ask)
     if note is not None and legacy:
         note(f"{place} supports only old SSH algorithms that are considered broken; they were allowed for it alone")
     try:
@@ -100,6 +84,40 @@ async def connect_hop(
     if fingerprint is not None and note is not None:
         note(f"the host key of {name} was unknown and has been added to known_hosts: {fingerprint}")
     return connection
+
+
+async def _agreed(
+    place: SshTarget,
+    target: SshTarget,
+    client_keys: Sequence[Any],
+    files: Sequence[str],
+    tunnel: asyncssh.SSHClientConnection | None,
+    ask: Ask | None,
+) -> tuple[asyncssh.SSHClientConnection, HostKeys, bool]:
+    """Connect again as long as another host key or other algorithms may help.
+
+    Returns:
+        The connection, the host key policy with what it has learned, and whether old algorithms were allowed.
+    """
+    options = connection_options(place, client_keys, files)
+    name = str(place)
+    keys = host_keys(target, options)
+    legacy: dict[str, Any] = {}
+    while True:
+        arguments = connection_arguments(place, client_keys, files)
+        arguments |= host_key_arguments(options, keys, old=bool(legacy))
+        client = Client(name, keys, ask)
+        try:
+            return await _connect(place, arguments | legacy, tunnel, keys, client), keys, bool(legacy)
+        except Exception as error:
+            if error is client.failure:
+                raise
+            if keys.refused_certificate(error):
+                keys = keys.without_certificates()  # as ssh does, compare the server's plain key
+            elif isinstance(error, asyncssh.KeyExchangeFailed) and not legacy and _may_be_old(place, target):
+                legacy = _LEGACY
+            else:
+                raise _error_of(error, name, options, keys, client) from None
 
 
 async def _connect(

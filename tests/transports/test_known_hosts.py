@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pwd
 import random
 import subprocess
 from collections.abc import Iterator
@@ -261,17 +263,19 @@ def test_every_file_counts(tmp_path: Path, server: tuple[int, Keys, Path]) -> No
 
 
 def test_files_of_ssh_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sosagent.transports.ssh_config import connection_options, host_keys
+    from sosagent.transports.ssh_config import config_files, connection_options, host_keys
 
     def files(config: str) -> tuple[Path, ...]:
         (tmp_path / "config").write_text(config)
         target = SshTarget("web", ssh_config=tmp_path / "config")
-        return host_keys(target, connection_options(target, None)).files
+        with config_files(target) as files:
+            return host_keys(target, connection_options(target, None, files)).files
 
     home = Path.home() / ".ssh"
     shared = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
     assert files("") == (home / "known_hosts", home / "known_hosts2", *shared)
-    assert files("UserKnownHostsFile /a ~/b\nGlobalKnownHostsFile /c\n") == (Path("/a"), Path.home() / "b", Path("/c"))
+    ssh_home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # ssh does not look at HOME
+    assert files("UserKnownHostsFile /a ~/b\nGlobalKnownHostsFile /c\n") == (Path("/a"), ssh_home / "b", Path("/c"))
     for off in ("none", "/dev/null"):
         assert files(f"UserKnownHostsFile {off}\nGlobalKnownHostsFile {off}\n") == (
             home / "known_hosts",

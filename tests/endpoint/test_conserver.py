@@ -39,7 +39,8 @@ async def conserver(folder: Path, setup: str = "stty sane;") -> AsyncIterator[in
     """Run a server with one console, a root shell, and yield its port."""
     installed(["conserver"])
     installed(["console"])
-    (folder / "cf").write_text(CONFIG.replace("SETUP", setup))
+    started = folder / "started"
+    (folder / "cf").write_text(CONFIG.replace("SETUP", f"{setup} : >{started};"))
     (folder / "passwd").write_text("*any*:\n")
     with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
@@ -55,6 +56,8 @@ async def conserver(folder: Path, setup: str = "stty sane;") -> AsyncIterator[in
                 with suppress(OSError):
                     (await asyncio.open_connection("127.0.0.1", port))[1].close()
                     break
+                await asyncio.sleep(0.02)
+            while not started.exists():  # before that, the terminal has no kill character
                 await asyncio.sleep(0.02)
         yield port
     finally:

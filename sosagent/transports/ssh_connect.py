@@ -210,6 +210,7 @@ def _failed(error: Exception, name: str, options: asyncssh.SSHClientConnectionOp
 def _not_connected(error: Exception, name: str, options: asyncssh.SSHClientConnectionOptions) -> ConsoleError:
     """Return our error for an error that prevented the connection."""
     text = _reason(error)
+    place = name if name.endswith(f":{options.port}") else f"{name}, port {options.port}"
     match error:
         case asyncssh.ChannelOpenError():
             return EndpointUnreachable(
@@ -223,12 +224,12 @@ def _not_connected(error: Exception, name: str, options: asyncssh.SSHClientConne
             )
         case ConnectionRefusedError():
             return EndpointUnreachable(
-                f"nothing listens on {name}, port {options.port}: connection refused",
+                f"nothing listens on {place}: connection refused",
                 hint="The address is reached. Check the port, and that the endpoint's SSH server runs.",
             )
         case TimeoutError():
             return EndpointUnreachable(
-                f"{name} does not answer on port {options.port}",
+                f"{place} does not answer",
                 hint="Check the address, the port and the route to it; a firewall may drop the packets.",
             )
         case _:

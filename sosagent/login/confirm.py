@@ -13,6 +13,7 @@ from ..console.console import Console
 from ..secrets.marks import ECHO_TEST
 from ..terminal.kernel import is_kernel_line
 from ..terminal.states import READING, RUNNING, SILENT, UNKNOWN, Action, Observation
+from ..terminal.translations import message_meaning
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, conclude, is_decided, settle
 from .redraw import redraw
 
@@ -81,7 +82,9 @@ async def ask_for_maintenance(console: Console) -> Observation:
 
 
 def _is_from_sulogin(line: str) -> bool:
-    return is_kernel_line(line) or _SULOGIN_LINE.fullmatch(line) is not None
+    if is_kernel_line(line) or _SULOGIN_LINE.fullmatch(line) is not None:
+        return True
+    return message_meaning(line, "maintenance", "maintenance-enter", "refused") is not None
 
 
 async def input_is_hidden(console: Console) -> bool:

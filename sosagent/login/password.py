@@ -9,6 +9,7 @@ from ..errors import ConsoleError, ConsoleStateUnknown, LoginRefused
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.states import NOTHING, READING, SILENT, UNKNOWN, Action, Observation
+from ..terminal.translations import message_meaning
 from .confirm import input_is_hidden, kernel_line_ends
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, observe, settle
 from .redraw import erase, line_editor_redrew, redraw
@@ -35,20 +36,24 @@ _PROFILE_SECONDS = 15.0
 _CHECK_PASSWORD = "Check the password. It was tried only once, so that no account is locked."
 _OTHER_USER = "Log in as another user (--login), or let root correct it."
 _NOT_TYPED = "The password was not typed."
-#: Messages by which machines refuse a login, what they mean, and what to do.
-_REFUSALS: tuple[tuple[re.Pattern[str], str, str], ...] = (
-    (re.compile(r"(?i)password (?:has )?expired|required to change your password"), "the password has expired",
-     "Change it on the console; sosagent never changes one."),
-    (re.compile(r"(?i)account (?:has )?expired"), "the account has expired", _OTHER_USER),
-    (re.compile(r"(?i)account.{0,80} locked|locked due to"), "the account is locked", _OTHER_USER),
-    (re.compile(r"(?i)maximum number of tries"), "the machine allows no more attempts", ""),
-    (re.compile(r"(?i)not currently available|currently not available|nologin"), "this account may not log in",
-     _OTHER_USER),
-    (re.compile(r"(?i)timed out"), "the login timed out", ""),
-    (re.compile(r"(?i)not in the sudoers|may not run|not allowed to"), "this user may not become root",
+#: The meanings of messages by which machines refuse a login (in other languages: terminal/translations.py), how they
+#: read in English, what they mean, and what to do.
+_REFUSALS: tuple[tuple[str, re.Pattern[str], str, str], ...] = (
+    ("expired", re.compile(r"(?i)password (?:has )?expired|required to change your password"),
+     "the password has expired", "Change it on the console; sosagent never changes one."),
+    ("account-expired", re.compile(r"(?i)account (?:has )?expired"), "the account has expired", _OTHER_USER),
+    ("locked", re.compile(r"(?i)account.{0,80} locked|locked due to"), "the account is locked", _OTHER_USER),
+    ("too-many-logins", re.compile(r"(?i)too many logins"), "this user is logged in too often", _OTHER_USER),
+    ("too-many-tries", re.compile(r"(?i)maximum number of tries"), "the machine allows no more attempts", ""),
+    ("nologin", re.compile(r"(?i)not currently available|currently not available|nologin"),
+     "this account may not log in", _OTHER_USER),
+    ("timed-out", re.compile(r"(?i)timed out"), "the login timed out", ""),
+    ("may-not", re.compile(r"(?i)not in the sudoers|may not run|not allowed to"), "this user may not become root",
      "Log in as root, or as a user who may."),
-    (re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the {}", ""),
+    ("refused", re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the {}", ""),
 )  # fmt: skip
+#: Meanings without texts in other languages.
+_ENGLISH = ("nologin",)
 
 
 async def type_password(console: Console, password: Secret, mark: Mark, own_prompt: str | None = None) -> Mark | None:
@@ -155,8 +160,13 @@ def refusal_reason(console: Console, mark: Mark, refused: str) -> tuple[str, str
     The password itself is the last to suspect: only if it was typed and no other reason is given.
     """
     lines, _ = console.since(mark)
-    for pattern, reason, hint in _REFUSALS:
+    for meaning, pattern, reason, hint in _REFUSALS:
         for line in reversed(lines):
-            if pattern.search(line):
+            if pattern.search(line) or (meaning not in _ENGLISH and _means(line, meaning)):
                 return f"{reason.format(refused)}: {printable(line.strip())}", hint
     return "", ""
+
+
+def _means(line: str, meaning: str) -> bool:
+    """Return whether a line says that in another language; su and sudo put their name in front."""
+    return any(message_meaning(text, meaning) for text in (line, line.partition(": ")[2]))

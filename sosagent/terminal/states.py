@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .kernel import LOOSE_STAMP
+from .translations import message_meaning, prompt_meaning
 
 __all__ = [
     "ECHOING",
@@ -160,7 +161,8 @@ STATES: tuple[State, ...] = (
         hint=_TO_LOGIN),
     _state("uefi-shell", "the UEFI shell", Action.STOP, "Shell> ", prompt=r"^(?:Shell|FS\d+:\\.*)> ?$", hint=_TO_LOGIN),
     _state("boot-prompt", "the prompt of a boot loader", Action.STOP, "iPXE> ",
-        prompt=r"^(?:iPXE>|=>|U-Boot>|boot:|OK) ?$", hint=_TO_LOGIN),
+        prompt=r"^(?:iPXE>|(?:\S{1,32} )?=>|.{0,40}\bU-Boot ?>|Marvell>>|(?:boot|uboot|CFE|RedBoot|YAMON|d?db)>|boot:"
+        r"|db\{\d+\}>|(?:\[\d+\])?kdb>|barebox[^:]{0,60}:\S{0,60}|OK|ok|\d+ >) ?$", hint=_TO_LOGIN),
     _state("boot-menu", "a boot menu that counts down", Action.WAIT,
         "The highlighted entry will be executed automatically in 5s.",
         message=r"(?i)executed automatically in \d+ ?s|^Booting .* in \d+ seconds|autoboot(?: in|:) +\d"
@@ -183,14 +185,19 @@ STATES: tuple[State, ...] = (
     # -- passwords
     _state("disk-passphrase", "a prompt for a disk's passphrase during the boot", Action.STOP,
         "Please unlock disk vda5_crypt: ",
-        prompt=r"(?i)please (?:enter passphrase for|unlock) disk .{0,200}: ?$|^enter passphrase for \S+: ?$",
+        prompt=r"(?i)(?:please (?:enter (?:passphrase|\S{1,20}) for|unlock) disk .{0,200}|^enter (?:LUKS )?passphrase"
+        r"(?: for \S{1,200})?): ?(?:\(press tab for no echo\) ?)?$",
         hint="Type the passphrase on the console, then run again. sosagent does not know it."),
     _state("password-expired", "a prompt to change an expired password", Action.STOP, "Current password: ",
         prompt=r"(?i)^(?:\(current\) unix|current|old|new|enter new|retype(?: new)?|re-enter new)(?: unix)?"
         r" password: ?$",
         force=("\x03",), hint="The password has expired. Change it on the console; sosagent never changes one."),
     _state("sudo-password", "a password prompt of another user's sudo", Action.STOP, "[sudo] password for alice: ",
-        prompt=r"^\[sudo[^\]]*\] .*: ?$|^doas \(\S+\) password: ?$", force=("\x03",), hint=_TAKE_OVER),
+        prompt=r"^\[su(?:do)?[^\]]*\] .*: ?$|^doas \(\S+\) password: ?$", force=("\x03",), hint=_TAKE_OVER),
+    _state("second-factor", "a prompt for a second factor", Action.STOP, "Verification code: ",
+        prompt=r"(?i)^(?:\(\S{1,128}\) )?(?:enter )?(?:your )?(?:otp|pin|passcode|token|one-time password"
+        r"|(?:verification|mfa|2fa|authenticator|security) code)(?: .{0,60})? ?: ?$",
+        force=("\x03",), hint="sosagent cannot answer it. Log in as a user who needs no second factor (--login)."),
     _state("password", "a password prompt of another login attempt", Action.ENTER, "Password: ",
         prompt=r"(?i)^(?:\S+'s )?(?:password|passwort|mot de passe|contraseña)(?: for \S+)? ?: ?$"),
     # -- programs
@@ -221,7 +228,7 @@ STATES: tuple[State, ...] = (
         prompt=r"^(?:(?:d?quote|bquote|heredocd?|cmdsubst|for|while|if|then|else|elif|function|pipe|cursh|subsh|braceparam"
         r"|case|select|repeat|cmdand|cmdor|math)[\w ]*)?> ?$|^(?:foreach|while|)\? $"),
     _state("login", "a login prompt", Action.LOG_IN, "web-1 login: ",
-        prompt=r"(?i)^(?!last )(?:(?P<host>[\w.-]+)(?: \S+)? )?login: ?$"),
+        prompt=r"(?i)^(?!last )(?:(?P<host>[\w.-]+)(?: \S+)? |.{0,300}\s)?login: ?$"),
     _state("shell", "an existing shell", Action.PROBE, "root@web-1:~# ", prompt=r"[#$%>❯➜λ»] ?$"),
     # -- recognised by messages alone
     _state("panic", "a kernel panic", Action.STOP, "Kernel panic - not syncing: VFS: Unable to mount root fs\n",
@@ -243,8 +250,9 @@ _DRAWN = tuple(
     for state in STATES
     if state.name in ("grub", "uefi-shell", "boot-prompt", "vim-swap", "question", "pager", "repl")
 )
+_BY_NAME = {state.name: state for state in STATES}
 _ENDPOINTS = tuple(state for state in STATES if state.action in (Action.BUSY, Action.CLOSED, Action.RECONNECT))
-GARBLED = next(state for state in STATES if state.name == "garbled")
+GARBLED = _BY_NAME["garbled"]
 #: States without a pattern: they are recognised by the reaction to our keys (login/detect.py).
 SILENT = State("silent", "no output from the machine", Action.STOP)
 ECHOING = State("silent", "a program that echoes its input and prints nothing, as getty does", Action.STOP)
@@ -276,6 +284,8 @@ def classify(lines: Sequence[str], open_line: str, *, screen: bool = False, conn
         for state in _ENDPOINTS:
             if state.message is not None and any(map(state.message.search, recent)):
                 return Observation(state)
+    if not screen and (translated := _translated(recent, open_line)) is not None:
+        return translated
     for state in _DRAWN if screen else STATES:
         match = state.prompt.search(open_line) if state.prompt is not None else None
         if match and (state.above is None or any(map(state.above.search, [open_line, *recent[-1:]]))):
@@ -288,6 +298,20 @@ def classify(lines: Sequence[str], open_line: str, *, screen: bool = False, conn
         ):
             return Observation(state)
     return Observation(UNKNOWN if open_line.strip() else SILENT)
+
+
+def _translated(recent: Sequence[str], open_line: str) -> Observation | None:
+    """Return the state that the last lines stand for in another language."""
+    if not open_line.strip():
+        locked = any(message_meaning(line, "maintenance-locked") for line in recent)
+        return Observation(_BY_NAME["maintenance-locked"]) if locked else None
+    found = prompt_meaning(open_line)
+    if found is None:
+        return None
+    name, host = found
+    if name == "maintenance" and recent and message_meaning(recent[-1], "maintenance-enter"):
+        name = "maintenance-enter"
+    return Observation(_BY_NAME[name], host)
 
 
 def _bounded(line: str) -> str:

@@ -162,7 +162,7 @@ STATES: tuple[State, ...] = (
     _state("uefi-shell", "the UEFI shell", Action.STOP, "Shell> ", prompt=r"^(?:Shell|FS\d+:\\.*)> ?$", hint=_TO_LOGIN),
     _state("boot-prompt", "the prompt of a boot loader", Action.STOP, "iPXE> ",
         prompt=r"^(?:iPXE>|(?:\S{1,32} )?=>|.{0,40}\bU-Boot ?>|Marvell>>|(?:boot|uboot|CFE|RedBoot|YAMON|d?db)>|boot:"
-        r"|db\{\d+\}>|(?:\[\d+\])?kdb>|barebox[^:]{0,60}:\S{0,60}|OK|ok|\d+ >) ?$", hint=_TO_LOGIN),
+        r"|db\{\d+\}>|(?:\[\d+\])?kdb>|barebox[^:]{0,60}:\S{0,60}|OK|ok|0 >) ?$", hint=_TO_LOGIN),
     _state("boot-menu", "a boot menu that counts down", Action.WAIT,
         "The highlighted entry will be executed automatically in 5s.",
         message=r"(?i)executed automatically in \d+ ?s|^Booting .* in \d+ seconds|autoboot(?: in|:) +\d"

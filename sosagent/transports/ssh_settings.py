@@ -33,6 +33,8 @@ _ONE_VALUE = (
 _REPEATED = ("certificatefile", "identityfile")
 _LISTS = ("globalknownhostsfile", "userknownhostsfile")
 _DEFAULTS_FOR = "localhost"
+#: Passed even if they are the defaults: a file may name that host, and asyncssh has another default user (LOGNAME).
+_ALWAYS = ("hostname", "user")
 _MEMORY_FILE = "/proc/self/fd/{}"
 
 
@@ -98,12 +100,15 @@ def _defaults() -> dict[str, list[str]]:
 def _lines(settings: dict[str, list[str]], defaults: dict[str, list[str]]) -> Iterator[str]:
     """Yield lines of ssh_config for the settings that are not ssh's defaults."""
     for keyword, values in settings.items():
-        if values == defaults.get(keyword):
+        if values == defaults.get(keyword) and keyword not in _ALWAYS:
             continue
         if keyword == "proxycommand":
             yield f"{keyword} {values[0]}"
         elif keyword in _LISTS:
             yield f"{keyword} {shlex.join(_paths(values[0]))}"
+        elif keyword == "rekeylimit":
+            size, _, seconds = values[0].partition(" ")
+            yield f"{keyword} {'default' if size == '0' else size} {'none' if seconds == '0' else seconds}"
         elif keyword in _REPEATED:
             yield from (f"{keyword} {shlex.quote(value)}" for value in values)
         elif keyword in _ONE_VALUE:

@@ -94,7 +94,7 @@ FOUND: dict[str, Any] = {
     "One-time password (OATH) for `root': ": "second-factor", "Enter PIN: ": "second-factor",
     "Enter your token code: ": "second-factor", "OTP: ": "second-factor", "Security code: ": "second-factor",
     # These stay what they are.
-    "Last login: ": "unknown", "postgres=> ": "repl", "> ": "continuation", "root@web1:~# ": "shell",
+    "Last login: ": "unknown", "postgres=> ": "repl", "12 > ": "shell", "> ": "continuation", "root@web1:~# ": "shell",
     "Give root password for login: ": "maintenance",
 }  # fmt: skip
 

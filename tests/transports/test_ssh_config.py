@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 import subprocess
 from pathlib import Path
@@ -31,6 +33,10 @@ def options_of(
 CASES: dict[str, tuple[str, dict[str, object]]] = {
     "a comment behind a value": ("Host web1\n  HostName h.example # the new one\n  Port 2200 # c", {
         "host": "h.example", "port": 2200}),
+    "this machine": ("Host web1\n  HostName localhost\n  User root", {"host": "localhost", "username": "root"}),
+    "new keys by size and time": ("RekeyLimit 500M 1h", {"RekeyLimit": ("524288000", "3600")}),
+    "new keys by time": ("RekeyLimit default 1h", {"RekeyLimit": ((), "3600")}),
+    "new keys by size": ("RekeyLimit 500M", {"RekeyLimit": ("524288000", None)}),
     "a comment behind Host": ("Host web1 # db1\n  User lab", {"username": "lab"}),
     "a comment behind Match": ("Match host web1 # all\n  User lab", {"username": "lab"}),
     "Match final": ("Match final host h.example\n  User last\nHost web1\n  HostName h.example", {
@@ -83,6 +89,14 @@ def test_a_file_is_read_as_by_ssh(name: str, tmp_path: Path) -> None:
     options = options_of(file)
     found = {key: _value(options, key) for key in expected}
     assert found == {key: _in_folder(value, tmp_path) for key, value in expected.items()}
+
+
+def test_a_user_of_the_file_who_runs_sosagent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LOGNAME, from which asyncssh takes its default, may name somebody else, as under sudo -E."""
+    monkeypatch.setenv("LOGNAME", "somebody")
+    name = pwd.getpwuid(os.getuid()).pw_name
+    (tmp_path / "config").write_text(f"Host web1\n  User {name}\n")
+    assert options_of(tmp_path / "config").username == name
 
 
 def test_what_is_given_overrides_the_file(tmp_path: Path) -> None:

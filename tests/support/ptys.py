@@ -31,13 +31,14 @@ def _restore_default_signals() -> None:
 
 
 class PtyTransport(Transport):
-    """A program on a pty of 80 columns."""
+    """A program on a pty of 80 columns. Its folder is /, because many prompts show the folder."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         self.name = command[0]
         self.child = pexpect.spawn(
             command[0],
             list(command[1:]),
+            cwd="/",
             env=dict(env),
             timeout=None,
             dimensions=(24, 80),

@@ -30,8 +30,8 @@ _KERNEL_LINE_SECONDS = 5.0
 _ASK_TRIES = 3
 #: What sulogin prints between an empty answer and its next prompt.
 _SULOGIN_LINE = re.compile(
-    r"(?i)\s*+(?:(?:(?:sulogin: )?login incorrect\.?|give root password for \S++(?: \S*+)?"
-    r"|press enter for maintenance:?)\s*+)?"
+    r"(?i)\s*+(?:(?:(?:sulogin: )?login incorrect\.?|(?:give|enter) root password for \S++(?: \S*+)?"
+    r"|press enter for (?:system )?maintenance:?)\s*+)?"
 )
 
 #: The prompt of BusyBox's sulogin. Before version 1.20, an empty answer continues the boot (its loginutils/sulogin.c).

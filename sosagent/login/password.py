@@ -52,8 +52,6 @@ _REFUSALS: tuple[tuple[str, re.Pattern[str], str, str], ...] = (
      "Log in as root, or as a user who may."),
     ("refused", re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the {}", ""),
 )  # fmt: skip
-#: Meanings without texts in other languages.
-_ENGLISH = ("nologin",)
 
 
 async def type_password(console: Console, password: Secret, mark: Mark, own_prompt: str | None = None) -> Mark | None:
@@ -162,7 +160,7 @@ def refusal_reason(console: Console, mark: Mark, refused: str) -> tuple[str, str
     lines, _ = console.since(mark)
     for meaning, pattern, reason, hint in _REFUSALS:
         for line in reversed(lines):
-            if pattern.search(line) or (meaning not in _ENGLISH and _means(line, meaning)):
+            if pattern.search(line) or _means(line, meaning):
                 return f"{reason.format(refused)}: {printable(line.strip())}", hint
     return "", ""
 

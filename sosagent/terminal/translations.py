@@ -2,6 +2,10 @@
 
 translations.json has the texts, from the message catalogues of Debian's packages (tests/support/catalogues.py). A text
 counts only as a whole line; blanks, case, and the width of the colon are ignored.
+
+A program whose character set is not UTF-8 prints other bytes. In ASCII, the C library replaces each other character by
+similar ones or by a question mark; util-linux's sulogin always does that. In the character sets of older locales, the
+bytes are mostly no UTF-8, and the text that comes of them is computed here in the same way.
 """
 
 from __future__ import annotations
@@ -9,19 +13,33 @@ from __future__ import annotations
 import importlib.resources
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+
+from ..printable import clean
 
 __all__ = ["message_meaning", "prompt_meaning"]
 
 _LONGEST = 300  # characters of a line
 _LONGEST_VALUE = 64
-_PROMPTS = ("password-expired", "sudo-password", "password", "maintenance", "maintenance-enter", "login")
+#: The first of them counts if two look the same in ASCII.
+_PROMPTS = ("password", "password-expired", "sudo-password", "maintenance", "maintenance-enter", "login")
 _DIRECTIVE = re.compile(r"%(?:\d\$)?l?[a-z]")
 _HOST = re.compile(r"[\w.-]+")
 _BLANKS = re.compile(r"[\s\u00a0\u2007\u202f]+")
-_INVISIBLE = re.compile(r"[\u200b-\u200f\u2060\ufeff]")
+_INVISIBLE = re.compile(r"[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_UNREADABLE = "\ufffd"  # what takes the place of bytes that are no UTF-8
 _COLON = re.compile(r" ?[:\uff1a\u17d6]$")
+
+#: The key of translations.json that has, for characters, what the C library prints for them in ASCII.
+_IN_ASCII = "in ASCII"
+#: The character sets of glibc's locales besides UTF-8, as far as Python knows them.
+_CHARSETS = (
+    "iso8859-1", "iso8859-15", "iso8859-2", "iso8859-3", "iso8859-6", "iso8859-7", "iso8859-8", "iso8859-9",
+    "iso8859-10", "iso8859-13", "iso8859-14", "koi8-r", "koi8-u", "koi8-t", "iso8859-5", "cp1251", "cp1255", "ptcp154",
+    "euc-jp", "shift-jis", "euc-kr", "gb18030", "big5", "big5-hkscs", "tis-620",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,9 +57,9 @@ def prompt_meaning(line: str) -> tuple[str, str | None] | None:
         A name of the table of states, or None if the line is no known prompt, or one in English.
     """
     text = _plain(line)
-    if not text.endswith(":") or len(text) > _LONGEST:
+    if not (text.endswith(":") or _UNREADABLE in text) or len(text) > _LONGEST:
         return None
-    found = _find(text, _texts(*_PROMPTS))
+    found = _find(text, _PROMPTS)
     if found is None:
         return None
     meaning, value = found
@@ -49,7 +67,8 @@ def prompt_meaning(line: str) -> tuple[str, str | None] | None:
         return meaning, None
     if value == "last" or _HOST.fullmatch(value) is None:
         return None
-    return meaning, next((word for word in re.split(r"[\s:]+", line) if word.casefold() == value), None)
+    host = re.search(re.escape(value), line, re.IGNORECASE)
+    return meaning, host and host[0]
 
 
 def message_meaning(line: str, *meanings: str) -> str | None:
@@ -57,12 +76,13 @@ def message_meaning(line: str, *meanings: str) -> str | None:
     text = _plain(line)
     if not text or len(text) > _LONGEST:
         return None
-    found = _find(text, _texts(*meanings))
+    found = _find(text, meanings)
     return found[0] if found is not None else None
 
 
-def _find(text: str, texts: _Texts) -> tuple[str, str] | None:
+def _find(text: str, meanings: tuple[str, ...]) -> tuple[str, str] | None:
     """Return the meaning of a text, and the first of the values in it."""
+    texts = _other_charsets(*meanings) if _UNREADABLE in text else _texts(*meanings)
     if (meaning := texts.whole.get(text)) is not None:
         return meaning, ""
     for pieces, meaning in texts.parts:
@@ -93,19 +113,69 @@ def _all() -> dict[str, list[str]]:
 
 
 @cache
+def _ascii_characters() -> dict[int, str]:
+    characters, *replacements = _all()[_IN_ASCII]
+    return dict(zip(map(ord, characters), replacements, strict=True))
+
+
+@cache
 def _texts(*meanings: str) -> _Texts:
+    """Return the texts of some meanings in UTF-8 and ASCII."""
+    others = [(text, meaning) for text, meaning in _printed(meanings) if not text.isascii()]
+    # Of two that look the same in ASCII, one with a host name is rather a login prompt.
+    others.sort(key=lambda one: one[1] != "login")
+    return _sorted([*_printed(meanings), *((_in_ascii(text), meaning) for text, meaning in others)])
+
+
+@cache
+def _other_charsets(*meanings: str) -> _Texts:
+    """Return the texts of some meanings as they look if another character set is read as UTF-8."""
+    return _sorted((misread, meaning) for text, meaning in _printed(meanings) for misread in _misread(text))
+
+
+def _sorted(texts: Iterable[tuple[str, str]]) -> _Texts:
     whole: dict[str, str] = {}
     parts: dict[tuple[str, ...], str] = {}
+    for text, meaning in texts:
+        plain = _plain(text)
+        pieces = tuple(_DIRECTIVE.split(plain)) if "%" in plain else (plain,)
+        if len(pieces) == 1:
+            whole.setdefault(pieces[0], meaning)
+        else:
+            parts.setdefault(pieces, meaning)
+    return _Texts(whole, tuple(parts.items()))
+
+
+def _printed(meanings: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the texts of some meanings, and their meanings."""
     for meaning in meanings:
         for text in _all()[meaning]:
             # util-linux's login prints the host name in front of a text that has no place for it.
-            named = f"%s {text}" if meaning == "login" and "%" not in text else text
-            pieces = tuple(_DIRECTIVE.split(_plain(named)))
-            if len(pieces) == 1:
-                whole.setdefault(pieces[0], meaning)
-            else:
-                parts.setdefault(pieces, meaning)
-    return _Texts(whole, tuple(parts.items()))
+            yield f"%s {text}" if meaning == "login" and "%" not in text else text, meaning
+
+
+def _in_ascii(text: str) -> str:
+    """Return what the C library prints for a text in ASCII."""
+    known = _ascii_characters()
+    return "".join(one if one.isascii() else known.get(ord(one), "?") for one in text)
+
+
+def _misread(text: str) -> Iterator[str]:
+    if text.isascii():
+        return
+    known = _ascii_characters()
+    simpler = text.translate({code: other for code, other in known.items() if not chr(code).isalpha()})
+    for charset in _CHARSETS:
+        data = _encoded(text, charset) or _encoded(simpler, charset)
+        if data is not None and not data.isascii():
+            yield clean(data.decode("utf-8", "replace"))
+
+
+def _encoded(text: str, charset: str) -> bytes | None:
+    try:
+        return text.encode(charset)
+    except UnicodeEncodeError:
+        return None
 
 
 def _plain(text: str) -> str:

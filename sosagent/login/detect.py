@@ -19,6 +19,7 @@ from .history import is_our_line
 from .listen import (
     LISTEN_AT_MOST,
     LISTEN_SECONDS,
+    after_reply,
     closing_error,
     listen_until_quiet,
     receiver_spoke,
@@ -35,16 +36,16 @@ _GREETING_LINES = 15
 _LISTEN_SHARED_SECONDS = 1.0  # where others may use the console at the same time, let them speak first
 _OUTPUT_SECONDS = 8.0
 _ERASE_SECONDS = 1.0
-_REPLY_PAUSE_SECONDS, _REPLY_SECONDS = 2.0, 60.0
 
 
-async def find_state(console: Console, *, take_over: bool = False, receiver_open: bool = False) -> Observation:
+async def find_state(console: Console, *, take_over: bool = False, interrupted: float | None = None) -> Observation:
     """Get through the endpoint's dialogue, and detect the console's state.
 
     Args:
         console: a console that was just connected.
         take_over: continue even if another user seems to be typing.
-        receiver_open: an earlier run was interrupted; its receiver may be silent for a while before it ends.
+        interrupted: seconds since the login of an interrupted run, whose receiver may reply late, or be silent for a
+            while before it ends; None if there was none.
 
     Raises:
         ConsoleSilent: nothing answers.
@@ -52,11 +53,11 @@ async def find_state(console: Console, *, take_over: bool = False, receiver_open
         ConsoleError: the endpoint provides no console.
     """
     await enter_endpoint(console)
-    observed = await _detect(console, take_over, receiver_open)
+    observed = await _detect(console, take_over, interrupted)
     if observed.state.action is Action.START:
         _change_dialect(console, observed)
         await enter_endpoint(console)
-        observed = await _detect(console, take_over, receiver_open)
+        observed = await _detect(console, take_over, interrupted)
     return observed
 
 
@@ -76,12 +77,12 @@ def _change_dialect(console: Console, observed: Observation) -> None:
     console.endpoint.switch_dialect(dialect)
 
 
-async def _detect(console: Console, take_over: bool, receiver_open: bool) -> Observation:
+async def _detect(console: Console, take_over: bool, interrupted: float | None) -> Observation:
     console.emit(Event("start", "look at the console"))
     try:
-        observed = await _without_enter(console, take_over, receiver_open)
+        observed = await _without_enter(console, take_over, interrupted)
         if observed.state in NOTHING or observed.state.action is Action.WAIT:
-            observed = await wake(console, observed, receiver_open)
+            observed = await wake(console, observed, interrupted)
     except EndpointLost as lost:
         raise closing_error(console, lost) from None
     if observed.state.action in (Action.SUSPEND, Action.LEAVE_INSERT) and not take_over:
@@ -89,14 +90,12 @@ async def _detect(console: Console, take_over: bool, receiver_open: bool) -> Obs
     return observed
 
 
-async def _without_enter(console: Console, take_over: bool, receiver_open: bool) -> Observation:
+async def _without_enter(console: Console, take_over: bool, interrupted: float | None) -> Observation:
     """Listen, and then try ^L and ^U."""
     shared = console.endpoint.dialect.shared
     observed, quiet = await listen_until_quiet(console, _LISTEN_SHARED_SECONDS if shared else LISTEN_SECONDS)
-    if observed.state is UNKNOWN and receiver_open:
-        # A long reply to the interrupted run may still be on its way.
-        quiet = await console.quiet(_REPLY_PAUSE_SECONDS, _REPLY_SECONDS)
-        observed = observe(console, console.machine_start, connecting=True)
+    if interrupted is not None and (observed.state is UNKNOWN or not quiet or receiver_spoke(console)):
+        observed, quiet = await after_reply(console, console.machine_start, connecting=True)
     if receiver_spoke(console):
         await refuse_other_run(console)
     if observed.state is SILENT and not quiet:
@@ -112,6 +111,8 @@ async def _without_enter(console: Console, take_over: bool, receiver_open: bool)
         observed = observed if redrawn.state in (*NOTHING, READING, UNKNOWN) else redrawn
     if observed.state is SILENT:
         observed = await redraw(console)
+        if observed.state is UNKNOWN and interrupted is not None:
+            observed, _ = await after_reply(console, console.machine_start)
     if observed.state is UNKNOWN:
         observed = await _erase_unfinished(console, take_over)
     return observed

@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import re
 
-from ..console.console import Console
+from ..console.console import Console, Mark
 from ..deadline import Deadline
 from ..errors import ConsoleError, ConsoleOccupied, EndpointBusy, EndpointLost
 from ..terminal.states import Action, Observation
 from .failures import state_error
 from .observe import observe
 
-__all__ = ["closing_error", "listen", "listen_until_quiet", "receiver_spoke", "refuse_other_run", "refuse_typing"]
+__all__ = [
+    "after_reply",
+    "closing_error",
+    "listen",
+    "listen_until_quiet",
+    "receiver_spoke",
+    "refuse_other_run",
+    "refuse_typing",
+]
 
 LISTEN_SECONDS = 0.05
 LISTEN_AT_MOST = 2.0
+_REPLY_PAUSE_SECONDS, _REPLY_SECONDS = 2.0, 60.0
 _OTHER_RUN_SECONDS = 3.0  # an active run gets a reply within this time
 _SHARED_RUN_SECONDS = 15.0  # on a shared console several runs may be active, with many keys on a slow line
 _TYPING_SECONDS = 1.5
@@ -57,6 +66,20 @@ def closing_error(console: Console, lost: EndpointLost) -> ConsoleError:
     if not console.bytes_received and console.bytes_sent and not console.transport.logged_in:
         return EndpointLost(lost.message, hint=_OTHER_PROTOCOL, state=lost.state, tail=lost.tail)
     return lost
+
+
+async def after_reply(console: Console, mark: Mark, *, connecting: bool = False) -> tuple[Observation, bool]:
+    """Wait for the end of a reply to an interrupted run, which a slow line delivers late; observe the console then.
+
+    Args:
+        console: the console.
+        mark, connecting: see `observe`.
+
+    Returns:
+        The state, and whether the line became quiet.
+    """
+    quiet = await console.quiet(_REPLY_PAUSE_SECONDS, _REPLY_SECONDS)
+    return observe(console, mark, connecting=connecting), quiet
 
 
 def receiver_spoke(console: Console) -> bool:

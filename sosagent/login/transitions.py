@@ -47,7 +47,6 @@ from .unwind import (
 __all__ = ["STEPS", "UNDO_STEPS", "Login"]
 
 _MOST_STEPS = 8
-_RECEIVER_SECONDS = 60.0  # a silent receiver of an earlier run ends within this time
 
 
 async def stop(attempt: Attempt, observed: Observation, _password: Secret) -> None:
@@ -169,10 +168,8 @@ class Login:
             ConsoleError: no shell; see the classes in `sosagent.errors`.
         """
         attempt = self._attempt
-        seconds = attempt.record.seconds()
-        receiver_open = (seconds or _RECEIVER_SECONDS) < _RECEIVER_SECONDS
         observed: Observation | None = await find_state(
-            attempt.console, take_over=attempt.settings.take_over, receiver_open=receiver_open
+            attempt.console, take_over=attempt.settings.take_over, interrupted=attempt.record.seconds()
         )
         assert observed is not None
         if observed.state.action in (Action.LOG_IN, Action.END_OURS):
@@ -229,7 +226,7 @@ class Login:
             ConsoleError: the login prompt, or the maintenance prompt, did not come back.
         """
         attempt, no_password = self._attempt, Secret("")
-        observed = await find_state(attempt.console, receiver_open=True)
+        observed = await find_state(attempt.console, interrupted=0.0)
         if observed.state.action is Action.END_OURS:
             observed = await end_receiver(attempt, observed, no_password)
         if observed.state is READING:

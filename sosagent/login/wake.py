@@ -10,6 +10,7 @@ from ..deadline import Deadline
 from ..terminal.kernel import is_kernel_banner, looks_like_kernel_line
 from ..terminal.states import ECHOING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation, classify, nearly_login
 from .failures import silent_error
+from .listen import after_reply
 from .observe import WAKE_SECONDS, conclude, is_decided, observe, settle
 from .redraw import erase, redraw
 
@@ -18,12 +19,13 @@ __all__ = ["wake"]
 _TRIES = 3
 _TRIES_IN_BOOT = 12
 _BOOT_QUIET_SECONDS = 2.0
-_RECEIVER_SECONDS = 27.0  # our collector on the machine ends after 25.5 s of silence (shell/start_line.py)
+_COLLECTOR_SECONDS = 27.0  # our collector on the machine ends after 25.5 s of silence (shell/start_line.py)
+_INTERRUPTED_SECONDS = 60.0  # a collector of a run that logged in so long ago has ended
 _KERNEL_SECONDS = 10.0
 _STUCK_SECONDS = 10.0
 
 
-async def wake(console: Console, observed: Observation | None = None, receiver_open: bool = False) -> Observation:
+async def wake(console: Console, observed: Observation | None = None, interrupted: float | None = None) -> Observation:
     """Press ^U and Enter until the console shows something.
 
     ^U comes first, so that an unfinished command that is not visible is erased and not run.
@@ -31,12 +33,13 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
     Args:
         console: the console.
         observed: the state so far; observed now by default. After a boot state, the end of the boot is awaited.
-        receiver_open: an earlier run was interrupted; its receiver may be silent for a while before it ends.
+        interrupted: see `detect.find_state`.
 
     Raises:
         ConsoleSilent: nothing answers.
     """
-    most, tries, interrupted = _TRIES, 0, 0
+    most, tries, retried = _TRIES, 0, 0
+    collector_open = interrupted is not None and interrupted < _INTERRUPTED_SECONDS
     observed = observed or observe(console, console.machine_start)
     while tries < most:
         if observed.state.action is Action.WAIT:
@@ -48,9 +51,11 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
         await console.send("\x15\r")
         observed = await settle(console, WAKE_SECONDS, mark=mark)
         damaged = observed.state is UNKNOWN and nearly_login(console.open_line)
-        if observed.state.action is Action.LOG_IN and console.received.interrupted and interrupted < _TRIES - 1:
-            interrupted += 1  # it may be a finished line; behind a busy kernel, every prompt looks like that
+        if observed.state.action is Action.LOG_IN and console.received.interrupted and retried < _TRIES - 1:
+            retried += 1  # it may be a finished line; behind a busy kernel, every prompt looks like that
             continue
+        if observed.state is UNKNOWN and interrupted is not None:
+            observed, _ = await after_reply(console, mark)
         if is_decided(observed) or (observed.state is UNKNOWN and not damaged):
             return observed
         tries += damaged
@@ -58,9 +63,9 @@ async def wake(console: Console, observed: Observation | None = None, receiver_o
             tries += 1
             if console.received.count_lines_since(mark) and most == _TRIES:
                 return await _enter_was_echoed(console, mark)
-            if receiver_open:
-                observed = await settle(console, _RECEIVER_SECONDS, mark=mark)
-                receiver_open = False
+            if collector_open:
+                observed = await settle(console, _COLLECTOR_SECONDS, mark=mark)
+                collector_open = False
                 if observed.state is not SILENT:
                     return observed
     if console.received.line_count == 0 and not console.open_line:

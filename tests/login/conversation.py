@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sosagent.access import LoginSettings
 from sosagent.console import Console
 from sosagent.errors import ConsoleError
+from sosagent.login.record import OpenLogin
 from sosagent.login.transitions import Login
 from sosagent.secrets.secret import Secret
 from sosagent.transports.memory import memory_pair
@@ -83,6 +84,7 @@ class Case:
         logout_error: a part of the message of leaving; empty for success.
         ended: our shell has ended already when we leave.
         cancelled: the login is cancelled after the last of its exchanges.
+        interrupted: an earlier run recorded its login, and not its end.
     """
 
     shows: tuple[str | float, ...]
@@ -95,11 +97,14 @@ class Case:
     logout_error: str = ""
     ended: bool = False
     cancelled: bool = False
+    interrupted: bool = False
 
 
 async def play(case: Case) -> None:
     """Log in and out, and compare the keys and the outcome."""
     near, far = memory_pair()
+    if case.interrupted:
+        OpenLogin(near.name).remember(is_open=True)
     machine = FarEnd(far, case.shows, case.login)
     playing = asyncio.ensure_future(machine.run())
     async with Console(near) as console:

@@ -145,6 +145,18 @@ CASES = {
         (), key(REDRAW) + key(WAKE, ":\r\n=0  4109833394 3\r\n") + key("]Z\r", "=Z\r\n" + LOGIN)
         + LOG_IN, LOG_OUT, state="receiver",
     ),
+    "a late reply to an interrupted run": Case(
+        (), key(REDRAW, ":t vm 22\r\nk ssh-ed", 1.5, "25519 AAAA\r\n", 1.5, "=1 0 4109833394 3\r\n") + key(REDRAW)
+        + key("\r]Z\r", "=Z\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="receiver", interrupted=True,
+    ),
+    "a late reply to an interrupted run, after Enter": Case(
+        (), key(REDRAW) + key(WAKE, ":t vm 22\r\nk ssh-ed", 1.5, "25519 AAAA\r\n", 1.5, "=1 0 4109833394 3\r\n")
+        + key("]Z\r", "=Z\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="receiver", interrupted=True,
+    ),
+    "two replies to an interrupted run": Case(
+        ("=1 0 4109833394 3\r\n", 1.0, "=R\r\n"), key(REDRAW) + key("\r]Z\r", "=Z\r\n" + LOGIN) + LOG_IN, LOG_OUT,
+        state="receiver", interrupted=True,
+    ),
     "a shell that was slow to start": Case(
         (), READS_LINES + key(SUSPEND, "^Z") + key(REDRAW, REDRAWN + ROOT) + identify(0, "root", ROOT)
         + no_initramfs(ROOT), state="shell",

@@ -131,7 +131,7 @@ def _define(folder: Path, locale: str) -> None:
     source = place.partition(".")[0] + at + variant
     target = f"/usr/lib/locale/{place.partition('.')[0]}.UTF-8{at}{variant}"
     if not (folder / target[1:]).exists():
-        command = ["chroot", folder, "localedef", "--no-archive", "-c", "-i", source, "-f", "UTF-8", target]
+        command = ["chroot", str(folder), "localedef", "--no-archive", "-c", "-i", source, "-f", "UTF-8", target]
         subprocess.run(command, check=False, capture_output=True)  # a warning is a failure to it
 
 

@@ -153,8 +153,16 @@ class EndpointUnreachable(ConsoleError):
     code = "endpoint-unreachable"
     exit_code = 3
 
-    def __init__(self, message: str, *, unknown_host: str = "", hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        unknown_host: str = "",
+        hint: str | None = None,
+        state: str = "",
+        tail: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, state=state, tail=tail)
         self.unknown_host = unknown_host
 
 

@@ -11,6 +11,7 @@ from ..deadline import Deadline
 from ..errors import ConsoleError, DeadlineExceeded, EndpointLost, EndpointRefused
 from ..terminal.kernel import FilteredOutput, KernelFilter
 from ..transports import Transport
+from .closing import explained
 from .endpoint import Endpoint
 from .events import EventSink
 from .line_clock import LineClock
@@ -20,6 +21,7 @@ __all__ = ["Connection", "MakeError"]
 
 _NOTHING_TYPED = "Nothing was typed on the console before. The endpoint's last lines may say why it closed."
 _NOT_READING = "The connection is open, and its other end reads nothing."
+_REST_SECONDS, _MOST_READS = 0.5, 16
 _PROMPT_QUIET = 0.2  # after this pause, text that looks like the endpoint's prompt is one
 
 _E = TypeVar("_E", bound=ConsoleError)
@@ -39,6 +41,7 @@ class Connection:
         endpoint: what it is connected to.
         error: makes the errors raised here.
         emit: receives an event when the pace falls.
+        keep: processes what arrived before a write failed.
 
     Attributes:
         line: how long bytes take on the line.
@@ -48,7 +51,14 @@ class Connection:
         exchanges: how many writes ended in Enter; each waits for an answer.
     """
 
-    def __init__(self, transport: Transport, endpoint: Endpoint, error: MakeError, emit: EventSink) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        endpoint: Endpoint,
+        error: MakeError,
+        emit: EventSink,
+        keep: Callable[[FilteredOutput], None],
+    ) -> None:
         self.transport = transport
         self.endpoint = endpoint
         self.line = LineClock(transport.baud)
@@ -58,6 +68,7 @@ class Connection:
         self.bytes_received = 0
         self.exchanges = 0
         self._error = error
+        self._keep = keep
         self._filter = KernelFilter()
         self._forward: Callable[[bytes], None] | None = None
         self._ahead: deque[bytes] = deque()  # read already, to see whether more follows
@@ -84,6 +95,7 @@ class Connection:
 
         Raises:
             EndpointLost: the endpoint closed the connection.
+            ConsoleError: it did that before Enter was typed on the console, and its last lines say why.
             DeadlineExceeded: the deadline passed first.
         """
         try:
@@ -97,7 +109,7 @@ class Connection:
             hint = None if self.bytes_sent else _NOTHING_TYPED
             reason = self.transport.end_reason
             message = f"{self.transport.name} closed the connection" + (f": {reason}" if reason else "")
-            raise self._error(EndpointLost, message, hint)
+            raise explained(self._error(EndpointLost, message, hint), self.transport.name, self.endpoint)
         self.bytes_received += len(data)
         self.line.note_received(data)
         if self._forward is not None:
@@ -187,7 +199,16 @@ class Connection:
         except TimeoutError:
             raise self.too_late("the endpoint does not accept more data", _NOT_READING) from None
         except EndpointLost as error:
+            await self._read_rest()
             raise self._error(EndpointLost, error.message) from None
+
+    async def _read_rest(self) -> None:
+        """Read what the endpoint sent before a write failed; raise the error of `read` at its end."""
+        for _ in range(_MOST_READS):
+            filtered = await self.read(_REST_SECONDS)
+            if filtered is None:
+                return
+            self._keep(filtered)
 
     async def send_break(self) -> None:
         """Send a BREAK.

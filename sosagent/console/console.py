@@ -72,7 +72,7 @@ class Console:
         self.endpoint = endpoint or Endpoint()
         self.received = ReceivedText()
         self.recorder = Recorder(transcript)
-        self.connection = Connection(transport, self.endpoint, self.error, self.emit)
+        self.connection = Connection(transport, self.endpoint, self.error, self.emit, self._keep)
         self.line = self.connection.line
         self.typer = LineTyper(self, self.received, self.pacer, self.line)
         self.machine_start = Mark(0)

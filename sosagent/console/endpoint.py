@@ -33,6 +33,7 @@ class Endpoint:
         passed: whether the endpoint's own dialogue is over and the machine's console is reached.
         must_leave: whether the dialect's leave sequence is for this endpoint: its console was opened by a command,
             or the console is all there is.
+        entered: whether Enter was typed on the machine's console.
         fell_back: whether the endpoint has returned to its own prompt since; nothing is sent any more.
         prompt: its prompt as it looked before the console was opened; empty if it did not appear.
     """
@@ -41,7 +42,7 @@ class Endpoint:
         self, dialect: Dialect = PLAIN, *, console_name: str | None = None, kick: bool = False, ask: Ask | None = None
     ) -> None:
         self.dialect, self.console_name, self.kick, self.ask = dialect, console_name, kick, ask
-        self.passed = self.must_leave = self.fell_back = False
+        self.passed = self.must_leave = self.entered = self.fell_back = False
         self.prompt = ""
         self._received = b""
         # Some endpoints interpret a sequence only at the start of a line, which the start of a connection counts as.
@@ -74,6 +75,7 @@ class Endpoint:
     def note_sent(self, data: bytes) -> None:
         """Process bytes that are being sent."""
         self._sent = (self._sent + data)[-_KEPT_SENT:]
+        self.entered = self.entered or (self.passed and (b"\r" in data or b"\n" in data))
 
     def shows_prompt(self) -> bool:
         """Return whether the received bytes end in the endpoint's own prompt after its dialogue was over."""

@@ -10,6 +10,7 @@ from ..console import Console
 from ..endpoint.located import Locatable
 from ..errors import ConsoleOccupied, ConsoleSilent
 from ..login.detect import find_state
+from ..login.failures import endpoint_text
 from ..login.listen import listen
 from ..session.connect import connect
 from ..terminal.states import SILENT, UNKNOWN, Observation
@@ -85,6 +86,7 @@ async def _observe(console: Console, host: str, poke: bool, seconds: float) -> C
     except ConsoleOccupied as error:
         observation, hint = Observation(UNKNOWN), f"{error.message}. {error.hint}"
     state = observation.state
+    found = endpoint_text(console, state)
     if state is SILENT and not poke:
         hint = "The console sent nothing; --poke requests a prompt as a job would."
     return ConsoleState(
@@ -92,7 +94,7 @@ async def _observe(console: Console, host: str, poke: bool, seconds: float) -> C
         name=state.name,
         title=state.title,
         would=state.action.value,
-        hint=hint or state.hint,
+        hint=hint or (found[0].hint if found is not None else "") or state.hint,
         hostname=observation.hostname,
         tail=console.tail(),
         output=console.output,

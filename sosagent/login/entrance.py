@@ -19,7 +19,8 @@ from ..endpoint.dialects import PLAIN
 from ..errors import ConsoleError, ConsoleStateUnknown, EndpointLost, EndpointRefused, UsageError
 from ..printable import printable
 from ..secrets.secret import Secret
-from .failures import busy_error
+from ..terminal.states import Action, classify
+from .failures import busy_error, state_error
 
 __all__ = ["enter_endpoint", "leave_endpoint"]
 
@@ -111,10 +112,14 @@ class _Entrance:
             console.endpoint.note_must_leave()
         since = console.mark_before_open_line() if reply is _Reply.READY or self._typed else Mark(0)
         if reply is _Reply.READY and not self._dialect.prompt:
-            # Some programs report that they are connected, and then that another session has the console.
+            # Some programs report that they are connected, and also that the console is in use or down.
             await console.quiet(_QUIET, 1.0)
-            if self._dialect.is_busy(console.since(Mark(0))[0]):
+            lines, _ = console.since(Mark(0))
+            if self._dialect.is_busy(lines):
                 raise busy_error(console)
+            observed = classify(lines, "", connecting=True)
+            if observed.state.action is Action.CLOSED:
+                raise state_error(console, observed)
         console.mark_machine_start(since)
 
     async def _step(self, reply: _Reply) -> _Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..console.closing import busy_hint
 from ..console.console import Console
 from ..errors import (
     ConsoleError,
@@ -13,10 +14,11 @@ from ..errors import (
     EndpointRefused,
     LoginRefused,
 )
-from ..terminal.states import GARBLED, SILENT, UNKNOWN, Action, Observation, looks_garbled
+from ..terminal.endpoint_texts import Text, find_text
+from ..terminal.states import GARBLED, SILENT, UNKNOWN, Action, Observation, State, looks_garbled
 from .observe import conclude
 
-__all__ = ["busy_error", "silent_error", "state_error"]
+__all__ = ["busy_error", "endpoint_text", "silent_error", "state_error"]
 
 _BUSY = "endpoint-busy"
 _TO_LOGIN = "Bring the console to a login prompt by hand, then run again."
@@ -53,19 +55,22 @@ def state_error(console: Console, observed: Observation) -> ConsoleError:
     if state is SILENT:
         return silent_error(console, "the console went silent")
     kind = _ERRORS.get(state.action, ConsoleOccupied)
-    return console.error(kind, f"the console shows {state.title}", state.hint or _TO_LOGIN)
+    found = endpoint_text(console, state)
+    said, hint = ("", state.hint) if found is None else (f": {found[1]}", found[0].hint)
+    return console.error(kind, f"the console shows {state.title}{said}", hint or state.hint or _TO_LOGIN)
+
+
+def endpoint_text(console: Console, state: State) -> tuple[Text, str] | None:
+    """Return the text of the endpoint that led to `state`, if it is one of an endpoint, and the printable line."""
+    found = find_text(console.tail()) if state.name.startswith("endpoint-") else None
+    return found if found is not None and found[0].means.state == state.name else None
 
 
 def busy_error(console: Console) -> ConsoleError:
     """Return the error for a console that another session holds; its hint says how to free it."""
-    dialect = console.endpoint.dialect
     console.note_state(_BUSY)
-    hint = "Wait until the other session ends, or end it at the endpoint."
-    if dialect.free:
-        hint = f"How to free it: {dialect.free}."
-        if dialect.can_kick and not console.endpoint.kick:
-            hint += " --kick does that."
-    return console.error(EndpointBusy, f"another session has the console of {console.transport.name}", hint)
+    message = f"another session has the console of {console.transport.name}"
+    return console.error(EndpointBusy, message, busy_hint(console.endpoint))
 
 
 def silent_error(console: Console, message: str) -> ConsoleError:

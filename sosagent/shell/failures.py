@@ -5,8 +5,17 @@ from __future__ import annotations
 import re
 
 from ..console.console import Console, Mark
-from ..errors import ConsoleError, ConsoleStateUnknown, EndpointBusy, LineDamaged, MachineRestarted, NotVerified
-from ..terminal.states import Action, classify
+from ..errors import (
+    ConsoleError,
+    ConsoleStateUnknown,
+    EndpointBusy,
+    EndpointLost,
+    LineDamaged,
+    MachineRestarted,
+    NotVerified,
+)
+from ..terminal.endpoint_texts import find_text
+from ..terminal.states import Action, State, classify
 
 __all__ = [
     "KEYS_STOP_THE_BOOT",
@@ -22,6 +31,7 @@ __all__ = [
 ]
 
 _NO_ANSWER = "No damage was seen on the line. The lines above are the last that came from the machine."
+_CLOSES = "The dead-man's switch closes our shell within the time limit and 30 s."
 _MAY_HAVE_RUN = "The program may have run. Find out what it did before you run it again."
 _NO_CKSUM = re.compile(r"\bcksum: \S")
 _AT_LOGIN = (Action.LOG_IN, Action.MAINTAIN, Action.PRESS)
@@ -91,19 +101,14 @@ def gone(console: Console, mark: Mark) -> ConsoleError | None:
 
     Returns:
         EndpointBusy: another session has taken over the console.
+        EndpointLost: the endpoint no longer provides the console.
         MachineRestarted: the machine seems to be down, to boot, or to be back at its login prompt. Another program
             may have printed that, so it counts only if our shell does not answer.
     """
     lines, open_line = console.since(mark)
     endpoint = classify(lines, "", connecting=True).state
     if endpoint.action in (Action.BUSY, Action.CLOSED):
-        console.note_state(endpoint.name)
-        return console.error(
-            EndpointBusy,
-            f"another session took over the console during the job: {console.tail(1)[0]}",
-            hint="The dead-man's switch closes our shell within the time limit and 30 s. "
-            "Run again when the console is free.",
-        )
+        return _endpoint_gone(console, endpoint)
     machine = classify(lines, open_line).state
     if machine.action in _AT_LOGIN or any(map(_RESTARTED.search, lines)):
         console.note_state(machine.name)
@@ -111,6 +116,18 @@ def gone(console: Console, mark: Mark) -> ConsoleError | None:
         booted = "Run the command again: it is back at its login prompt." if machine.action is Action.LOG_IN else None
         return console.error(MachineRestarted, message, booted)
     return None
+
+
+def _endpoint_gone(console: Console, state: State) -> ConsoleError:
+    console.note_state(state.name)
+    found = find_text(console.tail())
+    said, hint = (console.tail(1)[0], "") if found is None else (found[1], found[0].hint)
+    if state.action is Action.CLOSED:
+        return console.error(
+            EndpointLost, f"the endpoint closed the console during the job: {said}", f"{hint} {_CLOSES}"
+        )
+    message = f"another session took over the console during the job: {said}"
+    return console.error(EndpointBusy, message, f"{_CLOSES} Run again when the console is free.")
 
 
 def at_login(console: Console, mark: Mark) -> bool:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .endpoint_texts import message_of
 from .kernel import LOOSE_STAMP
 from .translations import message_meaning, prompt_meaning
 
@@ -128,22 +129,13 @@ _OR_CONTROL_D = r"\(or (?:press|type) control-d (?:to continue|for normal startu
 STATES: tuple[State, ...] = (
     # -- the endpoint's own messages and prompts
     _state("endpoint-read-only", "a read-only session of the endpoint", Action.RECONNECT,
-        "[Read-only SOS Session. Use ~? for help.]", message=r"\[Read-only SOS Session\.",
-        hint="The machine is still being provisioned. Run again half a minute after that has finished."),
+        "[Read-only SOS Session. Use ~? for help.]", message=message_of("endpoint-read-only"),
+        hint="The endpoint lets you only watch. Run again when it accepts input, or as another of its users."),
     _state("endpoint-busy", "an endpoint that another session uses", Action.BUSY,
-        "Virtual Serial Port is currently in use by another session.",
-        message=r"(?i)limited to one connection|^port(?:'s device)? already in use"
-        r"|currently in use by another session|active console session exists"
-        r"|already active on another session|activation limit reached|another user connected to the console"
-        r"|console is (?:already )?(?:busy|in use|locked|attached)|session limit exceeded|\[SOS Session Busy"
-        # conserver: another user has the console, or has just taken it over
-        r"|^\[no, \S+ is attached\]|^\[forced to .spy. mode by|^\[read-only -- use ",
+        "Virtual Serial Port is currently in use by another session.", message=message_of("endpoint-busy"),
         hint="Wait until the other session ends, or end it at the endpoint."),
     _state("endpoint-closed", "an endpoint that provides no console", Action.CLOSED, "Info: SOL payload disabled",
-        message=r"(?i)SOL payload disabled|SOL session closed by BMC|terminating console session|^VM \d+ not running"
-        r"|machine (?:is not allocated|allocation changed)|not using a PTY"
-        r"|unable to establish IPMI|^Connection closed",
-        hint="The endpoint's message above shows the reason; correct it there."),
+        message=message_of("endpoint-closed"), hint="The endpoint's message above shows the reason; correct it there."),
     _state("endpoint-menu", "the menu of a console server", Action.STOP, "  1 Initiate a regular session",
         message=r"(?i)Initiate a (?:regular|sniff) session|^Linodes located in this data center"
         r"|^\s*\d+[.)]? +Port \d+\b",

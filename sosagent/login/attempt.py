@@ -60,6 +60,9 @@ class Attempt:
         prompt: the prompt of the existing shell, to recognise it at the end.
         resume_line: the command that resumes a suspended program.
         password_mark: the position on the console before the password was sent.
+        shell_mark: the position on the console when the shell that we logged in to showed its prompt.
+        like_login: whether the prompt of our shell is like a login prompt.
+        program: whether a program other than a shell may be on the console, so that no letter and no Enter is typed.
     """
 
     def __init__(self, console: Console, settings: LoginSettings) -> None:
@@ -77,6 +80,9 @@ class Attempt:
         self.prompt = ""
         self.resume_line = " fg"
         self.password_mark = console.mark()
+        self.shell_mark = self.password_mark
+        self.like_login = False
+        self.program = False
 
     @property
     def logged_in(self) -> bool:
@@ -141,9 +147,22 @@ class Attempt:
         """The password led to a shell, or back to a prompt of the login."""
         self.stage = Stage.INSIDE if inside else Stage.NAME_ENTERED
 
+    def program_found(self) -> None:
+        """Our login led to a program that is no shell, or in front of one."""
+        self.stage = Stage.INSIDE
+        self.program = True
+
+    def shell_answered(self, *, like_login: bool) -> None:
+        """A shell answered a probe after our password; `like_login` tells whether its prompt is like a login's."""
+        self.stage = Stage.INSIDE
+        self.program = False
+        self.like_login = like_login
+
     def shell_opened(self) -> None:
         """We are logged in."""
         self.stage = Stage.INSIDE
+        self.program = False
+        self.shell_mark = self.console.mark()
         self._record(is_open=True)
 
     def _record(self, *, is_open: bool) -> None:

@@ -8,25 +8,22 @@ import secrets
 from ..console.console import Console, Mark
 from ..console.events import Event
 from ..deadline import Deadline
-from ..errors import ConsoleOccupied, ConsoleStateUnknown
+from ..errors import ConsoleOccupied
 from ..printable import printable
 from ..secrets.secret import Secret
-from ..terminal.states import READING, SILENT, STATES, UNKNOWN, Action, Observation
+from ..terminal.states import SILENT, Action, Observation
 from .attempt import Attempt, Stage
 from .confirm import ask_again
 from .failures import state_error
+from .find_shell import find_shell
 from .history import forget_lines
-from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, press, settle
-from .password import PASSWORD_PROMPTS, password_outcome, refusal_error, type_password
+from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, settle
+from .password import PASSWORD_PROMPTS, refusal_error, type_password
 from .probe import probe
-from .redraw import line_editor_redrew
 
 __all__ = ["become_root", "log_in"]
 
 _NAME_TRIES = 5
-_SILENT_SECONDS = 5.0  # after the first 5 s, before the silence is probed
-
-_SHELL = next(state for state in STATES if state.name == "shell")
 
 
 async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> Observation | None:
@@ -59,11 +56,11 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
             attempt.name_entered()
             observed = observe(console, mark)
         else:
-            observed = await _outcome(attempt, mark := sent)
+            observed = await find_shell(attempt, mark := sent)
     if observed.state.action is Action.LOG_IN:
         raise refusal_error(console, mark, typed=attempt.stage is Stage.PASSWORD_SENT)
-    _check_shell(attempt, await _quit_pager(attempt, observed), mark)
-    if attempt.stage is not Stage.PASSWORD_SENT:
+    _check_shell(attempt, observed, mark)
+    if attempt.stage is Stage.NAME_ENTERED:
         await _check_user(attempt)
     # Otherwise a probe is not needed: the start line is answered by shells only.
     attempt.shell_opened()
@@ -103,42 +100,13 @@ async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
     return observed
 
 
-async def _outcome(attempt: Attempt, mark: Mark) -> Observation:
-    """Wait for the state that the password leads to. A shell without a prompt is silent, so silence is probed."""
-    console = attempt.console
-    observed = await password_outcome(console, mark, _SILENT_SECONDS)
-    if observed.state is not SILENT or not console.received.count_lines_since(mark):
-        return observed
-    try:
-        await probe(attempt)
-    except ConsoleStateUnknown:
-        return await password_outcome(console, mark)
-    return Observation(_SHELL)
-
-
-async def _quit_pager(attempt: Attempt, observed: Observation) -> Observation:
-    """Quit the pager that shows the message of the day."""
-    while attempt.stage is Stage.PASSWORD_SENT and observed.state.name == "pager":
-        observed = await press(attempt.console, "q", WAKE_SECONDS)
-    return observed
-
-
 def _check_shell(attempt: Attempt, observed: Observation, mark: Mark) -> None:
     """Raise an error unless our login led to a shell; `mark` was set before the password."""
     console = attempt.console
     if observed.state.name in ("password", "password-expired"):
         raise refusal_error(console, mark, typed=attempt.stage is Stage.PASSWORD_SENT)
-    if observed.state.action is Action.PROBE:
-        return
-    if observed.state not in (UNKNOWN, READING) or attempt.stage is not Stage.PASSWORD_SENT:
+    if observed.state.action is not Action.PROBE:
         raise state_error(console, observed)
-    # An unusual prompt is a shell's if a line editor redrew it.
-    if not line_editor_redrew(console):
-        raise console.error(
-            ConsoleStateUnknown,
-            "unknown text follows the password; no command was typed there",
-            hint="The account's login shell may be a menu, or its prompt is unusual. Log in there to see.",
-        )
 
 
 async def _check_user(attempt: Attempt) -> None:

@@ -16,7 +16,7 @@ from ..terminal.states import ECHOING, READING, SILENT, STATES, Observation
 from .listen import LISTEN_AT_MOST
 from .observe import conclude, settle
 
-__all__ = ["erase", "line_editor_redrew", "redraw"]
+__all__ = ["clears_screen", "erase", "line_editor_redrew", "redraw"]
 
 _REDRAW_SECONDS = 1.0  # a distant endpoint may take this long to answer
 _ECHO_PAUSES = (0.05, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -134,7 +134,12 @@ async def _collect(console: Console, first: bytes) -> bytes:
 
 def line_editor_redrew(console: Console) -> bool:
     """Return whether a shell's line editor just answered ^L: it clears the screen, whatever its prompt looks like."""
-    return _CLEARED.search(console.output[-_REDRAWN_BYTES:]) is not None
+    return clears_screen(console.output)
+
+
+def clears_screen(output: bytes) -> bool:
+    """Return whether the end of `output` clears the screen as line editors do."""
+    return _CLEARED.search(output[-_REDRAWN_BYTES:]) is not None
 
 
 async def erase(console: Console) -> None:

@@ -41,7 +41,7 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
     elif attempt.becoming:
         observed = await _end_becoming(attempt)
     elif attempt.logged_in:
-        observed = await (_login_prompt(attempt) if ended else log_out(attempt, outcome))
+        observed = await (_after_shell(attempt) if ended else _end_own_shell(attempt, outcome))
     else:
         observed = await _end_dialogue(attempt)
         if observed.state.action is Action.PROBE:  # it asked for no password
@@ -49,7 +49,7 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
                 attempt.gave_up()  # it was no login, but an existing shell
                 return
             observed = await log_out(attempt)
-    if observed.state.action is not Action.LOG_IN and not may_be_program(outcome):
+    if observed.state.action is not Action.LOG_IN and not (attempt.program or may_be_program(outcome)):
         # Some consoles show a prompt only after Enter.
         await console.send("\r")
         observed = await _login_prompt(attempt)
@@ -77,6 +77,17 @@ async def _resolve_password(attempt: Attempt) -> Observation:
     inside = observed.state.action not in dialogue and observed.state.name not in PASSWORD_CHANGES
     attempt.password_resolved(inside=inside)
     return observed
+
+
+async def _after_shell(attempt: Attempt) -> Observation:
+    """Wait for the login prompt. If the login shell had started another one, whose place we took, end it."""
+    until = (Action.LOG_IN, Action.PROBE)
+    observed = await settle(attempt.console, LOGOUT_SECONDS, mark=attempt.shell_mark, until=until)
+    return await log_out(attempt) if observed.state.action is Action.PROBE else observed
+
+
+async def _end_own_shell(attempt: Attempt, outcome: Observation | None) -> Observation:
+    return await (end_at_login_prompt(attempt) if attempt.like_login else log_out(attempt, outcome))
 
 
 async def _login_prompt(attempt: Attempt) -> Observation:

@@ -18,6 +18,7 @@ from .conversation import (
     LOG_OUT,
     LOGIN,
     PASSWORD,
+    READS_LINES,
     REDRAW,
     REDRAWN,
     ROOT,
@@ -31,12 +32,19 @@ from .conversation import (
 )
 
 pytestmark = pytest.mark.virtual_time
-_PROBE = f" id -u;id -un;echo S\\OS{NONCE}"
-#: The login is silent for 10 s, so silence is probed; what was typed is run once the shell has started.
+_PROBE = f" /bin/sh -c 'echo S\\OS{NONCE}'"
+#: The login is silent, so silence is probed; what was typed is run once the shell has started.
 PROBED_TOO_EARLY = (
+    *READS_LINES,
     Exchange(_PROBE, (_PROBE,)),
-    Exchange("\r", ("\r\n", 30.0, f"{ROOT}{_PROBE}\r\n0\r\nroot\r\nSOS{NONCE}\r\n{ROOT}")),
+    Exchange("\r", ("\r\n", 30.0, f"{ROOT}{_PROBE}\r\nSOS{NONCE}\r\n{ROOT}")),
 )
+
+
+def _probed(prompt: str) -> tuple[Exchange, ...]:
+    """At a shell's prompt: the command that only a shell answers."""
+    return (Exchange(_PROBE, (_PROBE,)), Exchange("\r", (f"\r\nSOS{NONCE}\r\n{prompt}",)))
+
 
 CASES = {
     # -- a login prompt
@@ -88,11 +96,11 @@ CASES = {
     "an empty prompt": Case(
         (LOGIN,),
         ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nLast login: today\r\n")
-        + command("id -u;id -un", "0", "root", prompt=""),
+        + key(REDRAW, REDRAWN) + _probed(""),
         LOG_OUT, state="login",
     ),
     "silence after the password": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n") + (Exchange(_PROBE, ()),) + key(CLEAR),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n") + key(REDRAW),
         key(CLEAR) + key(EXIT) + key(END, "\r\n" + LOGIN), state="login", cancelled=True,
     ),
     "a function replaces exit, and the end of file is ignored": Case(
@@ -107,13 +115,31 @@ CASES = {
         LOG_OUT, state="login",
     ),
     "an unusual prompt whose shell redraws": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAWN + "ready! "),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAWN + "ready! ")
+        + _probed("ready! "),
         LOG_OUT, state="login",
     ),
-    "text after the password that is not a prompt": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAW) + key(CLEAR),
-        key(END) + key(INTERRUPT, "\r\n" + LOGIN), state="login",
-        error=ConsoleStateUnknown, message="unknown text follows the password",
+    "a prompt like a login's": Case(
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN) + key(REDRAW, REDRAWN + LOGIN)
+        + _probed(LOGIN),
+        key(END, "\r\n" + LOGIN), state="login",
+    ),
+    "a prompt like that of a boot loader": Case(
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nuboot => ") + READS_LINES + _probed("uboot => "),
+        LOG_OUT, state="login",
+    ),
+    "a program that reads lines": Case(
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n1) Reboot\r\nYour choice: ")
+        + (READS_LINES + typed(_PROBE, "no such choice\r\nYour choice: ")) * 3 + key(INTERRUPT, "\r\n" + LOGIN),
+        key(INTERRUPT, "\r\n" + LOGIN), state="login",
+        error=ConsoleStateUnknown, message="a program that reads lines and is no shell, such as a menu in place of",
+    ),
+    "a program that reads keys": Case(
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n1) Reboot\r\nPress r: ")
+        + key(REDRAW, "\r\nno such key\r\nPress r. ") + key(REDRAW, "\r\nno such key\r\nPress r: ")
+        + key(INTERRUPT, "\r\n" + LOGIN),
+        key(INTERRUPT, "\r\n" + LOGIN), state="login",
+        error=ConsoleStateUnknown, message="a program that fills the screen or reads keys, such as a menu in place of",
     ),
     "the password prompt goes away before the password": Case(
         (LOGIN,), ASK_LOGIN + typed("root", "Password: ", 0.05, "\r\nLogin timed out after 60 seconds\r\n" + LOGIN),
@@ -125,16 +151,19 @@ CASES = {
         state="login", error=LoginRefused, message="the machine refused the password: Login incorrect",
     ),
     "wrong password, without a word": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN), key(END, "\r\n" + LOGIN),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN) + key(REDRAW, REDRAW),
+        key(END, "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the machine refused the login",
     ),
     "expired password": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nYour password has expired.\r\nCurrent password: "),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nYour password has expired.\r\nCurrent password: ")
+        + key("^") + key(CLEAR),
         key("\r", "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the password has expired: Your password has expired.",
     ),
     "two passwords": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nPassword: "), key("\r", "\r\n" + LOGIN),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nPassword: ") + key("^") + key(CLEAR),
+        key("\r", "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the machine refused the login",
     ),
     "nologin": Case(
@@ -147,7 +176,7 @@ CASES = {
     ),
     "reboot after the password": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nKernel panic - not syncing: dead\r\n"),
-        key(END) + key(INTERRUPT) + key(END),
+        key(INTERRUPT) + key(END) + key(INTERRUPT) + key(END),
         state="login", error=ConsoleOccupied, message="a kernel panic",
         logout_error="the login prompt did not come back",
     ),

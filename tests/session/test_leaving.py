@@ -63,11 +63,11 @@ ACCOUNTS = {
     "tcsh": Account("/usr/bin/tcsh"),
     "bash, empty prompt": _bash("PS1="),
     "dash, empty prompt": _dash("PS1=''"),
-    "bash, prompt like a login's": _bash("PS1='vm login: '", sosagent.LoginRefused),
-    "dash, prompt like a login's": _dash("PS1='vm login: '", sosagent.LoginRefused),
-    "bash, prompt like a login's, end of file ignored": _bash("PS1='login: '; IGNOREEOF=99", sosagent.LoginRefused),
+    "bash, prompt like a login's": _bash("PS1='vm login: '"),
+    "dash, prompt like a login's": _dash("PS1='vm login: '"),
+    "bash, prompt like a login's, end of file ignored": _bash("PS1='login: '; IGNOREEOF=99"),
     "bash, prompt like a login's, end of file ignored, exit is a function": _bash(
-        "exit() { echo no; }; PS1='login: '; IGNOREEOF=99", sosagent.LoginRefused
+        "exit() { echo no; }; PS1='login: '; IGNOREEOF=99"
     ),
     "dash, no echo": _dash("stty -echo", sosagent.ConsoleStateUnknown),
     "bash, aliases": _bash(_ALIASES),

@@ -31,7 +31,11 @@ for f in {hidden}; do mount --bind /dev/null $f; done && mount -t tmpfs none /va
 >/run/utmp && exec /sbin/agetty -L 115200 {tty} vt220
 """
 #: As Debian's, without the delay after a refusal and without the session modules that need a system manager.
-_PAM = "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_unix.so\n"
+_PAM = """auth required pam_unix.so
+account required pam_unix.so
+session required pam_unix.so
+session optional pam_motd.so motd={folder}/motd noupdate
+"""
 
 
 class RealConsole(Transport):
@@ -66,7 +70,7 @@ class RealConsole(Transport):
             ["openssl", "passwd", "-6", PASSWORD], check=True, capture_output=True, text=True
         ).stdout.strip()
         (folder / "shadow").write_text("".join(f"{name}:{hashed}:19000:0:99999:7:::\n" for name in ("root", USER)))
-        (folder / "pam").write_text(_PAM)
+        (folder / "pam").write_text(_PAM.format(folder=folder))
         self._program = _NAMESPACE.format(folder=folder, hidden=hidden, tty=self.tty.removeprefix("/dev/"))
 
     @property
@@ -129,7 +133,7 @@ class RealConsole(Transport):
 
 @asynccontextmanager
 async def real_console(
-    folder: Path, shell: str, profile: dict[str, str] | None = None, hidden: str = ""
+    folder: Path, shell: str, profile: dict[str, str] | None = None, hidden: str = "", motd: str = ""
 ) -> AsyncIterator[RealConsole]:
     """Open the console of a machine whose root has this login shell, or skip the test where that is not possible.
 
@@ -138,6 +142,7 @@ async def real_console(
         shell: the path of root's login shell.
         profile: files to put into root's home, and their contents.
         hidden: the paths of programs that the machine does not have.
+        motd: the message of the day.
     """
     for needed in (*_NEEDED, shell):
         if not Path(needed).exists():
@@ -149,6 +154,7 @@ async def real_console(
         file = folder / "home" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+    (folder / "motd").write_text(motd)
     try:
         yield console
     finally:

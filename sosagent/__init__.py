@@ -43,7 +43,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .access import AccessOptions, ConnectOptions
     from .api import host_keys, list_keys, remove_key, root_shell
-    from .authorized_keys.append import KeyOutcome
+    from .authorized_keys.outcome import KeyOutcome
     from .config.file import load_machines
     from .config.machine import Machine
     from .config.machines import Machines
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
         UnixTarget,
     )
     from .jobs.add_key import AddKeyResult, add_key
-    from .jobs.execute import ExecResult, exec
     from .jobs.host_keys import HostKeys
     from .jobs.keys import KeyListing, KeysRemoved, ListedKey
     from .jobs.state import ConsoleState, console_state
@@ -100,7 +99,6 @@ __all__ = [
     "EndpointRefused",
     "EndpointUnreachable",
     "Event",
-    "ExecResult",
     "ExecTarget",
     "HostKeyChanged",
     "HostKeyUnknown",
@@ -141,7 +139,6 @@ __all__ = [
     "add_key",
     "connect",
     "console_state",
-    "exec",
     "find_password",
     "host_keys",
     "list_keys",
@@ -165,11 +162,10 @@ _LAZY = {
     "ConsoleState": "jobs.state",
     "EOF": "terminal.expect",
     "Event": "console",
-    "ExecResult": "jobs.execute",
     "ExecTarget": "endpoint.target",
     "HostKeys": "jobs.host_keys",
     "KeyListing": "jobs.keys",
-    "KeyOutcome": "authorized_keys.append",
+    "KeyOutcome": "authorized_keys.outcome",
     "KeysRemoved": "jobs.keys",
     "ListedKey": "jobs.keys",
     "Machine": "config.machine",
@@ -194,7 +190,6 @@ _LAZY = {
     "add_key": "jobs.add_key",
     "connect": "session.connect",
     "console_state": "jobs.state",
-    "exec": "jobs.execute",
     "find_password": "secrets.sources",
     "host_keys": "api",
     "list_keys": "api",

@@ -16,7 +16,7 @@ import pytest
 
 import sosagent
 import sosagent.blocking
-from sosagent.authorized_keys.append import KeyOutcome
+from sosagent.authorized_keys.outcome import KeyOutcome
 from sosagent.lab import Lab, ThreadedLab, lab_in_thread
 
 from .conftest import new_key

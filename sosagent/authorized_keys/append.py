@@ -10,7 +10,7 @@ owner, mode, label and links. Whether a key is present is determined here, from 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -22,63 +22,25 @@ from ..printable import printable
 from ..shell.frame import EMPTY_CKSUM, cksum_appended
 from ..shell.refusal import edit_refused, not_verified
 from ..shell.shell import Shell
+from .connections import Connection
 from .expiry import check_times, expiring
-from .inspection import inspect, inspect_and_append, with_link_targets
+from .inspection import examine, inspect, inspect_and_append, with_link_targets
 from .key_file import KeyFile, Unlock, key_file_of
 from .line import Presence, Verdict, judge
 from .obstacles import cannot_write, fix_modes, not_restored, unlock_after
+from .outcome import Appended, KeyOutcome, Outcome, effective, needs_replacing, refuse_blocked, restrictions
 from .report import Report, parse_report
-from .sshd_rules import login_obstacles
+from .rewrite import replace_keys
+from .sshd_rules import obstacles
 
-__all__ = ["Appended", "KeyOutcome", "append_keys"]
+__all__ = ["append_keys"]
 
+_ANY = Connection()
 _TRIES = 3
 _REMOVABLE_OBSTACLES = 2  # a read-only mount, the immutable attribute; each takes one more try
-#: Options that leave no shell to a key.
-_BLOCKING = ("command=", "cert-authority", "principals=")
 #: Google's guest agent removes the line after this one, whatever it is. So a comment of ours goes in between.
 _GOOGLE = "# Added by Google"
 _AFTER_GOOGLE = "# The next lines were added on the serial console"
-
-Outcome = Literal["added", "present", "would-add"]
-
-
-@dataclass(frozen=True)
-class KeyOutcome:
-    """The result for one key.
-
-    Fields:
-        key: the key.
-        result: ``added``, ``present`` or ``would-add``.
-        options: its options in the file, if it was present.
-    """
-
-    key: PublicKey
-    result: Outcome
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Appended:
-    """The result of the job on the machine.
-
-    Fields:
-        file: the file that sshd reads.
-        keys: one outcome for each key, in their order.
-        before, after: number of key lines.
-        hostname, machine_id: the identity of the machine.
-        warnings: sentences about what would keep sshd from accepting the keys.
-        changes: the commands that changed something else, with the state before each.
-    """
-
-    file: str
-    keys: tuple[KeyOutcome, ...]
-    before: int
-    after: int
-    hostname: str
-    machine_id: str | None
-    warnings: tuple[str, ...]
-    changes: tuple[str, ...] = ()
 
 
 async def append_keys(
@@ -91,6 +53,8 @@ async def append_keys(
     dry_run: bool = False,
     permissions: Permissions | None = None,
     until: datetime | None = None,
+    replace_lines: bool = False,
+    connection: Connection = _ANY,
 ) -> Appended:
     """Add `keys` to the authorized_keys of `user`.
 
@@ -103,6 +67,8 @@ async def append_keys(
         dry_run: only inspect.
         permissions: what may be changed besides; nothing by default.
         until: when sshd is to refuse the keys again.
+        replace_lines: replace lines with the keys and other options, by a rewrite with a backup.
+        connection: how the user's client reaches sshd, as far as it is known.
 
     Returns:
         The report of the machine afterwards.
@@ -115,7 +81,15 @@ async def append_keys(
     if until is not None:
         keys = await expiring(shell, keys, until)
     file = key_file_of(user, own=own, logged_in=logged_in)
-    job = _Append(shell, keys, file, dry_run=dry_run, permissions=permissions or Permissions())
+    job = _Append(
+        shell,
+        keys,
+        file,
+        dry_run=dry_run,
+        permissions=permissions or Permissions(),
+        replace_lines=replace_lines,
+        connection=connection,
+    )
     try:
         return await job.run()
     except LineDamaged as error:
@@ -140,6 +114,8 @@ class _Append:
         *,
         dry_run: bool,
         permissions: Permissions,
+        replace_lines: bool,
+        connection: Connection,
     ) -> None:
         self.may_have_written = False
         self._shell = shell
@@ -147,17 +123,29 @@ class _Append:
         self._file = file  # completed as the path and the obstacles become known
         self._dry_run = dry_run
         self._permissions = permissions
+        self._replace = replace_lines
+        self._connection = connection
         self._overwritten = False  # another program replaced the file after we appended
         self._warnings: tuple[str, ...] = ()
+        self._replaced: list[PublicKey] = []
+        self._backup = ""
 
     async def run(self) -> Appended:
         """Inspect, append and read back; again if another program wrote meanwhile or an obstacle may be removed."""
         for _ in range(_TRIES + _REMOVABLE_OBSTACLES):
             report = await self._inspect()
             verdicts = [judge(report.lines, key) for key in self._keys]
-            _refuse_blocked(self._keys, verdicts, self._file.path)
-            judged = zip(self._keys, verdicts, strict=True)
-            absent = [key for key, verdict in judged if verdict.presence is Presence.ABSENT]
+            judged = list(zip(self._keys, verdicts, strict=True))
+            # What the machine appended at once was in no line before.
+            if self._replace and report.checksum_after is None:
+                self._replaced = [key for key, verdict in judged if needs_replacing(report.lines, key, verdict)]
+            if self._replaced and not self._dry_run:
+                return await self._rewrite(verdicts, report)
+            if not self._replace:
+                refuse_blocked(self._keys, verdicts, self._file.path)
+            absent = [
+                key for key, verdict in judged if verdict.presence is Presence.ABSENT and key not in self._replaced
+            ]
             if self._dry_run or not absent:
                 return await self._finish(verdicts, report, report.count, "would-add")
             after = await self._append(absent, report)
@@ -176,7 +164,7 @@ class _Append:
         self._emit("start", f"inspect the keys of {user}" if self._dry_run else f"append to the keys of {user}")
         only_inspect = self._dry_run or self._file.unlock.remove
         report, self._file = await (inspect if only_inspect else inspect_and_append)(
-            self._shell, self._file, self._keys
+            self._shell, self._file, self._keys, self._connection
         )
         self.may_have_written |= report.checksum_after is not None or report.failed
         if report.checksum_after is not None and report.has_links:
@@ -286,37 +274,64 @@ class _Append:
         if after.checksum is not None and not any(key.line in after.lines for key in added):
             return None
         _refuse_wrong_contents(self._file, added, before, after)
-        return replace(
+        after = replace(
             after,
             hostname=report.hostname,
             machine_id=report.machine_id,
-            sshd=report.sshd,
+            server=report.server,
+            plain=report.plain,
             checked_paths=report.checked_paths,
             uid=report.uid,
         )
+        # A file or a folder that was missing has its modes now.
+        created = report.checksum is None and report.checked_paths
+        return await with_link_targets(self._shell, self._file, after) if created else after
+
+    async def _rewrite(self, verdicts: Sequence[Verdict], report: Report) -> Appended:
+        """Replace lines with the keys by the requested ones, in one rewrite that also adds the keys that are absent."""
+        self._emit("start", f"replace lines of {self._file.user}")
+        self.may_have_written = True
+        judged = zip(self._keys, verdicts, strict=True)
+        absent = [key for key, verdict in judged if verdict.presence is Presence.ABSENT and key not in self._replaced]
+        done = await replace_keys(self._shell, self._file, report, self._replaced, absent, self._permissions)
+        self._backup = done.backup
+        self._emit("done", f"replaced {len(self._replaced)}, read back")
+        after, self._file = await inspect(self._shell, self._file, self._keys, self._connection)
+        _refuse_wrong_contents(self._file, [*self._replaced, *absent], None, after)
+        return await self._finish(verdicts, after, report.count, "added")
 
     async def _finish(self, verdicts: Sequence[Verdict], report: Report, before: int, absent: Outcome) -> Appended:
         """Fix modes if that is permitted, and return the result."""
         changes: tuple[str, ...] = ()
+        judged = list(zip(self._keys, verdicts, strict=True))
+        used = [effective(key, verdict, self._replaced) for key, verdict in judged]
+        report = await examine(self._shell, self._file, report, used)
         if self._permissions.fix_permissions and not self._dry_run:
             self.may_have_written = True
             report, changes = await fix_modes(self._shell, self._file, report)
-        judged = list(zip(self._keys, verdicts, strict=True))
-        obstacles = login_obstacles(report, self._file.user, self._file.path)
-        warnings = [*self._warnings, *_restrictions(judged), *obstacles]
+        kept = [(key, verdict) for key, verdict in judged if key not in self._replaced]
+        unmet = list(restrictions(report.lines, [key for key, _ in kept], [verdict for _, verdict in kept]))
+        found = obstacles(report, self._file.user, self._file.path, used)
+        problems = [one for one in (*found, *unmet) if one.refuses]
         return Appended(
             self._file.path,
-            tuple(
-                KeyOutcome(key, absent if verdict.presence is Presence.ABSENT else "present", verdict.options)
-                for key, verdict in judged
-            ),
+            tuple(KeyOutcome(key, self._result(key, verdict, absent), verdict.options) for key, verdict in judged),
             before,
             report.count,
             printable(report.hostname, 80),
             report.machine_id,
-            tuple(printable(text, 300) for text in warnings),
+            tuple(printable(text, 400) for text in (*self._warnings, *(one.sentence for one in (*unmet, *found)))),
             tuple(printable(text, 300) for text in changes),
+            tuple(printable(one.sentence, 400) for one in found if one.refuses),
+            tuple(printable(one.sentence, 400) for one in unmet if one.refuses),
+            tuple(dict.fromkeys(printable(one.remedy, 300) for one in problems if one.remedy)),
+            printable(self._backup),
         )
+
+    def _result(self, key: PublicKey, verdict: Verdict, absent: Outcome) -> Outcome:
+        if key in self._replaced:
+            return "would-replace" if self._dry_run else "replaced"
+        return absent if verdict.presence is Presence.ABSENT else "present"
 
     def _note_not_restored(self, reply: Report) -> None:
         for warning in not_restored(self._file, reply):
@@ -326,44 +341,15 @@ class _Append:
         self._shell.console.emit(Event(kind, text))
 
 
-def _refuse_wrong_contents(file: KeyFile, added: Sequence[PublicKey], before: str, after: Report) -> None:
+def _refuse_wrong_contents(file: KeyFile, added: Sequence[PublicKey], before: str | None, after: Report) -> None:
     problems = [
         f"the line of {key.fingerprint} is not as it was written"
         for key in added
         if after.lines.count(key.line) != 1 or judge(after.lines, key).options != key.options
     ]
-    if after.prefix_checksum != before:
+    if before is not None and after.prefix_checksum != before:
         problems.append("the previous contents have changed")
     if problems:
         raise not_verified(
             f"{printable(file.path)}: {'; '.join(problems)}", complaints=[*after.complaints, *after.lines]
         )
-
-
-def _refuse_blocked(keys: Sequence[PublicKey], verdicts: Sequence[Verdict], path: str) -> None:
-    for key, verdict in zip(keys, verdicts, strict=True):
-        if verdict.presence is not Presence.RESTRICTED:
-            continue
-        blocking = [option for option in verdict.options if option.lower().startswith(_BLOCKING)]
-        if blocking:
-            raise edit_refused(
-                f"{key.fingerprint} is already in {printable(path)}, with {printable(', '.join(blocking), 120)}",
-                hint="sshd uses the first line with a key, so adding it again would change nothing. "
-                "Remove that line, or use another key.",
-            )
-
-
-def _restrictions(judged: Sequence[tuple[PublicKey, Verdict]]) -> list[str]:
-    """Return sentences about keys whose line in the file has other options than requested."""
-    sentences = [
-        f"{key.fingerprint} is restricted by options: {printable(','.join(verdict.options), 160)}"
-        for key, verdict in judged
-        if verdict.presence is Presence.RESTRICTED
-    ]
-    sentences += [
-        f"{key.fingerprint} is already in the file, without {printable(','.join(key.options), 160)}: "
-        "sshd uses the first line with a key"
-        for key, verdict in judged
-        if verdict.presence is not Presence.ABSENT and not set(key.options) <= set(verdict.options)
-    ]
-    return sentences

@@ -8,17 +8,31 @@ from dataclasses import replace
 from ..errors import EditRefused
 from ..keys import PublicKey
 from ..printable import printable
+from ..shell.programs import Expanded, program
 from ..shell.refusal import edit_refused
 from ..shell.shell import Shell
-from .key_file import SAFE_PATH, KeyFile
-from .report import Report, parse_report
-from .sshd_rules import keys_path
+from .connections import Connection, client_places
+from .key_file import KeyFile, is_typeable
+from .report import PathInfo, Report, parse_groups, parse_report
+from .server import Server, parse_server
+from .sshd_rules import chroot_of, keys_path, revoked_keys_of
+from .strict_modes import writing_groups
 
-__all__ = ["inspect", "inspect_and_append", "unsafe_path", "with_link_targets"]
+__all__ = ["examine", "inspect", "inspect_and_append", "unsafe_path", "with_link_targets"]
+
+_ANY = Connection()
 
 
-async def inspect(shell: Shell, file: KeyFile, keys: Sequence[PublicKey]) -> tuple[Report, KeyFile]:
+async def inspect(
+    shell: Shell, file: KeyFile, keys: Sequence[PublicKey], connection: Connection = _ANY
+) -> tuple[Report, KeyFile]:
     """Find the file that sshd reads, and report which of `keys` it contains.
+
+    Args:
+        shell: a shell on the machine.
+        file: the usual file.
+        keys: the keys to look for.
+        connection: how the user's client reaches sshd, as far as it is known.
 
     Returns:
         The report, and `file` with the path found.
@@ -27,50 +41,86 @@ async def inspect(shell: Shell, file: KeyFile, keys: Sequence[PublicKey]) -> tup
         EditRefused: there is no such user or home, sshd reads no file of this user alone, or the file
             cannot be read.
     """
-    return await _inspect(shell, file, keys, append_at_once=False)
+    return await _inspect(shell, file, keys, connection, append_at_once=False)
 
 
-async def inspect_and_append(shell: Shell, file: KeyFile, keys: Sequence[PublicKey]) -> tuple[Report, KeyFile]:
-    """Do the same, and let the machine append `keys` in the same request unless something must be judged first.
+async def inspect_and_append(
+    shell: Shell, file: KeyFile, keys: Sequence[PublicKey], connection: Connection = _ANY
+) -> tuple[Report, KeyFile]:
+    """Do the same, and let the machine append `keys` in the same request if everything is plain.
 
     Returns, Raises:
         See `inspect`. If there was a write, the report has a `checksum_after`.
     """
-    return await _inspect(shell, file, keys, append_at_once=True)
+    return await _inspect(shell, file, keys, connection, append_at_once=file.own)
 
 
 async def _inspect(
-    shell: Shell, file: KeyFile, keys: Sequence[PublicKey], *, append_at_once: bool
+    shell: Shell, file: KeyFile, keys: Sequence[PublicKey], connection: Connection, *, append_at_once: bool
 ) -> tuple[Report, KeyFile]:
     """Inspect the usual file first, ask sshd if its configuration is not plain, and inspect the file that it names."""
-    report = parse_report((await shell.run(file.inspect(keys, ask_sshd=False, append_at_once=append_at_once))).lines)
-    if not report.plain and report.checksum_after is None:
-        report = parse_report((await shell.run(file.inspect(keys, ask_sshd=True, append_at_once=append_at_once))).lines)
-    usual = f"{report.home}/.ssh/authorized_keys"
+    report = parse_report((await shell.run(file.inspect(keys, append_at_once=append_at_once))).lines)
+    usual = f"{report.home.rstrip('/')}/.ssh/authorized_keys"
     if report.checksum_after is not None:
         # The keys are written, so no error may say that the machine refused.
-        return report, replace(file, path=usual) if SAFE_PATH.fullmatch(usual) else file
+        return report, replace(file, path=usual) if is_typeable(usual) else file
+    _refuse_missing_user(report, file.user)
+    if not report.plain:
+        report = replace(report, server=await _ask_server(shell, file.user, connection))
     _refuse_missing_home(report, file.user)
     if not report.hostname:
         report = replace(report, hostname=(await shell.run("uname -n")).lines[0])
     path = keys_path(report, file.user)
     if path is None:
-        setting = printable(report.sshd["authorizedkeysfile"])
-        raise edit_refused(
-            f"sshd reads no file of {file.user} alone: AuthorizedKeysFile {setting}",
-            hint="A key in a file that all users share would allow logins as any of them.",
-        )
-    if not SAFE_PATH.fullmatch(path) or "/../" in path:
+        raise _no_file(report, file.user)
+    if not is_typeable(path):
         raise unsafe_path(path)
     file = replace(file, path=path)
-    if path != usual:
-        text = file.inspect(keys, ask_sshd=True, append_at_once=False)
-        report = replace(parse_report((await shell.run(text)).lines), hostname=report.hostname)
-        report = await with_link_targets(shell, file, report)
-    elif report.has_links:
+    if path != usual or report.home == "/":
+        elsewhere = parse_report((await shell.run(file.inspect(keys))).lines)
+        report = replace(elsewhere, hostname=report.hostname, server=report.server, plain=report.plain)
+    if path != usual or report.has_links:
         report = await with_link_targets(shell, file, report)
     _refuse_unreadable(report, path)
     return report, file
+
+
+async def _ask_server(shell: Shell, user: str, connection: Connection) -> Server:
+    """Ask sshd what it does with `connection`, and with the others that its configuration distinguishes."""
+    asked = [connection]
+    values = {"user": Expanded(user), "specs": Expanded(connection.spec)}
+    lines = (await shell.run(program("ask_sshd", "inspect_account", **values))).lines
+    server = parse_server(lines, asked)
+    if not server.program.endswith("sshd"):
+        return parse_server([*lines, *(await shell.run(program("find_ssh_server"))).lines], asked)
+    if not server.answers:
+        return server
+    names = [*server.answers[0].all("allowusers"), *server.answers[0].all("denyusers")]
+    asked += client_places(connection, server.config, names)
+    if len(asked) == 1:
+        return server
+    values["specs"] = Expanded(" ".join(one.spec for one in asked))
+    answers = parse_server((await shell.run(program("ask_sshd", **values))).lines, asked).answers
+    return replace(server, answers=answers or server.answers)
+
+
+async def examine(shell: Shell, file: KeyFile, report: Report, keys: Sequence[PublicKey]) -> Report:
+    """Return `report` with what else decides whether sshd accepts `keys`: groups, revoked keys, and the chroot."""
+    if gids := writing_groups(report, file.path):
+        text = program("inspect_groups", text=Expanded(" ".join(map(str, gids))))
+        lines = (await shell.run(text)).lines
+        version = next((line[2:] for line in lines if line.startswith("V ")), "")
+        report = replace(report, groups=parse_groups(lines), openssh=version)
+    if keys and (revoked := revoked_keys_of(report)):
+        listed = "\n".join(f"{key.type} {key.base64}" for key in keys)
+        lines = (await shell.run(program("check_revoked", text=revoked, lines=listed))).lines
+        states = [line[2:] == "1" if line.startswith("k ") else None for line in lines if line[:2] in ("k ", "? ")]
+        report = replace(report, revoked=dict(zip((key.base64 for key in keys), states, strict=False)))
+    if folder := chroot_of(report, file.user):
+        shell_there = report.server.account.shell if report.server and report.server.account else "/bin/sh"
+        lines = (await shell.run(program("inspect_chroot", text=folder, part=shell_there))).lines
+        report = replace(report, chroot=parse_report(lines).paths, shell_in_chroot="x" in lines)
+    return report
 
 
 async def with_link_targets(shell: Shell, file: KeyFile, report: Report) -> Report:
@@ -78,7 +128,11 @@ async def with_link_targets(shell: Shell, file: KeyFile, report: Report) -> Repo
     paths = parse_report((await shell.run(file.ask("list_parents"))).lines).paths
     target = [info for info in paths[:1] if info.path == file.path]  # empty if the link is dangling
     others = [info for info in report.paths if info.path != file.path]
-    return replace(report, paths=(*others, *target), checked_paths=paths[len(target) :])
+    return replace(report, paths=(*others, *target), checked_paths=_once(paths[len(target) :]))
+
+
+def _once(paths: Sequence[PathInfo]) -> tuple[PathInfo, ...]:
+    return tuple({info.path: info for info in paths}.values())
 
 
 def unsafe_path(path: str) -> EditRefused:
@@ -86,18 +140,28 @@ def unsafe_path(path: str) -> EditRefused:
     return edit_refused(f"the path {printable(path)!r} has characters that cannot be typed safely")
 
 
-def _refuse_missing_home(report: Report, user: str) -> None:
+def _no_file(report: Report, user: str) -> EditRefused:
+    answers = report.server.answers if report.server else ()
+    setting = printable(answers[0].get("authorizedkeysfile")) if answers else ""
+    return edit_refused(
+        f"sshd reads no file of {user} alone: AuthorizedKeysFile {setting}",
+        hint="A key in a file that all users share would allow logins as any of them.",
+    )
+
+
+def _refuse_missing_user(report: Report, user: str) -> None:
     if not report.home.startswith("/"):
         raise edit_refused(f"the machine has no user {user}", hint="Check -u/--user.", complaints=report.complaints)
-    if report.path(report.home) is None and any(line.endswith(f" {report.home}") for line in report.complaints):
+
+
+def _refuse_missing_home(report: Report, user: str) -> None:
+    """Refuse a home that does not exist; instead of it, login sets HOME=/."""
+    home, account = report.home, report.server.account if report.server else None
+    if home == "/" and account is not None and account.home != home:
+        home = account.home
+    if home != report.home or report.path(report.home) is None:
         raise edit_refused(
-            "the ls of this machine does not print what POSIX requires, so the file cannot be inspected",
-            hint="Put the folder of another ls first in the default PATH of /bin/sh, or install coreutils or BusyBox.",
-            complaints=report.complaints,
-        )
-    if report.path(report.home) is None:
-        raise edit_refused(
-            f"the home folder of {user}, {printable(report.home)}, does not exist",
+            f"the home folder of {user}, {printable(home)}, does not exist",
             hint="Is its file system mounted? A key written now would be hidden by a later mount.",
             complaints=report.complaints,
         )

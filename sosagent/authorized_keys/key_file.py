@@ -14,10 +14,12 @@ from ..shell.frame import EMPTY_CKSUM
 from ..shell.programs import Expanded, Word, program, variables
 from .report import Report
 
-__all__ = ["SAFE_PATH", "KeyFile", "Unlock", "check_user", "key_file_of", "printf_format"]
+__all__ = ["SAFE_PATH", "KeyFile", "Unlock", "check_user", "is_typeable", "key_file_of", "printf_format"]
 
 #: Paths that may be part of a program without quotes.
 SAFE_PATH = re.compile(r"/[\w./@%+,-]*", re.ASCII)
+#: Paths that may be part of a program in quotes.
+_QUOTED_PATH = re.compile(r"/[\w./@%+,:= -]*", re.ASCII)
 _SAFE_USER = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _SEARCHED_CHARACTERS = 10  # of a key's base64, which are 60 bits
 #: A test for the shell: whether to append at once. It holds if the file can be read, ends in a newline, has no line
@@ -78,20 +80,20 @@ class KeyFile:
     unlock: Unlock = field(default_factory=Unlock)
     pattern: str = ""
 
-    def inspect(self, keys: Sequence[PublicKey], *, ask_sshd: bool, append_at_once: bool) -> str:
-        """Return a program that inspects the file, and sshd's configuration files or the settings of sshd itself.
+    def inspect(self, keys: Sequence[PublicKey], *, append_at_once: bool = False) -> str:
+        """Return a program that inspects the file, and whether everything about sshd is plain.
 
         Args:
             keys: the keys to look for.
-            ask_sshd: ask sshd itself.
             append_at_once: also append `keys`, unless something must be judged first.
         """
-        source = "sshd_settings" if ask_sshd else "sshd_config"
-        text = self._program(keys, "inspect_keys", f"read_{source}")
+        text = self._program(keys, "inspect_keys", "read_sshd_config")
         if append_at_once:
             append = self._program(keys, "append", path=Expanded(variables("path")))
             text += f";[ {_APPEND_AT_ONCE} ]&&{{ {append};}}"
-        return f"{program(f'print_{source}', user=Expanded(self.user))}|{self._as_user(text)}"
+        # The account of another user may be locked or expired, so sshd is asked.
+        source = program("print_sshd_config") if self.own else ":"
+        return f"{source}|{self._as_user(text)}"
 
     def append(self, keys: Sequence[PublicKey], report: Report, prefix: Sequence[str] = ()) -> str:
         """Return a program that appends the lines `prefix` and `keys` if the file is as in `report`.
@@ -146,14 +148,21 @@ class KeyFile:
         return f"{give}&&{self._as_user('chmod go-w ' + ' '.join(chmod) if chmod else ':')}"
 
     def _program(self, keys: Sequence[PublicKey], *parts: str, **values: str) -> str:
+        # Without field splitting, words that contain the path stay whole.
+        prefix = "IFS=;" if " " in self.path and parts != ("mount_options",) else ""
         common = {
             "home": Expanded(self.home),
-            "path": Word(self.path),
+            "path": Word(self.quoted_path),
             "user": Expanded(self.user),
             "pattern": Expanded(self.pattern or self.pattern_for(keys)),
             "format": Expanded(printf_format(_lines(keys))),
         }
-        return program(*parts, **(common | values))
+        return prefix + program(*parts, **(common | values))
+
+    @property
+    def quoted_path(self) -> str:
+        """The path as a word of the shell."""
+        return shlex.quote(self.path) if " " in self.path else self.path
 
     def _unlocked(self, text: str) -> str:
         return self.unlock.around(self._as_user(text))
@@ -183,6 +192,11 @@ def printf_format(text: str) -> str:
 
 def _lines(keys: Sequence[PublicKey], prefix: Sequence[str] = ()) -> str:
     return "".join(f"{line}\n" for line in (*prefix, *(key.line for key in keys)))
+
+
+def is_typeable(path: str) -> bool:
+    """Whether the path of a file of keys may be part of a program."""
+    return _QUOTED_PATH.fullmatch(path) is not None and "/../" not in path
 
 
 def check_user(name: str) -> str:

@@ -15,7 +15,7 @@ from ..keys import KEY_TYPES, PublicKey, parse_blob
 from ..keys.from_patterns import nobody_because
 from ..keys.options import are_options, split_options, value_of
 
-__all__ = ["Entry", "Presence", "Verdict", "joined_at", "judge", "parse_line"]
+__all__ = ["Entry", "Presence", "Verdict", "is_used", "joined_at", "judge", "parse_line"]
 
 #: Options that leave a key fully usable for a login (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
 _HARMLESS = frozenset({"agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding"})
@@ -69,7 +69,7 @@ def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
     """
     for line in lines:
         entry = parse_line(line)
-        if entry is None or not entry.key.same_key(key) or _is_unused(entry.options, _names(key.options)):
+        if entry is None or not entry.key.same_key(key) or not is_used(entry.options, key.options):
             continue
         limiting = {option for option in entry.options if option.lower() not in _HARMLESS}
         if set(entry.options) == set(key.options) or not limiting:
@@ -79,15 +79,15 @@ def judge(lines: Iterable[str], key: PublicKey) -> Verdict:
     return Verdict(Presence.ABSENT)
 
 
-def _is_unused(options: Iterable[str], wanted: Iterable[str]) -> bool:
-    """Whether sshd uses a line with `options` for no login, if the options with the names `wanted` are wanted."""
+def is_used(options: Iterable[str], wanted: Iterable[str]) -> bool:
+    """Whether sshd may use a line with `options` for a login, if the options `wanted` are wanted for its key."""
     options = tuple(options)
     names = _names(options)
-    if ("cert-authority" in names) != ("cert-authority" in wanted):
-        return True
+    if ("cert-authority" in names) != ("cert-authority" in _names(wanted)):
+        return False
     if "principals" in names and "cert-authority" not in names:
-        return True
-    return any(nobody_because(value_of(option)) for option in options if option.lower().startswith("from="))
+        return False
+    return not any(nobody_because(value_of(option)) for option in options if option.lower().startswith("from="))
 
 
 def _names(options: Iterable[str]) -> set[str]:

@@ -14,7 +14,7 @@ from ..shell.refusal import edit_refused
 from ..shell.shell import Shell
 from .key_file import SAFE_PATH, KeyFile, Unlock
 from .report import Report, parse_report
-from .sshd_rules import mode_faults
+from .strict_modes import mode_faults
 
 __all__ = ["cannot_write", "fix_modes", "not_restored", "unlock_after"]
 
@@ -119,7 +119,7 @@ async def fix_modes(shell: Shell, file: KeyFile, report: Report) -> tuple[Report
     if reply.status != 0:
         message = f"not all modes and owners could be fixed: {printable(' '.join(reply.lines), 200)}"
         shell.console.emit(Event("note", message))
-    text = file.inspect((), ask_sshd=False, append_at_once=False)
+    text = file.inspect(())
     report = replace(report, paths=parse_report((await shell.run(text)).lines).paths)
     remaining = {fault.command for fault in mode_faults(report, file.user, file.path)}
     fixed = (fault for fault in faults if fault.command not in remaining)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["PathInfo", "Report", "parse_report"]
+from .server import Server
+
+__all__ = ["GroupInfo", "PathInfo", "Report", "parse_groups", "parse_report"]
 
 _FLAGS = {
     "l": "is_link",
@@ -26,10 +28,12 @@ _SIZE = re.compile(
 _MOUNT = re.compile(r"d (?P<point>/\S*) (?P<options>\S+) (?P<super>\S+)")
 _ATTRIBUTES = re.compile(r"(?P<letters>(?=\S*-)[-a-zA-Z]{8,}) +(?P<path>/\S*)")
 _BACKUP = re.compile(r"k (/\S+)")
-_SSHD = re.compile(r"(a[lu]|de|permitr|pubkeyau)[a-z]* ")
+_GROUP = re.compile(r"Q (\d{1,10}) (\S+) (\S*)")
+_PRIMARY = re.compile(r"q (\d{1,10}) (\S+) (\d{1,10})")
+_PATCHED = re.compile(r"OpenSSH_\S+ (?:\w*[Dd]ebian|Ubuntu|Raspbian)")
 _LS = re.compile(
-    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+(?P<links>\d{1,10})\s+(?P<uid>\d{1,10})\s+\d+\s+\d+,?\s"
-    r"[^/]*?(?P<path>/\S*)(?: -> .*)?"
+    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+(?P<links>\d{1,10})\s+(?P<uid>\d{1,10})\s+(?P<gid>\d{1,10})\s+\d+,?\s"
+    r"[^/]*?(?P<path>/.*?)(?: -> .*)?"
 )
 
 
@@ -43,6 +47,7 @@ class PathInfo:
         modes: nine letters such as ``rw-------``.
         uid: the numeric ID of the owner.
         links: number of hard links.
+        gid: the numeric ID of the group; None if unknown.
     """
 
     path: str
@@ -50,11 +55,27 @@ class PathInfo:
     modes: str
     uid: int
     links: int = 1
+    gid: int | None = None
 
     @property
     def others_may_write(self) -> bool:
         """Whether group or others may write to it, which StrictModes of sshd rejects."""
         return "w" in (self.modes[4], self.modes[7])
+
+
+@dataclass(frozen=True)
+class GroupInfo:
+    """A group that may write to a file.
+
+    Fields:
+        gid: its number.
+        members: the names of its members in group(5).
+        primary_of: names and uids of the accounts whose primary group it is.
+    """
+
+    gid: int
+    members: tuple[str, ...] = ()
+    primary_of: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +85,12 @@ class Report:
     Fields:
         hostname, home: as the machine reports them; empty if it does not.
         machine_id: contents of /etc/machine-id, or None.
-        sshd: settings of ``sshd -T`` by keyword; empty if sshd did not answer.
+        server: the SSH server and the account; None if it was not asked, because everything is plain.
+        groups: groups that may write to the file, its folders or the home, as far as they were inspected.
+        openssh: the version of OpenSSH, if groups were inspected.
+        revoked: for keys by their base64, whether RevokedKeys lists them; None if that file cannot be examined.
+        chroot: the folder of ChrootDirectory and those above it, as far as they exist.
+        shell_in_chroot: whether the account's shell exists there.
         is_link: whether the file is a dangling symbolic link.
         paths: home, folder and file, as far as they exist.
         checked_paths: the paths whose modes sshd checks, if they differ from `paths`.
@@ -92,7 +118,12 @@ class Report:
     hostname: str = ""
     home: str = ""
     machine_id: str | None = None
-    sshd: dict[str, str] = field(default_factory=dict)
+    server: Server | None = None
+    groups: tuple[GroupInfo, ...] = ()
+    openssh: str = ""
+    revoked: Mapping[str, bool | None] = field(default_factory=dict)
+    chroot: tuple[PathInfo, ...] = ()
+    shell_in_chroot: bool = False
     is_link: bool = False
     paths: tuple[PathInfo, ...] = ()
     checked_paths: tuple[PathInfo, ...] = ()
@@ -126,6 +157,11 @@ class Report:
         """Whether the home, the folder or the file is a link."""
         return any(info.kind == "l" for info in self.paths)
 
+    @property
+    def debian_rule(self) -> bool:
+        """Whether sshd permits a group to write if the user is its only member, as Debian's and Ubuntu's do."""
+        return _PATCHED.search(self.openssh) is not None
+
     def path(self, name: str) -> PathInfo | None:
         """Return what is known about the path `name`; None if it does not exist."""
         return next((info for info in self.paths if info.path == name), None)
@@ -138,7 +174,6 @@ def parse_report(lines: list[str]) -> Report:
     never an exception.
     """
     fields: dict[str, Any] = {}
-    sshd: dict[str, str] = {}
     paths: list[PathInfo] = []
     shown: list[str] = []
     complaints: list[str] = []
@@ -148,25 +183,42 @@ def parse_report(lines: list[str]) -> Report:
             fields |= parsed
         elif attributes := _ATTRIBUTES.fullmatch(line):
             immutable += [attributes["path"]] * ("i" in attributes["letters"])
-        elif _SSHD.match(line):
-            keyword, _, value = line.partition(" ")
-            sshd[keyword] = f"{sshd[keyword]} {value}" if keyword in sshd else value
         elif ls := _LS.fullmatch(line):
             if ls["path"].startswith("/proc/"):
                 fields["uid"] = int(ls["uid"])
             else:
-                paths.append(PathInfo(ls["path"], ls["kind"], ls["modes"], int(ls["uid"]), int(ls["links"])))
+                paths.append(
+                    PathInfo(ls["path"], ls["kind"], ls["modes"], int(ls["uid"]), int(ls["links"]), int(ls["gid"]))
+                )
         elif line.startswith(":"):
             shown.append(line[1:])
         elif line.strip():
             complaints.append(line)
     return Report(
-        sshd=sshd,
         paths=tuple(paths),
         immutable=tuple(immutable),
         lines=tuple(shown),
         complaints=tuple(complaints),
         **fields,
+    )
+
+
+def parse_groups(lines: Sequence[str]) -> tuple[GroupInfo, ...]:
+    """Parse the output of `inspect_groups`."""
+    groups: dict[int, GroupInfo] = {}
+    for line in lines:
+        if match := _GROUP.fullmatch(line):
+            groups[int(match[1])] = GroupInfo(int(match[1]), tuple(filter(None, match[3].split(","))))
+    return tuple(
+        replace(
+            one,
+            primary_of=tuple(
+                (match[2], int(match[3]))
+                for line in lines
+                if (match := _PRIMARY.fullmatch(line)) and int(match[1]) == one.gid
+            ),
+        )
+        for one in groups.values()
     )
 
 

@@ -22,12 +22,12 @@ from ..shell.programs import Expanded
 from ..shell.refusal import edit_refused, not_verified
 from ..shell.shell import Shell
 from .inspection import inspect, unsafe_path
-from .key_file import SAFE_PATH, KeyFile, key_file_of, printf_format
+from .key_file import KeyFile, is_typeable, key_file_of, printf_format
 from .line import joined_at, parse_line
 from .obstacles import cannot_write, not_restored, unlock_after
 from .report import Report, parse_report
 
-__all__ = ["Edit", "Rewritten", "copy_commands", "remove_keys", "repair_keys"]
+__all__ = ["Edit", "Rewritten", "copy_commands", "remove_keys", "repair_keys", "replace_keys"]
 
 _OFFSET = re.compile(rb"o (\d{1,15}) (\d{1,10} \d{1,15})")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -105,6 +105,47 @@ async def remove_keys(
     return await _rewrite(shell, file, report, edits, permissions or Permissions())
 
 
+async def replace_keys(
+    shell: Shell,
+    file: KeyFile,
+    report: Report,
+    keys: Sequence[PublicKey],
+    absent: Sequence[PublicKey],
+    permissions: Permissions,
+) -> Rewritten:
+    """Write `keys` in place of the first line with each of them, remove their other lines, and append `absent`.
+
+    Args:
+        shell, permissions: see `append_keys`.
+        file, report: from `inspect`.
+        keys: keys that are in the file, with the options that they should have.
+        absent: keys that are not in the file.
+
+    Raises:
+        EditRefused, NotVerified: see `remove_keys`.
+    """
+    edits: list[Edit] = []
+    written: list[PublicKey] = []
+    for line in await _find_lines(shell, file, file.pattern_for(keys)):
+        entry = parse_line(line.text.decode("utf-8", "replace"), any_options=True)
+        key = next((one for one in keys if entry is not None and one.same_key(entry.key)), None)
+        if key is None:
+            continue
+        new = b"" if key in written else f"{key.line}\n".encode()
+        written.append(key)
+        has_newline = line.offset + len(line.text) < report.length
+        edits.append(Edit(line.offset, line.text + b"\n" * has_newline, new, line.prefix_cksum))
+    if absent:
+        last = edits[-1] if edits and edits[-1].offset + len(edits[-1].old) == report.length else None
+        text = "".join(f"{key.line}\n" for key in absent).encode()
+        newline = b"" if report.ends_in_newline or last else b"\n"
+        if last:
+            edits[-1] = replace(last, new=last.new + text)
+        else:
+            edits.append(Edit(report.length, b"", newline + text, report.checksum or EMPTY_CKSUM))
+    return await _rewrite(shell, file, report, edits, permissions)
+
+
 async def repair_keys(
     shell: Shell, *, user: str, own: bool, logged_in: bool, permissions: Permissions | None = None
 ) -> Rewritten:
@@ -146,14 +187,14 @@ async def _rewrite(
     file = replace(file, path=report.checked_paths[0].path if report.checked_paths else file.path)
     if not edits:
         return Rewritten(file.path, "", ())
-    if not SAFE_PATH.fullmatch(file.path) or "/../" in file.path:
+    if not is_typeable(file.path):
         raise unsafe_path(file.path)
     _refuse_hard_links(report, file.path)
     want = was = report.checksum or EMPTY_CKSUM
     for edit in reversed(edits):  # in reverse order, so that the part before each one is still unchanged
         want = cksum_replaced(want, edit.prefix_cksum, edit.old, edit.new)
     while True:
-        text = file.rewrite(was, want, report.length, Expanded(copy_commands(file.path, edits)))
+        text = file.rewrite(was, want, report.length, Expanded(copy_commands(file.quoted_path, edits)))
         reply = await shell.run(text)
         after = parse_report(reply.lines)
         for warning in not_restored(file, after):
@@ -188,7 +229,12 @@ def _refuse_hard_links(report: Report, path: str) -> None:
 
 
 def copy_commands(path: str, edits: Sequence[Edit]) -> str:
-    """Return commands that print the file with `edits` applied."""
+    """Return commands that print the file with `edits` applied.
+
+    Args:
+        path: the file, as a word of the shell.
+        edits: the changes, in the order of their offsets.
+    """
     commands: list[str] = []
     position = 0
     for edit in edits:

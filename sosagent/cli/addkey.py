@@ -17,7 +17,8 @@ from .key_options import KeyOptions
 from .machine_options import MachineOptions
 from .options import with_options
 from .preload import preload
-from .show import Progress, error_json, result_json, show_result
+from .show import Progress, error_json, result_json
+from .show_added import show_result
 from .streams import keep_status
 
 if TYPE_CHECKING:
@@ -71,7 +72,18 @@ class AddOptions:
         bool,
         typer.Option("--fix-permissions", help="Correct owners and write permissions that sshd refuses; not undone."),
     ] = False
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Replace lines with the same key and other options; the old file is kept on the machine."
+        ),
+    ] = False
     version: VersionOption = False
+
+    def address(self, machine: MachineOptions) -> str:
+        """Return the address at which the user reaches the machine's sshd; empty if unknown."""
+        known = None if machine.entry is None else machine.entry.address
+        return self.verify_as or known or ""
 
     def proof(self, keyfiles: list[str], machine: MachineOptions, progress: Progress) -> Verify | None:
         """Return how to log in afterwards; None if no login is wanted.
@@ -88,10 +100,8 @@ class AddOptions:
         from ..jobs.verify import Verify
         from ..keys.known_hosts import address_of
 
-        address = self.verify_as
-        if address is None and machine.entry is not None:
-            address = machine.entry.address
-        host, port = ("", None) if address is None else address_of(address)
+        address = self.address(machine)
+        host, port = address_of(address) if address else ("", None)
         beside = [Path(place) for name in keyfiles for place in (name, name.removesuffix(".pub"))]
         putty = [Path(f"{name.removesuffix('.pub')}.ppk") for name in keyfiles]
         own = sorted((Path.home() / ".ssh").glob("id_*"))
@@ -135,7 +145,16 @@ def addkey(machine: MachineOptions, wanted: KeyOptions, how: AddOptions) -> None
         access = await machine.access(progress, permissions=permissions)
         from ..jobs.add_key import add_keys
 
-        return add_keys(access, keys, user=machine.user_name, until=until, verify=proof, dry_run=how.dry_run)
+        return add_keys(
+            access,
+            keys,
+            user=machine.user_name,
+            until=until,
+            verify=proof,
+            dry_run=how.dry_run,
+            replace_lines=how.replace,
+            address=how.address(machine),
+        )
 
     result = machine.run(
         prepare, lambda error: error_json(error, host=machine.host, user=machine.user_or_login(), keys=keys)
@@ -145,6 +164,6 @@ def addkey(machine: MachineOptions, wanted: KeyOptions, how: AddOptions) -> None
     if machine.json:
         print(result_json(result))
     else:
-        show_result(result)
-    if result.verification is not None and result.verification.outcome != "works":
+        show_result(result, how.address(machine), dry_run=how.dry_run)
+    if result.problems or (result.verification is not None and result.verification.outcome != "works"):
         raise Reported(NotVerified.exit_code)

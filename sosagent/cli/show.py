@@ -5,7 +5,6 @@ All text passes through `printable` before it is printed, and rich never interpr
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from ..console.events import Event
     from ..jobs.add_key import AddKeyResult
     from ..jobs.state import ConsoleState
-    from ..jobs.verify import Verification
     from ..keys import PublicKey
 
 __all__ = [
@@ -32,7 +30,6 @@ __all__ = [
     "error_json",
     "result_json",
     "show_error",
-    "show_result",
     "state_error_json",
     "state_json",
 ]
@@ -131,42 +128,6 @@ class Progress:
         do_in_background(lambda: screen.print(Text.assemble((mark, style), " ", text), soft_wrap=True))
 
 
-def show_result(result: AddKeyResult) -> None:
-    """Print the file, the outcome of each key, and the command that should work now."""
-    where = f"{printable(result.file)} on {printable(result.hostname)}"
-    if result.machine_id:
-        where += f" (machine-id {printable(result.machine_id)})"
-    print(where)
-    for outcome in result.keys:
-        print(f"  {outcome.result:<9} {outcome.key.fingerprint} {_comment(outcome.key)}".rstrip())
-    for warning in result.warnings:
-        print(f"  warning: {printable(warning)}")
-    for change in result.changes:
-        print(f"  changed: {printable(change)}")
-    if any("StrictModes" in warning for warning in result.warnings):
-        print("  --fix-permissions corrects what StrictModes refuses: modes of the file, its folder and the home.")
-    if result.verification is not None:
-        _show_verification(result.verification)
-    elif result.status == "would-add":
-        print("Nothing was changed (--dry-run).")
-    elif not result.warnings:
-        # The user may paste this line, so it must not contain anything that a shell would run.
-        host = result.hostname if re.fullmatch(r"[\w.-]+", result.hostname, re.ASCII) else "HOST"
-        print(f"This should work now:  ssh {result.user}@{host}")
-
-
-_OUTCOMES = {"works": "Works", "not-tried": "Not proved"}
-
-
-def _show_verification(verification: Verification) -> None:
-    print(f"{_OUTCOMES.get(verification.outcome, 'Does not work')}:  {printable(verification.command)}")
-    print(f"  {printable(verification.message)}")
-    if verification.outcome == "host-key-differs":
-        print("  DANGER: another machine may be answering at this address. Do not type a password.")
-    for cause in verification.causes:
-        print(f"  cause: {printable(cause)}")
-
-
 def show_error(error: SosError) -> None:
     """Print an error on standard error: what happened, where, and what to do next."""
     print(f"sosagent: {printable(error.message)}", file=sys.stderr)
@@ -214,6 +175,9 @@ def result_json(result: AddKeyResult) -> str:
             "bytes_sent": result.bytes_sent,
             "bytes_received": result.bytes_received,
             "exchanges": result.exchanges,
+            "problems": list(result.problems),
+            "remedies": list(result.remedies),
+            "backup": result.backup or None,
             "error": None,
         }
     )
@@ -240,6 +204,9 @@ def error_json(error: SosError, *, host: str, user: str, keys: list[PublicKey]) 
             "bytes_sent": None,
             "bytes_received": None,
             "exchanges": None,
+            "problems": [],
+            "remedies": [],
+            "backup": None,
             "error": error_fields(error),
         }
     )
@@ -272,20 +239,11 @@ def _key(key: PublicKey) -> dict[str, str]:
     return {"type": key.type, "fingerprint": key.fingerprint, "comment": key.comment}
 
 
-def _comment(key: PublicKey) -> str:
-    return printable(key.comment)
-
-
-def as_json(value: dict[str, Any], exact: dict[str, str | None] | None = None) -> str:
-    """Return `value` as JSON in which every string is safe to print.
-
-    Args:
-        value: the fields.
-        exact: further fields, whose strings a program must get unchanged.
-    """
+def as_json(value: dict[str, Any]) -> str:
+    """Return `value` as JSON in which every string is safe to print."""
     import json  # help does not need it
 
-    return json.dumps(_clean(value) | (exact or {}), indent=2)
+    return json.dumps(_clean(value), indent=2)
 
 
 def _clean(value: Any) -> Any:

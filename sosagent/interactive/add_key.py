@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ..authorized_keys.append import Appended, append_keys
+from ..authorized_keys.append import append_keys
+from ..authorized_keys.outcome import Appended
 from ..errors import UsageError
 from ..keys import PublicKey
 from ..login.observe import observe
@@ -95,7 +96,8 @@ def _summary(appended: Appended, shell: RootShell) -> str:
         + f" in {appended.file} on {printable(appended.hostname, 80)}"
         for one in appended.keys
     ]
-    lines += [f"warning: {text}" for text in appended.warnings]
+    lines += [f"{'problem' if text in appended.problems else 'warning'}: {text}" for text in appended.warnings]
+    lines += appended.remedies if appended.problems else ()
     if shell.trouble:
         lines.append(f"warning: {shell.trouble}")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -10,8 +11,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from ..access import Access, AccessOptions, access_to
-from ..authorized_keys.append import Appended, KeyOutcome, append_keys
+from ..authorized_keys.append import append_keys
 from ..authorized_keys.key_file import check_user, key_file_of
+from ..authorized_keys.outcome import Appended, KeyOutcome
 from ..endpoint.located import Locatable
 from ..errors import UsageError
 from ..keys import PublicKey, parse_public_keys
@@ -19,12 +21,16 @@ from ..session.machine import Done, on_machine, rights_of
 from ..session.root_shell import RootShell
 from ..transports import Transport
 from ..transports.remember import remembering
+from .reach import connection_to
 
 if TYPE_CHECKING:
     from .verify import Verification, Verify, VerifyLogin
 
 __all__ = ["AddKeyResult", "add_key", "add_keys"]
 
+Status = Literal["added", "present", "replaced", "would-add", "would-replace"]
+#: The status is the first of these that a key has.
+_STATUSES: tuple[Status, ...] = ("added", "replaced", "would-add", "would-replace", "present")
 _SLOW_BAUD = 9600
 _BITS = 10  # on the line, for each byte
 _REPEATS = 3  # a payload is sent and echoed, and may have to be sent again
@@ -36,8 +42,8 @@ class AddKeyResult:
     """The result of `add_key`.
 
     Fields:
-        status: ``added`` if at least one key was added, ``present`` if all were in the file, ``would-add``
-            for a dry run if at least one was missing.
+        status: ``added`` if at least one key was added, ``replaced`` if a line was replaced, ``present`` if all were in
+            the file; for a dry run ``would-add`` or ``would-replace``.
         host: the endpoint.
         user: the owner of the file.
         file: the file that sshd reads.
@@ -46,14 +52,18 @@ class AddKeyResult:
         logged_out: whether the console was seen to return to that state.
         keys_before, keys_after: number of key lines.
         hostname, machine_id: the identity of the machine; machine_id is None if it has none.
-        warnings: sentences about what would keep sshd from accepting the keys.
+        warnings: sentences about what keeps sshd from accepting the keys, or restricts them.
+        problems: those of `warnings` for which the job did not succeed, though the keys are in the file: sshd will
+            refuse them (unless the login of `verification` works), or their access does not end.
+        remedies: what helps against the problems, in sentences.
+        backup: path of the old file on the machine, if lines were replaced.
         changes: the commands that changed something else, with the state before each.
         verification: the result of a login over SSH, if one was requested.
         seconds: duration of the whole job.
         bytes_sent, bytes_received, exchanges: the traffic on the console.
     """
 
-    status: Literal["added", "present", "would-add"]
+    status: Status
     host: str
     user: str
     file: str
@@ -71,6 +81,9 @@ class AddKeyResult:
     exchanges: int
     changes: tuple[str, ...] = ()
     verification: Verification | None = None
+    problems: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    backup: str = ""
 
 
 async def add_key(
@@ -81,6 +94,8 @@ async def add_key(
     until: datetime | None = None,
     verify: Verify | None = None,
     dry_run: bool = False,
+    replace: bool = False,
+    address: str = "",
     **options: Unpack[AccessOptions],
 ) -> AddKeyResult:
     """Add public keys to a machine that is reached through its serial console.
@@ -92,11 +107,15 @@ async def add_key(
         until: when sshd is to refuse the keys again, with its time zone (written as ``expiry-time``).
         verify: log in over SSH afterwards, and report the cause if that fails.
         dry_run: inspect the machine without changing it.
+        replace: replace lines with the keys and other options, by a rewrite with a backup.
+        address: HOST or HOST:PORT at which you reach the machine's sshd; by default that of `verify`. sshd is asked
+            what it does with clients at this computer's address.
         options: how to reach the machine: ``password=`` and others, see `AccessOptions`. A large payload
             extends the default ``timeout``, and an event reports that.
 
     Returns:
-        The result, as the machine reported it when the file was read back.
+        The result, as the machine reported it when the file was read back. If it has `problems`, the keys are in the
+        file, and do not do what you requested.
 
     Raises:
         SosError: the job failed; see `sosagent.errors` for the subclasses. No key in the file is ever lost.
@@ -104,7 +123,16 @@ async def add_key(
     If it is cancelled, it logs out within a time limit of its own before it raises `CancelledError`.
     """
     access = access_to(target, **options)
-    return await add_keys(access, _keys(keys), user=user, until=until, verify=verify, dry_run=dry_run)
+    return await add_keys(
+        access,
+        _keys(keys),
+        user=user,
+        until=until,
+        verify=verify,
+        dry_run=dry_run,
+        replace_lines=replace,
+        address=address,
+    )
 
 
 async def add_keys(
@@ -115,6 +143,8 @@ async def add_keys(
     until: datetime | None = None,
     verify: Verify | None = None,
     dry_run: bool = False,
+    replace_lines: bool = False,
+    address: str = "",
 ) -> AddKeyResult:
     """Add public keys to the machine that `access` describes; see `add_key`."""
     started = time.monotonic()
@@ -124,6 +154,7 @@ async def add_keys(
         access = replace(access, timeout=access.timeout + extra)
         access.note(f"{len(keys)} keys take long on a slow line: the time limit is now {access.timeout:.0f} s")
 
+    connection = await asyncio.to_thread(connection_to, address or (verify.address if verify else ""))
     async with AsyncExitStack() as stack:
         stack.enter_context(remembering())
         verify_login: VerifyLogin | None = None
@@ -135,7 +166,14 @@ async def add_keys(
         async def append(session: RootShell) -> tuple[Appended, Verification | None]:
             rights = rights_of(access, session, owner)
             appended = await append_keys(
-                session.shell, keys, **rights, dry_run=dry_run, permissions=access.permissions, until=until
+                session.shell,
+                keys,
+                **rights,
+                dry_run=dry_run,
+                permissions=access.permissions,
+                until=until,
+                replace_lines=replace_lines,
+                connection=connection,
             )
             if verify_login is None:
                 return appended, None
@@ -167,13 +205,9 @@ def _extra_seconds(keys: Sequence[PublicKey]) -> float:
 def _result(done: Done[tuple[Appended, Verification | None]], user: str, seconds: float) -> AddKeyResult:
     (appended, verification), session, console = done.value, done.session, done.console
     results = {outcome.result for outcome in appended.keys}
-    status: Literal["added", "present", "would-add"] = "present"
-    if "added" in results:
-        status = "added"
-    elif "would-add" in results:
-        status = "would-add"
+    works = verification is not None and verification.outcome == "works"
     return AddKeyResult(
-        status=status,
+        status=next(status for status in _STATUSES if status in results),
         host=done.host,
         user=user,
         file=appended.file,
@@ -195,4 +229,7 @@ def _result(done: Done[tuple[Appended, Verification | None]], user: str, seconds
         exchanges=console.exchanges,
         changes=appended.changes,
         verification=verification,
+        problems=appended.unmet if works else appended.problems,
+        remedies=() if works and not appended.unmet else appended.remedies,
+        backup=appended.backup,
     )

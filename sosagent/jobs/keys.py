@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from ..access import Access, Permissions
 from ..authorized_keys import rewrite
-from ..authorized_keys.inspection import inspect
+from ..authorized_keys.inspection import examine, inspect
 from ..authorized_keys.key_file import check_user, key_file_of
 from ..authorized_keys.line import Entry, parse_line
 from ..authorized_keys.sshd_rules import login_obstacles
@@ -196,13 +196,14 @@ async def remove_in(
 async def _list_in(session: RootShell, access: Access, user: str) -> KeyListing:
     file = replace(key_file_of(**rights_of(access, session, user)), pattern=_EVERY_LINE)
     report, file = await inspect(session.shell, file, ())
+    report = await examine(session.shell, file, report, ())
     return KeyListing(
         host="",
         user=user,
         file=file.path,
         hostname=printable(report.hostname, 80),
         keys=classify_lines(report.lines, datetime.now(UTC)),
-        warnings=tuple(printable(text, 300) for text in login_obstacles(report, user, file.path)),
+        warnings=tuple(printable(text, 400) for text in login_obstacles(report, user, file.path)),
         logged_out=False,
     )
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..authorized_keys.inspection import inspect
+from ..authorized_keys.inspection import examine, inspect
 from ..authorized_keys.key_file import KeyFile
 from ..authorized_keys.sshd_rules import login_obstacles
 from ..console.events import Event
@@ -25,6 +25,7 @@ from ..transports import Ask
 from ..transports.ssh_config import configuration
 from .host_keys import HostKeys, parse_host_keys
 from .login_causes import causes, last_logged, logged_since
+from .reach import connection_to
 from .signers import Signer, signers
 from .verify_ssh import Attempt, log_in_by_ssh
 
@@ -145,10 +146,12 @@ async def _verify(
     emit(Event("start", "ask the machine for the cause"))
     values = {"lines": Expanded(_LOG_LINES), "port": Expanded(known.port)}
     reply = await shell.run(program("sshd_log", "login_obstacles", **values))
-    report, file = await inspect(shell, file, [one.key for one in offered])
+    keys = [one.key for one in offered]
+    report, file = await inspect(shell, file, keys, await asyncio.to_thread(connection_to, verify.address))
+    report = await examine(shell, file, report, keys)
     emit(Event("done", "asked the machine for the cause"))
     new_lines = logged_since(last_logged(lines), reply.lines)
-    sentences = (*causes(attempt, new_lines, file.user, known), *login_obstacles(report, file.user, file.path))
+    sentences = (*causes(attempt, new_lines, file.user, known), *login_obstacles(report, file.user, file.path, keys))
     return Verification(attempt.outcome, attempt.command, attempt.message, tuple(dict.fromkeys(sentences)))
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..access import Access
-from ..authorized_keys.append import Appended, append_keys
+from ..authorized_keys.append import append_keys
+from ..authorized_keys.outcome import Appended
 from ..console import Console
 from ..deadline import Deadline
 from ..errors import ConsoleSilent, ConsoleStateUnknown, DeadlineExceeded, LoginRefused, UsageError

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal, cast
 
 from ..access import Access
-from ..authorized_keys.append import Appended, append_keys
+from ..authorized_keys.append import append_keys
+from ..authorized_keys.outcome import Appended
 from ..console.events import Event
 from ..errors import DeadlineExceeded
 from ..jobs.keys import KeysRemoved, remove_in

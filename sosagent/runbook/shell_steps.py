@@ -118,7 +118,11 @@ async def add_key(site: Site, scope: Scope, options: Keys) -> Outcome:
     done = await site.add_keys(_keys(scope, options.key), user)
     results = ", ".join(f"{one.result} {one.key.fingerprint}" for one in done.keys)
     output = "\n".join(printable(text, 400) for text in (*done.warnings, *done.changes))
-    return Outcome(f"{results} in {printable(done.file)}", output)
+    outcome = Outcome(f"{results} in {printable(done.file)}", output)
+    if not done.problems:
+        return outcome
+    hint = "\n".join(done.remedies)
+    return outcome.failed(StepFailed(f"{outcome.message}; {'; '.join(done.problems)}", hint=hint or None))
 
 
 async def remove_key(site: Site, scope: Scope, options: Keys) -> Outcome:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ..access import Access
-from ..authorized_keys.append import Appended
+from ..authorized_keys.outcome import Appended
 from ..console.events import Event
 from ..jobs.keys import KeysRemoved
 from ..keys import PublicKey

@@ -254,8 +254,10 @@ async def test_modes_that_sshd_refuses_are_reported(tmp_path: Path, key: sosagen
     file = keys_file(tmp_path, "# x\n")
     file.chmod(0o666)
     file.parent.chmod(0o770)
+    os.chown(file.parent, -1, 4)
     done = await add(["dash"], tmp_path, key)
     assert [str(file.parent) in done.warnings[0], str(file) in done.warnings[1]] == [True, True]
+    assert done.refusals == done.warnings
 
 
 async def test_modes_of_the_folders_behind_a_link_are_checked(

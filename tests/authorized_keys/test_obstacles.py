@@ -110,10 +110,12 @@ async def test_modes_are_fixed_if_permitted(tmp_path: Path, key: sosagent.Public
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o644, 0o755)
     assert file.parent.stat().st_uid == 0
     file.chmod(0o620)
+    os.chown(file, -1, 4)
     present = await add(["dash"], tmp_path, key, permissions=Permissions(fix_permissions=True))
     assert (present.keys[0].result, present.warnings) == ("present", ())
     assert file.stat().st_mode & 0o777 == 0o600
     file.chmod(0o620)
+    os.chown(file, -1, 4)
     dry = await add(["dash"], tmp_path, key, permissions=Permissions(fix_permissions=True), dry_run=True)
     assert dry.changes == ()
     assert file.stat().st_mode & 0o777 == 0o620

@@ -14,7 +14,8 @@ import pytest
 
 import sosagent
 from sosagent.access import Permissions
-from sosagent.authorized_keys.append import Appended, append_keys
+from sosagent.authorized_keys.append import append_keys
+from sosagent.authorized_keys.outcome import Appended
 from sosagent.shell.shell import Shell
 
 from ..conftest import new_key

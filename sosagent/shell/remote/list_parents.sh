@@ -4,7 +4,8 @@
 ls -ldnL $sos_path
 p=$(readlink -f $sos_path) || p=$sos_path
 h=$(cd $sos_home && pwd -P)
-while ls -ldn "$p"; do
+while :; do
+ls -ldn "$p"
 case $p in
 /|"$h")break
 esac

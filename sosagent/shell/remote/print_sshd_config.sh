@@ -1,2 +1,3 @@
-# Print the lines of sshd's configuration files that read_sshd_config.sh examines, from the usual place on Linux.
-cd /etc/ssh && grep -hisE '^[^#a-z]*(mat|au|al|de|permitr|pu|in)' sshd_config sshd_config.d/*
+# Print the lines of sshd's configuration files, from the usual place on Linux, except those of Debian's default that
+# change nothing for a login with a key. Prints nothing if there is no sshd, or its configuration cannot be read.
+cd /etc/ssh && [ -x /usr/sbin/sshd ] && grep -hsvxE '(#.*)?|Include /etc/ssh/sshd_config.d/\*.conf|(Cha|Kb|P[ar]|X)[^ ]* (no|yes)|Acc.*|Sub.*er' sshd_config sshd_config.d/*

@@ -1,12 +1,14 @@
-# Report the result of inspect_keys.sh, and whether sshd's configuration is plain: whether it reads
-# ~/.ssh/authorized_keys and has nothing that may refuse a key. If so, sshd itself need not be asked, which takes 200 ms on
-# a slow machine. Runs after inspect_keys.sh.
+# Report the result of inspect_keys.sh, and whether everything about sshd is plain: its configuration is Debian's default
+# as far as logins with a key are concerned, so it reads ~/.ssh/authorized_keys and refuses no key. Then sshd itself need
+# not be asked, which takes 200 ms on a slow machine. Login sets HOME=/ if the home folder is missing, so that is not
+# plain. Runs after inspect_keys.sh.
 #
-#   stdin       the lines of the configuration that may say otherwise; read last
+#   stdin       the output of print_sshd_config.sh; read last
 #
-# Prints "s PLAIN CRC LENGTH LENGTH-IN-LINES KEY-LINES", where PLAIN is p if the configuration is plain, otherwise x, followed
+# Prints "s PLAIN CRC LENGTH LENGTH-IN-LINES KEY-LINES", where PLAIN is p if everything is plain, otherwise x, followed
 # by the letters of sos_odd.
-while read -r l; do
-[ "$l" = "Include /etc/ssh/sshd_config.d/*.conf" ] || sos_elsewhere=x
-done
+case $(cat)$HOME in
+"UsePAM yes"/?*);;
+*)sos_elsewhere=x
+esac
 echo s ${sos_elsewhere:-p}$sos_odd $sos_was $z $k

@@ -22,7 +22,7 @@ SHELLCHECK_OFF := SC2034,SC2046,SC2059,SC2086,SC2094,SC2154,SC2162,SC2164,SC2216
 # Programs that run a thousand times start faster from their bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test soak vm-test lint docs bench format clean
+.PHONY: help demo test soak vm-test vm-matrix lint docs bench format clean
 
 help:
 	@echo "make demo     start a lab and add a key to its machine with the real command"
@@ -30,6 +30,7 @@ help:
 	@echo "make soak     run thousands of jobs over bad lines (RUNS=1000 for each kind of line), every damage to the"
 	@echo "              start line, a cut after every byte, printed prompts, and every command stopped (hours)"
 	@echo "make vm-test  run the tests on a real machine in QEMU (needs root)"
+	@echo "make vm-matrix  run each job on each system of docs/reference/machines.md (needs root, about 15 minutes)"
 	@echo "make lint     run ruff, mypy --strict, the import contracts, the size limits and shellcheck"
 	@echo "make docs     build the documentation in site/"
 	@echo "make bench    run the benchmarks and print their tables"
@@ -63,6 +64,9 @@ vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }
 	@$(BIN)/python -m tests.vm.image
 	$(BIN)/python -m pytest -m vm -n $(VM_WORKERS) --dist worksteal --timeout 300 tests/vm
+
+vm-matrix: $(READY)
+	$(BIN)/python -m tests.matrix
 
 lint: $(READY)
 	$(BIN)/ruff check .

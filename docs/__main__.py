@@ -8,12 +8,13 @@ from __future__ import annotations
 from docs.command_line import COMMAND_LINE
 from docs.endpoint_table import ENDPOINT_TABLE
 from docs.error_table import ERROR_TABLE
+from docs.machine_table import MACHINE_TABLE
 from docs.runbook_format import RUNBOOK_FORMAT
 from docs.runbook_schema import FILE, schema_text
 from docs.state_table import STATE_TABLE
 from docs.text_table import TEXT_TABLE
 
-PARTS = (COMMAND_LINE, ENDPOINT_TABLE, ERROR_TABLE, RUNBOOK_FORMAT, STATE_TABLE, TEXT_TABLE)
+PARTS = (COMMAND_LINE, ENDPOINT_TABLE, ERROR_TABLE, MACHINE_TABLE, RUNBOOK_FORMAT, STATE_TABLE, TEXT_TABLE)
 
 
 def main() -> None:

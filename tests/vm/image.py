@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-__all__ = ["HOSTNAME", "PASSWORD", "Image", "build", "missing_tools"]
+from ..support.debian import debian_root, run_tool
+
+__all__ = ["HOSTNAME", "PASSWORD", "PLAIN", "SELINUX", "Image", "Variant", "build", "missing_tools"]
 
 HOSTNAME = "vm"
 PASSWORD = "correct horse 1"
 _SUITE = "bookworm"
-_MIRROR = "http://deb.debian.org/debian"
 #: Set at import time, because the tests change HOME.
 _CACHE = Path(platformdirs.user_cache_dir("sosagent")) / "vm"
 _PACKAGES = (
@@ -89,6 +88,31 @@ rm openssh-server_*.deb
 
 
 @dataclass(frozen=True)
+class Variant:
+    """What an image has besides the plain one.
+
+    Fields:
+        packages: its additional packages, each after a comma.
+        finish: shell commands to run in its root folder at the end.
+        kernel_words: additional words on the kernel's command line.
+    """
+
+    packages: str = ""
+    finish: str = ""
+    kernel_words: str = ""
+
+
+PLAIN = Variant()
+#: With Debian's policy, and enforcing. setfiles writes the labels without a kernel for them, and mke2fs copies them.
+SELINUX = Variant(
+    ",selinux-policy-default,policycoreutils,selinux-utils",
+    "printf 'SELINUX=enforcing\\nSELINUXTYPE=default\\n' > /etc/selinux/config;"
+    "mount -t proc none /proc; setfiles -e /proc /etc/selinux/default/contexts/files/file_contexts /",
+    " security=selinux selinux=1 enforcing=1",
+)
+
+
+@dataclass(frozen=True)
 class Image:
     """The files that QEMU boots from.
 
@@ -97,6 +121,7 @@ class Image:
         disk: a qcow2 file that nothing writes to.
         kernel, initrd: QEMU boots them directly, without a boot loader.
         admin: a private key that root's authorized_keys contains from the start.
+        variant: what it has besides the plain one.
     """
 
     folder: Path
@@ -104,6 +129,7 @@ class Image:
     kernel: Path
     initrd: Path
     admin: Path
+    variant: Variant = PLAIN
 
 
 def missing_tools() -> list[str]:
@@ -114,66 +140,37 @@ def missing_tools() -> list[str]:
     ]
 
 
-def image() -> Image:
+def image(variant: Variant = PLAIN) -> Image:
     """Return the paths of the image, which change with the recipe. The files may not exist yet."""
-    recipe = f"{_SUITE} {_PACKAGES} {_CUSTOMIZE} {_ERRANDS.read_text()}"
+    recipe = f"{_SUITE} {_PACKAGES}{variant.packages} {_CUSTOMIZE}{variant.finish} {_ERRANDS.read_text()}"
     folder = _CACHE / hashlib.sha256(recipe.encode()).hexdigest()[:12]
-    return Image(folder, folder / "disk.qcow2", folder / "vmlinuz", folder / "initrd.img", folder / "admin")
+    return Image(folder, folder / "disk.qcow2", folder / "vmlinuz", folder / "initrd.img", folder / "admin", variant)
 
 
-def build() -> Image:
+def build(variant: Variant = PLAIN) -> Image:
     """Return the image; build it first if it does not exist, which takes about a minute and needs root."""
-    made = image()
+    made = image(variant)
     if made.disk.exists():
         return made
     made.folder.mkdir(parents=True, exist_ok=True)
     root, raw, hook = made.folder / "root", made.folder / "disk.raw", made.folder / "customize.sh"
     made.admin.unlink(missing_ok=True)
-    _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "admin", "-f", str(made.admin))
+    run_tool("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "admin", "-f", str(made.admin))
     hook.write_text(f"#!/bin/sh\nADMIN={made.admin}.pub\nERRANDS={_ERRANDS}\n{_CUSTOMIZE}")
     hook.chmod(0o700)
     shutil.rmtree(root, ignore_errors=True)
-    sources = next(
-        (
-            path
-            for path in map(Path, ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"))
-            if path.exists()
-        ),
-        None,
-    )
-    # Use the mirror that this machine is configured for if it runs Debian, else Debian's own.
-    listed = sources.read_text() if sources is not None else ""
-    own = [str(sources)] if _SUITE in listed else [f"deb {_MIRROR} {_SUITE} main"]
-    mirror = next(
-        iter(re.findall(r"(?m)^(?:URIs:|deb(?: \[[^]]*\])?)\s+(\S+)", listed if _SUITE in listed else "")), _MIRROR
-    )
     try:
-        _run(
-            "mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={_PACKAGES}",
-            f"--customize-hook={hook}", _SUITE, str(root), *own,
-            f"deb {mirror} {_SUITE}-backports main",
-        )  # fmt: skip
+        debian_root(root, _SUITE, _PACKAGES + variant.packages, hook, backports=True)
+        if variant.finish:
+            run_tool("unshare", "--mount", "chroot", str(root), "/bin/sh", "-c", variant.finish)
         shutil.copy(next(root.glob("boot/vmlinuz-*")), made.kernel)
         shutil.copy(next(root.glob("boot/initrd.img-*")), made.initrd)
-        _run("mke2fs", "-q", "-t", "ext4", "-F", "-d", str(root), str(raw), "1500M")
-        _run("qemu-img", "convert", "-O", "qcow2", str(raw), str(made.disk))
+        run_tool("mke2fs", "-q", "-t", "ext4", "-F", "-d", str(root), str(raw), "1500M")
+        run_tool("qemu-img", "convert", "-O", "qcow2", str(raw), str(made.disk))
     finally:
         shutil.rmtree(root, ignore_errors=True)
         raw.unlink(missing_ok=True)
     return made
-
-
-def _run(*command: str) -> None:
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-    done = subprocess.run(
-        command,
-        env={**os.environ, "PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{command[0]} failed:\n{done.stdout.decode(errors='replace')[-3000:]}")
 
 
 if __name__ == "__main__":

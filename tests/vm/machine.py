@@ -15,7 +15,7 @@ from pathlib import Path
 import sosagent
 
 from ..support.ports import answers, free_port, wait_for
-from .image import build
+from .image import PLAIN, Variant, build
 from .qemu import BOOT_SECONDS, Errands, Monitor, booted, overlay, start
 
 __all__ = ["Machine", "endpoint", "machine", "restart"]
@@ -105,7 +105,9 @@ class Machine:
 
 
 @contextmanager
-def machine(boot: str | None = None, *, initrd: bool = True, firmware: Sequence[str] = ()) -> Iterator[Machine]:
+def machine(
+    boot: str | None = None, *, initrd: bool = True, firmware: Sequence[str] = (), variant: Variant = PLAIN
+) -> Iterator[Machine]:
     """Run a new machine at its login prompt, restored from the saved state that all tests share.
 
     Args:
@@ -113,8 +115,9 @@ def machine(boot: str | None = None, *, initrd: bool = True, firmware: Sequence[
             `Machine.power_on` is called.
         initrd: whether it has one.
         firmware: options of QEMU that start it instead of a kernel. It then has no network card.
+        variant: which image it starts from.
     """
-    made = build()
+    made = build(variant)
     folder = Path(tempfile.mkdtemp(prefix="sosagent-vm-"))
     folder.chmod(0o700)
     processes: list[subprocess.Popen[bytes]] = []

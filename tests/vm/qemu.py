@@ -65,7 +65,8 @@ def start(
     if firmware:
         command += firmware
     else:
-        command += ["-append", f"root=/dev/vda console=ttyS0 net.ifnames=0 mitigations=off {boot or 'rw quiet'}"]
+        words = f"root=/dev/vda console=ttyS0 net.ifnames=0 mitigations=off {boot or 'rw quiet'}"
+        command += ["-append", words + made.variant.kernel_words]
         command += ["-kernel", str(made.kernel)]
         command += ["-initrd", str(made.initrd)] if initrd else []
     if boot is not None:

@@ -63,7 +63,7 @@ soak: $(READY)
 vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }
 	@$(BIN)/python -m tests.vm.image
-	$(BIN)/python -m pytest -m vm -n $(VM_WORKERS) --dist worksteal --timeout 300 tests/vm
+	$(BIN)/python -m pytest -m vm -n $(VM_WORKERS) --dist worksteal --timeout 300 tests/vm tests/matrix
 
 vm-matrix: $(READY)
 	$(BIN)/python -m tests.matrix

@@ -71,7 +71,10 @@ def _run_all(chosen: list[tuple[System, Job]], workers: int) -> Iterator[Cell]:
 def _run_one(chosen: tuple[System, Job]) -> Cell:
     system, job = chosen
     with tempfile.TemporaryDirectory(prefix="sosagent-cell-") as folder:
-        return run_cell(system, job, Path(folder))
+        try:
+            return run_cell(system, job, Path(folder))
+        except (AssertionError, OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
+            return Cell(system.name, job.name, "failed", f"{type(error).__name__}: {error}"[:400], 0.0)
 
 
 if __name__ == "__main__":

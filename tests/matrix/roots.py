@@ -90,11 +90,20 @@ chmod 4755 usr/bin/toybox
 for tool in $(chroot . /usr/bin/toybox); do
     ln -s /usr/bin/toybox "usr/bin/$tool"
 done
+rm usr/bin/login
 program /usr/bin/mksh
 ln -s /usr/bin/mksh bin/sh
+"""
+#: toybox's own login does not erase by ^U.
+_TOYBOX_LOGIN = """
 program /usr/sbin/agetty
 ln -s /usr/sbin/agetty sbin/agetty
-ln -s /usr/bin/login bin/login
+ln -s /usr/bin/toybox bin/login
+"""
+_BUSYBOX_LOGIN = """
+program /usr/bin/busybox
+mv usr/bin/busybox sbin/getty
+ln sbin/getty bin/login
 """
 
 
@@ -127,7 +136,8 @@ ROOTS = {
     "busybox-cksum": Root(base="trixie", customize=_BUSYBOX + "program /usr/bin/cksum\n"),
     "busybox-old": Root(base="bullseye", customize=_BUSYBOX.replace("/usr/bin/busybox", "/bin/busybox", 1)),
     "busybox-no-stty": Root(base="trixie", customize=_BUSYBOX + _NO_STTY),
-    "toybox": Root(base="trixie", customize=_TOYBOX),
+    "toybox": Root(base="trixie", customize=_TOYBOX + _BUSYBOX_LOGIN),
+    "toybox-login": Root(base="trixie", customize=_TOYBOX + _TOYBOX_LOGIN),
 }
 
 

@@ -177,7 +177,14 @@ SYSTEMS = {
         _busybox("busybox", "BusyBox 1.37, without cksum"),
         _busybox("busybox-old", "BusyBox 1.30, without cksum and crc32"),
         _busybox("busybox-no-stty", "BusyBox 1.37, without cksum and stty"),
-        System("toybox", "toybox with mksh", "toybox", files=_start(_DROPBEAR), host_keys=_DROPBEAR_KEYS),
+        System(
+            "toybox", "toybox with mksh, and BusyBox's getty and login", "toybox",
+            files=_start(_DROPBEAR, "setsid /sbin/getty -L 115200 ttyS0 vt100"), host_keys=_DROPBEAR_KEYS,
+        ),
+        System(
+            "toybox-login", "toybox with mksh, agetty and toybox's login", "toybox-login",
+            files=_start(_DROPBEAR), host_keys=_DROPBEAR_KEYS,
+        ),
         System(
             "mksh", "Debian 13 with mksh as /bin/sh", "trixie", setup="ln -sf mksh /usr/bin/sh",
         ),

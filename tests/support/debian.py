@@ -15,9 +15,7 @@ _MIRRORS_MAY_BE_OLD = 'Acquire::Check-Valid-Until "false"'
 _SOURCES = ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list")
 
 
-def debian_root(
-    root: Path, suite: str, packages: str, customize: Path, *, backports: bool = False
-) -> None:
+def debian_root(root: Path, suite: str, packages: str, customize: Path, *, backports: bool = False) -> None:
     """Make the folder `root`, which needs root and takes about a minute.
 
     Args:

@@ -8,7 +8,7 @@ import secrets
 from ..console.console import Console, Mark
 from ..console.events import Event
 from ..deadline import Deadline
-from ..errors import ConsoleOccupied
+from ..errors import ConsoleOccupied, LoginRefused
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.states import SILENT, Action, Observation
@@ -18,8 +18,9 @@ from .failures import state_error
 from .find_shell import find_shell
 from .history import forget_lines
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, settle
-from .password import PASSWORD_PROMPTS, refusal_error, type_password
+from .password import PASSWORD_PROMPTS, type_password
 from .probe import probe
+from .refusals import locked_before, refusal_error
 
 __all__ = ["become_root", "log_in"]
 
@@ -46,9 +47,11 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
         attempt.check_host(observed.hostname)
     console.emit(Event("start", f"log in as {name}"))
     await _type_name(attempt)
-    mark = console.mark()
+    mark = asked = console.mark()
     attempt.name_entered()
     observed = await _press_enter_after_name(console, mark)
+    if observed.state.name == "password" and locked_before(console, mark):
+        raise refusal_error(console, mark, typed=False)
     if observed.state.name == "password":
         attempt.password_sent()
         sent = await type_password(console, password, mark)
@@ -58,8 +61,8 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
         else:
             observed = await find_shell(attempt, mark := sent)
     if observed.state.action is Action.LOG_IN:
-        raise refusal_error(console, mark, typed=attempt.stage is Stage.PASSWORD_SENT)
-    _check_shell(attempt, observed, mark)
+        raise refusal_error(console, mark, typed=attempt.stage is Stage.PASSWORD_SENT, before=asked)
+    _check_shell(attempt, observed, mark, asked)
     if attempt.stage is Stage.NAME_ENTERED:
         await _check_user(attempt)
     # Otherwise a probe is not needed: the start line is answered by shells only.
@@ -100,11 +103,16 @@ async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
     return observed
 
 
-def _check_shell(attempt: Attempt, observed: Observation, mark: Mark) -> None:
-    """Raise an error unless our login led to a shell; `mark` was set before the password."""
-    console = attempt.console
-    if observed.state.name in ("password", "password-expired"):
-        raise refusal_error(console, mark, typed=attempt.stage is Stage.PASSWORD_SENT)
+def _check_shell(attempt: Attempt, observed: Observation, mark: Mark, asked: Mark) -> None:
+    """Raise an error unless our login led to a shell; `mark` was set before the password, `asked` before its prompt."""
+    console, name = attempt.console, observed.state.name
+    if name in ("password", "password-expired"):
+        # At a prompt for a new password, the password was right.
+        otherwise = "the password has expired" if name == "password-expired" else ""
+        raise refusal_error(console, mark, otherwise, typed=attempt.stage is Stage.PASSWORD_SENT, before=asked)
+    if name == "second-factor":
+        message = f"the machine asks for a second factor: {printable(console.open_line.strip(), 200)}"
+        raise console.error(LoginRefused, message, observed.state.hint)
     if observed.state.action is not Action.PROBE:
         raise state_error(console, observed)
 

@@ -20,8 +20,9 @@ from ..terminal.states import SILENT, STATES, Action, Observation, classify
 from .attempt import Attempt
 from .confirm import input_is_hidden
 from .observe import WAKE_SECONDS, conclude, settle
-from .password import PASSWORD_CHANGES, PASSWORD_PROMPTS, refusal_reason
+from .password import LATER_PROMPTS, PASSWORD_PROMPTS
 from .reader import Reader, ask_reader, pending_query
+from .refusals import refusal_reason
 
 __all__ = ["find_shell"]
 
@@ -49,7 +50,7 @@ _AFTER_KEYS_SECONDS = 1.0
 _MOST_ANSWERS, _MOST_ENTERS, _MOST_ENDS, _MOST_HIDDEN = 3, 3, 2, 2
 
 #: States of a login's dialogue: an account may need more than a password.
-_DIALOGUE = (*PASSWORD_PROMPTS, *PASSWORD_CHANGES, "second-factor", "disk-passphrase", "maintenance")
+_DIALOGUE = (*PASSWORD_PROMPTS, *LATER_PROMPTS, "disk-passphrase", "maintenance")
 _ENDPOINT = (Action.BUSY, Action.CLOSED, Action.RECONNECT)
 
 _HINT = (

@@ -14,9 +14,10 @@ from .confirm import ask_for_maintenance
 from .history import forget_lines
 from .initramfs import in_initramfs, open_root
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, is_decided, settle, submit
-from .password import password_outcome, refusal_error, type_password
+from .password import password_outcome, type_password
 from .probe import ask, probe
 from .redraw import erase, redraw
+from .refusals import refusal_error
 from .unwind import continue_boot
 
 __all__ = [

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import re
-
 from ..console.console import Console, Mark
-from ..errors import ConsoleError, ConsoleStateUnknown, LoginRefused
-from ..printable import printable
+from ..errors import ConsoleStateUnknown
 from ..secrets.secret import Secret
 from ..terminal.states import NOTHING, READING, SILENT, UNKNOWN, Action, Observation
-from ..terminal.translations import message_meaning
 from .confirm import input_is_hidden, kernel_line_ends
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, observe, settle
 from .redraw import erase, line_editor_redrew, redraw
 
 __all__ = [
-    "PASSWORD_CHANGES",
+    "LATER_PROMPTS",
     "PASSWORD_PROMPTS",
     "password_outcome",
-    "refusal_error",
-    "refusal_reason",
     "type_password",
 ]
 
-PASSWORD_CHANGES = ("password-expired",)
+#: Prompts of a login that has accepted the password, and has not started a shell.
+LATER_PROMPTS = ("password-expired", "second-factor")
 PASSWORD_PROMPTS = ("password", "sudo-password")
 
 #: A password has no echo to compare. Typed at once, it was echoed by BusyBox sulogin 4 times in 6.
@@ -32,26 +27,6 @@ _REFUSAL_SECONDS = 1.5
 #: How often a prompt that shows what is typed is tried again, for programs that turn the echo off late.
 _HIDDEN_TRIES = 3
 _PROFILE_SECONDS = 15.0
-
-_CHECK_PASSWORD = "Check the password. It was tried only once, so that no account is locked."
-_OTHER_USER = "Log in as another user (--login), or let root correct it."
-_NOT_TYPED = "The password was not typed."
-#: The meanings of messages by which machines refuse a login (in other languages: terminal/translations.py), how they
-#: read in English, what they mean, and what to do.
-_REFUSALS: tuple[tuple[str, re.Pattern[str], str, str], ...] = (
-    ("expired", re.compile(r"(?i)password (?:has )?expired|required to change your password"),
-     "the password has expired", "Change it on the console; sosagent never changes one."),
-    ("account-expired", re.compile(r"(?i)account (?:has )?expired"), "the account has expired", _OTHER_USER),
-    ("locked", re.compile(r"(?i)account.{0,80} locked|locked due to"), "the account is locked", _OTHER_USER),
-    ("too-many-logins", re.compile(r"(?i)too many logins"), "this user is logged in too often", _OTHER_USER),
-    ("too-many-tries", re.compile(r"(?i)maximum number of tries"), "the machine allows no more attempts", ""),
-    ("nologin", re.compile(r"(?i)not currently available|currently not available|nologin"),
-     "this account may not log in", _OTHER_USER),
-    ("timed-out", re.compile(r"(?i)timed out"), "the login timed out", ""),
-    ("may-not", re.compile(r"(?i)not in the sudoers|may not run|not allowed to"), "this user may not become root",
-     "Log in as root, or as a user who may."),
-    ("refused", re.compile(r"(?i)incorrect|failure|denied|invalid|sorry"), "the machine refused the {}", ""),
-)  # fmt: skip
 
 
 async def type_password(console: Console, password: Secret, mark: Mark, own_prompt: str | None = None) -> Mark | None:
@@ -132,39 +107,3 @@ async def password_outcome(console: Console, mark: Mark, patience: float = LOGIN
             until = (Action.PROBE, Action.LOG_IN, Action.MAINTAIN)
             observed = await settle(console, _PROFILE_SECONDS, mark=mark, until=until)
     return observed
-
-
-def refusal_error(console: Console, mark: Mark, otherwise: str = "", *, typed: bool) -> ConsoleError:
-    """Return the error for a refused login.
-
-    Args:
-        console: the console.
-        mark: the position before the password, or before the prompt if none was typed.
-        otherwise: the message if the machine gave no reason since `mark`.
-        typed: whether the password was typed.
-    """
-    reason, hint = refusal_reason(console, mark, "password" if typed else "login")
-    message = reason or otherwise or "the machine refused the login and is back at its login prompt"
-    if typed and not hint:
-        # The line may have damaged the password, whose echo cannot be compared.
-        damage = console.damage_report()
-        hint = f"{_CHECK_PASSWORD} The line may have damaged it, too. {damage}" if damage else _CHECK_PASSWORD
-    return console.error(LoginRefused, message, hint if typed else f"{_NOT_TYPED} {hint}".rstrip())
-
-
-def refusal_reason(console: Console, mark: Mark, refused: str) -> tuple[str, str]:
-    """Return the machine's reason for a refusal, from the lines since `mark`, and what to do, or two empty strings.
-
-    The password itself is the last to suspect: only if it was typed and no other reason is given.
-    """
-    lines, _ = console.since(mark)
-    for meaning, pattern, reason, hint in _REFUSALS:
-        for line in reversed(lines):
-            if pattern.search(line) or _means(line, meaning):
-                return f"{reason.format(refused)}: {printable(line.strip())}", hint
-    return "", ""
-
-
-def _means(line: str, meaning: str) -> bool:
-    """Return whether a line says that in another language; su and sudo put their name in front."""
-    return any(message_meaning(text, meaning) for text in (line, line.partition(": ")[2]))

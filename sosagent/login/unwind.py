@@ -9,8 +9,9 @@ from ..terminal.states import Action, Observation
 from .attempt import Attempt, Stage
 from .logout import end_at_login_prompt, log_out, may_be_program
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, observe, press, settle, submit
-from .password import PASSWORD_CHANGES, refusal_reason
+from .password import LATER_PROMPTS
 from .probe import ask, probe
+from .refusals import refusal_reason
 
 __all__ = [
     "continue_boot",
@@ -74,7 +75,7 @@ async def _resolve_password(attempt: Attempt) -> Observation:
         # Without a refusal, it may be the prompt of a shell.
         observed = observed if refused else await end_at_login_prompt(attempt)
     dialogue = (Action.LOG_IN, Action.ENTER)
-    inside = observed.state.action not in dialogue and observed.state.name not in PASSWORD_CHANGES
+    inside = observed.state.action not in dialogue and observed.state.name not in LATER_PROMPTS
     attempt.password_resolved(inside=inside)
     return observed
 

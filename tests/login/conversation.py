@@ -100,8 +100,8 @@ class Case:
     interrupted: bool = False
 
 
-async def play(case: Case) -> None:
-    """Log in and out, and compare the keys and the outcome."""
+async def play(case: Case) -> ConsoleError | None:
+    """Log in and out, and compare the keys and the outcome. Return the login's error."""
     near, far = memory_pair()
     if case.interrupted:
         OpenLogin(near.name).remember(is_open=True)
@@ -134,3 +134,4 @@ async def play(case: Case) -> None:
         assert case.logout_error in trouble
         assert bool(case.logout_error) == bool(trouble)
     await playing
+    return error if isinstance(error, ConsoleError) else None

@@ -30,11 +30,12 @@ mount --bind {folder}/pam /etc/pam.d/login &&
 for f in {hidden}; do mount --bind /dev/null $f; done && mount -t tmpfs none /var/log && mount -t tmpfs none /run &&
 >/run/utmp && exec /sbin/agetty -L 115200 {tty} vt220
 """
+_SHADOW = "19000:0:99999:7:::"
 #: As Debian's, without the delay after a refusal and without the session modules that need a system manager.
 _PAM = """auth required pam_unix.so
 account required pam_unix.so
 session required pam_unix.so
-session optional pam_motd.so motd={folder}/motd noupdate
+session optional pam_motd.so motd=FOLDER/motd noupdate
 """
 
 
@@ -45,13 +46,15 @@ class RealConsole(Transport):
         folder: for the files of the machine; root's home is its folder ``home``.
         shell: root's login shell.
         hidden: the paths of programs that the machine does not have.
+        pam: the rules of PAM for login; FOLDER stands for `folder`.
+        shadow: the fields of /etc/shadow behind the password, for each user.
 
     Attributes:
         sessions: how often a getty was started.
         tty: the path of the tty.
     """
 
-    def __init__(self, folder: Path, shell: str, hidden: str = "") -> None:
+    def __init__(self, folder: Path, shell: str, hidden: str = "", *, pam: str = _PAM, shadow: str = _SHADOW) -> None:
         self.name = self.place = f"real console in {folder}"
         self.sessions = 0
         self._master, slave = os.openpty()
@@ -69,8 +72,8 @@ class RealConsole(Transport):
         hashed = subprocess.run(
             ["openssl", "passwd", "-6", PASSWORD], check=True, capture_output=True, text=True
         ).stdout.strip()
-        (folder / "shadow").write_text("".join(f"{name}:{hashed}:19000:0:99999:7:::\n" for name in ("root", USER)))
-        (folder / "pam").write_text(_PAM.format(folder=folder))
+        (folder / "shadow").write_text("".join(f"{name}:{hashed}:{shadow}\n" for name in ("root", USER)))
+        (folder / "pam").write_text(pam.replace("FOLDER", str(folder)))
         self._program = _NAMESPACE.format(folder=folder, hidden=hidden, tty=self.tty.removeprefix("/dev/"))
 
     @property
@@ -133,7 +136,14 @@ class RealConsole(Transport):
 
 @asynccontextmanager
 async def real_console(
-    folder: Path, shell: str, profile: dict[str, str] | None = None, hidden: str = "", motd: str = ""
+    folder: Path,
+    shell: str,
+    profile: dict[str, str] | None = None,
+    hidden: str = "",
+    motd: str = "",
+    *,
+    pam: str = _PAM,
+    shadow: str = _SHADOW,
 ) -> AsyncIterator[RealConsole]:
     """Open the console of a machine whose root has this login shell, or skip the test where that is not possible.
 
@@ -143,13 +153,14 @@ async def real_console(
         profile: files to put into root's home, and their contents.
         hidden: the paths of programs that the machine does not have.
         motd: the message of the day.
+        pam, shadow: see `RealConsole`.
     """
     for needed in (*_NEEDED, shell):
         if not Path(needed).exists():
             pytest.skip(f"{needed} is not installed")
     if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
         pytest.skip("only root can run login")
-    console = RealConsole(folder, shell, hidden)
+    console = RealConsole(folder, shell, hidden, pam=pam, shadow=shadow)
     for name, text in (profile or {}).items():
         file = folder / "home" / name
         file.parent.mkdir(parents=True, exist_ok=True)

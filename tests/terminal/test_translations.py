@@ -12,7 +12,7 @@ import pytest
 
 import sosagent.terminal
 from sosagent.login.confirm import _is_from_sulogin
-from sosagent.login.password import _REFUSALS, _means
+from sosagent.login.refusals import REFUSALS, means
 from sosagent.terminal.states import classify
 from sosagent.terminal.text import Text
 from sosagent.terminal.translations import _in_ascii, message_meaning, prompt_meaning
@@ -179,5 +179,5 @@ def test_prompts_of_other_programs(line: str) -> None:
      ("sudo: 3 incorrect password attempts", "")],
 )  # fmt: skip
 def test_a_refusal_in_another_language_has_its_reason(line: str, meaning: str) -> None:
-    found = [name for name, *_ in _REFUSALS if _means(line, name)]
+    found = list(dict.fromkeys(name for name, *_ in REFUSALS if means(line, name)))
     assert found == ([meaning] if meaning else [])

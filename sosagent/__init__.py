@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         UnixTarget,
     )
     from .jobs.add_key import AddKeyResult, add_key
+    from .jobs.execute import ExecResult, exec
     from .jobs.host_keys import HostKeys
     from .jobs.keys import KeyListing, KeysRemoved, ListedKey
     from .jobs.state import ConsoleState, console_state
@@ -99,6 +100,7 @@ __all__ = [
     "EndpointRefused",
     "EndpointUnreachable",
     "Event",
+    "ExecResult",
     "ExecTarget",
     "HostKeyChanged",
     "HostKeyUnknown",
@@ -139,6 +141,7 @@ __all__ = [
     "add_key",
     "connect",
     "console_state",
+    "exec",
     "find_password",
     "host_keys",
     "list_keys",
@@ -162,6 +165,7 @@ _LAZY = {
     "ConsoleState": "jobs.state",
     "EOF": "terminal.expect",
     "Event": "console",
+    "ExecResult": "jobs.execute",
     "ExecTarget": "endpoint.target",
     "HostKeys": "jobs.host_keys",
     "KeyListing": "jobs.keys",
@@ -190,6 +194,7 @@ _LAZY = {
     "add_key": "jobs.add_key",
     "connect": "session.connect",
     "console_state": "jobs.state",
+    "exec": "jobs.execute",
     "find_password": "secrets.sources",
     "host_keys": "api",
     "list_keys": "api",

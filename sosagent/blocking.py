@@ -21,6 +21,7 @@ from .api import remove_key as _remove_key
 from .api import root_shell as _root_shell
 from .endpoint.located import Locatable
 from .jobs.add_key import add_key as _add_key
+from .jobs.execute import exec as _exec
 from .jobs.state import console_state as _console_state
 from .loop_thread import LoopThread
 from .paths import StrPath
@@ -31,7 +32,7 @@ from .shell.transfer import Transfer
 from .transports import Transport
 
 __all__ = [
-    "Shell", "add_key", "console_state", "host_keys", "list_keys", "remove_key", "root_shell", "run_runbook",
+    "Shell", "add_key", "console_state", "exec", "host_keys", "list_keys", "remove_key", "root_shell", "run_runbook",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -52,6 +53,7 @@ def _blocking(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
 add_key = _blocking(_add_key)
 console_state = _blocking(_console_state)
+exec = _blocking(_exec)
 host_keys = _blocking(_host_keys)
 list_keys = _blocking(_list_keys)
 remove_key = _blocking(_remove_key)

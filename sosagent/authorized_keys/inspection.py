@@ -152,6 +152,12 @@ def _no_file(report: Report, user: str) -> EditRefused:
 def _refuse_missing_user(report: Report, user: str) -> None:
     if not report.home.startswith("/"):
         raise edit_refused(f"the machine has no user {user}", hint="Check -u/--user.", complaints=report.complaints)
+    if report.path(report.home) is None and any(line.endswith(f" {report.home}") for line in report.complaints):
+        raise edit_refused(
+            "the ls of this machine does not print what POSIX requires, so the file cannot be inspected",
+            hint="Put the folder of another ls first in the default PATH of /bin/sh, or install coreutils or BusyBox.",
+            complaints=report.complaints,
+        )
 
 
 def _refuse_missing_home(report: Report, user: str) -> None:

@@ -18,6 +18,7 @@ def sosagent_app() -> typer.Typer:
     """Return `sosagent` with all its commands."""
     # Imported here because `sos-addkey` needs none of these modules.
     from .console import console
+    from .execute import execute
     from .files import download, upload
     from .hostkeys import hostkeys
     from .key import key_app
@@ -41,6 +42,7 @@ def sosagent_app() -> typer.Typer:
     app.callback()(_options)
     app.command("addkey")(addkey)
     app.command("hostkeys")(hostkeys)
+    app.command("exec")(execute)
     app.command("run")(run)
     app.command("upload")(upload)
     app.command("download")(download)

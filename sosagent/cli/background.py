@@ -30,8 +30,8 @@ class _Background:
             self._thread.start()
         self._work.put(write)
 
-    def wait(self, seconds: float) -> None:
-        """Wait until everything passed before has run, or `seconds` have passed."""
+    def wait(self, seconds: float | None) -> None:
+        """Wait until everything passed before has run, or `seconds` have passed; None waits without a limit."""
         if self._thread is not None:
             done = threading.Event()
             self.do(done.set)
@@ -59,6 +59,6 @@ def say(text: str) -> None:
     _background.do(lambda: print(text, file=sys.stderr, flush=True))
 
 
-def wait_for_output() -> None:
-    """Wait until everything has been printed, for 2 s at most."""
-    _background.wait(_WAIT_SECONDS)
+def wait_for_output(seconds: float | None = _WAIT_SECONDS) -> None:
+    """Wait until everything has been printed, for `seconds` at most; None waits without a limit."""
+    _background.wait(seconds)

@@ -239,11 +239,16 @@ def _key(key: PublicKey) -> dict[str, str]:
     return {"type": key.type, "fingerprint": key.fingerprint, "comment": key.comment}
 
 
-def as_json(value: dict[str, Any]) -> str:
-    """Return `value` as JSON in which every string is safe to print."""
+def as_json(value: dict[str, Any], exact: dict[str, str | None] | None = None) -> str:
+    """Return `value` as JSON in which every string is safe to print.
+
+    Args:
+        value: the fields.
+        exact: further fields, whose strings a program must get unchanged.
+    """
     import json  # help does not need it
 
-    return json.dumps(_clean(value), indent=2)
+    return json.dumps(_clean(value) | (exact or {}), indent=2)
 
 
 def _clean(value: Any) -> Any:

@@ -18,7 +18,7 @@ __all__ = ["FORGET", "forget_lines", "is_our_line"]
 #: Prints the path of the program that reads the line; every shell accepts it.
 _WHICH_SHELL = "sh -c 'readlink /proc/$PPID/exe'"
 #: The probes and the start line have the first text, the line that starts a plain shell the second.
-_OURS = r"""*'echo S\O'*|*'HISTFILE= "/bin/sh"'*"""
+_OURS = r"""*'echo S\O'*|*'do eval "$l";done'*"""
 #: Removes our lines from the end of a bash's history, itself included.
 FORGET = (
     f" for _ in 1 2 3 4 5 6 7 8 9;do case $(history 1) in {_OURS})"
@@ -26,8 +26,8 @@ FORGET = (
 )
 
 #: The first words of the start line in a login shell (shell/start_line.py), and the end of a probe.
-_START = ' HISTFILE= "exec" env "-i" "HOME=$HOME" "/bin/sh" "-c"'
-_LEAST_START = 6
+_START = ' type env&&HISTFILE= "exec" env "-i" "HOME=$HOME" "/bin/sh" "-c"'
+_LEAST_START = 10
 _PROBE_END = re.compile(r";echo S\\OS[0-9a-f]{0,4}$")
 
 

@@ -20,7 +20,7 @@ _REQUEST = re.compile(r"\](\d{1,9}) (\d{1,10} \d{1,10})")
 #: Requests that ask the receiver for its progress, and that end it; see `shell.frame`.
 _PROGRESS_REQUEST = re.compile(r"\r*\]?\r")
 _END_REQUEST = re.compile(r"\r*\]Z\r")
-_START_LINE = re.compile(r"""env "-i" "HOME=\$HOME" "/bin/sh" "-c" '""")
+_START_LINE = re.compile(r"""env "-i" "HOME=\$HOME" "/bin/sh" "-c" '|;echo S\\O\w+;while read l;""")
 #: Texts that are typed while logging out.
 _LOGOUT = ("exit\r", "fg\r")
 _NUMBER = re.compile(r"(?:(?:on_failure |finally )?\d++\.?)+ ")

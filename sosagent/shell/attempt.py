@@ -6,6 +6,7 @@ import asyncio
 
 from ..console.console import Mark
 from ..deadline import Deadline
+from .checksums import Checksum
 from .frame import request
 from .replies import LineSpeed
 
@@ -23,6 +24,7 @@ class Attempt:
         mark: the position on the console before the request is sent.
 
     Attributes:
+        text: the program.
         framed: the bytes of the request, with its frame.
         question: the number of the reply to the request that was sent last; see `Replies.note_question`.
         wait: seconds to wait for the next answer.
@@ -30,7 +32,8 @@ class Attempt:
 
     def __init__(self, number: int, text: str, tries: int, slower: bool, work_seconds: float, mark: Mark) -> None:
         self.number = number
-        self.framed = request(number, text)
+        self.text = text
+        self.framed = b""
         self.question = 0
         self.slower = slower
         self.mark = mark
@@ -41,6 +44,10 @@ class Attempt:
         self._patience = 0.0
         self._started = 0.0
         self._deadline = Deadline(None)
+
+    def frame(self, checksum: Checksum) -> None:
+        """Frame the request with the checksum that the receiver uses."""
+        self.framed = request(self.number, self.text, checksum)
 
     def note_sent(self, speed: LineSpeed, patience: int) -> None:
         """Note that the request was sent for the first time; the waits start now."""

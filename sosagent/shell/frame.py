@@ -12,30 +12,43 @@ from __future__ import annotations
 import re
 import zlib
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from ..terminal.kernel import is_kernel_line
 
 __all__ = [
-    "CHECK", "EMPTY_CKSUM", "END", "PORTION", "Ended", "Reply", "ReplyReader", "Up", "cksum", "cksum_appended",
-    "cksum_replaced", "portions", "request",
+    "EMPTY_CKSUM", "END", "PORTION", "RUN", "SHOW", "Ended", "Reply", "ReplyReader", "Shown", "Up", "checked", "cksum",
+    "cksum_appended", "cksum_replaced", "portions", "request",
 ]  # fmt: skip
 
 EMPTY_CKSUM = "4294967295 0"  # the output of ``cksum`` for an empty file
 PORTION = 200  # characters in a line, below the limit of every tty and shell (MAX_CANON is 255 in POSIX)
 END = b"]Z\r"
-CHECK = b"\r"  # at an empty line, the collector of the start line checks the text that it has collected
+#: The collector of the start line prints the text that it has collected, and runs it.
+SHOW, RUN = b"]\r", b"]G\r"
 _REPLY_LIMIT = 8 << 20
 #: Damaged replies in a row; their lines are then dropped, since each reply is looked for in all of them.
 _MOST_DAMAGED = 64
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_TRAILER = re.compile(rb"=(\d{1,9}) (\d{0,3}) (\d{1,10}) (\d{1,10})$")
+_TRAILER = re.compile(rb"=(\d{1,9}) (\d{0,3}) ([0-9a-f]{1,64}) (\d{1,10})$")
+_UP = re.compile(rb"=R([a-z0-9]{0,20})$")
 
 
 @dataclass(frozen=True)
 class Up:
-    """The receiver reports that it is running."""
+    """The receiver reports that it is running.
+
+    Fields:
+        tool: what computes its checksums, a key of `CHECKSUMS` (checksums.py).
+    """
+
+    tool: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The collector has printed the expected text, so it has arrived intact."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +170,15 @@ def portions(program: str) -> bytes:
     return "".join(lines).encode("ascii")
 
 
-def request(number: int, program: str) -> bytes:
+def checked(program: str) -> bytes:
+    """Return `program` in portions, with the line at which the collector runs it if its cksum is right."""
+    text = program.encode("ascii") + b"\n"  # the collector passes the text to cksum by echo
+    return portions(program) + f"]{cksum(text)}\r".encode("ascii")
+
+
+def request(number: int, program: str, checksum: Callable[[bytes], str] = cksum) -> bytes:
     """Return the request that makes the receiver run `program` as number `number`, counted from 0."""
-    return portions(program) + f"]{number} {cksum(f'{number}{program}'.encode('ascii'))}\r".encode("ascii")
+    return portions(program) + f"]{number} {checksum(f'{number}{program}'.encode('ascii'))}\r".encode("ascii")
 
 
 class ReplyReader:
@@ -170,6 +189,8 @@ class ReplyReader:
     """
 
     def __init__(self) -> None:
+        self._checksum: Callable[[bytes], str] = cksum
+        self._expected: bytes | None = None
         self._open = b""
         self._lines: deque[bytes] = deque()
         self._size = 0  # of the lines, with their newlines
@@ -181,25 +202,36 @@ class ReplyReader:
         """Whether the start of a possible reply has arrived, but not its end."""
         return self._in_reply or self._open.startswith(b":")
 
-    def feed(self, data: bytes) -> list[Up | Ended | Reply]:
+    def use(self, checksum: Callable[[bytes], str]) -> None:
+        """Compare `checksum` in the replies that follow."""
+        self._checksum = checksum
+
+    def expect(self, text: str) -> None:
+        """Report `Shown` when the collector prints `text`."""
+        self._expected = text.encode("ascii")
+
+    def feed(self, data: bytes) -> list[Up | Ended | Reply | Shown]:
         """Process the next bytes and return the events that they complete."""
         lines = (self._open + data).split(b"\n")
         self._open = lines.pop()[-_REPLY_LIMIT:]
         return [event for line in lines if (event := self._line(line)) is not None]
 
-    def _line(self, line: bytes) -> Up | Ended | Reply | None:
+    def _line(self, line: bytes) -> Up | Ended | Reply | Shown | None:
         text = line.rstrip(b"\r")
-        if text == b"=R":
-            return Up()
+        if up := _UP.match(text):
+            return Up(up[1].decode("ascii"))
         if text == b"=Z":
             return Ended()
+        if text == self._expected:
+            self._expected = None
+            return Shown()
         trailer = _TRAILER.match(text)
         if trailer is None:
             self._in_reply = self._in_reply or line.startswith(b":")
             self._keep(line)
             return None
         number, status, crc, length = (group.decode("ascii") for group in trailer.groups())
-        output = _intact(self._lines, f"{number} {status} ".encode("ascii"), f"{crc} {length}")
+        output = _intact(self._lines, f"{number} {status} ".encode("ascii"), f"{crc} {length}", self._checksum)
         self._damaged += output is None
         if output is None and self._damaged < _MOST_DAMAGED:
             # Output may contain a line that looks like a trailer, so the lines are kept for the real one.
@@ -217,7 +249,7 @@ class ReplyReader:
             self._size -= len(self._lines.popleft()) + 1
 
 
-def _intact(lines: Collection[bytes], head: bytes, checksum: str) -> bytes | None:
+def _intact(lines: Collection[bytes], head: bytes, checksum: str, compute: Callable[[bytes], str]) -> bytes | None:
     """Find the output in `lines` for which the checksum matches; return None if it is damaged.
 
     Output starts at a colon. A tty puts a carriage return before each newline, and an endpoint with
@@ -232,7 +264,7 @@ def _intact(lines: Collection[bytes], head: bytes, checksum: str) -> bytes | Non
     for kept in candidates:
         for returns in (1, 2, 0, None):
             for output in _of_length(kept, length, returns):
-                if cksum(head + output) == checksum:
+                if compute(head + output) == checksum:
                     return output
     return None
 

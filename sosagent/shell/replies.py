@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from ..console.console import Console
 from ..deadline import Deadline
-from .frame import Ended, Reply, ReplyReader, Up
+from .checksums import CHECKSUMS, Checksum
+from .frame import Ended, Reply, ReplyReader, Shown, Up
 
 __all__ = ["ANSWER_SECONDS", "LineSpeed", "Replies"]
 
@@ -55,14 +57,18 @@ class Replies:
         console: where the receiver runs.
         speed: the speed of its line.
         patience: seconds that one program may run on the machine.
+
+    Attributes:
+        checksum: the one that the receiver uses, as it reported.
     """
 
     def __init__(self, console: Console, speed: LineSpeed, patience: int) -> None:
         self._console = console
         self._speed = speed
         self._patience = patience
+        self.checksum: Checksum = CHECKSUMS[""]
         self._reader = ReplyReader()
-        self._events: deque[Up | Ended | Reply] = deque()
+        self._events: deque[Up | Ended | Reply | Shown] = deque()
         self._questions = 0  # sent; the receiver sends one reply for each, in the same order
         self._replies = 0  # received
 
@@ -83,6 +89,10 @@ class Replies:
         """Note that the last reply is known to belong to question `number` or a later one: earlier ones were lost."""
         self._replies = max(self._replies, number)
 
+    def expect(self, text: str) -> None:
+        """Wait for `text` as the collector prints it; see `Shown`."""
+        self._reader.expect(text)
+
     def discard(self) -> None:
         """Discard the answers received so far, so that none is taken for the answer to the next request."""
         while self._events:
@@ -94,14 +104,22 @@ class Replies:
             if await self.next(Reply, seconds=self._speed.drain_seconds()) is None:
                 self.note_answered(self._questions)
 
-    def _take(self) -> Up | Ended | Reply:
+    def _take(self) -> Up | Ended | Reply | Shown:
         event = self._events.popleft()
         if isinstance(event, Reply):
             self._replies = min(self._replies + 1, self._questions)
+        elif isinstance(event, Up) and event.tool in CHECKSUMS:
+            self.checksum = CHECKSUMS[event.tool]
+            self._reader.use(self.checksum)
         return event
 
-    async def next(self, *kinds: type[Up | Ended | Reply], seconds: float) -> Up | Ended | Reply | None:
-        """Return the next event of one of `kinds`, and discard those before it; None after `seconds`.
+    async def next(
+        self,
+        *kinds: type[Up | Ended | Reply | Shown],
+        seconds: float,
+        failed: Callable[[], bool] | None = None,
+    ) -> Up | Ended | Reply | Shown | None:
+        """Return the next event of one of `kinds`, and discard those before it; None after `seconds`, or if `failed()`.
 
         While a reply is arriving the wait is extended, because a long one takes time on a slow line.
 
@@ -118,5 +136,7 @@ class Replies:
             if data is None:
                 return None
             self._events.extend(self._reader.feed(data))
+            if not self._events and failed is not None and failed():
+                return None
             if self._reader.in_reply and not self._console.received_only_kernel:
                 wait = Deadline(max(wait.remaining, limit.within(ANSWER_SECONDS)))

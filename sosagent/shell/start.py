@@ -17,7 +17,15 @@ from ..terminal.expect import TIMEOUT, Match, Pattern
 from .failures import at_prompt, not_started
 from .refusal import OUR_SHELL
 from .replies import LineSpeed
-from .start_line import MODES_SANE, MODES_SAVED, PLAIN_SHELL, StartLine, start_line
+from .start_line import (
+    MODES_SANE,
+    MODES_SAVED,
+    PLAIN_SHELL,
+    PLAIN_SHELL_READY,
+    StartLine,
+    start_line,
+    start_line_of_plain_shell,
+)
 
 __all__ = ["Starter"]
 
@@ -27,6 +35,8 @@ _ENTER_SECONDS = 2.0
 _EXEC_SECONDS = 20.0  # a machine without free memory needs this long to start a program
 _MAX_ECHO = 1.3  # times the length of the line; line editors whose drawing cannot be read send much more
 _NEW_PROMPT_KEYS = "\x15\x03"
+_ERASE = "\x15"  # ^C would end the plain shell
+_NO_STTY = re.compile(r"\bstty: \S|not found: stty")
 
 
 class Starter:
@@ -34,7 +44,6 @@ class Starter:
 
     Args:
         console: a console at a shell's prompt.
-        receiver: the program for it to collect.
         replace, keep_modes, root, then: see `VerifiedShell`.
         speed: receives the measured time of the echo.
     """
@@ -42,7 +51,6 @@ class Starter:
     def __init__(
         self,
         console: Console,
-        receiver: str,
         *,
         replace: bool,
         keep_modes: bool,
@@ -54,13 +62,14 @@ class Starter:
         self._console = console
         self._speed = speed
         self._replace = replace
-        self._line = start_line(receiver, _nonce(), replace=replace, modes=modes, root=root, then=then)
+        self._line = start_line(_nonce(), replace=replace, modes=modes, root=root, then=then)
         #: The line for the plain shell, if the current one does not accept `_line`.
-        self._line_over_plain_shell = start_line(receiver, _nonce(), replace=True, modes=modes, plain=True)
+        self._line_of_plain_shell = start_line_of_plain_shell(_nonce(), modes=modes)
         self._plain_shell = f"chroot {root} {PLAIN_SHELL}" if root else PLAIN_SHELL
         self._plain_shell += f";{then}" if then else ""
         self._entered = False
         self._collecting = False
+        self._raw = True
         self._prompt = ""  # of the shell beneath
         self._plain_started = False
 
@@ -73,6 +82,16 @@ class Starter:
     def collecting(self) -> bool:
         """Whether the new shell was seen to run. From then on, silence or the dead-man's switch ends it."""
         return self._collecting
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the tty was set to raw. Otherwise it keeps its echo, and silence does not end the new shell."""
+        return self._raw
+
+    @property
+    def must_adapt(self) -> bool:
+        """Whether the new shell has the user's environment, or a tty that is not raw; see `remote/adapt.sh`."""
+        return self._plain_started or not self._raw
 
     def at_prompt(self, mark: Mark) -> bool:
         """Whether the output since `mark` ends at a prompt, so that our shell has ended."""
@@ -100,15 +119,15 @@ class Starter:
             return
         console.emit(Event("detail", "this shell does not accept the start line: starting a plain sh first"))
         await self._start_plain_shell(prompt)
-        line, prompt = self._line_over_plain_shell, console.open_line
-        await console.type_line(line.line, tries=_TRIES, new_prompt_keys=_NEW_PROMPT_KEYS)
+        line = self._line_of_plain_shell
+        await console.type_line(line.line, tries=_TRIES, new_prompt_keys=_ERASE)
         if not await self._enter_line(line, prompt):
             raise not_started(console)
 
     async def end_plain_shell(self) -> None:
         """End the plain shell, if it runs as a child of the shell that was at the prompt."""
         if self._plain_started and not self._replace:
-            await self._console.send("\x15exit\r")
+            await self._console.send(f"{_ERASE}exit\r")
 
     async def _type_line(self) -> bool:
         """Type the start line; return False if its echo cannot be compared in this shell."""
@@ -129,8 +148,10 @@ class Starter:
             f" {'exec ' if self._replace else ''}{self._plain_shell}", new_prompt_keys=_NEW_PROMPT_KEYS
         )
         self._plain_started = True
-        await self._press_enter([r"[#$%>] ?$", *_again(prompt)])
-        await console.quiet(QUIET_SECONDS, 2.0)
+        match = await self._press_enter([rf"(?:^|\n){PLAIN_SHELL_READY}\n", *_again(prompt), r"[#$%>❯➜λ»] ?$"])
+        if match.index:
+            self._plain_started = False
+            raise not_started(console)
 
     async def _enter_line(self, line: StartLine, prompt: str) -> bool:
         """Press Enter after the start line; return False if the shell rejected it and shows its prompt again."""
@@ -149,6 +170,7 @@ class Starter:
             self._entered = False
             return False
         self._collecting = True
+        self._raw = not any(map(_NO_STTY.search, match.before.split("\n")))
         console.note_state(OUR_SHELL)
         return True
 

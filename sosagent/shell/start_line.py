@@ -1,32 +1,44 @@
 """The start line: the only line typed at a shell's prompt. Its echo is compared before Enter. No I/O.
 
 It replaces the login shell (or runs as its child) with a plain ``/bin/sh`` that has an empty
-environment and a raw tty, and collects lines. At an empty line that shell evaluates the collected
-text, which is the receiver, if its checksum is the one in the start line; otherwise it discards it.
+environment and a raw tty, and collects lines: the portions of the receiver. At a line with their
+checksum that shell evaluates them. At ``]`` it prints what it has collected, and at ``]G`` it evaluates
+that: so the client can compare the text itself where the machine has no cksum. At any other line it
+discards the text.
 
 Reasons for its form:
 
+- ``type env`` keeps the shell where there is no env: some shells end if exec fails.
 - ``HISTFILE=`` keeps it out of bash's history, which is written at ``exec``.
 - It has no ``!`` (csh), no newline, and no single quote inside the quoted program.
 - One flipped bit turns ``-``, ``M``, ``J`` and ``*`` into Enter, and ``/`` and ``O`` into ^O, at which
   bash and zsh run the line. All of these stand within quotes, where such an Enter only continues the
   line; elsewhere it would replace the login shell with a command that ends.
-- Its first word is quoted, because an alias does not replace a quoted word.
+- ``exec`` is quoted where there is room, because an alias does not replace a quoted word.
+- The patterns of ``case`` are expanded in sequence, so cksum runs only at a line that is none of the others.
+- ``read`` and ``echo`` may interpret backslashes, so the receiver contains none.
 - The line ``]Z`` ends the collection, as it ends the receiver, so that the shell can be left before a receiver runs.
 - Echo is turned off within the new shell, because fish restores the tty modes before it starts a command.
 - Signals, flow control and line editing are off (raw), because one flipped bit turns ``C`` into ^C, ``S`` into
   ^S and ``D`` into end of file.
 - With ``min 0 time 255`` a read ends after 25.5 s of silence (termios(3)), so a line that dies at this
-  point leaves no shell open.
+  point leaves no shell open. Without stty, this does not hold; the receiver is then sent at once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .frame import cksum
-
-__all__ = ["END_LINE", "MODES_SANE", "MODES_SAVED", "PLAIN_SHELL", "StartLine", "start_line"]
+__all__ = [
+    "END_LINE",
+    "MODES_SANE",
+    "MODES_SAVED",
+    "PLAIN_SHELL",
+    "PLAIN_SHELL_READY",
+    "StartLine",
+    "start_line",
+    "start_line_of_plain_shell",
+]
 
 #: Arguments of stty that restore the tty modes, in the start line and in the receiver.
 MODES_SAVED = "$t"
@@ -36,9 +48,17 @@ MODES_SANE = "sane"
 END_LINE = "]Z"
 
 #: Some shells lack POSIX syntax, or draw a long line so that its echo cannot be compared (tcsh, fish, mksh on a
-#: narrow terminal). This line replaces them with a plain shell first; every shell accepts it.
-PLAIN_SHELL = 'env HISTFILE= "/bin/sh"'
+#: narrow terminal), or have no env. This line, which every shell accepts, starts a shell that reads lines without an
+#: editor. It is short, since mksh scrolls a line that is wider than the terminal.
+PLAIN_SHELL = """"/bin/sh" "-c" 'while echo @;read -r l;do eval "$l";done'"""
+#: A line that the plain shell prints when it reads the next one.
+PLAIN_SHELL_READY = "@"
 
+_COLLECT = (
+    "while read l;do case $l in \\)*)x=$x${l#?};;" + END_LINE + ')break;;])echo "$x";;'
+    ']G|"]`echo "$x"|cksum`")eval "$x";;*)x=;esac;done'
+)
+_RAW = "stty -echo raw icrnl opost min 0 time 255"
 _MAX_CHARACTERS = 255  # MAX_CANON of POSIX
 _MAX_ON_LINUX = 300
 
@@ -50,45 +70,46 @@ class StartLine:
     Fields:
         line: the text to type, without Enter.
         ready: printed by the new shell when it collects; the echo of the line does not contain it.
-        receiver: the program whose checksum the line contains.
     """
 
     line: str
     ready: str
-    receiver: str
 
 
-def start_line(
-    receiver: str, nonce: str, *, replace: bool, modes: str, root: str = "", plain: bool = False, then: str = ""
-) -> StartLine:
-    """Return the start line for `receiver`.
+def start_line(nonce: str, *, replace: bool, modes: str, root: str = "", then: str = "") -> StartLine:
+    """Return the start line for a shell that someone uses.
 
     Args:
-        receiver: the program to collect, one line of ASCII.
         nonce: a few letters and digits that this run has not printed before.
         replace: exec over a login shell of ours, so that ending the shell logs out; otherwise run as a
             child, and keep the shell beneath.
         modes: `MODES_SANE`, or `MODES_SAVED` to save the modes of the tty first.
         root: run in a chroot at this path (from an initramfs, whose own shell may have no cksum).
-        plain: the login shell is `PLAIN_SHELL`, which writes no history.
         then: a command for the shell beneath when ours has ended, however it ends.
     """
-    if not receiver.isascii() or not receiver.isprintable():
-        raise ValueError("the receiver contains characters that cannot be typed")
     shell = ("env" if replace else '"env"') + ' "-i" "HOME=$HOME" "/bin/sh" "-c"'
     if root:
         shell = f'chroot "{root}" {shell}'
     prefix = " "
     if replace:
-        # The space keeps it out of fish's history. With saved modes (over the shell of sudo or su) there is no room.
-        short = modes == MODES_SAVED and not plain
-        prefix = "HISTFILE= exec " if short else ' "exec" ' if plain else ' HISTFILE= "exec" '
+        # With saved modes (over the shell of sudo or su) there is no room for the quotes. The space keeps the line out
+        # of fish's history.
+        prefix = " type env&&HISTFILE= exec " if modes == MODES_SAVED else ' type env&&HISTFILE= "exec" '
+    return _checked(f"{prefix}{shell} '{_collector(nonce, modes)}'", nonce, then, longer=bool(root or then))
+
+
+def start_line_of_plain_shell(nonce: str, *, modes: str) -> StartLine:
+    """Return the start line for `PLAIN_SHELL`, which itself becomes the new shell. Its environment is the user's."""
+    return _checked(f" PATH=/sbin:/bin:/usr/bin:$PATH;{_collector(nonce, modes)};exit", nonce)
+
+
+def _collector(nonce: str, modes: str) -> str:
     save = "t=`stty -g`;" if modes == MODES_SAVED else ""
-    line = (
-        f"{prefix}{shell} '{save}stty -echo raw icrnl opost min 0 time 255;echo S\\O{nonce};"
-        f"while read -r l;do case $l in {END_LINE})break;;?*)x=$x${{l#?}};;"
-        f'*)[ "`printf %s "$x"|cksum`" = "{cksum(receiver.encode("ascii"))}" ]&&eval "$x";x=;esac;done;stty {modes}\''
-    ) + (f";{then}" if then else "")
-    if len(line) > (_MAX_ON_LINUX if root or then else _MAX_CHARACTERS):
+    return f"{save}{_RAW};echo S\\O{nonce};{_COLLECT};stty {modes}"
+
+
+def _checked(line: str, nonce: str, then: str = "", *, longer: bool = False) -> StartLine:
+    line += f";{then}" if then else ""
+    if len(line) > (_MAX_ON_LINUX if longer else _MAX_CHARACTERS):
         raise ValueError(f"the start line has {len(line)} characters")
-    return StartLine(line, f"SO{nonce}", receiver)
+    return StartLine(line, f"SO{nonce}")

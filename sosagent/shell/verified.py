@@ -13,8 +13,8 @@ from ..deadline import Deadline
 from ..errors import EndpointLost, MachineRestarted
 from . import failures
 from .attempt import REPLY_SECONDS, Attempt
-from .frame import CHECK, END, Ended, Reply, Up, portions
-from .programs import Expanded, program
+from .bootstrap import Receiver
+from .frame import END, SHOW, Ended, Reply, Up
 from .replies import LineSpeed, Replies
 from .start import Starter
 from .start_line import MODES_SANE, MODES_SAVED
@@ -73,15 +73,12 @@ class VerifiedShell:
     ) -> None:
         self.console = console
         modes = MODES_SAVED if keep_modes else MODES_SANE
-        self._receiver = program(
-            "receiver", modes=Expanded(modes), seconds=Expanded(dead_man), patience=Expanded(patience)
-        )
         self._patience = patience
         self._speed = LineSpeed()
         self._replies = Replies(console, self._speed, patience)
+        self._receiver = Receiver(console, self._replies, self._speed, modes=modes, seconds=dead_man, patience=patience)
         self._starter = Starter(
             console,
-            self._receiver,
             replace=replace,
             keep_modes=keep_modes,
             root=root,
@@ -99,8 +96,8 @@ class VerifiedShell:
 
     @property
     def collecting(self) -> bool:
-        """Whether the shell was seen to run. From then on, silence or the dead-man's switch ends it."""
-        return self._starter.collecting
+        """Whether the shell was seen to run, and silence or the dead-man's switch ends it from then on."""
+        return self._starter.collecting and (self._starter.is_raw or self._receiver_up)
 
     @property
     def answers(self) -> bool:
@@ -119,6 +116,15 @@ class VerifiedShell:
             ConsoleStateUnknown: the shell did not answer.
         """
         await self._starter.start()
+        if self._starter.must_adapt:
+            # Without stty, only the receiver's dead-man's switch ends the shell.
+            await self._adapt(with_cksum=True)
+
+    async def _adapt(self, *, with_cksum: bool) -> None:
+        """Start the receiver that adapts to a machine without usual tools."""
+        if not await self._receiver.adapt(with_cksum=with_cksum):
+            raise failures.no_receiver(self.console)
+        self._receiver_up = True
 
     def adopt_collector(self) -> None:
         """Use a shell that collects the receiver already, because its start line was entered by other means."""
@@ -149,10 +155,11 @@ class VerifiedShell:
         self._replies.discard()
         attempt = Attempt(self._count, text, tries, slower, work_seconds, self.console.mark())
         # The first request follows the receiver directly, which saves an exchange.
-        await self._send_request(attempt, b"" if self._receiver_up else self._receiver_bytes())
+        await self._send_request(attempt, b"" if self._receiver_up else self._receiver.plain)
         attempt.note_sent(self._speed, self._patience)
         while attempt.may_continue:
-            event = await self._replies.next(Up, Reply, seconds=attempt.wait)
+            failed = None if self._receiver_up else self._receiver.lacks_cksum
+            event = await self._replies.next(Up, Reply, seconds=attempt.wait, failed=failed)
             if isinstance(event, Reply):
                 result = await self._handle_reply(attempt, event)
                 if result is not None:
@@ -197,15 +204,16 @@ class VerifiedShell:
             await self._ask()
             attempt.note_asked()
         else:
+            if self._receiver.lacks_cksum():
+                await self._adapt(with_cksum=False)
+                return await self._send_request(attempt)
             self.console.pacer.note_damage(typed=attempt.slower, seen=False)
             attempt.note_lost()
-            if failures.lacks_cksum(self.console):
-                raise failures.no_receiver(self.console)
-            # The first Enter ends a partial line; at the second the collector discards what it has.
-            await self._send_request(attempt, b"\r\r" + self._receiver_bytes())
+            await self._send_request(attempt, b"\r\r" + self._receiver.plain)
 
     async def _send_request(self, attempt: Attempt, before: bytes = b"") -> None:
         """Send the program, after `before`."""
+        attempt.frame(self._replies.checksum)
         attempt.question = self._replies.note_question()
         await self.console.send(before + attempt.framed)
 
@@ -235,7 +243,7 @@ class VerifiedShell:
     async def _resynchronise(self) -> None:
         """After a cancelled `run`, wait until its program has run or was discarded, and find out how many ran."""
         deadline = Deadline(self._patience + REPLY_SECONDS)
-        reply: Up | Ended | Reply | None = None
+        reply: object = None
         await self._replies.drain()
         while not isinstance(reply, Reply) or reply.output is None:  # the number in a damaged reply is unreliable
             await self._ask()
@@ -311,14 +319,15 @@ class VerifiedShell:
     async def _send_receiver(self) -> None:
         for _ in range(_TRIES):
             mark = self.console.mark()
-            await self.console.send(b"\r\r" + self._receiver_bytes())
-            if await self._replies.next(Up, seconds=self._speed.answer_seconds(CHECK)) is not None:
+            await self.console.send(b"\r\r" + self._receiver.plain)
+            failed = self._receiver.lacks_cksum
+            if await self._replies.next(Up, seconds=self._speed.answer_seconds(SHOW), failed=failed) is not None:
                 self._receiver_up = True
                 return
+            if self._receiver.lacks_cksum():
+                return await self._adapt(with_cksum=False)
             await self._seems_gone(mark)
             self.console.pacer.note_damage(seen=False)
-            if failures.lacks_cksum(self.console):
-                break
         raise failures.no_receiver(self.console)
 
     async def _seems_gone(self, mark: Mark) -> bool:
@@ -342,6 +351,3 @@ class VerifiedShell:
             gone.proved = True
             raise gone
         return True
-
-    def _receiver_bytes(self) -> bytes:
-        return portions(self._receiver) + CHECK

@@ -134,7 +134,7 @@ CASES = {
         message="a program that reads lines",
     ),
     "the start line of an interrupted run": Case(
-        (), key(REDRAW, REDRAWN + ROOT + ' HISTFILE= "exec" env "-i') + key("\x03", "^C\r\n" + ROOT)
+        (), key(REDRAW, REDRAWN + ROOT + ' type env&&HISTFILE= "exec" env "-i') + key("\x03", "^C\r\n" + ROOT)
         + identify(0, "root", ROOT) + no_initramfs(ROOT), state="shell",
     ),
     "the probe of an interrupted run": Case(

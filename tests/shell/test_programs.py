@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from sosagent.shell.programs import Expanded, Word, program, shrink
+from sosagent.shell.programs import Expanded, Word, program, shrink, variables
 
 NAMES = sorted(entry.name.removesuffix(".sh") for entry in files("sosagent.shell").joinpath("remote").iterdir())
 
@@ -24,8 +24,10 @@ def test_each_program_is_valid_syntax(name: str, sh: list[str]) -> None:
 
 def test_values_are_quoted_expanded_or_assigned() -> None:
     text = program("append", path="a b", format=Expanded("'x\\n'"), size="unused")
-    assert text == "C='a b';printf 'x\\n'>>$C||echo f;sync $C||sync&echo a $(cksum<$C);wait"
-    assert program("append", path=Word("~/x")).startswith("C=~/x;")
+    path = variables("path")
+    name = path[1:]
+    assert text == f"{name}='a b';printf 'x\\n'>>{path}||echo f;sync {path}||sync&echo a $(cksum<{path});wait"
+    assert program("append", path=Word("~/x")).startswith(f"{name}=~/x;")
 
 
 def test_shrinking_keeps_quoted_text() -> None:

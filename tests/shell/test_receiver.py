@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
-from sosagent.shell.frame import CHECK, END, Ended, Reply, ReplyReader, portions, request
+from sosagent.shell.frame import END, Ended, Reply, ReplyReader, checked, request
 from sosagent.shell.shell import Result
 from sosagent.shell.start_line import MODES_SAVED, start_line
 
@@ -46,7 +46,7 @@ async def test_a_long_program_of_many_lines(sh: list[str], tmp_path: Path) -> No
 
 async def test_tty_modes_are_restored_and_no_process_stays(sh: list[str], tmp_path: Path) -> None:
     seconds = unusual_seconds()
-    start = start_line(receiver(seconds), "7f3a", replace=False, modes=MODES_SAVED)
+    start = start_line("7f3a", replace=False, modes=MODES_SAVED)
     async with on_pty(["dash", "-i"], tmp_path, PS1="prompt# ") as (console, transport):
         await console.expect("prompt# $")
         before = transport.modes
@@ -57,7 +57,7 @@ async def test_tty_modes_are_restored_and_no_process_stays(sh: list[str], tmp_pa
         assert not local & (termios.ECHO | termios.ICANON | termios.ISIG)
         # A read ends after 25.5 s of silence (termios(3)), and with it a shell whose line has died.
         assert [control[termios.VMIN], control[termios.VTIME]] == [0, 255]
-        await bring_up(console, start)
+        await bring_up(console, receiver(seconds))
         await until(lambda: processes_of(f"sleep {seconds}"))
         await console.send(END)
         await console.expect("prompt# $")
@@ -77,13 +77,13 @@ async def event_after(console: sosagent.Console, reader: ReplyReader, data: byte
 
 @pytest.mark.damages
 async def test_a_damaged_request_does_not_run_and_a_repeated_one_runs_once(sh: list[str], tmp_path: Path) -> None:
-    start = start_line(receiver(), "7f3a", replace=False, modes=MODES_SAVED)
+    start = start_line("7f3a", replace=False, modes=MODES_SAVED)
     done = tmp_path / "done"
     good = request(0, f"echo x >>{done};echo ran")
     choice = random.Random(1)
     async with on_pty([*sh, "-c", collector(start)], tmp_path) as (console, _):
         await console.expect(start.ready)
-        reader = await bring_up(console, start)
+        reader = await bring_up(console, receiver())
         for _ in range(25):
             bad = bytearray(good)
             at = choice.randrange(len(bad) - 1)
@@ -108,17 +108,17 @@ async def test_a_damaged_request_does_not_run_and_a_repeated_one_runs_once(sh: l
 
 
 async def test_a_damaged_receiver_is_not_evaluated(sh: list[str], tmp_path: Path) -> None:
-    start = start_line(receiver(), "7f3a", replace=False, modes=MODES_SAVED)
-    good = portions(start.receiver)
+    start = start_line("7f3a", replace=False, modes=MODES_SAVED)
+    good = checked(receiver())
     async with on_pty([*sh, "-c", collector(start)], tmp_path) as (console, _):
         await console.expect(start.ready)
         for at in range(0, len(good) - 1, 41):
             bad = good[:at] + good[at + 1 :]
-            await console.send(b"\r\r" + bad + CHECK)
+            await console.send(b"\r\r" + bad)
             with pytest.raises(sosagent.DeadlineExceeded):
                 await console.expect("=R", 0.03)
         await console.send(b"\r\r")
-        await bring_up(console, start)
+        await bring_up(console, receiver())
 
 
 async def test_the_dead_mans_switch_ends_a_silent_and_a_busy_shell(sh: list[str], tmp_path: Path) -> None:

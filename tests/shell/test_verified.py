@@ -187,12 +187,16 @@ async def test_receiver_that_never_arrives_is_called_damage_only_if_damage_was_s
             assert ("Lower its speed" in raised.value.hint) == seen
 
 
-async def test_machine_without_cksum_is_named() -> None:
+async def test_machine_without_cksum_is_adapted_to() -> None:
+    """The receiver that it prints intact is run; one that differs is sent again."""
     async with connected() as (shell, receiver):
-        receiver.damage_in = lambda line: line[:-1]
-        await receiver.say("sh: cksum: not found\n")
-        with pytest.raises(sosagent.ConsoleStateUnknown, match="no cksum"):
-            await shell.run("echo one")
+        receiver.tool = "md5sum"
+        receiver.damage_out = first(3, lambda reply: reply.replace("export", "expert"))
+        assert (await shell.run("echo one")).output == b"one"
+        assert (await shell.run("echo two")).output == b"two"
+        assert receiver.programs == ["echo one", "echo two"]
+        assert receiver.sent_lines.count("]G") == 1
+        await shell.close()
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,9 @@ class _Hostile:
         elif line == "]Z":
             self.phase = "login"
             await self.say("=Z\r\nweb-1 login: ")
+        elif re.fullmatch(r"\]\d+ \d+", line):
+            self.collected = ""
+            await self.say("=R\r\n")
         elif line.startswith("]"):
             await self._run(line)
         else:

@@ -15,7 +15,7 @@ import pexpect
 
 from sosagent.console import Console
 from sosagent.errors import EndpointLost
-from sosagent.shell.frame import CHECK, ReplyReader, Up, portions
+from sosagent.shell.frame import ReplyReader, Up, checked
 from sosagent.shell.programs import Expanded, program
 from sosagent.shell.shell import Shell
 from sosagent.shell.start_line import MODES_SAVED, StartLine, start_line
@@ -88,7 +88,11 @@ async def on_pty(command: Sequence[str], home: Path, **env: str) -> AsyncIterato
 def receiver(seconds: int = 60, patience: int = 20) -> str:
     """Return the text of the receiver."""
     return program(
-        "receiver", modes=Expanded(MODES_SAVED), seconds=Expanded(str(seconds)), patience=Expanded(str(patience))
+        "sum_with_cksum",
+        "receiver",
+        modes=Expanded(MODES_SAVED),
+        seconds=Expanded(str(seconds)),
+        patience=Expanded(str(patience)),
     )
 
 
@@ -102,7 +106,7 @@ async def verified_shell(
     sh: Sequence[str], home: Path, *, seconds: int = 60, patience: int = 20, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Shell, PtyTransport]]:
     """Open a `Shell` with a receiver that runs in `sh`, as if the start line had started it."""
-    start = start_line(receiver(seconds, patience), "7f3a", replace=False, modes=MODES_SAVED)
+    start = start_line("7f3a", replace=False, modes=MODES_SAVED)
     async with on_pty([*sh, "-c", collector(start)], home, **(env or {})) as (console, transport):
         await console.expect(start.ready)
         shell = Shell(console, replace=False, keep_modes=True, dead_man=seconds, patience=patience)
@@ -110,10 +114,10 @@ async def verified_shell(
         yield shell, transport
 
 
-async def bring_up(console: Console, start: StartLine) -> ReplyReader:
+async def bring_up(console: Console, text: str) -> ReplyReader:
     """Send the receiver directly, and wait until it runs."""
     reader = ReplyReader()
-    await console.send(portions(start.receiver) + CHECK)
+    await console.send(checked(text))
     while True:
         data = await console.receive(10)
         assert data is not None, console.tail()

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sosagent.shell.checksums import CHECKSUMS
 from sosagent.shell.frame import cksum
 from sosagent.transports.memory import MemoryTransport
 
 __all__ = ["Ran", "SimulatedReceiver"]
+
+_NEWLINE = "\n"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class SimulatedReceiver:
         damage_out: the same for each reply.
         up: whether the receiver was evaluated.
         ended: whether it was ended.
+        tool: what computes the checksums instead of cksum, which is then missing.
         prompt: what the console shows once it has ended; None while it never ends.
     """
 
@@ -51,6 +55,7 @@ class SimulatedReceiver:
         self.damage_out: Callable[[str], str] = lambda reply: reply
         self.up = False
         self.ended = False
+        self.tool = ""
         self.prompt: str | None = "vm login: "
         self._transport = transport
         self._program = program
@@ -78,28 +83,36 @@ class SimulatedReceiver:
         elif line == "]Z" and self.prompt is not None:
             self.ended = True
             await self.say(self.damage_out(f"=Z\n{self.prompt}") if self.up else f"\n{self.prompt}")
-        elif line.startswith("]") and self.up and line != "]Z":
+        elif line.startswith("]") and self.up:
             await self._answer(line)
         elif self.up:
             await self.say(self.damage_out("=R\n"))
         else:
-            await self._check()
+            await self._check(line)
 
-    async def _check(self) -> None:
-        """Evaluate what was collected if it is the whole receiver."""
-        self.up = self._collected.startswith("x=;n=0;") and self._collected.endswith("echo =Z;exit")
+    async def _check(self, line: str) -> None:
+        """Evaluate what was collected if the line has its checksum."""
+        if line == "]":
+            return await self.say(self.damage_out(f"{self._collected}\n"))
+        if self.tool:
+            self.up = line == "]G"
+            if line.startswith("]") and not self.up:
+                await self.say("/bin/sh: cksum: not found\n")
+        else:
+            self.up = line == f"]{cksum(f'{self._collected}{_NEWLINE}'.encode())}"
         self._collected = ""
         if self.up:
-            await self.say(self.damage_out("=R\n"))
+            await self.say(self.damage_out(f"=R{self.tool}\n"))
 
     async def _answer(self, line: str) -> None:
         text, number = self._collected, len(self.programs)
         self._collected = ""
-        if line == f"]{number} {cksum(f'{number}{text}'.encode())}":
+        checksum = CHECKSUMS[self.tool]
+        if line == f"]{number} {checksum(f'{number}{text}'.encode())}":
             ran = self._program(text)
             self.programs.append(text)
             self._last = (str(ran.status), ran.output)
             await asyncio.sleep(ran.seconds)
         status, output = self._last
         head = f"{len(self.programs)} {status}"
-        await self.say(self.damage_out(f":{output}\n={head} {cksum(f'{head} {output}'.encode())}\n"))
+        await self.say(self.damage_out(f":{output}\n={head} {checksum(f'{head} {output}'.encode())}\n"))

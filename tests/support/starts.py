@@ -14,7 +14,6 @@ from pathlib import Path
 
 import sosagent
 from sosagent.console import Console
-from sosagent.shell.programs import Expanded, program
 from sosagent.shell.shell import Shell
 from sosagent.shell.start_line import MODES_SANE, start_line
 
@@ -61,8 +60,7 @@ class Damage:
 
 def typed_line() -> bytes:
     """Return the start line that replaces a login shell, with its Enter."""
-    receiver = program("receiver", modes=Expanded(MODES_SANE), seconds=Expanded(20), patience=Expanded(60))
-    return f"{start_line(receiver, '00', replace=True, modes=MODES_SANE).line}\r".encode()
+    return f"{start_line('00', replace=True, modes=MODES_SANE).line}\r".encode()
 
 
 def every_damage() -> list[Damage]:
@@ -157,10 +155,9 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
         except sosagent.DeadlineExceeded:
             problem = "the session did not end"
     called = log.read_text().rstrip("\n").split("\n") if log.exists() else []  # an argument may contain a ^L
-    ours = tuple(
-        f"<{'><'.join(words)}>" for words in (("-i", f"HOME={home}", "/bin/sh", "-c"), ("HISTFILE=", "/bin/sh"))
-    )
-    if (name != "busybox" and len(called) != 1) or not all(line.startswith(ours) for line in called):
+    ours = f"<{'><'.join(('-i', f'HOME={home}', '/bin/sh', '-c'))}>"
+    # The plain shell starts without env; BusyBox has its own.
+    if len(called) > 1 or not all(line.startswith(ours) for line in called):
         problem += f" called {called}"
     if created := [str(path) for path in {*home.rglob("*")} - before if "history" not in path.name]:
         problem += f" created {created}"

@@ -1,6 +1,7 @@
 # The receiver: reads programs from an unreliable line, runs each at most once, and answers in frames.
 #
-# The start line (shell/start_line.py) evaluates it when its checksum is correct. The client sets
+# The collector (shell/start_line.py) evaluates it when its checksum is correct, or when the client has compared the text
+# that the machine received. It runs after sum_with_cksum.sh or adapt.sh. No backslash may be used here. The client sets
 #   sos_modes     arguments of stty that restore the tty modes
 #   sos_seconds   after this time the dead-man's switch closes everything
 #   sos_patience  how long one program may run
@@ -8,7 +9,8 @@
 # It reads    )TEXT             a portion of a program
 #             ]N CRC LENGTH     run the collected program if this is the checksum of N and the program
 #             ]Z                restore everything and end
-# It prints   =R                it is running; also the answer to any other line, for a later client
+# It prints   =RTOOL            it is running, and TOOL computes its checksums, cksum if empty; also the answer to any other
+#                               line, for a later client
 #             :TEXT             the output of a program, whose other lines follow as they are
 #             =N STATUS CRC LENGTH   the end of the output, with the checksum of "N STATUS OUTPUT"
 #             =Z                everything is restored
@@ -29,29 +31,34 @@ sleep $1 & wait $! && eval "$2"
 
 # The dead-man's switch. It ends the process group if this shell leads one, otherwise the shell.
 sos_after $sos_seconds "stty $sos_modes<&1;kill -9 -$$ $$" & sos_switch=$!
-echo =R
+echo =R$sos_tool
 
 # The idle timeout of the tty (see the start line) looks like an end of file. It is ignored: the switch ends this shell.
 # After a hangup of the tty, every read ends at once and every write fails; the signal may be ignored.
 while read -r l || :; do
 case $l in
-\)*)x=$x${l#?};;
+")"*)x=$x${l#?};;
 ]Z)break;;
-]*)[ "$l" = "]$n $(printf %s "$n$x"|cksum)" ] && {
+]*)[ "$l" = "]$n $(sos_sum "$n$x")" ] && {
 n=$((n+1))
 # Run the program, with a watchdog for its shell; the switch ends the processes that it starts. A background job is a
-# subshell with /dev/null as its input, so it cannot read from the line.
+# subshell with /dev/null as its input, so it cannot read from the line. The watchdog closes its output itself, because
+# mksh keeps a copy open for a redirected function, and the output would only end with it.
 o=$(eval "$x" 2>&1 & sos_program=$!
-sos_after $sos_patience "kill -9 $sos_program" >&- 2>&- & wait $sos_program
+{
+exec >&- 2>&-
+sos_after $sos_patience "kill -9 $sos_program"
+} & wait $sos_program
 r=$?
 kill $!
 exit $r)
 r=$?
 }
 x=
-printf :%s\\n "$o"
-echo "=$n $r $(printf %s "$n $r $o"|cksum)";;
-*)echo =R||break
+printf :%s "$o"
+echo
+echo "=$n $r $(sos_sum "$n $r $o")";;
+*)echo =R$sos_tool || break
 esac
 done
 kill $sos_switch

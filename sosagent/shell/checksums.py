@@ -10,9 +10,10 @@ import hashlib
 import zlib
 from collections.abc import Callable
 
-from .frame import cksum
+from .frame import EMPTY_CKSUM, cksum, cksum_appended
+from .programs import variables
 
-__all__ = ["ALPHABET", "CHECKSUMS", "Checksum", "known_answers"]
+__all__ = ["ALPHABET", "CHECKSUMS", "Checksum", "FileChecksum", "file_command", "known_answers"]
 
 #: Returns the checksum of the data and its length, separated by a space.
 Checksum = Callable[[bytes], str]
@@ -48,3 +49,42 @@ CHECKSUMS: dict[str, Checksum] = {**_PROGRAMS, "": cksum, "sh": _by_shell}
 def known_answers(text: str) -> str:
     """Return patterns of `case` for what these programs print for `text`."""
     return "|".join(f"{checksum(text.encode('ascii')).split()[0]}*" for checksum in _PROGRAMS.values())
+
+
+def file_command(tool: str) -> str:
+    """Return the command of the machine that prints the checksum of its input, where the receiver reported `tool`."""
+    return variables("hash")[1:] if tool in _HASHES else "cksum"
+
+
+_HASHES = {"crc32": None, "sha256sum": "sha256", "md5sum": "md5"}
+
+
+class FileChecksum:
+    """The checksum of a long file, as `file_command` prints it.
+
+    Args:
+        tool: what the receiver reported.
+    """
+
+    def __init__(self, tool: str) -> None:
+        self._tool = tool
+        self._cksum = EMPTY_CKSUM
+        self._crc32 = 0
+        name = _HASHES.get(tool)
+        self._hash = None if name is None else hashlib.new(name, usedforsecurity=False)
+
+    def update(self, data: bytes) -> None:
+        """Process the next bytes."""
+        if self._hash is not None:
+            self._hash.update(data)
+        elif self._tool == "crc32":
+            self._crc32 = zlib.crc32(data, self._crc32)
+        else:
+            self._cksum = cksum_appended(self._cksum, data.translate(_READ_BY_SHELL) if self._tool == "sh" else data)
+
+    @property
+    def shown(self) -> str:
+        """The output of the command for the bytes so far."""
+        if self._hash is not None:
+            return self._hash.hexdigest()
+        return f"{self._crc32:08x}" if self._tool == "crc32" else self._cksum

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from ..console.events import Event
 from ..errors import ConsoleError, EditRefused, NotVerified
 from ..printable import printable
-from .local_file import PartFile
+from .checksums import file_command
+from .local_file import FileSums, PartFile
 from .programs import Expanded, Word, program, variables
 from .refusal import not_verified, refused
 from .tools import FindTools, Tools, encoding_program
-from .transfer import MAX_BYTES, MIN_PIECE, PieceSize, Transfer, parse_answers, remote_word, run_short
+from .transfer import MAX_BYTES, MIN_PIECE, PieceSize, Transfer, parse_answers, remote_word, require_checksum, run_short
 
 if TYPE_CHECKING:
     from .verified import VerifiedShell
@@ -27,7 +28,7 @@ __all__ = ["RemoteFile", "download", "inspect"]
 
 _PIECE_WORK_SECONDS = 5.0  # a small machine compresses a piece in this time
 _MAX_WRONG_PIECES = 3  # consecutive pieces that arrived intact and are not what was requested
-_CKSUM = re.compile(r"\d{1,10} (\d{1,15})")
+_SIZE = re.compile(r"\d{1,15}")
 #: Why the file cannot be read, by the letter that ``inspect_source.sh`` prints.
 _REASONS = {
     "m": "does not exist",
@@ -43,14 +44,14 @@ class RemoteFile:
 
     Fields:
         size: in bytes.
-        cksum: output of ``cksum`` for it.
-        prefix_cksum: the same for its first bytes, as many as were requested.
+        checksum: the checksum of the machine's tool for it.
+        prefix_checksum: the same for its first bytes, as many as were requested.
         sha256: its SHA-256; None if the machine has no sha256sum.
     """
 
     size: int
-    cksum: str
-    prefix_cksum: str
+    checksum: str
+    prefix_checksum: str
     sha256: str | None
 
 
@@ -68,19 +69,23 @@ async def inspect(shell: VerifiedShell, path: str, *, prefix: int = 0, most: int
         EditRefused: the file cannot be read, or is longer than `most`.
     """
     name = printable(path)
-    values = {"size": Expanded(prefix), "most": Expanded(most)}
-    text = program("inspect_source", path=remote_word(path), **values)
-    answers, complaints = parse_answers((await run_short(shell, text)).lines)
+    tool = None
+    while tool != shell.checksum_tool:  # it is known once the receiver runs
+        tool = shell.checksum_tool
+        values = {"size": Expanded(prefix), "most": Expanded(most), "digest": Expanded(file_command(tool))}
+        text = program("inspect_source", path=remote_word(path), **values)
+        answers, complaints = parse_answers((await run_short(shell, text)).lines)
+        require_checksum(shell, name)
     for letter, reason in _REASONS.items():
         if letter in answers:
             raise refused(f"{name} {reason}", complaints, hint="" if complaints else "Nothing was changed.")
     if answers.get("n", "").isdecimal() and int(answers["n"]) > most:
         raise refused(f"{name} has {int(answers['n']):,} bytes, more than {most:,}", hint="Split it there first.")
-    checksum = _CKSUM.fullmatch(answers.get("a", ""))
-    if checksum is None:
+    size = answers.get("n", "")
+    if not _SIZE.fullmatch(size) or not answers.get("a"):
         raise refused(f"{name} cannot be read", complaints)
     digest = re.match(r"[0-9a-f]{64}\b", answers.get("h", ""))
-    return RemoteFile(int(checksum[1]), answers["a"], answers.get("p", ""), digest[0] if digest else None)
+    return RemoteFile(int(size), answers["a"], answers.get("p", ""), digest[0] if digest else None)
 
 
 async def download(
@@ -135,6 +140,7 @@ class _Download:
         self._shell, self._source, self._target, self._part = shell, source, target, part
         self._path: Word = remote_word(source)
         self._name = printable(source)
+        self._cksum = ""  # of the file that has arrived
         self._most = most
         self._find_tools = find_tools
         self._on_progress = (
@@ -146,7 +152,7 @@ class _Download:
         sent, received = console.bytes_sent, console.bytes_received
         self._part.truncate(self._part.size // MIN_PIECE * MIN_PIECE)  # dd counts in blocks
         file = await inspect(self._shell, self._source, prefix=self._part.size, most=self._most)
-        if self._part.size > file.size or self._part.checksums()[0] != file.prefix_cksum:
+        if self._part.size > file.size or self._sums().shown != file.prefix_checksum:
             self._part.truncate(0)
         resumed = self._part.size
         if resumed:
@@ -165,7 +171,7 @@ class _Download:
         return Transfer(
             path="" if self._target is None else printable(str(self._target)),
             size=file.size,
-            cksum=file.cksum,
+            cksum=self._cksum,
             sha256=file.sha256,
             seconds=time.monotonic() - started,
             resumed_from=resumed,
@@ -176,6 +182,11 @@ class _Download:
 
     async def _fetch(self, size: int) -> None:
         tools = await self._find_tools()
+        if size and not tools.can_encode:
+            raise refused(
+                f"{self._name} cannot be downloaded",
+                hint="To print its bytes, the machine needs one of base64, openssl, python3, perl, od and hexdump.",
+            )
         pieces = PieceSize(base64=tools.decoder is not None and tools.encoder is not None)
         loop = asyncio.get_running_loop()
         wrong_pieces = 0
@@ -214,15 +225,20 @@ class _Download:
 
     async def _compare(self, file: RemoteFile) -> None:
         now = await inspect(self._shell, self._source, most=self._most)
-        if (now.size, now.cksum, now.sha256) != (file.size, file.cksum, file.sha256):
+        if (now.size, now.checksum, now.sha256) != (file.size, file.checksum, file.sha256):
             raise self._changed()
-        cksum, digest = self._part.checksums()
-        if cksum != file.cksum or file.sha256 not in (None, digest):
+        sums = self._sums()
+        self._cksum = sums.cksum
+        if sums.shown != file.checksum or file.sha256 not in (None, sums.sha256):
             self._part.truncate(0)
             raise not_verified(
                 f"the copy of {self._name} differs from the file on the machine",
                 hint="Did something write to it during the download? Run again to start over.",
             )
+
+    def _sums(self) -> FileSums:
+        """Return the checksums of what is here."""
+        return self._part.checksums(self._shell.checksum_tool)
 
     def _changed(self) -> NotVerified:
         return not_verified(

@@ -7,17 +7,33 @@ import io
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import UsageError
 from ..paths import StrPath
 from ..printable import printable
-from .frame import EMPTY_CKSUM, cksum_appended
+from .checksums import FileChecksum
 
-__all__ = ["PartFile", "Source", "check_local_target"]
+__all__ = ["FileSums", "PartFile", "Source", "check_local_target"]
 
 _BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class FileSums:
+    """The checksums of a file.
+
+    Fields:
+        cksum: as ``cksum`` prints it.
+        sha256: the SHA-256, in hexadecimal.
+        shown: as the machine prints its checksum of a file.
+    """
+
+    cksum: str
+    sha256: str
+    shown: str
 
 
 def check_local_target(target: Path) -> None:
@@ -74,9 +90,9 @@ class Source:
         self._file.seek(offset)
         return self._file.read(size)
 
-    def checksums(self, length: int) -> tuple[str, str]:
-        """Return the output of ``cksum`` and the SHA-256 of the first `length` bytes."""
-        return _checksums(self.read, length)
+    def checksums(self, length: int, tool: str) -> FileSums:
+        """Return the checksums of the first `length` bytes; `tool` is the machine's (see `CHECKSUMS`)."""
+        return _checksums(self.read, length, tool)
 
 
 class PartFile:
@@ -119,9 +135,9 @@ class PartFile:
         except OSError as error:
             raise UsageError(f"cannot write {printable(str(self.path))}: {error.strerror}") from None
 
-    def checksums(self) -> tuple[str, str]:
-        """Return the output of ``cksum`` and the SHA-256 of the bytes received so far."""
-        return _checksums(self._read, self.size)
+    def checksums(self, tool: str) -> FileSums:
+        """Return the checksums of the bytes received so far; `tool` is the machine's (see `CHECKSUMS`)."""
+        return _checksums(self._read, self.size, tool)
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
@@ -179,10 +195,10 @@ def _open_part(path: Path) -> BinaryIO:
     return file
 
 
-def _checksums(read: Callable[[int, int], bytes], length: int) -> tuple[str, str]:
-    crc, digest, offset = EMPTY_CKSUM, hashlib.sha256(), 0
+def _checksums(read: Callable[[int, int], bytes], length: int, tool: str) -> FileSums:
+    crc, digest, machine, offset = FileChecksum("cksum"), hashlib.sha256(), FileChecksum(tool), 0
     while offset < length and (data := read(offset, min(_BLOCK, length - offset))):
-        crc = cksum_appended(crc, data)
-        digest.update(data)
+        for one in (crc, digest, machine):
+            one.update(data)
         offset += len(data)
-    return crc, digest.hexdigest()
+    return FileSums(crc.shown, digest.hexdigest(), machine.shown)

@@ -59,14 +59,14 @@ class Replies:
         patience: seconds that one program may run on the machine.
 
     Attributes:
-        checksum: the one that the receiver uses, as it reported.
+        tool: the name of the receiver's checksum, as it reported; a key of `CHECKSUMS`.
     """
 
     def __init__(self, console: Console, speed: LineSpeed, patience: int) -> None:
         self._console = console
         self._speed = speed
         self._patience = patience
-        self.checksum: Checksum = CHECKSUMS[""]
+        self.tool = ""
         self._reader = ReplyReader()
         self._events: deque[Up | Ended | Reply | Shown] = deque()
         self._questions = 0  # sent; the receiver sends one reply for each, in the same order
@@ -89,6 +89,11 @@ class Replies:
         """Note that the last reply is known to belong to question `number` or a later one: earlier ones were lost."""
         self._replies = max(self._replies, number)
 
+    @property
+    def checksum(self) -> Checksum:
+        """The receiver's checksum."""
+        return CHECKSUMS[self.tool]
+
     def expect(self, text: str) -> None:
         """Wait for `text` as the collector prints it; see `Shown`."""
         self._reader.expect(text)
@@ -109,7 +114,7 @@ class Replies:
         if isinstance(event, Reply):
             self._replies = min(self._replies + 1, self._questions)
         elif isinstance(event, Up) and event.tool in CHECKSUMS:
-            self.checksum = CHECKSUMS[event.tool]
+            self.tool = event.tool
             self._reader.use(self.checksum)
         return event
 

@@ -35,7 +35,8 @@ _ENCODERS = (
     "perl -MMIME::Base64 -0777ne 'print encode_base64($_,\"\")'",
     "busybox base64|busybox tr -d '\\n'",
 )
-_HEX_ENCODER = "od -An -v -tx1|tr -d ' \\n'"
+#: BusyBox's hexdump prints a byte above 127 as a negative number in any other format.
+_HEX_ENCODER = "{ od -An -v -tx1||hexdump -v -C|sed 's/|.*//;s/^[^ ]*//';} 2>/dev/null|tr -d ' \\n'"
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,18 @@ class Tools:
         decoder: decodes base64; None where printf must do it.
         encoder: encodes base64; None where od must print hexadecimal.
         gzip: whether gzip works.
+        hexadecimal: whether od or hexdump works.
     """
 
     decoder: str | None
     encoder: str | None
     gzip: bool
+    hexadecimal: bool = True
+
+    @property
+    def can_encode(self) -> bool:
+        """Whether the machine can print the bytes of a file as text."""
+        return self.encoder is not None or self.hexadecimal
 
     def printing(self, piece: bytes) -> str:
         """Return commands that print `piece` on the machine, compressed where that is shorter."""
@@ -99,10 +107,12 @@ async def ask_tools(shell: VerifiedShell) -> Tools:
 async def _try_first(shell: VerifiedShell, count: int) -> Tools:
     """Try the first `count` decoders and encoders."""
     decoders, encoders = (Expanded(" ".join(map(shlex.quote, all_[:count]))) for all_ in (_DECODERS, _ENCODERS))
-    result = await run_short(shell, program("find_tools", decoders=decoders, encoders=encoders))
+    result = await run_short(
+        shell, program("find_tools", decoders=decoders, encoders=encoders, hexadecimal=Expanded(_HEX_ENCODER))
+    )
     answers, _ = parse_answers(result.lines)
     decoder = _numbered(_DECODERS[:count], answers.get("d"))
-    return Tools(decoder, _numbered(_ENCODERS[:count], answers.get("e")), "z" in answers)
+    return Tools(decoder, _numbered(_ENCODERS[:count], answers.get("e")), "z" in answers, "x" in answers)
 
 
 def _numbered(commands: Sequence[str], number: str | None) -> str | None:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, TypedDict
 from ..errors import ConsoleError, LineDamaged, NotVerified, UsageError
 from ..printable import printable
 from .programs import Word
+from .refusal import refused
 
 if TYPE_CHECKING:
     from .verified import Result, VerifiedShell
 
 __all__ = [
-    "MAX_BYTES", "MIN_PIECE", "PieceSize", "Transfer", "parse_answers", "printf_octal", "remote_word", "run_short",
+    "MAX_BYTES", "MIN_PIECE", "PieceSize", "Transfer", "parse_answers", "printf_octal", "remote_word",
+    "require_checksum", "run_short",
 ]  # fmt: skip
 
 MAX_BYTES = 1 << 30  # the largest length of a file that is believed
@@ -144,6 +146,19 @@ def remote_word(path: str) -> Word:
     else:
         word = f"$(printf '{printf_octal(typed.encode('utf-8', 'surrogateescape'))}')"
     return Word(f"~/{word}" if home else word)
+
+
+def require_checksum(shell: VerifiedShell, name: str) -> None:
+    """Check that the machine can compare a file; known once a program has run.
+
+    Raises:
+        EditRefused: only the shell itself could, which reads text.
+    """
+    if shell.checksum_tool == "sh":
+        raise refused(
+            f"{name} cannot be compared on this machine, so it is not transferred",
+            hint="The machine needs one of cksum, crc32, sha256sum, md5sum, od and hexdump.",
+        )
 
 
 async def run_short(shell: VerifiedShell, text: str) -> Result:

@@ -18,11 +18,12 @@ from ..console.events import Event
 from ..errors import ConsoleError, EditRefused, UsageError
 from ..paths import StrPath
 from ..printable import printable
-from .local_file import Source
+from .checksums import file_command
+from .local_file import FileSums, Source
 from .programs import Expanded, program
 from .refusal import not_verified, refused
 from .tools import FindTools
-from .transfer import PieceSize, Transfer, parse_answers, remote_word, run_short
+from .transfer import PieceSize, Transfer, parse_answers, remote_word, require_checksum, run_short
 
 if TYPE_CHECKING:
     from .verified import VerifiedShell
@@ -32,7 +33,7 @@ __all__ = ["upload"]
 _NEW_MODE = 0o600
 _PRIVATE_FOLDER = re.compile(r"drwx--[-S]---[.+@]?")
 _BITS = "rwxrwxrwx"
-_CKSUM = re.compile(r"\d{1,10} (\d{1,15})")
+_SIZE = re.compile(r" *\d{1,15}")
 #: Why no file can be written there, by the letter that ``inspect_target.sh`` prints.
 _REASONS = {
     "m": "is in a folder that does not exist",
@@ -50,7 +51,8 @@ class _Target:
     Fields:
         uid: the numeric ID of the shell's user.
         owner, mode: the owner and mode of the file that is replaced; None for a new one.
-        part: output of ``cksum`` for a part file of ours, or None.
+        part: the checksum of a part file of ours, as the machine prints it, or None.
+        part_size: its length in bytes.
         free: free bytes on that disk; None if unknown.
     """
 
@@ -58,6 +60,7 @@ class _Target:
     owner: str | None
     mode: int | None
     part: str | None
+    part_size: int
     free: int | None
 
 
@@ -123,8 +126,8 @@ class _Upload:
     async def run(self) -> Transfer:
         started, console = time.monotonic(), self._shell.console
         sent, received = console.bytes_sent, console.bytes_received
-        cksum, digest = self._source.checksums(self._source.size)
         target = await self._inspect()
+        sums = self._source.checksums(self._source.size, self._shell.checksum_tool)
         self._arrived = resumed = self._resumable(target)
         if resumed:
             console.emit(
@@ -135,7 +138,7 @@ class _Upload:
             if not resumed:
                 await self._create_part()
             await self._send()
-            compared = await self._install(target, cksum, digest)
+            compared = await self._install(target, sums)
         except EditRefused:
             raise
         except BaseException as error:
@@ -146,8 +149,8 @@ class _Upload:
         return Transfer(
             path=self._name,
             size=self._source.size,
-            cksum=cksum,
-            sha256=digest if compared else None,
+            cksum=sums.cksum,
+            sha256=sums.sha256 if compared else None,
             seconds=time.monotonic() - started,
             resumed_from=resumed,
             bytes_sent=console.bytes_sent - sent,
@@ -155,32 +158,45 @@ class _Upload:
         )
 
     def _program(self, *parts: str, **values: str) -> str:
-        return program("part_folder", *parts, path=self._path, uid=Expanded(self._uid), **values)
+        return program(
+            "part_folder",
+            *parts,
+            path=self._path,
+            uid=Expanded(self._uid),
+            digest=Expanded(file_command(self._shell.checksum_tool)),
+            **values,
+        )
 
     async def _ask(self, *parts: str, **values: str) -> tuple[dict[str, str], list[str]]:
         return parse_answers((await run_short(self._shell, self._program(*parts, **values))).lines)
 
     async def _inspect(self) -> _Target:
-        answers, complaints = await self._ask("inspect_target")
+        tool = None
+        while tool != self._shell.checksum_tool:  # it is known once the receiver runs
+            tool = self._shell.checksum_tool
+            answers, complaints = await self._ask("inspect_target")
+            require_checksum(self._shell, self._name)
         for letter, reason in _REASONS.items():
             if letter in answers:
                 raise refused(f"{self._name} {reason}", hint=_REASON_HINT)
-        uid = self._uid = answers.get("u", "")
+        words = answers.get("u", "").split()
+        uid = self._uid = words[2] if len(words) > 2 else "".join(words)  # a line of ls has it in the third place
         if not re.fullmatch(r"[0-9]{1,10}", uid):
             raise refused(f"the machine did not report what is at {self._name}", complaints)
         owner, own_mode = _parse_owner_and_mode(answers.get("s", ""))
         words = answers.get("p", "").split()
         ours = len(words) == 2 and _PRIVATE_FOLDER.fullmatch(words[0]) and words[1] == uid
         part = answers.get("a") if ours else None
-        return _Target(uid, owner, own_mode, part, _parse_free_bytes(answers.get("f", "")))
+        size = answers.get("n", "")
+        part_size = int(size) if _SIZE.fullmatch(size) else 0
+        return _Target(uid, owner, own_mode, part, part_size, _parse_free_bytes(answers.get("f", "")))
 
     def _resumable(self, target: _Target) -> int:
         """Return the length of the part file if the source starts with it, otherwise 0."""
-        match = _CKSUM.fullmatch(target.part or "")
-        length = int(match[1]) if match else 0
-        if not 0 < length <= self._source.size or self._source.checksums(length)[0] != target.part:
+        length = target.part_size
+        if not 0 < length <= self._source.size:
             return 0
-        return length
+        return length if self._source.checksums(length, self._shell.checksum_tool).shown == target.part else 0
 
     async def _refuse_full_disk(self, target: _Target) -> None:
         needed = self._source.size - self._arrived
@@ -255,12 +271,12 @@ class _Upload:
         await run_short(self._shell, self._program("enter_part_folder", "remove_part"))
         self._part_stays = False
 
-    async def _install(self, target: _Target, cksum: str, digest: str) -> bool:
+    async def _install(self, target: _Target, sums: FileSums) -> bool:
         """Compare the part file and move it to the target; return whether the SHA-256 was compared too."""
         mode = self._mode if self._mode is not None else target.mode if target.mode is not None else _NEW_MODE
         values = {
-            "want": cksum,
-            "sum": digest,
+            "want": sums.shown,
+            "sum": sums.sha256,
             "owner": Expanded(target.owner or target.uid),
             "mode": Expanded(f"{mode:04o}"),
         }
@@ -276,7 +292,7 @@ class _Upload:
         if "k" not in answers:
             raise refused(f"{self._name} cannot be replaced; the uploaded part file is beside it", complaints)
         self._part_stays = False
-        if answers.get("a") != cksum:
+        if answers.get("a") != sums.shown:
             raise not_verified(
                 f"{self._name} was written, but differs from the source",
                 complaints=complaints,

@@ -105,6 +105,11 @@ class VerifiedShell:
         return self._receiver_up
 
     @property
+    def checksum_tool(self) -> str:
+        """What computes the checksums on the machine; a key of `CHECKSUMS`."""
+        return self._replies.tool
+
+    @property
     def byte_seconds(self) -> float:
         """Seconds that a byte takes on the line, at most, measured on what was sent so far."""
         return self._speed.byte_seconds

@@ -25,7 +25,7 @@ _PLAN9 = Path("/usr/lib/plan9/bin")
 #: Checksums that the project can use.
 _SUMS = ("cksum", "crc32", "sha256sum", "md5sum", "sum")
 #: What Debian's BusyBox has and OpenWrt's does not by default.
-_NOT_IN_OPENWRT = ("stty", "cksum", "crc32", "od", "xxd", "base64", "su", "stat", "dc", "hostname", "tac", "shuf")
+_NOT_IN_OPENWRT = ("stty", "cksum", "crc32", "od", "xxd", "base64", "su", "stat", "hostname", "tac", "shuf")
 _ENTER = """#!/bin/sh
 mount --bind /dev {root}/dev; mount --bind /proc {root}/proc
 exec chroot {root} {shell}

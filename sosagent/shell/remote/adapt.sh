@@ -34,6 +34,12 @@ sos_command=${sos_tool:-cksum}
 od || hexdump
 } 2>&-)" ] || sos_tool="sh"
 
+# A checksum of the input, of any length.
+sos_hash(){
+set -- $($sos_command)
+echo $1
+}
+
 sos_sum(){
 set -- "$1" $(printf %s "$1" | $sos_command)
 echo $2 ${#1}

@@ -1,8 +1,10 @@
 # Find the commands that turn bytes into text and back. Each is tried, because some exist but do not work.
 #
 #   sos_decoders, sos_encoders   commands, one word each
+#   sos_hexadecimal              commands that print bytes as hexadecimal
 #
-# Prints "d N" and "e N", the index of the first that works, or their number if none does; "z" if gzip works.
+# Prints "d N" and "e N", the index of the first that works, or their number if none does; "x" if sos_hexadecimal works, "z" if
+# gzip works.
 n=0
 for p in $sos_decoders; do
 [ "$(printf c29zYWdlbnQ= | eval "$p" 2>/dev/null)" = sosagent ] && break
@@ -15,4 +17,5 @@ for p in $sos_encoders; do
 n=$((n+1))
 done
 echo e $n
+[ "$(printf sosagent | $sos_hexadecimal)" = 736f736167656e74 ] && echo x
 [ "$(printf sosagent | gzip -c 2>/dev/null | gzip -dc 2>/dev/null)" = sosagent ] && echo z

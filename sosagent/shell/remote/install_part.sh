@@ -1,16 +1,17 @@
 # Move the part file in the folder sos_part to sos_path in one step, if it has the expected contents.
 #
-#   sos_want    expected "CRC LENGTH"
+#   sos_want    expected checksum
+#   sos_digest  see inspect_source.sh
 #   sos_sum     expected SHA-256, compared if sha256sum exists
 #   sos_owner   UID or UID:GID to set
 #   sos_mode    mode to set
 #
-# Prints "c" if the contents differ, "k" when the file is in place, "h" if sha256sum compared it, and "a CRC LENGTH"
+# Prints "c" if the contents differ, "k" when the file is in place, "h" if sha256sum compared it, and "a CHECKSUM"
 # of the file at sos_path. The target is reached through "..", not through sos_path: a user who may write to a parent
 # folder could change where that leads.
 t=../${sos_path##*/}
 h=$(sha256sum <part 2>/dev/null)
-if [ "$(cksum <part) ${h%% *}" = "$sos_want ${h:+$sos_sum}" ]; then
+if [ "$($sos_digest <part) ${h%% *}" = "$sos_want ${h:+$sos_sum}" ]; then
 [ "$h" ] && echo h
 [ -h "$t" ] || [ -d "$t" ] || {
 chown $sos_owner part && chmod $sos_mode part && {
@@ -28,5 +29,5 @@ sync .. 2>/dev/null || sync
 else
 echo c
 fi
-echo a $(cksum <"$t")
+echo a $($sos_digest <"$t")
 [ -e part ] || rmdir "$sos_part"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from .config_lines import arguments
 
-__all__ = ["DOCUMENTATION", "Connection", "client_places"]
+__all__ = ["DOCUMENTATION", "Connection", "client_places", "criteria_of"]
 
 #: Addresses for documentation (RFC 5737), which no rule of a machine names on purpose: a client anywhere else.
 DOCUMENTATION = ("192.0.2.1", "192.0.2.2")
@@ -79,7 +79,7 @@ def client_places(base: Connection, config: Iterable[str], users: Iterable[str])
 
 def _matching(base: Connection, words: Sequence[str]) -> Iterator[Connection]:
     """Yield connections that meet the conditions of a Match line on the client and on sshd's own address."""
-    criteria = dict(_criteria(words))
+    criteria = dict(criteria_of(words))
     place, said = base, list[str]()
     for name, put in _PUT.items():
         if name in criteria and (value := next(_examples(criteria[name]), "")):
@@ -101,7 +101,7 @@ _PUT: dict[str, Callable[[Connection, str], Connection]] = {
 }
 
 
-def _criteria(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+def criteria_of(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield the attributes of a Match line in lower case, and their patterns."""
     rest = list(words)
     while rest:

@@ -52,7 +52,7 @@ async def inspect_and_append(
     Returns, Raises:
         See `inspect`. If there was a write, the report has a `checksum_after`.
     """
-    return await _inspect(shell, file, keys, connection, append_at_once=file.own)
+    return await _inspect(shell, file, keys, connection, append_at_once=file.may_be_plain)
 
 
 async def _inspect(

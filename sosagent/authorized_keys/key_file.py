@@ -91,8 +91,7 @@ class KeyFile:
         if append_at_once:
             append = self._program(keys, "append", path=Expanded(variables("path")))
             text += f";[ {_APPEND_AT_ONCE} ]&&{{ {append};}}"
-        # The account of another user may be locked or expired, so sshd is asked.
-        source = program("print_sshd_config") if self.own else ":"
+        source = program("print_sshd_config") if self.may_be_plain else ":"
         return f"{source}|{self._as_user(text)}"
 
     def append(self, keys: Sequence[PublicKey], report: Report, prefix: Sequence[str] = ()) -> str:
@@ -158,6 +157,11 @@ class KeyFile:
             "format": Expanded(printf_format(_lines(keys))),
         }
         return prefix + program(*parts, **(common | values))
+
+    @property
+    def may_be_plain(self) -> bool:
+        """Whether the user has just logged in on the console, so that the account is neither locked nor expired."""
+        return self.home == "~"
 
     @property
     def quoted_path(self) -> str:

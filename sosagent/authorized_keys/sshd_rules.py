@@ -11,6 +11,7 @@ from .accounts import account_obstacles
 from .connections import Connection
 from .key_paths import expanded, key_patterns, path_of, unknown_token
 from .key_rules import dropbear_key_obstacles, key_obstacles
+from .match_blocks import first_in_match
 from .obstacle import Obstacle
 from .report import Report
 from .server import Server, Settings
@@ -168,7 +169,7 @@ def _of_connection(
         yield from _of_modes(report, user, path)
     for key in keys:
         yield from key_obstacles(settings, key)
-    yield from _of_revoked(report, settings, keys)
+    yield from _of_revoked(report, settings, user, keys)
     if account is not None:
         yield from account_obstacles(account, settings, user)
     yield from _of_session(report, settings, user)
@@ -192,9 +193,14 @@ def _of_modes(report: Report, user: str, path: str) -> Iterator[Obstacle]:
         yield Obstacle(fault.sentence, f"{_FIX_MODES} ({fault.command})")
 
 
-def _of_revoked(report: Report, settings: Settings, keys: Sequence[PublicKey]) -> Iterator[Obstacle]:
+def _of_revoked(report: Report, settings: Settings, user: str, keys: Sequence[PublicKey]) -> Iterator[Obstacle]:
     path = settings.get("revokedkeys", "none")
     if path.lower() == "none":
+        server = report.server or Server()
+        groups = server.account.groups if server.account else ()
+        if first_in_match(server.config, "revokedkeys", settings.connection, user, groups) == path:
+            sentence = "sshd takes RevokedKeys none in a Match block for a file's name, so it will refuse every key"
+            yield Obstacle(sentence, "Remove that line from sshd's configuration.")
         return
     for key in keys:
         revoked = report.revoked.get(key.base64, False)

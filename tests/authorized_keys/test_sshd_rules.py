@@ -192,6 +192,25 @@ def test_revoked_keys() -> None:
         assert [words in one for one in found] == [True] * bool(words)
 
 
+@pytest.mark.parametrize(
+    ("config", "refused"),
+    [
+        (["RevokedKeys none"], False),
+        (["Match User root", "RevokedKeys none"], True),
+        (["Match User alice", "RevokedKeys none"], False),
+        (["Match Group ro* Address 192.0.2.0/24", "revokedkeys=NONE"], False),
+        (["Match Group ro* Address 192.0.2.0/24", "revokedkeys=none"], True),
+        (["Match Address 10.0.0.0/8", "RevokedKeys none"], False),
+        (["Match User *,!root", "RevokedKeys none"], False),
+        (["Match LocalPort 22 Host 192.0.2.*", "RevokedKeys none"], True),
+        (["Match all", "RevokedKeys none"], True),
+        (["Match Nothing x", "RevokedKeys none"], False),
+    ],
+)
+def test_none_in_a_match_block_is_the_name_of_a_file(config: list[str], refused: bool) -> None:
+    assert bool(refusals(report_of(config=config), "root", [new_key()])) == refused
+
+
 #: The account of al, UsePAM, words of the refusal.
 ACCOUNTS = [
     (AL, "yes", ""),

@@ -91,7 +91,8 @@ class KeyFile:
         if append_at_once:
             append = self._program(keys, "append", path=Expanded(variables("path")))
             text += f";[ {_APPEND_AT_ONCE} ]&&{{ {append};}}"
-        source = program("print_sshd_config") if self.may_be_plain else ":"
+        # The braces let the inspection run, too, where the first command of the source fails.
+        source = f"{{ {program('print_sshd_config')};}}" if self.may_be_plain else ":"
         return f"{source}|{self._as_user(text)}"
 
     def append(self, keys: Sequence[PublicKey], report: Report, prefix: Sequence[str] = ()) -> str:

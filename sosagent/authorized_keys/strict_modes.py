@@ -55,10 +55,10 @@ def _checked(report: Report, path: str) -> list[PathInfo]:
 
 
 def _owner(report: Report, user: str) -> int:
-    if report.server is not None and report.server.account is not None:
-        return report.server.account.uid
     if report.uid is not None:
         return report.uid
+    if report.server is not None and report.server.account is not None:
+        return report.server.account.uid
     home = report.path(report.home)
     return home.uid if home and user != "root" else 0
 

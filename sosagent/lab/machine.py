@@ -23,6 +23,15 @@ __all__ = ["SimulatedMachine"]
 
 _WRONG_PASSWORD_SECONDS = 0.3
 _BACKSPACES = (0x08, 0x7F)
+#: What its sshd prints if the computer has none.
+_SSHD_SETTINGS = """port 22
+usepam yes
+permitrootlogin prohibit-password
+pubkeyauthentication yes
+strictmodes yes
+authenticationmethods any
+authorizedkeysfile .ssh/authorized_keys .ssh/authorized_keys2
+"""
 
 
 class SimulatedMachine:
@@ -50,6 +59,8 @@ class SimulatedMachine:
         self._ignoring_input = False  # between a wrong password and the next prompt
         self._tasks: set[asyncio.Task[None]] = set()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access("/usr/sbin/sshd", os.X_OK):
+            _add_sshd(home)
         if os.getuid() == 0:
             nobody = pwd.getpwnam("nobody")
             shutil.chown(home, nobody.pw_uid, nobody.pw_gid)
@@ -180,6 +191,16 @@ class SimulatedMachine:
         self._shell.close(force=True)
         self._shell = None
         self._getty()
+
+
+def _add_sshd(home: Path) -> None:
+    """Give the machine an sshd that knows its settings, for a computer that has none."""
+    program = home / ".local" / "sbin" / "sshd"
+    program.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    program.parent.parent.chmod(0o755)
+    answers = f"-T)cat <<'END'\n{_SSHD_SETTINGS}END\n;;\n-V)echo OpenSSH_9.2p1 >&2\n"
+    program.write_text(f"#!/bin/sh\ncase $1 in\n{answers}esac\n")
+    program.chmod(0o755)
 
 
 def _prepare_session() -> None:

@@ -34,11 +34,13 @@ async def append(
     dry_run: bool = False,
     permissions: Permissions | None = None,
     until: datetime | None = None,
+    replace_lines: bool = False,
 ) -> Appended:
     """Add `keys` to root's file, whose home is the shell's."""
     return await append_keys(
-        shell, keys, user="root", own=True, logged_in=True, dry_run=dry_run, permissions=permissions, until=until
-    )
+        shell, keys, user="root", own=True, logged_in=True, dry_run=dry_run, permissions=permissions, until=until,
+        replace_lines=replace_lines,
+    )  # fmt: skip
 
 
 async def add(
@@ -48,12 +50,15 @@ async def add(
     dry_run: bool = False,
     permissions: Permissions | None = None,
     until: datetime | None = None,
+    replace_lines: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> Appended:
     """Add `keys` to the file in `home`, in a new shell."""
     async with verified_shell(sh, home, env=env) as (shell, _):
         try:
-            return await append(shell, *keys, dry_run=dry_run, permissions=permissions, until=until)
+            return await append(
+                shell, *keys, dry_run=dry_run, permissions=permissions, until=until, replace_lines=replace_lines
+            )
         finally:
             await shell.close()
 

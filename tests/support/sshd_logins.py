@@ -282,7 +282,8 @@ def main() -> None:
         asyncio.run(_inside(seeds))
         return
     if problem := missing():
-        sys.exit(problem)
+        print(f"logins to a real sshd: skipped, {problem}")
+        return
     table: Counter[str] = Counter()
     for start in range(0, len(seeds), 20):
         for one in compare(seeds[start : start + 20]):

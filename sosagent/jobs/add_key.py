@@ -154,7 +154,8 @@ async def add_keys(
         access = replace(access, timeout=access.timeout + extra)
         access.note(f"{len(keys)} keys take long on a slow line: the time limit is now {access.timeout:.0f} s")
 
-    connection = await asyncio.to_thread(connection_to, address or (verify.address if verify else ""))
+    address = address or (verify.address if verify else "")
+    connection = await asyncio.to_thread(connection_to, address) if address else connection_to("")
     async with AsyncExitStack() as stack:
         stack.enter_context(remembering())
         verify_login: VerifyLogin | None = None

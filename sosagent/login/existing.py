@@ -15,7 +15,7 @@ from .confirm import ask_again
 from .detect import find_state
 from .failures import state_error
 from .history import forget_lines
-from .initramfs import in_initramfs, open_root
+from .initramfs import find_initramfs, open_root
 from .leftover import is_leftover
 from .listen import refuse_other_run
 from .logout import log_out
@@ -69,11 +69,12 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, _password:
         await forget_lines(attempt)
         raise
     # An initramfs may have no `id`, and its only user is root.
-    initramfs = observed.state.name == "initramfs" or (shell.uid in (0, None) and await in_initramfs(attempt))
-    if shell.uid == 0 or initramfs:
+    by_prompt = observed.state.name == "initramfs"
+    initramfs = await find_initramfs(attempt, by_prompt=by_prompt) if shell.uid in (0, None) else None
+    if shell.uid == 0 or initramfs is not None:
         attempt.root_confirmed()
-        if initramfs:
-            await open_root(attempt)
+        if initramfs is not None:
+            await open_root(attempt, initramfs)
         return None
     if await is_leftover(attempt):
         attempt.forget_undo()

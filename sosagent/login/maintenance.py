@@ -12,7 +12,7 @@ from ..terminal.states import UNKNOWN, Action, Observation
 from .attempt import Attempt, Undo
 from .confirm import ask_for_maintenance
 from .history import forget_lines
-from .initramfs import in_initramfs, open_root
+from .initramfs import find_initramfs, open_root
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, is_decided, settle, submit
 from .password import password_outcome, type_password
 from .probe import ask, probe
@@ -97,8 +97,8 @@ async def _use_maintenance_shell(attempt: Attempt) -> None:
     """
     shell = await probe(attempt)
     # An initramfs may have no `id`, and its only user is root.
-    initramfs = shell.uid in (0, None) and await in_initramfs(attempt)
-    if shell.uid != 0 and not initramfs:
+    initramfs = await find_initramfs(attempt) if shell.uid in (0, None) else None
+    if shell.uid != 0 and initramfs is None:
         attempt.forget_undo()
         await forget_lines(attempt)
         user = printable(shell.name or "an unknown user")
@@ -109,8 +109,8 @@ async def _use_maintenance_shell(attempt: Attempt) -> None:
     attempt.prompt_seen()
     attempt.sulogin_found(await _find_sulogin(attempt))
     attempt.console.emit(Event("done", "logged in for maintenance"))
-    if initramfs:
-        await open_root(attempt)
+    if initramfs is not None:
+        await open_root(attempt, initramfs)
 
 
 async def adopt_maintenance_shell(attempt: Attempt) -> None:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 from ..console.console import Console
 from ..console.line_clock import QUIET_SECONDS
-from ..errors import ConsoleStateUnknown, DeadlineExceeded
+from ..errors import ConsoleOccupied, ConsoleStateUnknown, DeadlineExceeded
 from ..terminal.kernel import is_kernel_line
+from ..terminal.states import STATES
 from .attempt import Attempt
 from .observe import PROBE_SECONDS, WAKE_SECONDS
 
 __all__ = ["Probe", "ask", "probe", "wait_for_prompt", "wait_for_prompt_again"]
 
 _SAME_PROMPT_SECONDS = 1.0
+_ARITHMETIC, _PRODUCT = "echo $((127*379))", "48133"
+_LOADER = next(state for state in STATES if state.name == "boot-prompt")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ async def probe(attempt: Attempt) -> Probe:
     """Ask the current shell for its user, and for the host name if one is expected.
 
     Raises:
-        ConsoleStateUnknown: no shell answers.
+        ConsoleStateUnknown: nothing answers.
+        ConsoleOccupied: what answers is no Unix shell.
     """
     # The command is short, since not every shell shows a line that wraps so that it can be compared.
     with_hostname = bool(attempt.settings.expect_host)
@@ -45,7 +49,23 @@ async def probe(attempt: Attempt) -> Probe:
     hostname = answers.pop() if with_hostname and answers else None
     name = answers.pop() if answers else None
     uid = answers.pop() if answers else ""
-    return Probe(int(uid) if re.fullmatch(r"\d{1,10}", uid) else None, name, hostname)
+    if re.fullmatch(r"\d{1,10}", uid) is None:
+        await _prove_shell(attempt)
+        return Probe(None, name, hostname)
+    return Probe(int(uid), name, hostname)
+
+
+async def _prove_shell(attempt: Attempt) -> None:
+    """Make sure that a prompt without `id` is a shell's: boot loaders have an `echo` and variables, and no arithmetic.
+
+    Raises:
+        ConsoleOccupied: it is not.
+    """
+    console = attempt.console
+    if _PRODUCT not in await ask(attempt, _ARITHMETIC):
+        console.note_state(_LOADER.name)
+        message = "a prompt answers that is no Unix shell's; it is probably a boot loader's, and is left as it is"
+        raise console.error(ConsoleOccupied, message, hint=_LOADER.hint)
 
 
 async def ask(attempt: Attempt, command: str) -> list[str]:

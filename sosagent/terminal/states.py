@@ -174,7 +174,8 @@ STATES: tuple[State, ...] = (
         message=r"(?i)cannot open access to console, the root account is locked",
         hint="Enter would continue the boot. Boot a rescue system, or with init=/bin/sh."),
     _state("initramfs", "the shell of an initramfs", Action.PROBE, "(initramfs) ",
-        prompt=r"^\(initramfs\) ?$|^(?:dracut|switch_root|pre-\w+|initqueue|cmdline):\S*# ?$"),
+        prompt=r"^\(initramfs\)(?: \S{1,80})?(?: #)? ?$|^rescueshell \S{1,80} # ?$"
+        r"|^(?:dracut|switch_root|pre-\w+|initqueue|cmdline):\S*# ?$"),
     # -- passwords
     _state("disk-passphrase", "a prompt for a disk's passphrase during the boot", Action.STOP,
         "Please unlock disk vda5_crypt: ",

@@ -44,7 +44,7 @@ def in_shell(program: str, prompt: str) -> tuple[Exchange, ...]:
 
 def no_initramfs(prompt: str) -> tuple[Exchange, ...]:
     """At root's prompt: the command that shows whether this is an initramfs."""
-    return command("ls -1d /etc/initrd-release /conf/conf.d", prompt=prompt)
+    return command("cat /proc/1/cmdline;echo", "/sbin/init", prompt=prompt)
 
 
 #: A login prompt that was there before is asked for again.

@@ -10,7 +10,7 @@ from sosagent.access import LoginSettings, Permissions
 from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown, EditRefused, LoginRefused, WrongMachine
 from sosagent.secrets.secret import Secret
 
-from ..support.dialogue import command, typed
+from ..support.dialogue import Exchange, command, typed
 from .conversation import (
     ALICE,
     ASK_LOGIN,
@@ -58,10 +58,21 @@ LOG_IN_FOR_MAINTENANCE = ASK_AGAIN + answer(PASSWORD, "\r\n" + ROOT) + ROOT_ANSW
 OPEN_MAINTENANCE = LOG_IN_FOR_MAINTENANCE + SULOGIN
 CLOSE_MAINTENANCE = typed(' exec "/sbin/sulogin" "/dev/ttyS0"', MAINTENANCE)
 #: The command that shows the mounts of an initramfs.
-MOUNTS = (
-    "ls -1d /root/etc/passwd /root/dev/null /sysroot/etc/passwd /sysroot/dev/null;"
-    "grep -E ' (/root|/sysroot) ' /proc/mounts"
-)
+MOUNTS = "sh -c 'while read l;do echo $l;done</proc/mounts'"
+IN_MEMORY = ("rootfs / rootfs rw 0 0", "proc /proc proc rw 0 0")
+DISK = "/dev/vda1 /root ext4 {} 0 0"
+_PROMPT = "(initramfs) "
+
+
+def in_initramfs(*lines: str, files: tuple[str, ...] = ()) -> tuple[Exchange, ...]:
+    """In an initramfs: the commands that find the root file system, these mounts, and the files there."""
+    asked = command("cat /proc/1/cmdline;echo", "/bin/sh/init", prompt=_PROMPT)
+    asked += command(MOUNTS, *IN_MEMORY, *lines, prompt=_PROMPT)
+    if not lines:
+        return asked
+    look = "sh -c 'for f in etc/passwd dev/null;do [ -e /root/$f ]&&echo $f;done'"
+    return asked + command(look, *files, prompt=_PROMPT)
+
 
 CASES = {
     # -- becoming root
@@ -242,9 +253,8 @@ CASES = {
     "initramfs": Case(
         ("(initramfs) ",),
         identify(0, "root", "(initramfs) ")
-        + command(MOUNTS, "/root/etc/passwd", "/dev/vda1 /root ext4 ro,relatime 0 0", prompt="(initramfs) ")
-        + command("mount -o remount,rw /root;grep ' /root ' /proc/mounts",
-                  "/dev/vda1 /root ext4 rw,relatime 0 0", prompt="(initramfs) ")
+        + in_initramfs(DISK.format("ro,relatime"), files=("etc/passwd",))
+        + command(f"mount -o remount,rw /root;{MOUNTS}", DISK.format("rw,relatime"), prompt=_PROMPT)
         + command("mount -o bind /dev /root/dev", prompt="(initramfs) "),
         command("umount /root/dev", prompt="(initramfs) ")
         + command("mount -o remount,ro /root", prompt="(initramfs) "),
@@ -252,20 +262,19 @@ CASES = {
     ),
     "initramfs, and the boot continues": Case(
         ("(initramfs) ",),
-        key(CLEAR) + command("id -u;id -un", prompt="(initramfs) ")
-        + command(MOUNTS, "/root/etc/passwd", "/root/dev/null", "/dev/vda1 /root ext4 ro 0 0", prompt="(initramfs) "),
+        key(CLEAR) + command("id -u;id -un", prompt=_PROMPT) + command("echo $((127*379))", "48133", prompt=_PROMPT)
+        + in_initramfs(DISK.format("ro"), files=("etc/passwd", "dev/null")),
         key("exit\r", "\r\n"), LoginSettings(continue_boot=True), state="initramfs",
     ),
     "initramfs without a root file system": Case(
-        ("(initramfs) ",), identify(0, "root", "(initramfs) ") + command(MOUNTS, prompt="(initramfs) "),
+        ("(initramfs) ",), identify(0, "root", _PROMPT) + in_initramfs(),
         state="initramfs", error=EditRefused, message="its root file system is not mounted",
     ),
     "initramfs whose root cannot be written to": Case(
         ("(initramfs) ",),
         identify(0, "root", "(initramfs) ")
-        + command(MOUNTS, "/root/etc/passwd", "/root/dev/null", "/dev/vda1 /root ext4 ro 0 0", prompt="(initramfs) ")
-        + command("mount -o remount,rw /root;grep ' /root ' /proc/mounts", "/dev/vda1 /root ext4 ro 0 0",
-                  prompt="(initramfs) "),
+        + in_initramfs(DISK.format("ro"), files=("etc/passwd", "dev/null"))
+        + command(f"mount -o remount,rw /root;{MOUNTS}", DISK.format("ro"), prompt=_PROMPT),
         command("mount -o remount,ro /root", prompt="(initramfs) "),
         LoginSettings(permissions=Permissions(remount=True)), state="initramfs", error=EditRefused,
         message="cannot be remounted",

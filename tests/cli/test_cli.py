@@ -287,3 +287,31 @@ def test_a_time_limit_that_was_set_is_not_extended(shared_lab: ThreadedLab, tmp_
     for options, extended in ((["--timeout", "120"], False), ([], True)):
         status, _, err = invoke("addkey", *shared_lab.arguments, str(keys), *options)
         assert (status, "the time limit is now" in err) == (0, extended), err
+
+
+def test_access_that_does_not_end_is_exit_7(shared_lab: ThreadedLab, keyfile: Path) -> None:
+    arguments = [*shared_lab.arguments, str(keyfile)]
+    assert invoke("addkey", *arguments)[0] == 0
+    status, out, _ = invoke("addkey", *arguments, "--expires", "2h")
+    assert status == 7
+    assert "its access does not end" in out and "--replace" in out and "This should work" not in out
+    status, out, _ = invoke("addkey", *arguments, "--expires", "2h", "--json")
+    result = json.loads(out)
+    assert (status, result["status"], len(result["problems"]), result["error"]) == (7, "present", 1, None)
+    status, out, _ = invoke("addkey", *arguments, "--expires", "2h", "--replace")
+    assert status == 0, out
+    assert "  replaced  " in out and "This should work until " in out and "backup of the old file: " in out
+    status, out, _ = invoke("addkey", *arguments, "--dry-run")
+    assert (status, "This should work" in out) == (0, False)
+
+
+def test_the_claim_has_the_address_of_the_machines_file(
+    shared_lab: ThreadedLab, keyfile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines = tmp_path / "machines.toml"
+    host = shared_lab.arguments[-1]
+    machines.write_text(f'[machines.web]\nconsole = "{host}"\naddress = "192.0.2.7:2222"\n')
+    monkeypatch.setenv("SOSAGENT_CONFIG", str(machines))
+    status, out, err = invoke("addkey", *shared_lab.arguments[:-1], "web", keyfile)
+    assert status == 0, err
+    assert "This should work now:  ssh -p 2222 root@192.0.2.7\n" in out

@@ -143,7 +143,7 @@ def _of_connections(report: Report, server: Server, user: str, path: str, keys: 
 
 def _but_from(refusal: Obstacle, client: str, places: Sequence[str]) -> Obstacle:
     return Obstacle(
-        f"{refusal.sentence}, from {client}; it lets {'the key' if len(places) else ''} in from {', '.join(places)}",
+        f"{refusal.sentence}, from {client}; it lets the key in from {', '.join(places)}",
         refusal.remedy,
     )
 

@@ -258,7 +258,7 @@ def _left_open(case: Case, before: set[str]) -> list[str]:
             try:
                 while time.monotonic() < end:
                     shown += line.recv(4096).decode(errors="replace")
-                    if re.search(r"login: ?$", shown):
+                    if re.search(r"(?:^|\n)vm \w+\s?: ?$", shown):
                         return []
             except TimeoutError:
                 continue

@@ -83,6 +83,15 @@ _EXPIRED = (
     r"password (?:has )?expired|required to change your password|must change your password|your password is inactive"
     r"|authentication token (?:expired|is no longer valid)"
 )
+_NO_PROGRAM = (
+    r"\bexec: .{0,12}\b(?:sudo|su): |\b(?:sudo|su): (?:inaccessible or |command )?not found"
+    r"|(?:not found|unknown command): (?:sudo|su)$"
+)
+_TOYBOX = r"^login\[\d+\]: invalid password for .{1,40} on /dev/|^No\.$"
+_BY_HAND = (
+    "The password may be right: toybox's login and su do not know ^U, by which sosagent erases the character that "
+    "tests the prompt. Log in as root by hand (sosagent console HOST), leave that shell open, and run again."
+)
 _INCORRECT = r"^(?:login: |su: |sulogin: |sudo: )?(?:login|password|username or password) incorrect\.?$"
 #: A narrow pattern precedes a wide one: the first that matches a line counts. In other languages, `meaning` decides.
 REFUSALS: tuple[Refusal, ...] = tuple(
@@ -103,6 +112,9 @@ REFUSALS: tuple[Refusal, ...] = tuple(
          "Run again; if that repeats, give more time with --timeout.", True),
         ("may-not", r"not in the sudoers|may not run|not allowed to", "this user may not become root",
          "Log in as root, or as a user who may.", False),
+        ("no-program", _NO_PROGRAM, "the machine has no such program",
+         "Use the other of --become sudo and su, or log in as root.", False),
+        ("toybox", _TOYBOX, "toybox refused the {}", _BY_HAND, False),
         ("no-shell", _SHELL_MISSING, "the login shell did not start", _NO_SHELL, False),
         ("not-root", r"cannot possibly work without effective root|must be suid to work properly",
          "login does not run as root, so nobody can log in here", _NOT_ROOT, True),
@@ -120,9 +132,10 @@ _TRANSLATED = (
 )  # fmt: skip
 #: The rest of a reason, on the next line.
 _REST = re.compile(r"^\(\d{1,6} \w+ left to unlock\)$")
-#: A line of the system log, which other programs write.
+#: A line of the system log, which other programs write; toybox's login shows there what it refuses.
 _LOG = re.compile(
-    r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\d{4}-\d\d-\d\d[T ]\d\d:\d\d|[\w.-]+\[\d+\]: )"
+    r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\d{4}-\d\d-\d\d[T ]\d\d:\d\d"
+    r"|[\w.-]+\[\d+\]: (?!invalid password for .{1,40} on /dev/))"
     r"|^audit: |^\[ *\d+\.\d+\]"
 )
 #: What stands in front of a prompt in any case.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import pytest
 
 import sosagent
 from sosagent.errors import LoginRefused
+from sosagent.login.refusals import REFUSALS
 
-from ..conftest import new_key
+from ..conftest import installed, new_key
 from ..support.dialogue import typed
 from ..support.logins import PASSWORD, USER, real_console
 from .conversation import ASK_LOGIN, CLEAR, LOGIN, TYPE_NAME, Case, answer, key, play
@@ -156,6 +159,8 @@ TEXTS: list[tuple[str, str, str, str]] = [
     ("", "2026-11-28T05:00:00 web1 login[812]: FAILED LOGIN (1), Authentication failure\nLogin incorrect\n",
      "password: Login incorrect", "Check the"),
     ("", "login[812]: invalid password for 'root' on 'ttyS0'\nLogin incorrect\n", "password: Login incorrect", "Check"),
+    ("", "login[24]: invalid password for 'root' on /dev/ttyS0\nLogin incorrect\n", "toybox refused the", "^U"),
+    ("", "No.\n", "toybox refused the password: No.", "sosagent console HOST"),
     ("The account is locked due to 3 failed logins.\n(10 minutes left to unlock)\n", "", "(10 minutes", "faillock"),
     ("Account locked due to 4 failed logins\n", "", "the account is locked: ", "pam_tally2"),
     ("Account temporary locked (60 seconds left)\n", "", "(60 seconds left)", "pam_tally2"),
@@ -187,6 +192,19 @@ TEXTS: list[tuple[str, str, str, str]] = [
     ("Authorised use only\n", "Login incorrect\n", "password: Login incorrect", "the machine printed: Authorised use"),
     ("Last failed login: Fri Nov 27 on ttyS0\n", "Login incorrect\n", "password: Login incorrect", "Check the"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("become", ["sudo", "su"])
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox ash", "mksh", "zsh", "fish", "tcsh"])
+def test_a_shell_that_does_not_find_the_program(shell: str, become: str, tmp_path: Path) -> None:
+    program, *rest = shell.split()
+    installed([program])
+    command = [shutil.which(program) or program, *rest, "-c", f"exec {become} -H"]
+    done = subprocess.run(command, env={"PATH": str(tmp_path), "HOME": str(tmp_path)}, capture_output=True, text=True)
+    if become in subprocess.run(["busybox", "--list"], capture_output=True, text=True).stdout.split() and rest:
+        pytest.skip("busybox-static has this program in itself")
+    matching = [refusal for refusal in REFUSALS for line in done.stderr.splitlines() if refusal.pattern.search(line)]
+    assert matching and matching[0].meaning == "no-program", done.stderr
 
 
 #: A prompt that hides what is typed is no shell's.

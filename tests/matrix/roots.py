@@ -79,6 +79,8 @@ chroot . /bin/busybox --install -s
 # Its su needs that.
 chmod 4755 bin/busybox
 """
+#: Programs of glibc before 2.34 find users by this library.
+_NAMES = "program /lib/x86_64-linux-gnu/libnss_files.so.2\n"
 #: busybox-static's own shell runs the applets whatever the PATH, so the name is changed in the program.
 _NO_STTY = """
 sed -i 's/\\x00stty\\x00/\\x00sttz\\x00/' bin/busybox
@@ -134,7 +136,7 @@ ROOTS = {
     "openrc": Root("trixie", "openssh-server,sudo,openrc,sysvinit-core"),
     "busybox": Root(base="trixie", customize=_BUSYBOX),
     "busybox-cksum": Root(base="trixie", customize=_BUSYBOX + "program /usr/bin/cksum\n"),
-    "busybox-old": Root(base="bullseye", customize=_BUSYBOX.replace("/usr/bin/busybox", "/bin/busybox", 1)),
+    "busybox-old": Root(base="bullseye", customize=_BUSYBOX.replace("/usr/bin/busybox", "/bin/busybox", 1) + _NAMES),
     "busybox-no-stty": Root(base="trixie", customize=_BUSYBOX + _NO_STTY),
     "toybox": Root(base="trixie", customize=_TOYBOX + _BUSYBOX_LOGIN),
     "toybox-login": Root(base="trixie", customize=_TOYBOX + _TOYBOX_LOGIN),

@@ -22,7 +22,7 @@ from .confirm import input_is_hidden
 from .observe import WAKE_SECONDS, conclude, settle
 from .password import LATER_PROMPTS, PASSWORD_PROMPTS
 from .reader import Reader, ask_reader, pending_query
-from .refusals import refusal_reason
+from .refusals import printed_lines, refusal_reason
 
 __all__ = ["find_shell"]
 
@@ -143,7 +143,8 @@ class _Search:
         if observed.state is not SILENT:
             dialogue = observed.state.action is Action.LOG_IN or observed.state.name in _DIALOGUE
             return _DIALOGUE_SECONDS if dialogue else _UNKNOWN_SECONDS
-        began = self._console.received.count_lines_since(self._password_mark) > 1
+        # A refusal may take longer than the pauses of a profile, and PAM may log it on the console before that.
+        began = bool(printed_lines(self._console, self._password_mark))
         return _BLANK_SECONDS if began or self._ends else _NOTHING_SECONDS
 
     def _is_result(self, observed: Observation) -> bool:
@@ -245,6 +246,8 @@ class _Search:
         mark, prompt = console.mark(), console.open_line
         await console.send("\x03")
         after = await settle(console, _AFTER_KEYS_SECONDS, mark=mark)
+        if after.state.action is Action.LOG_IN and refusal_reason(console, self._password_mark, "password")[0]:
+            return  # the refusal was late
         if after.state.action is Action.LOG_IN or self._hidden > _MOST_HIDDEN:
             self._attempt.program_found()
             raise self._failure("what the login started shows nothing that is typed, so nothing can be verified", _HINT)

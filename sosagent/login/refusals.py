@@ -14,9 +14,10 @@ from ..console.console import Console, Mark
 from ..errors import ConsoleError, LoginRefused
 from ..printable import printable
 from ..terminal.kernel import looks_like_kernel_line
+from ..terminal.states import classify
 from ..terminal.translations import message_meaning
 
-__all__ = ["REFUSALS", "Refusal", "locked_before", "means", "refusal_error", "refusal_reason"]
+__all__ = ["REFUSALS", "Refusal", "locked_before", "means", "printed_lines", "refusal_error", "refusal_reason"]
 
 
 class Refusal(NamedTuple):
@@ -178,7 +179,7 @@ def refusal_reason(console: Console, mark: Mark, refused: str, before: Mark | No
         refused: what was refused, "password" or "login".
         before: the position before the prompt for the password.
     """
-    lines, earlier = _lines(console, mark), [] if before is None else _lines(console, before)
+    lines, earlier = printed_lines(console, mark), [] if before is None else printed_lines(console, before)
     for refusal in REFUSALS:
         for line in [*reversed(lines), *(reversed(earlier) if refusal.before else ())]:
             if refusal.pattern.search(line) or means(line, refusal.meaning):
@@ -190,7 +191,7 @@ def refusal_reason(console: Console, mark: Mark, refused: str, before: Mark | No
 def locked_before(console: Console, mark: Mark) -> bool:
     """Return whether the machine said since `mark` that the account is locked, before it asked for a password."""
     locked = next(refusal for refusal in REFUSALS if refusal.meaning == "locked")
-    return any(locked.pattern.search(line) or means(line, "locked") for line in _lines(console, mark))
+    return any(locked.pattern.search(line) or means(line, "locked") for line in printed_lines(console, mark))
 
 
 def means(line: str, meaning: str) -> bool:
@@ -200,7 +201,7 @@ def means(line: str, meaning: str) -> bool:
     return any(message_meaning(text, meaning) for text in (line, line.partition(": ")[2]))
 
 
-def _lines(console: Console, mark: Mark) -> list[str]:
+def printed_lines(console: Console, mark: Mark) -> list[str]:
     """Return the lines since `mark` that login or PAM may have printed."""
     finished, _ = console.since(mark)
     # The first of them is the prompt, and what we typed there.
@@ -218,14 +219,19 @@ def _rest(lines: Sequence[str], line: str) -> str:
 
 def _notice(console: Console, before: Mark, mark: Mark) -> str:
     """Return a sentence about unknown text in front of the prompt for the password, such as that of /etc/nologin."""
-    count = len(_lines(console, before)) - len(_lines(console, mark))
-    lines = [line for line in _lines(console, before)[:count] if not _USUAL.search(line)]
+    count = len(printed_lines(console, before)) - len(printed_lines(console, mark))
+    lines = [line for line in printed_lines(console, before)[:count] if not _is_usual(line)]
     known = any(refusal.before and refusal.pattern.search(line) for refusal in REFUSALS for line in lines)
     return (
         f"Before it asked for the password, the machine printed: {printable(' '.join(lines), 200)}"
         if lines and not known
         else ""
     )
+
+
+def _is_usual(line: str) -> bool:
+    """Return whether a line stands in front of a prompt in any case; it may be a prompt, in any language."""
+    return bool(_USUAL.search(line)) or classify((), f"{line} ").state.name in ("login", "password")
 
 
 def _unexplained(typed: bool) -> str:

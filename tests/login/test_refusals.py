@@ -207,6 +207,7 @@ def test_a_shell_that_does_not_find_the_program(shell: str, become: str, tmp_pat
     assert matching and matching[0].meaning == "no-program", done.stderr
 
 
+CHKPWD = "unix_chkpwd[26]: password check failed for user (root)"
 #: A prompt that hides what is typed is no shell's.
 HIDDEN = key("^") + key(CLEAR)
 
@@ -229,6 +230,27 @@ async def test_the_texts_of_a_refusal(before: str, after: str, message: str, hin
         )
         assert error is not None
         assert hint in error.hint, (error.message, error.hint)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("seconds", [2.0, 3.5, 5.0])
+async def test_a_refusal_that_comes_late_after_a_line_of_the_log(seconds: float) -> None:
+    late = (f"\r\n{CHKPWD}\r\n", seconds, "Login incorrect\r\n\r\n" + LOGIN)
+    log_in = ASK_LOGIN + TYPE_NAME + answer(PASSWORD_OF_CASES, *late)
+    error = await play(
+        Case((LOGIN,), log_in, state="login", error=LoginRefused, message="refused the password: Login incorrect")
+    )
+    assert error is not None and "the machine printed" not in error.hint
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("prompt", ["Password: ", "Пароль: ", "Passwort: ", "パスワード: "])
+async def test_the_prompt_is_no_message_of_the_machine(prompt: str) -> None:
+    log_in = ASK_LOGIN + typed("root", prompt) + answer(PASSWORD_OF_CASES, "\r\nLogin incorrect\r\n\r\n" + LOGIN)
+    error = await play(
+        Case((LOGIN,), log_in, state="login", error=LoginRefused, message="refused the password: Login incorrect")
+    )
+    assert error is not None and "the machine printed" not in error.hint
 
 
 @pytest.mark.virtual_time

@@ -203,7 +203,7 @@ def run_cell(system: System, job: Job, folder: Path) -> Cell:
         if job.prepare:
             machine.do(job.prepare)
         case = Case(system, machine, folder, admin, new, text.encode())
-        before = set(machine.programs())
+        before, kept = set(machine.programs()), machine.read(KEYS)
         began = time.monotonic()
         status, result = _run(case, job)
         seconds = round(time.monotonic() - began, 1)
@@ -214,8 +214,8 @@ def run_cell(system: System, job: Job, folder: Path) -> Cell:
         if refusal is not None:
             if status != refusal.status or not re.search(refusal.text, said):
                 wrong.insert(0, f"exit status {status}: {said}")
-            elif not wrong:
-                wrong = _same(case, result)
+            elif machine.read(KEYS) != kept:
+                wrong.append("the file has changed")
         elif status != job.status:
             wrong.insert(0, f"exit status {status}: {said}")
         else:

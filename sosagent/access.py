@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Required, TypeAlias, TypedDict, Unpack, cast
 
@@ -16,6 +17,7 @@ from .transports import Ask, Transport
 __all__ = [
     "Access",
     "AccessOptions",
+    "AskCode",
     "Become",
     "ConnectOptions",
     "ConnectSettings",
@@ -26,6 +28,8 @@ __all__ = [
 
 #: The program that makes a user root.
 Become: TypeAlias = Literal["sudo", "su"]
+#: Asks the user for a second factor: takes the machine's prompt, returns the code, or None if no user answers.
+AskCode: TypeAlias = Callable[[str], Awaitable[Secret | str | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,7 @@ class LoginSettings:
     login: str = "root"
     become: Become | None = None
     become_password: Secret | None = None
+    ask_code: AskCode | None = None
     expect_host: str | None = None
     take_over: bool = False
     continue_boot: bool = False
@@ -146,6 +151,8 @@ class AccessOptions(ConnectOptions, total=False):
         become: how `login` becomes root, if it is another user and the job needs root. This requires our own login:
             in a shell that was open already, no password is typed, and `take_over` logs it out.
         become_password: the password that `become` asks for; `password` by default.
+        ask_code: asks the user for a second factor, if the machine wants one besides the password:
+            ``await ask_code(prompt)`` returns the code, which is kept as secret as a password. None if no user can.
         expect_host: the machine's name; it is compared with the one on the console before the password is typed. An
             empty text allows any name.
         take_over: end or discard what another user left on the console, if it is in the way.
@@ -165,6 +172,7 @@ class AccessOptions(ConnectOptions, total=False):
     login: str
     become: Become | None
     become_password: Secret | str | None
+    ask_code: AskCode | None
     expect_host: str | None
     take_over: bool
     continue_boot: bool

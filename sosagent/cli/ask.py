@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import sys
 import threading
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from ..errors import SosError, UsageError
+from ..secrets.secret import Secret
 from .exits import Unexpected, prefix_errors
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from ..transports.base import Ask
     from .show import Progress
 
-__all__ = ["answer_from", "ask_on_terminal", "confirm", "in_thread", "run_in_thread"]
+__all__ = ["answer_from", "ask_code_on_terminal", "ask_on_terminal", "confirm", "in_thread", "run_in_thread"]
 
 T = TypeVar("T")
 
@@ -57,6 +59,30 @@ def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[
         return await in_thread(lambda: input(text) if echo else getpass.getpass(text))
 
     return ask
+
+
+def ask_code_on_terminal(progress: Progress) -> Callable[[str], Awaitable[Secret | None]]:
+    """Return a function that asks the user for a second factor, without showing what is typed."""
+
+    async def ask(prompt: str) -> Secret | None:
+        progress.stop()
+        if not _has_terminal():
+            return None
+        code = await in_thread(lambda: getpass.getpass(f"The machine asks for a second factor: {prompt} "))
+        return Secret(code) if code else None
+
+    return ask
+
+
+def _has_terminal() -> bool:
+    """Return whether there is a terminal to ask on; standard input may be something else."""
+    if sys.stdin.isatty():
+        return True
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def answer_from(source: PasswordSource, endpoint: str, ask: Ask | None, where: str = "") -> Ask:

@@ -15,7 +15,7 @@ from ..errors import PasswordMissing, SosError, UsageError, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..secrets.sources import COMMAND_SECONDS, PasswordSource, find_password, parse_source
-from .ask import run_in_thread
+from .ask import ask_code_on_terminal, run_in_thread
 from .endpoint_options import EndpointOptions, JsonOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only, prefix_errors
 from .run import run_prepared
@@ -105,6 +105,10 @@ class MachineOptions(EndpointOptions):
             show_default=False,
         ),
     ] = None
+    ask: Annotated[
+        bool,
+        typer.Option("--ask", help="Let you type a second factor, such as a code, if the machine asks for one."),
+    ] = False
     take_over: Annotated[
         bool,
         typer.Option(
@@ -181,6 +185,7 @@ class MachineOptions(EndpointOptions):
             login=self.login_name,
             become=become,
             become_password=second,
+            ask_code=ask_code_on_terminal(progress) if self.ask else None,
             expect_host=self._value("expect_host", "hostname"),
             take_over=self.take_over,
             continue_boot=self.continue_boot,

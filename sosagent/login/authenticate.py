@@ -8,7 +8,7 @@ import secrets
 from ..console.console import Console, Mark
 from ..console.events import Event
 from ..deadline import Deadline
-from ..errors import ConsoleOccupied, LoginRefused
+from ..errors import ConsoleOccupied
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.states import SILENT, Action, Observation
@@ -21,10 +21,12 @@ from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, settle
 from .password import PASSWORD_PROMPTS, type_password
 from .probe import probe
 from .refusals import locked_before, refusal_error
+from .second_factor import MOST_FACTORS, answer_second_factor, factor_refused, prompt_after
 
 __all__ = ["become_root", "log_in"]
 
 _NAME_TRIES = 5
+_FACTOR = "second-factor"
 
 
 async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> Observation | None:
@@ -50,6 +52,8 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
     mark = asked = console.mark()
     attempt.name_entered()
     observed = await _press_enter_after_name(console, mark)
+    if observed.state.name == _FACTOR and (coded := await answer_second_factor(attempt)) is not None:
+        observed = await prompt_after(attempt, mark := coded)
     if observed.state.name == "password" and locked_before(console, mark):
         raise refusal_error(console, mark, typed=False)
     if observed.state.name == "password":
@@ -59,7 +63,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
             attempt.name_entered()
             observed = observe(console, mark)
         else:
-            observed = await find_shell(attempt, mark := sent)
+            observed, mark = await _answer_factors(attempt, await find_shell(attempt, sent), sent)
     if observed.state.action is Action.LOG_IN:
         raise refusal_error(console, mark, typed=attempt.stage is Stage.PASSWORD_SENT, before=asked)
     _check_shell(attempt, observed, mark, asked)
@@ -71,6 +75,22 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
     if attempt.settings.become is not None:
         await become_root(attempt, password)
     return None
+
+
+async def _answer_factors(attempt: Attempt, observed: Observation, mark: Mark) -> tuple[Observation, Mark]:
+    """After the password: let the user answer the prompts for a second factor; return the state that follows.
+
+    Raises:
+        LoginRefused: no user answers, or the machine refused the code.
+    """
+    for _ in range(MOST_FACTORS):
+        if observed.state.name != _FACTOR:
+            break
+        sent = await answer_second_factor(attempt)
+        observed = await find_shell(attempt, mark := sent or mark)
+        if observed.state.action is Action.LOG_IN or observed.state.name == "password":
+            raise factor_refused(attempt, mark)
+    return observed, mark
 
 
 async def _type_name(attempt: Attempt) -> None:
@@ -110,9 +130,6 @@ def _check_shell(attempt: Attempt, observed: Observation, mark: Mark, asked: Mar
         # At a prompt for a new password, the password was right.
         otherwise = "the password has expired" if name == "password-expired" else ""
         raise refusal_error(console, mark, otherwise, typed=attempt.stage is Stage.PASSWORD_SENT, before=asked)
-    if name == "second-factor":
-        message = f"the machine asks for a second factor: {printable(console.open_line.strip(), 200)}"
-        raise console.error(LoginRefused, message, observed.state.hint)
     if observed.state.action is not Action.PROBE:
         raise state_error(console, observed)
 

@@ -191,7 +191,8 @@ STATES: tuple[State, ...] = (
     _state("second-factor", "a prompt for a second factor", Action.STOP, "Verification code: ",
         prompt=r"(?i)^(?:\(\S{1,128}\) )?(?:enter )?(?:your )?(?:otp|pin|passcode|token|one-time password"
         r"|(?:verification|mfa|2fa|authenticator|security) code)(?: .{0,60})? ?: ?$",
-        force=("\x03",), hint="sosagent cannot answer it. Log in as a user who needs no second factor (--login)."),
+        force=("\x03",),
+        hint="--ask lets you type it on your terminal. Or log in as a user who needs no second factor (--login)."),
     _state("password", "a password prompt of another login attempt", Action.ENTER, "Password: ",
         prompt=r"(?i)^(?:\S+'s )?(?:password|passwort|mot de passe|contraseña)(?: for \S+)? ?: ?$"),
     # -- programs

@@ -25,6 +25,8 @@ _LONGEST = 300  # characters of a line
 _LONGEST_VALUE = 64
 #: The first of them counts if two look the same in ASCII.
 _PROMPTS = ("password", "password-expired", "sudo-password", "maintenance", "maintenance-enter", "login")
+#: What may be recognised by its length alone, where no letter is left of it.
+_WITHOUT_LETTERS = (*_PROMPTS, "refused")
 _DIRECTIVE = re.compile(r"%(?:\d\$)?l?[a-z]")
 _HOST = re.compile(r"[\w.-]+")
 _BLANKS = re.compile(r"[\s\u00a0\u2007\u202f]+")
@@ -138,6 +140,8 @@ def _sorted(texts: Iterable[tuple[str, str]]) -> _Texts:
     parts: dict[tuple[str, ...], str] = {}
     for text, meaning in texts:
         plain = _plain(text)
+        if not re.search(r"\w", plain) and meaning not in _WITHOUT_LETTERS:
+            continue
         pieces = tuple(_DIRECTIVE.split(plain)) if "%" in plain else (plain,)
         if len(pieces) == 1:
             whole.setdefault(pieces[0], meaning)

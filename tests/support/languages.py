@@ -7,61 +7,57 @@ It needs root, and the root file system that `python -m tests.support.roots` bui
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import sosagent
 from sosagent.session.connect import connect
 
 from .logins import RealConsole
+from .ptys import PtyTransport
 from .roots import PASSWORD, ROOTS, locales
 
-__all__ = ["CHECKS", "GETTY", "SULOGIN", "Cell", "RootConsole", "check_language", "root_console"]
+__all__ = ["CHECKS", "GETTY", "SULOGIN", "Cell", "Machine", "check_language", "root_console"]
 
 GETTY = "/sbin/agetty -L 115200 {name} vt220"
-SULOGIN = "/sbin/sulogin {tty}"
+SULOGIN = "/sbin/sulogin"
 _WRONG = "wrong horse 8"
 _SECONDS = 120.0
 _AT_ONCE = 6
 _NAMESPACE = """
 mount --make-rprivate / && mount --bind {root} {root} && cd {root} && mount --rbind /dev dev &&
 mount -t proc none proc && mount -t tmpfs none run && mount -t tmpfs none var/log && mount --bind {folder}/home root &&
->run/utmp && mkdir -p run/faillock && cp {folder}/tally run/faillock/locked && {more}
+>run/utmp && mkdir -p run/faillock && cp {folder}/tally run/faillock/locked && {more} &&
 PATH=/usr/sbin:/usr/bin:/sbin:/bin exec env -i {env} TERM=vt220 PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
-unshare --uts chroot . sh -c 'hostname web1; exec {program} <{tty} >{tty} 2>&1'
+unshare --uts chroot . sh -c 'hostname web1; exec {program}'
 """
 
 
-class RootConsole(RealConsole):
-    """The console of a machine that has the programs of a root file system.
-
-    Args:
-        folder: for the files of the machine; root's home is its folder ``home``.
-        root: the root file system.
-        program: what runs on the console; ``{tty}`` and ``{name}`` are the path and the name of the tty.
-        more: a shell command that prepares the root, which is the working directory.
-        env: the environment of the programs.
+class Shown:
+    """What a console has shown.
 
     Attributes:
-        shown: everything that the console has shown.
+        shown: everything that was received.
     """
 
-    def __init__(self, folder: Path, root: Path, program: str = GETTY, *, more: str = ":", **env: str) -> None:
+    shown: bytearray
+
+
+class RootConsole(RealConsole, Shown):
+    """The console of a machine with getty and login from a root file system; see `root_console`."""
+
+    def __init__(self, folder: Path, text: str) -> None:
         super().__init__(folder, "/bin/bash")
         self.shown = bytearray()
-        # Three failed logins of the user "locked", as pam_faillock records them.
-        (folder / "tally").write_bytes(struct.pack("<52sHHQ", b"tty", 0, 5, int(time.time())) * 3)
-        self._program = _NAMESPACE.format(
-            root=root, folder=folder, tty=self.tty, more=f"{more} &&" if more != ":" else "",
-            program=program.format(tty=self.tty, name=self.tty.removeprefix("/dev/")),
-            env=" ".join(f"{key}={value}" for key, value in env.items()),
-        )  # fmt: skip
+        self._program = text.replace("{tty}", self.tty).replace("{name}", self.tty.removeprefix("/dev/"))
 
     async def read(self) -> bytes:
         data = await super().read()
@@ -69,12 +65,51 @@ class RootConsole(RealConsole):
         return data
 
 
+class RootPty(PtyTransport, Shown):
+    """A program of a root file system on a pty, for one that needs the pty from its start; see `root_console`."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(["unshare", "-m", "sh", "-c", text], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        self.shown = bytearray()
+
+    async def read(self) -> bytes:
+        data = await super().read()
+        self.shown += data
+        return data
+
+    async def aclose(self) -> None:
+        """Keep the program running."""
+
+
+Machine: TypeAlias = RootConsole | RootPty
+
+
 @asynccontextmanager
 async def root_console(
     folder: Path, root: Path, program: str = GETTY, *, more: str = ":", **env: str
-) -> AsyncIterator[RootConsole]:
-    """Open such a console, and end everything that runs on it at the end."""
-    console = RootConsole(folder, root, program, more=more, **env)
+) -> AsyncIterator[Machine]:
+    """Open the console of a machine that has the programs of a root file system.
+
+    Args:
+        folder: for the files of the machine; root's home is its folder ``home``.
+        root: the root file system.
+        program: what runs on the console; ``{tty}`` and ``{name}`` are the path and the name of the tty.
+        more: a shell command that prepares the root, which is the working directory.
+        env: the environment of the programs.
+    """
+    (folder / "home").mkdir(exist_ok=True)
+    # Three failed logins of the user "locked", as pam_faillock records them.
+    (folder / "tally").write_bytes(struct.pack("<52sHHQ", b"tty", 0, 5, int(time.time())) * 3)
+    words = " ".join(f"{key}={value}" for key, value in env.items())
+    text = _NAMESPACE.format(root=root, folder=folder, more=more, env=words, program=program)
+    if "{" not in program:
+        pty = RootPty(text)
+        try:
+            yield pty
+        finally:
+            await PtyTransport.aclose(pty)
+        return
+    console = RootConsole(folder, text)
     try:
         yield console
     finally:
@@ -94,7 +129,7 @@ class Cell:
     translated: bool
 
 
-async def _error(console: RootConsole, user: str, password: str = PASSWORD, **options: str) -> str:
+async def _error(console: Machine, user: str, password: str = PASSWORD, **options: str) -> str:
     """Log in and out again; return the error's class, message and reason, or an empty string."""
     try:
         async with connect(console, timeout=_SECONDS) as connected:
@@ -111,44 +146,52 @@ def _differs(found: str, *wanted: str) -> str:
     return "" if found and all(part in found for part in wanted) else found or "no error"
 
 
-async def _refused(console: RootConsole) -> str:
+async def _refused(console: Machine) -> str:
     return _differs(await _error(console, "alice", _WRONG), "LoginRefused: the machine refused the password: ")
 
 
-async def _again(console: RootConsole) -> str:
+async def _again(console: Machine) -> str:
     """At the prompt that login itself shows after a refusal."""
-    await _error(console, "alice", _WRONG)
-    return await _error(console, "alice")
+    try:
+        async with connect(console, timeout=_SECONDS) as connected:
+            with suppress(sosagent.LoginRefused):
+                await connected.login(_WRONG, login="alice")
+            await connected.logout()
+            await connected.login(PASSWORD, login="alice")
+    except sosagent.SosError as error:
+        return f"{type(error).__name__}: {error.message}"
+    return ""
 
 
-async def _become(console: RootConsole, how: str) -> str:
+async def _become(console: Machine, how: str) -> str:
     wrong = await _error(console, "alice", become=how, become_password=_WRONG)
     return _differs(wrong, "LoginRefused: the machine refused the password: ") or await _error(
         console, "alice", become=how
     )
 
 
-async def _sulogin(console: RootConsole) -> str:
+async def _sulogin(console: Machine) -> str:
     wrong = await _error(console, "root", _WRONG)
     return _differs(wrong, "LoginRefused: the machine refused the password: ") or await _error(console, "root")
 
 
-async def _expired(console: RootConsole) -> str:
+async def _expired(console: Machine) -> str:
     return _differs(await _error(console, "aged"), "LoginRefused: the password has expired")
 
 
-async def _gone(console: RootConsole) -> str:
+async def _gone(console: Machine) -> str:
     return _differs(await _error(console, "gone"), "LoginRefused: the account has expired")
 
 
-async def _locked(console: RootConsole) -> str:
+async def _locked(console: Machine) -> str:
     return _differs(await _error(console, "locked"), "LoginRefused: the account is locked")
 
 
-#: For each column: the program on the console, the English texts that a translated console does not show, the check.
-CHECKS: dict[str, tuple[str, tuple[str, ...], Callable[[RootConsole], Awaitable[str]]]] = {
-    "password, and `Login incorrect`": (GETTY, ("Password: ", "Login incorrect"), _refused),
-    "login's own name prompt": (GETTY, ("\nweb1 login: ",), _again),
+#: For each column: the program on the console, patterns of English texts that a translated console does not show, and
+#: the check.
+CHECKS: dict[str, tuple[str, tuple[str, ...], Callable[[Machine], Awaitable[str]]]] = {
+    "password, and `Login incorrect`": (GETTY, ("Password: ",), _refused),
+    "login's own name prompt": (GETTY, (r"\S\r\nweb1 login: ",), _again),
     "expired password": (GETTY, ("You are required to change your password",), _expired),
     "expired account": (GETTY, ("Your account has expired",), _gone),
     "locked account": (GETTY, ("The account is locked",), _locked),
@@ -172,8 +215,7 @@ async def check_language(root: Path, name: str, check: str, folder: Path) -> Cel
     async with root_console(folder, root, program, LANG=name) as console:
         problem = await run(console)
         shown = console.shown.decode("utf-8", "replace")
-        # The first prompt is agetty's, which has no translations.
-        translated = any(text not in shown.partition("login: ")[2] for text in english)
+        translated = not any(re.search(text, shown) for text in english)
     return Cell(problem, translated)
 
 

@@ -39,7 +39,6 @@ echo 'alice ALL=(ALL:ALL) ALL' >>"$1/etc/sudoers"
 sed -i '/pam_faildelay/d' "$1/etc/pam.d/login"
 sed -i 's/pam_unix.so nullok/pam_unix.so nullok nodelay/' "$1/etc/pam.d/common-auth"
 sed -i '1i auth required pam_faillock.so preauth' "$1/etc/pam.d/login"
-echo FAIL_DELAY 0 >>"$1/etc/login.defs"
 rm -f "$1/etc/motd" "$1/etc/update-motd.d/"*
 rm -rf "$1/usr/share/doc" "$1/usr/share/man" "$1/var/cache/apt" "$1/var/lib/apt/lists"
 """

@@ -103,7 +103,8 @@ def test_messages_in_another_character_set(meaning: str, charset: str) -> None:
     for text in TEXTS[meaning]:
         with suppress(UnicodeEncodeError):
             line = in_charset(shown(text, meaning), charset)
-            assert message_meaning(line, meaning) == meaning, (text, line)
+            if meaning == "refused" or re.search(r"\w", line):
+                assert message_meaning(line, meaning) == meaning, (text, line)
 
 
 @pytest.mark.parametrize("line", ["\ufffd\ufffd\ufffd\ufffd\ufffd", "\ufffd\ufffd x\ufffd: ", "\ufffd" * 400])
@@ -121,6 +122,8 @@ def test_what_the_c_library_prints_in_ascii() -> None:
     assert classify([first], second).state.name == "maintenance"
     assert _is_from_sulogin(first)
     assert classify([], "??????: ").state.name == "password"
+    # Japanese: as many characters as in a message about an expired password.
+    assert [name for name in MEANINGS if means("???????????", name)] == ["refused"]
 
 
 def test_a_locked_root_account_is_recognised() -> None:

@@ -123,7 +123,8 @@ REFUSALS: tuple[Refusal, ...] = tuple(
         ("rules", r"^(?:login: )?permission denied$|^access (?:is )?denied\b", "the machine's rules refuse this user",
          _RULES, False),
         ("refused", _INCORRECT, "the machine refused the {}", "", False),
-        ("refused", r"incorrect|failure|denied|invalid|sorry", "the machine refused the {}", "", False),
+        ("refused", r"incorrect|failure|authentication failed|denied|invalid|sorry", "the machine refused the {}", "",
+         False),
     )
 )  # fmt: skip
 #: The meanings that terminal/translations.json has.

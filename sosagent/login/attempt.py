@@ -62,6 +62,7 @@ class Attempt:
         password_mark: the position on the console before the password was sent.
         shell_mark: the position on the console when the shell that we logged in to showed its prompt.
         like_login: whether the prompt of our shell is like a login prompt.
+        has_lines: whether lines of ours may be in the history of our shell, which writes it if it ends by itself.
         program: whether a program other than a shell may be on the console, so that no letter and no Enter is typed.
     """
 
@@ -82,6 +83,7 @@ class Attempt:
         self.password_mark = console.mark()
         self.shell_mark = self.password_mark
         self.like_login = False
+        self.has_lines = False
         self.program = False
 
     @property
@@ -151,6 +153,10 @@ class Attempt:
         """Our login led to a program that is no shell, or in front of one."""
         self.stage = Stage.INSIDE
         self.program = True
+
+    def line_entered(self) -> None:
+        """A line of ours was entered in the shell that our login opened."""
+        self.has_lines = True
 
     def shell_answered(self, *, like_login: bool) -> None:
         """A shell answered a probe after our password; `like_login` tells whether its prompt is like a login's."""

@@ -13,6 +13,7 @@ import secrets
 
 from ..console.console import Mark
 from ..console.events import Event
+from ..console.restricted import is_refusal, restricted_error
 from ..deadline import Deadline
 from ..errors import ConsoleStateUnknown
 from ..terminal.expect import TIMEOUT
@@ -33,7 +34,6 @@ _ASKS_FOR_ENTER = re.compile(r"(?i)\b(?:press|hit)\b.{0,20}\b(?:enter|return|any
 #: A terminal multiplexer sets the rows that scroll, of a whole screen. The status line of tmux has its windows.
 _SCROLL_ROWS = re.compile(rb"\x1b\[1;\d+r")
 _TMUX = re.compile(r"^\[[^\]]{1,80}\] ?\d+:\S")
-_RESTRICTED = re.compile(r"\brestricted\b")
 
 #: How long text must stay the same before it is tested: a prompt of a dialogue, which the message of the day may
 #: contain; unknown text; a blank line after some output; a blank line from the start, while PAM may still refuse.
@@ -58,7 +58,6 @@ _HINT = (
     "(sosagent console HOST); then run again."
 )
 _SLOW_HINT = "Its profile may still run: allow more time (--timeout), or look at the console (sosagent console HOST)."
-_RESTRICTED_HINT = "Log in as a user with an ordinary shell (--login), or give this user one."
 
 
 async def find_shell(attempt: Attempt, mark: Mark) -> Observation:
@@ -260,12 +259,14 @@ class _Search:
         console, like_login = self._console, observed.state.action is Action.LOG_IN
         new_prompt = "\x15\x03" if reader is Reader.EDITOR else ""
         try:
-            line = f" /bin/sh -c 'echo S\\OS{self._nonce}'"
+            # Without a file, bash writes no history; fish knows no such assignment.
+            line = f" {'' if self._answers else 'HISTFILE=;'}/bin/sh -c 'echo S\\OS{self._nonce}'"
             typed = await console.type_line(line, tries=2, new_prompt_keys=new_prompt, required=False)
         except ConsoleStateUnknown:
             typed = False
         mark = console.mark()
         if typed:
+            self._attempt.line_entered()
             console.skip()
             await console.send("\r")
             if await self._is_answered(mark):
@@ -274,8 +275,8 @@ class _Search:
                 return conclude(console, _SHELL)
         else:
             self._answers += 1
-        if any(map(_RESTRICTED.search, console.since(mark)[0])):
-            raise self._failure("the login shell is restricted, so it cannot start a /bin/sh", _RESTRICTED_HINT)
+        if is_refusal(console.since(mark)[0]):
+            raise restricted_error(console)
         if self._answers >= _MOST_ANSWERS:
             await self._end("a program that reads lines and is no shell, such as a menu", "\x03")
         return None

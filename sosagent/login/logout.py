@@ -28,6 +28,8 @@ _SHELL_ENDINGS = (
     ("\x03", "\x15builtin exit\r"),
     ("\x03", "\x15kill -9 $$\r"),
 )
+#: A killed shell does not write its history.
+_KILL = ("\x15kill -9 $$\r",)
 #: The same for text that may be another program's, such as a menu: no letter and no Enter is typed there. ^C comes
 #: first, because the end of its input may be an answer.
 _PROGRAM_ENDINGS = (("\x03",), ("\x04",), ("\x03", "\x04"))
@@ -42,7 +44,11 @@ async def log_out(attempt: Attempt, observed: Observation | None = None) -> Obse
         attempt: a login whose shell may be open.
         observed: the console's state, if it is known.
     """
-    endings = _PROGRAM_ENDINGS if attempt.program or may_be_program(observed) else _SHELL_ENDINGS
+    endings: tuple[tuple[str, ...], ...] = _SHELL_ENDINGS
+    if attempt.program or may_be_program(observed):
+        endings = _PROGRAM_ENDINGS
+    elif attempt.has_lines and attempt.logged_in:
+        endings = (_KILL, *_SHELL_ENDINGS)
     waits = [_FIRST_SECONDS, *[_NEXT_SECONDS] * (len(endings) - 1)]
     left = attempt.console.time_left()
     share = 1.0 if left is None else min(1.0, left / (sum(waits) + _LAST_SECONDS))
@@ -54,7 +60,7 @@ async def log_out(attempt: Attempt, observed: Observation | None = None) -> Obse
         after = await _press(attempt.console, keys, seconds * share)
         if after.state.action is Action.LOG_IN:
             return after
-    if endings is _PROGRAM_ENDINGS and after.state.action is Action.PROBE:
+    if attempt.program and after.state.action is Action.PROBE:
         attempt.shell_answered(like_login=False)  # the shell behind the program
         return await log_out(attempt)
     return after

@@ -199,6 +199,10 @@ class Login:
             await UNDO_STEPS[change](attempt, ended)
         attempt.forget_undo()
 
+    def note_line_entered(self) -> None:
+        """A line was entered in the shell that our login opened, and the shell did not end."""
+        self._attempt.line_entered()
+
     async def wait_for_prompt(self) -> None:
         """Wait until the existing shell shows its prompt again."""
         await wait_for_prompt(self._attempt)

@@ -212,6 +212,8 @@ class _Lifecycle:
             return False
         self._console.emit(Event("start", "log out" if self._login.ours else "leave the shell"))
         started = shell.started
+        if self._replaced and not started:
+            self._login.note_line_entered()
         if isinstance(failure, MachineRestarted) and self._console.state in KEYS_STOP_THE_BOOT:
             raise failure
         try:

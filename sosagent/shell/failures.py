@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..console.console import Console, Mark
+from ..console.restricted import is_refusal, restricted_error
 from ..errors import (
     ConsoleError,
     ConsoleStateUnknown,
@@ -47,6 +48,8 @@ _RESTARTED = re.compile(
 
 def not_started(console: Console) -> ConsoleStateUnknown:
     """Return the error for a shell that did not answer the start line."""
+    if is_refusal(console.tail(4)):
+        return restricted_error(console)
     return console.error(
         ConsoleStateUnknown,
         "the shell did not start a /bin/sh",

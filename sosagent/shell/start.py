@@ -21,6 +21,7 @@ from .start_line import (
     MODES_SANE,
     MODES_SAVED,
     PLAIN_SHELL,
+    PLAIN_SHELL_ON_TOP,
     PLAIN_SHELL_READY,
     StartLine,
     start_line,
@@ -33,6 +34,8 @@ _TRIES = 12
 _ENTER_TRIES = 3
 _ENTER_SECONDS = 2.0
 _EXEC_SECONDS = 20.0  # a machine without free memory needs this long to start a program
+_LATE_SECONDS = 0.5  # between a prompt and the answer to a line that was typed before it
+_AFTER_ECHO_SECONDS = 0.3
 _MAX_ECHO = 1.3  # times the length of the line; line editors whose drawing cannot be read send much more
 _NEW_PROMPT_KEYS = "\x15\x03"
 _ERASE = "\x15"  # ^C would end the plain shell
@@ -70,6 +73,7 @@ class Starter:
         self._entered = False
         self._collecting = False
         self._raw = True
+        self._echo_requested = False
         self._prompt = ""  # of the shell beneath
         self._plain_started = False
 
@@ -137,21 +141,33 @@ class Starter:
             typed = await console.type_line(line, tries=1, new_prompt_keys=_NEW_PROMPT_KEYS, required=False)
             if typed or not _is_damaged_echo(console.typer.last_echo, line):
                 break
+            if self._replace and not console.typer.last_echo and not self._echo_requested:
+                await self._turn_echo_on()
+                continue
             console.pacer.note_damage(seen=resembles(console.typer.last_echo, line))
         self._speed.measure_echo(len(line), loop.time() - started)
         return typed
 
+    async def _turn_echo_on(self) -> None:
+        """Our own shell does not echo, so what arrives there cannot be compared: type ``stty echo``."""
+        self._echo_requested = True
+        await self._console.send(" stty echo\r")
+        await self._console.quiet(_AFTER_ECHO_SECONDS, _ENTER_SECONDS)
+
     async def _start_plain_shell(self, prompt: str) -> None:
         console = self._console
         await console.quiet(QUIET_SECONDS, 2.0)  # tcsh shows its prompt before it sets up the tty
-        await console.type_line(
-            f" {'exec ' if self._replace else ''}{self._plain_shell}", new_prompt_keys=_NEW_PROMPT_KEYS
-        )
-        self._plain_started = True
-        match = await self._press_enter([rf"(?:^|\n){PLAIN_SHELL_READY}\n", *_again(prompt), r"[#$%>❯➜λ»] ?$"])
-        if match.index:
+        # A function may have the name exec.
+        lines = (f"exec {self._plain_shell}", PLAIN_SHELL_ON_TOP) if self._replace else (self._plain_shell,)
+        for line in lines:
+            await console.type_line(f" {line}", new_prompt_keys=_NEW_PROMPT_KEYS)
+            self._plain_started = True
+            match = await self._press_enter([rf"(?:^|\n){PLAIN_SHELL_READY}\n", *_again(prompt), r"[#$%>❯➜λ»] ?$"])
+            if match.index == 0:
+                return
             self._plain_started = False
-            raise not_started(console)
+            await console.quiet(QUIET_SECONDS, _ENTER_SECONDS)
+        raise not_started(console)
 
     async def _enter_line(self, line: StartLine, prompt: str) -> bool:
         """Press Enter after the start line; return False if the shell rejected it and shows its prompt again."""
@@ -167,8 +183,11 @@ class Starter:
             self._entered = False
             raise not_started(console) from None
         if match.index:
-            self._entered = False
-            return False
+            # A line that was typed while a profile runs is executed after the first prompt.
+            late = await console.expect([line.ready, TIMEOUT], _LATE_SECONDS)
+            if late.index:
+                self._entered = False
+                return False
         self._collecting = True
         self._raw = not any(map(_NO_STTY.search, match.before.split("\n")))
         console.note_state(OUR_SHELL)

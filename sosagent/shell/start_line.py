@@ -34,6 +34,7 @@ __all__ = [
     "MODES_SANE",
     "MODES_SAVED",
     "PLAIN_SHELL",
+    "PLAIN_SHELL_ON_TOP",
     "PLAIN_SHELL_READY",
     "StartLine",
     "start_line",
@@ -51,6 +52,8 @@ END_LINE = "]Z"
 #: narrow terminal), or have no env. This line, which every shell accepts, starts a shell that reads lines without an
 #: editor. It is short, since mksh scrolls a line that is wider than the terminal.
 PLAIN_SHELL = """"/bin/sh" "-c" 'while echo @;read -r l;do eval "$l";done'"""
+#: The same where exec is no command. At its end, it ends the shell that started it.
+PLAIN_SHELL_ON_TOP = PLAIN_SHELL.replace("'while", '\'trap "kill -9 $PPID" 0;while')
 #: A line that the plain shell prints when it reads the next one.
 PLAIN_SHELL_READY = "@"
 

@@ -32,13 +32,15 @@ from .conversation import (
 )
 
 pytestmark = pytest.mark.virtual_time
-_PROBE = f" /bin/sh -c 'echo S\\OS{NONCE}'"
+_PROBE = f" HISTFILE=;/bin/sh -c 'echo S\\OS{NONCE}'"
 #: The login is silent, so silence is probed; what was typed is run once the shell has started.
 PROBED_TOO_EARLY = (
     *READS_LINES,
     Exchange(_PROBE, (_PROBE,)),
     Exchange("\r", ("\r\n", 30.0, f"{ROOT}{_PROBE}\r\nSOS{NONCE}\r\n{ROOT}")),
 )
+#: A shell in whose history lines of ours may be is killed.
+KILL = key("\x15kill -9 $$\r", "\r\n" + LOGIN)
 
 
 def _probed(prompt: str) -> tuple[Exchange, ...]:
@@ -91,13 +93,13 @@ CASES = {
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD) + key("\r", "\r\n" + ROOT), LOG_OUT, state="login"
     ),
     "the login takes 40 s": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n") + PROBED_TOO_EARLY, LOG_OUT, state="login"
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n") + PROBED_TOO_EARLY, KILL, state="login"
     ),
     "an empty prompt": Case(
         (LOGIN,),
         ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nLast login: today\r\n")
         + key(REDRAW, REDRAWN) + _probed(""),
-        LOG_OUT, state="login",
+        KILL, state="login",
     ),
     "silence after the password": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n") + key(REDRAW),
@@ -117,7 +119,7 @@ CASES = {
     "an unusual prompt whose shell redraws": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAWN + "ready! ")
         + _probed("ready! "),
-        LOG_OUT, state="login",
+        KILL, state="login",
     ),
     "a prompt like a login's": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN) + key(REDRAW, REDRAWN + LOGIN)
@@ -126,11 +128,13 @@ CASES = {
     ),
     "a prompt like that of a boot loader": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nuboot => ") + READS_LINES + _probed("uboot => "),
-        LOG_OUT, state="login",
+        KILL, state="login",
     ),
     "a program that reads lines": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n1) Reboot\r\nYour choice: ")
-        + (READS_LINES + typed(_PROBE, "no such choice\r\nYour choice: ")) * 3 + key(INTERRUPT, "\r\n" + LOGIN),
+        + READS_LINES + typed(_PROBE, "no such choice\r\nYour choice: ")
+        + (READS_LINES + typed(_PROBE.replace("HISTFILE=;", ""), "no such choice\r\nYour choice: ")) * 2
+        + key(INTERRUPT, "\r\n" + LOGIN),
         key(INTERRUPT, "\r\n" + LOGIN), state="login",
         error=ConsoleStateUnknown, message="a program that reads lines and is no shell, such as a menu in place of",
     ),

@@ -150,6 +150,7 @@ class _Search:
         if observed.state.action is Action.LOG_IN:
             return bool(refusal_reason(self._console, self._password_mark, "password")[0]) and not self._ends
         usual = _is_usual(observed, self._console.open_line) and not self._in_multiplexer
+        usual = usual and not self._console.received.just_jumped  # a program may have drawn "<Cancel> "
         return usual or observed.state.action in _ENDPOINT or observed.state.name == "panic"
 
     @property
@@ -257,6 +258,9 @@ class _Search:
     async def _probe(self, observed: Observation, reader: Reader) -> Observation | None:
         """Type a command that only a shell answers. It may be typed ahead, for the shell that follows a profile."""
         console, like_login = self._console, observed.state.action is Action.LOG_IN
+        if reader is Reader.EDITOR and self._answers:
+            await console.send("\x15\x03")  # fish keeps a line with an error
+            await console.quiet(_AFTER_MARK_SECONDS, WAKE_SECONDS)
         new_prompt = "\x15\x03" if reader is Reader.EDITOR else ""
         try:
             # Without a file, bash writes no history; fish knows no such assignment.

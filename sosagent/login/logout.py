@@ -32,7 +32,7 @@ _SHELL_ENDINGS = (
 _KILL = ("\x15kill -9 $$\r",)
 #: The same for text that may be another program's, such as a menu: no letter and no Enter is typed there. ^C comes
 #: first, because the end of its input may be an answer.
-_PROGRAM_ENDINGS = (("\x03",), ("\x04",), ("\x03", "\x04"))
+_PROGRAM_ENDINGS = (("\x03",), ("\x1c",), ("\x04",), ("\x03", "\x04"))
 #: A shell's answer to an end of file that it ignores.
 _IGNORES_END = re.compile(r"(?i)\buse [\"'`]?(?:exit|logout)\b")
 
@@ -47,7 +47,7 @@ async def log_out(attempt: Attempt, observed: Observation | None = None) -> Obse
     endings: tuple[tuple[str, ...], ...] = _SHELL_ENDINGS
     if attempt.program or may_be_program(observed):
         endings = _PROGRAM_ENDINGS
-    elif attempt.has_lines and attempt.logged_in:
+    elif attempt.has_lines:
         endings = (_KILL, *_SHELL_ENDINGS)
     waits = [_FIRST_SECONDS, *[_NEXT_SECONDS] * (len(endings) - 1)]
     left = attempt.console.time_left()
@@ -57,10 +57,12 @@ async def log_out(attempt: Attempt, observed: Observation | None = None) -> Obse
         # ^U would make the terminal erase a long line character by character, which takes long on a slow line.
         endings = (("\x03", *endings[0][1:]), *endings[1:])
     for keys, seconds in zip(endings, waits, strict=True):
+        if attempt.console.endpoint.intercepted("".join(keys).encode()):
+            continue
         after = await _press(attempt.console, keys, seconds * share)
         if after.state.action is Action.LOG_IN:
             return after
-    if attempt.program and after.state.action is Action.PROBE:
+    if attempt.program and after.state.action is Action.PROBE and not attempt.console.received.just_jumped:
         attempt.shell_answered(like_login=False)  # the shell behind the program
         return await log_out(attempt)
     return after

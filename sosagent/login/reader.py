@@ -41,9 +41,11 @@ async def ask_reader(console: Console) -> Reader:
     drawn = console.received.jumped_since(mark)
     if not drawn and new and clears_screen(console.output[-new:]):
         return Reader.EDITOR  # with the same prompt, which does not count as new
+    if observed.state is SILENT and new:
+        return Reader.EDITOR  # an empty prompt was drawn again
     if observed.state in (SILENT, ECHOING):
         return Reader.NOTHING
-    same = bool(before.strip()) and console.open_line == before
+    same = bool(before.strip()) and console.open_line == before and not any(map(str.strip, console.since(mark)[0]))
     return Reader.EDITOR if not drawn and (same or observed.state.action is Action.PROBE) else Reader.KEYS
 
 

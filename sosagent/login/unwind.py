@@ -49,6 +49,7 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
             if (await probe(attempt)).name not in (None, attempt.settings.login):
                 attempt.gave_up()  # it was no login, but an existing shell
                 return
+            attempt.line_entered()
             observed = await log_out(attempt)
     if observed.state.action is not Action.LOG_IN and not (attempt.program or may_be_program(outcome)):
         # Some consoles show a prompt only after Enter.

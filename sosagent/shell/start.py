@@ -34,6 +34,7 @@ _TRIES = 12
 _ENTER_TRIES = 3
 _ENTER_SECONDS = 2.0
 _EXEC_SECONDS = 20.0  # a machine without free memory needs this long to start a program
+_CSH_ERROR = r": Command not found\.\n"  # its prompt may be empty
 _LATE_SECONDS = 0.5  # between a prompt and the answer to a line that was typed before it
 _AFTER_ECHO_SECONDS = 0.3
 _MAX_ECHO = 1.3  # times the length of the line; line editors whose drawing cannot be read send much more
@@ -157,12 +158,14 @@ class Starter:
     async def _start_plain_shell(self, prompt: str) -> None:
         console = self._console
         await console.quiet(QUIET_SECONDS, 2.0)  # tcsh shows its prompt before it sets up the tty
-        # A function may have the name exec.
-        lines = (f"exec {self._plain_shell}", PLAIN_SHELL_ON_TOP) if self._replace else (self._plain_shell,)
+        lines = [self._plain_shell]
+        if self._replace:  # an alias or a function may have the name exec
+            lines = [f'HISTFILE= "exec" {self._plain_shell}', f"exec {self._plain_shell}", PLAIN_SHELL_ON_TOP]
         for line in lines:
             await console.type_line(f" {line}", new_prompt_keys=_NEW_PROMPT_KEYS)
             self._plain_started = True
-            match = await self._press_enter([rf"(?:^|\n){PLAIN_SHELL_READY}\n", *_again(prompt), r"[#$%>❯➜λ»] ?$"])
+            ready = rf"(?:^|\n){PLAIN_SHELL_READY}\n"
+            match = await self._press_enter([ready, *_again(prompt), r"[#$%>❯➜λ»] ?$", _CSH_ERROR])
             if match.index == 0:
                 return
             self._plain_started = False
@@ -171,16 +174,18 @@ class Starter:
 
     async def _enter_line(self, line: StartLine, prompt: str) -> bool:
         """Press Enter after the start line; return False if the shell rejected it and shows its prompt again."""
-        console = self._console
+        console, mark = self._console, self._console.mark()
         self._entered = True
         # A shell that accepts the line prints nothing before the mark; one that rejects it prints its prompt.
-        answers: list[Pattern] = [line.ready, *_again(prompt), r"[#$%>❯➜λ»] ?$"]
+        answers: list[Pattern] = [line.ready, *_again(prompt), r"[#$%>❯➜λ»] ?$", _CSH_ERROR]
         try:
             match = await self._press_enter(answers)
         except DeadlineExceeded:
             if console.deadline.passed:
                 raise
             self._entered = False
+            if any(map(str.strip, console.since(mark)[0][1:])):
+                return False  # an error message, and an empty prompt
             raise not_started(console) from None
         if match.index:
             # A line that was typed while a profile runs is executed after the first prompt.

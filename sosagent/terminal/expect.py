@@ -206,7 +206,7 @@ class Expecter:
                 return message
         elif self._new:
             self._keep("".join(self._new))
-        line = self._text.open_line
+        line = self._text.prompt
         start = max(self._open_used, len(line) - _PROMPT_WINDOW)
         for index, pattern in patterns.prompts if with_prompts else ():
             match = pattern.search(line, start)

@@ -180,7 +180,7 @@ CASES = {
     ),
     "reboot after the password": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nKernel panic - not syncing: dead\r\n"),
-        key(INTERRUPT) + key(END) + key(INTERRUPT) + key(END),
+        key(INTERRUPT) + key("\x1c") + key(END) + key(INTERRUPT) + key(END),
         state="login", error=ConsoleOccupied, message="a kernel panic",
         logout_error="the login prompt did not come back",
     ),

@@ -175,7 +175,7 @@ PROFILES: dict[str, Profile] = {
     "bash, functions": _bash(_FUNCTIONS),
     "zsh, functions": _zsh(_FUNCTIONS),
     "dash, functions": _dash(_DASH_FUNCTIONS),
-    "fish, functions": _fish(_FISH_FUNCTIONS),
+    "fish, functions": _fish(_FISH_FUNCTIONS, "reads keys"),
     "bash, functions, two lines": _bash(f"{_FUNCTIONS}\nPS1='a\\nb '"),
     "bash, no echo": _bash("stty -echo"),
     "dash, no echo": _dash("stty -echo"),
@@ -251,7 +251,7 @@ PROFILES: dict[str, Profile] = {
     "bash, exec screen": _bash(f"{_SCREEN}; [ -n \"$STY\" ] || exec screen -c /dev/null", "screen"),
     "bash, a select menu": _bash(_SELECT),
     "a menu": Profile(f"#!/bin/sh\n{_MENU}", says="menu"),
-    "a menu of single keys": Profile(f"#!/bin/bash\n{_KEY_MENU}", says="shows nothing that is typed"),
+    "a menu of single keys": Profile(f"#!/bin/bash\n{_KEY_MENU}", says="reads keys"),
     "bash, dialog": _bash(_DIALOG.format(program="dialog")),
     "bash, whiptail": _bash(_DIALOG.format(program="whiptail")),
     "a dialog that comes again": Profile(

@@ -137,8 +137,8 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-#: Keys that some endpoints interpret but that every other console needs: ^Z suspends programs, ^A d detaches screen, and
-#: ^\\ ends programs.
+#: Keys that some endpoints interpret but that every other console needs: ^Z suspends programs, ^A d detaches screen,
+#: and ^\\ ends programs.
 _NEEDED_ELSEWHERE = (b"\x1a", b"\x01", b"\x1c")
 _INTERPRETED = sorted({one for row in DIALECTS.values() for one in row.forbidden} - set(_NEEDED_ELSEWHERE))
 

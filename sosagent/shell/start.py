@@ -162,7 +162,9 @@ class Starter:
         if self._replace:  # an alias or a function may have the name exec
             lines = [f'HISTFILE= "exec" {self._plain_shell}', f"exec {self._plain_shell}", PLAIN_SHELL_ON_TOP]
         for line in lines:
-            await console.type_line(f" {line}", new_prompt_keys=_NEW_PROMPT_KEYS)
+            last = line is lines[-1]
+            if not await console.type_line(f" {line}", new_prompt_keys=_NEW_PROMPT_KEYS, required=last):
+                continue
             self._plain_started = True
             ready = rf"(?:^|\n){PLAIN_SHELL_READY}\n"
             match = await self._press_enter([ready, *_again(prompt), r"[#$%>❯➜λ»] ?$", _CSH_ERROR])

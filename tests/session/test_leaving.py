@@ -69,11 +69,11 @@ ACCOUNTS = {
     "bash, prompt like a login's, end of file ignored, exit is a function": _bash(
         "exit() { echo no; }; PS1='login: '; IGNOREEOF=99"
     ),
-    "dash, no echo": _dash("stty -echo", sosagent.ConsoleStateUnknown),
+    "dash, no echo": _dash("stty -echo"),
     "bash, aliases": _bash(_ALIASES),
     "dash, aliases": _dash(_ALIASES),
     "bash, no echo, exit is a function, end of file ignored": _bash(
-        "exit() { echo no; }; IGNOREEOF=99; set +o emacs; stty -echo", sosagent.ConsoleStateUnknown
+        "exit() { echo no; }; IGNOREEOF=99; set +o emacs; stty -echo"
     ),
     "zsh, vi mode and a right prompt": Account("/usr/bin/zsh", {".zshrc": _ZSH}),
     "tcsh, exit is an alias": Account("/usr/bin/tcsh", {".tcshrc": "alias exit 'echo no'\n"}),

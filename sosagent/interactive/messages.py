@@ -24,6 +24,7 @@ _LOGGED_OUT = (
     Action.MAINTAIN,
     Action.ENTER,
     Action.PRESS,
+    Action.ACTIVATE,
     Action.REFUSED,
     Action.CLOSED,
     Action.BUSY,

@@ -32,11 +32,12 @@ class Undo(enum.Enum):
     INSERT_MODE = "an editor left its insert mode"
     MAINTENANCE = "a maintenance shell was opened with root's password"
     OPEN_MAINTENANCE = "a maintenance shell was opened with Enter"
+    ACTIVATION = "a shell was started with Enter"
     INITRAMFS = "mounts in an initramfs were changed"
 
 
-#: The changes that opened a maintenance shell.
-MAINTENANCE = (Undo.MAINTENANCE, Undo.OPEN_MAINTENANCE)
+#: The changes that opened a shell without a login.
+MAINTENANCE = (Undo.MAINTENANCE, Undo.OPEN_MAINTENANCE, Undo.ACTIVATION)
 
 
 class Attempt:

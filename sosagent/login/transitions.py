@@ -23,6 +23,7 @@ from ..console.events import Event
 from ..errors import ConsoleOccupied, ConsoleStateUnknown
 from ..secrets.secret import Secret
 from ..terminal.states import READING, Action, Observation
+from .activate import activate, close_activated_shell
 from .attempt import MAINTENANCE, Attempt, Stage, Undo
 from .authenticate import log_in
 from .detect import find_state
@@ -62,6 +63,7 @@ STEPS: dict[Action, Step] = {
     # -- leads to a shell's prompt
     Action.LOG_IN: log_in,  # at a login prompt
     Action.MAINTAIN: log_in_for_maintenance,  # at a maintenance prompt that asks for root's password
+    Action.ACTIVATE: activate,  # at a console that asks for Enter
     Action.PRESS: press_enter_for_maintenance,  # at a maintenance prompt that asks for Enter
     Action.PROBE: use_existing_shell,  # at a shell's prompt
     # -- leads to another state
@@ -89,6 +91,7 @@ UNDO_STEPS: dict[Undo, UndoStep] = {
     Undo.INSERT_MODE: restore_insert_mode,
     Undo.MAINTENANCE: close_maintenance_shell,
     Undo.OPEN_MAINTENANCE: close_maintenance_shell,
+    Undo.ACTIVATION: close_activated_shell,
     Undo.INITRAMFS: restore_mounts,
 }
 

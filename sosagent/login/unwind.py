@@ -165,5 +165,5 @@ async def restore_insert_mode(attempt: Attempt, _ended: bool) -> None:
 
 async def wait_for_prompt(attempt: Attempt) -> None:
     """Wait until the existing shell shows its prompt again, or sulogin has taken its place."""
-    until = (Action.PROBE, Action.INTERRUPT, Action.MAINTAIN, Action.PRESS)
+    until = (Action.PROBE, Action.INTERRUPT, Action.MAINTAIN, Action.PRESS, Action.ACTIVATE)
     await settle(attempt.console, WAKE_SECONDS, until=until)

@@ -37,7 +37,7 @@ _MAY_HAVE_RUN = "The program may have run. Find out what it did before you run i
 #: As shells report it: "cksum: not found", "command not found: cksum", "can't execute 'cksum': No such file".
 _NO_CKSUM = re.compile(r"\bcksum\b.*: \S|: cksum$")
 _TYPED = (")", "]")  # lines of requests start with these; a tty that is not raw echoes them
-_AT_LOGIN = (Action.LOG_IN, Action.MAINTAIN, Action.PRESS)
+_AT_LOGIN = (Action.LOG_IN, Action.MAINTAIN, Action.PRESS, Action.ACTIVATE)
 #: Console states in which any key stops the boot.
 KEYS_STOP_THE_BOOT = ("boot-menu",)
 #: A machine that shuts down or boots prints these. So does a program that shows its log.

@@ -46,6 +46,7 @@ class Action(enum.Enum):
     MAINTAIN = "type root's password, and start sulogin again at the end"
     ENTER = "press Enter, which ends that login attempt"
     PRESS = "press Enter, and start sulogin again at the end"
+    ACTIVATE = "press Enter, use the shell or login that starts, and end it"
     PROBE = "ask the shell for its user, use it if that is root, and leave it as it was"
     INTERRUPT = "press ^C, which discards the unfinished command"
     SUSPEND = "suspend it (^Z), use the shell below it, and resume it (fg)"
@@ -126,6 +127,12 @@ _TO_LOGIN = "Bring the console to a login prompt by hand, then run again."
 _TAKE_OVER = "Bring the console to a login prompt by hand, or run again with --take-over to discard it."
 _OR_CONTROL_D = r"\(or (?:press|type) control-d (?:to continue|for normal startup)\): ?$"
 
+#: BusyBox's init, OpenWrt's procd, and what people write in its place.
+_ACTIVATE = (
+    r"(?i)^(?:please )?(?:press|hit|type) (?:the )?[<\[]?(?:enter|return|any key|a key)(?: key)?[>\]]? (?:key )?"
+    r"(?:to|for) .{0,40}\b(?:console|shell|login|terminal|prompt)\b.{0,10}$"
+)
+
 STATES: tuple[State, ...] = (
     # -- the endpoint's own messages and prompts
     _state("endpoint-read-only", "a read-only session of the endpoint", Action.RECONNECT,
@@ -166,6 +173,8 @@ STATES: tuple[State, ...] = (
         "Press Enter for maintenance\n(or press Control-D to continue): ",
         prompt=rf"(?i)^press enter for (?:system )?maintenance|^press enter for login: ?$|^{_OR_CONTROL_D}",
         above=r"(?i)^press enter for (?:(?:system )?maintenance|login)"),
+    _state("activation", "a console that asks for Enter before it starts a shell or a login", Action.ACTIVATE,
+        "Please press Enter to activate this console. ", prompt=_ACTIVATE, message=_ACTIVATE),
     _state("maintenance", "emergency or rescue mode, waiting for root's password", Action.MAINTAIN,
         "Give root password for maintenance\n(or press Control-D to continue): ",
         prompt=rf"(?i)^(?:give|enter) root password for (?:(?:system )?maintenance|login).*: ?$|^{_OR_CONTROL_D}"),

@@ -65,7 +65,8 @@ class RealConsole(Transport):
         self._getty: asyncio.subprocess.Process | None = None
         self._tasks = [asyncio.ensure_future(self._respawn()), asyncio.ensure_future(self._read_all())]
         home = folder / "home"
-        home.mkdir(exist_ok=True)
+        # Without this folder, each new fish reads all manual pages of the computer for its completions.
+        (home / ".local" / "share" / "fish" / "generated_completions").mkdir(parents=True, exist_ok=True)
         (folder / "passwd").write_text(
             f"root:x:0:0::{home}:{shell}\n{USER}:x:1000:1000::/:{shell}\nnobody:x:65534:65534::/:/bin/false\n"
         )

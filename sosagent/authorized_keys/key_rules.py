@@ -18,7 +18,7 @@ _OTHER_KEY = "Add a key of another type, such as ed25519."
 #: Options that dropbear knows (svr-authpubkeyoptions.c); for another one it refuses the whole line.
 _DROPBEAR_OPTIONS = (
     "no-port-forwarding", "no-agent-forwarding", "no-x11-forwarding", "no-pty", "restrict", "command", "permitopen",
-    "permitlisten", "no-touch-required", "verify-required",
+    "no-touch-required", "verify-required",
 )  # fmt: skip
 
 

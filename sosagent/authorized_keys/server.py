@@ -84,6 +84,7 @@ class Server:
         running: "NAME COMMAND" of servers that run, if there is no sshd in the usual places.
         account: the user's account; None if there is none.
         is_openwrt: whether the system is OpenWrt.
+        shells: the shells in /etc/shells, if the server is not sshd.
     """
 
     program: str = ""
@@ -95,6 +96,7 @@ class Server:
     running: tuple[str, ...] = ()
     account: Account | None = None
     is_openwrt: bool = False
+    shells: tuple[str, ...] = ()
 
     @property
     def is_dropbear(self) -> bool:
@@ -119,7 +121,7 @@ def parse_server(lines: Sequence[str], connections: Sequence[Connection]) -> Ser
         connections: those that sshd was asked about.
     """
     values: list[dict[str, list[str]]] = []
-    words: dict[str, list[str]] = {letter: [] for letter in "DVUecrGgTNXW"}
+    words: dict[str, list[str]] = {letter: [] for letter in "DVUecrGgTNXWh"}
     passwd = shadow = None
     for line in lines:
         letter, _, rest = line.partition(" ")
@@ -143,6 +145,7 @@ def parse_server(lines: Sequence[str], connections: Sequence[Connection]) -> Ser
         running=tuple(words["r"]),
         account=None if passwd is None else _account(passwd, shadow, words),
         is_openwrt=bool(words["W"]),
+        shells=tuple(words["h"]),
     )
 
 

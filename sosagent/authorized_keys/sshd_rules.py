@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from ..keys import PublicKey
@@ -29,6 +30,8 @@ _FIX_MODES = "--fix-permissions corrects it."
 _NO_COMMANDS = ("false", "nologin")
 _WITH_GLOBS = (10, 0)  # release notes of OpenSSH 10.0: AuthorizedKeysFile may have wildcards
 _FEW_TRIES = 3
+#: Shells that getusershell(3) returns where /etc/shells is missing.
+_SHELLS = ("/bin/sh", "/bin/csh")
 
 
 def keys_path(report: Report, user: str, settings: Settings | None = None) -> str | None:
@@ -247,15 +250,23 @@ def _of_tries(settings: Settings) -> Iterator[Obstacle]:
 def _of_dropbear(report: Report, server: Server, user: str, path: str, keys: Sequence[PublicKey]) -> Iterator[Obstacle]:
     """Yield what makes dropbear refuse the keys (dropbear(8); svr-auth.c, svr-authpubkey.c)."""
     words = [word for line in server.running for word in line.split()[2:]]
-    flags = "".join(word[1:] for word in words if word.startswith("-") and not word.startswith("--"))
+    flags = {word[1:] for word in words if word.startswith("-")}
     account = server.account
     if "w" in flags and (account.uid if account else int(user != "root")) == 0:
         yield Obstacle("dropbear runs with -w: it will refuse root", "Start it without -w.")
+    if "t" in flags:
+        yield Obstacle("dropbear runs with -t: it requires a password besides the key", "Start it without -t.")
+    groups = [after for word, after in itertools.pairwise(words) if word == "-G"]
+    if groups and account is not None and groups[0] not in account.groups:
+        yield Obstacle(
+            f"dropbear runs with -G {groups[0]}: it will refuse {user}", f"`usermod -aG {groups[0]} {user}` helps."
+        )
     yield from _of_modes(report, user, path)
     for key in keys:
         yield from dropbear_key_obstacles(key)
-    if account is not None and account.shell_missing:
-        yield Obstacle(
-            f"the shell of {user}, {account.shell}, does not exist or cannot be run",
-            f"`usermod -s /bin/sh {user}` sets another one.",
-        )
+    if account is not None and account.shell not in (server.shells or _SHELLS):
+        sentence = f"the shell of {user}, {account.shell}, is not in /etc/shells: dropbear will refuse {user}"
+        yield Obstacle(sentence, f"`usermod -s /bin/sh {user}` sets another one.")
+    elif account is not None and account.shell_missing:
+        sentence = f"the shell of {user}, {account.shell}, does not exist or cannot be run"
+        yield Obstacle(sentence, f"`usermod -s /bin/sh {user}` sets another one.")

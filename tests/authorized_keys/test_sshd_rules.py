@@ -293,7 +293,7 @@ def test_a_silent_sshd() -> None:
 
 
 def test_dropbear() -> None:
-    server = Server("/usr/sbin/dropbear", account=ROOT)
+    server = Server("/usr/sbin/dropbear", account=ROOT, shells=("/bin/sh", "/bin/bash"))
     report = Report(home="/root", server=server)
     assert keys_path(report, "root") == PATHS["root"]
     assert (refusals(report), notes(report)) == ([], [])
@@ -302,6 +302,10 @@ def test_dropbear() -> None:
     )
     no_root = replace(report, server=replace(server, running=("dropbear /usr/sbin/dropbear -s -w -p 22",)))
     assert "-w" in refusals(no_root)[0]
+    for command, words in (("-G crew", "-G crew"), ("-G root", ""), ("-t", "a password besides")):
+        one = replace(report, server=replace(server, running=(f"dropbear /usr/sbin/dropbear {command}",)))
+        assert [words in text for text in refusals(one)] == [True] * bool(words)
+    assert "not in /etc/shells" in refusals(replace(report, server=replace(server, shells=())))[0]
     key = replace(new_key(), options=('from="10.0.0.1"',))
     assert "does not know the option from" in refusals(report, "root", [key])[0]
 

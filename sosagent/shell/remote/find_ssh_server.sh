@@ -1,4 +1,6 @@
-# Print "r NAME COMMAND" for each SSH server that runs, where no sshd is in the usual places.
+# Print "r NAME COMMAND" for each SSH server that runs, where no sshd is in the usual places, and "h PATH" for each shell
+# with which dropbear lets a user in (shells(5)).
+sed -n 's/^\//h \//p' /etc/shells
 for i in /proc/[0-9]*/comm; do
 read -r x <$i
 case $x in

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+from ..console.console import Console
 from ..console.events import Event
+from ..deadline import Deadline
 from ..errors import ConsoleOccupied, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
@@ -36,12 +38,16 @@ from .wake import wake
 __all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_existing_shell"]
 
 _PATIENCE_SECONDS = 20.0
+_UNLOCKED_SECONDS = 2.0
+_UNLOCK_SECONDS = 30.0  # clevis asks its servers as soon as the network is up
 
 #: A shell's message about a job that was suspended: bash, dash, ash, mksh; zsh, tcsh; fish.
 _STOPPED = re.compile(
     r"^\[\d+\] {0,8}[+-]? {0,20}(?:Stopped|Suspended)|^(?:zsh: )?suspended\b|^Suspended$|^fish: Job .* stopped"
 )
-_SHELL, _MULTIPLEXER = (next(state for state in STATES if state.name == name) for name in ("shell", "multiplexer"))
+_SHELL, _MULTIPLEXER, _BOOTING = (
+    next(state for state in STATES if state.name == name) for name in ("shell", "multiplexer", "booting")
+)
 
 
 async def use_existing_shell(attempt: Attempt, observed: Observation, _password: Secret) -> Observation | None:
@@ -226,6 +232,9 @@ async def discard(attempt: Attempt, observed: Observation, _password: Secret) ->
         ConsoleError: it is not allowed, or no keys discard this state.
     """
     console = attempt.console
+    if observed.state.name == "disk-passphrase" and (later := await _unlocked(console)) is not None:
+        attempt.started_in(later)
+        return later
     if not attempt.settings.take_over or not observed.state.force:
         raise state_error(console, observed)
     console.emit(Event("note", f"discarding {observed.state.title}"))
@@ -234,3 +243,22 @@ async def discard(attempt: Attempt, observed: Observation, _password: Secret) ->
         if after.state.action in (Action.PROBE, Action.LOG_IN):
             return after
     return await find_state(console, take_over=True)
+
+
+async def _unlocked(console: Console) -> Observation | None:
+    """At a prompt for a disk's passphrase: wait for clevis, or somebody else, to unlock the disk. Nothing is typed.
+
+    Returns:
+        The state after the rest of the boot; None if the prompt stays.
+    """
+    left, asked = console.time_left(), console.open_line.rstrip()
+    deadline = Deadline(_UNLOCK_SECONDS if left is None else min(_UNLOCK_SECONDS, left / 3))
+    console.emit(Event("start", "wait for the disk to be unlocked: clevis does that by itself"))
+    while not deadline.passed:
+        await console.receive(deadline.remaining, ignore_kernel=True)
+        if console.open_line.rstrip() == asked:
+            continue
+        observed = await settle(console, _UNLOCKED_SECONDS)
+        if observed.state.name != "disk-passphrase":
+            return observed if is_decided(observed) else await wake(console, Observation(_BOOTING))
+    return None

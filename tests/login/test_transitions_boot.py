@@ -66,6 +66,20 @@ CASES = {
     "busy endpoint": Case(
         ("Virtual Serial Port is currently in use by another session.\r\n",), state="endpoint-busy", error=EndpointBusy
     ),
+    "a disk that clevis unlocks": Case(
+        ("Please unlock disk vda5_crypt: ", 8.0, "\r\ncryptsetup: vda5_crypt: set up successfully\r\n", 1.0,
+         "[  OK  ] Started ssh.service.\r\n", 0.5, LOGIN),
+        ASK_LOGIN + LOG_IN, LOG_OUT, state="login",
+    ),
+    "a disk that clevis unlocks, during a quiet boot": Case(
+        ("\U0001f510 Please enter passphrase for disk vda5 (root): (press TAB for no echo) ", 8.0, "\r\n"),
+        key(WAKE, "\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="login",
+    ),
+    "a disk that stays locked": Case(
+        ("Please unlock disk vda5_crypt: ", 3.0, "\r\nNo key available with this passphrase.\r\n"
+         "Please unlock disk vda5_crypt: "),
+        state="disk-passphrase", error=ConsoleOccupied, message="a disk's passphrase",
+    ),
     "closed endpoint": Case(("Info: SOL payload disabled\r\n",), state="endpoint-closed", error=EndpointRefused),
     "an endpoint's own prompt": Case(("racadm>>",), error=ConsoleOccupied, message="the endpoint's own prompt"),
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Real agetty, login, su, sudo and sulogin in every language of their catalogues, in the root of Debian 12.
 
-`python -m tests.support.languages` runs the whole table (part of `make soak`) and writes it into docs/reliability.md.
+`python -m tests.support.languages` runs the whole table (part of `make soak`); with names of languages, those.
 It needs root, and the root file system that `python -m tests.support.roots` builds.
 """
 
@@ -21,6 +21,7 @@ from typing import TypeAlias
 import sosagent
 from sosagent.session.connect import connect
 
+from ..conftest import until
 from .logins import RealConsole
 from .ptys import PtyTransport
 from .roots import PASSWORD, ROOTS, locales
@@ -31,7 +32,8 @@ GETTY = "/sbin/agetty -L 115200 {name} vt220"
 SULOGIN = "/sbin/sulogin"
 _WRONG = "wrong horse 8"
 _SECONDS = 120.0
-_AT_ONCE = 6
+_AT_ONCE = 4
+_START_SECONDS = 60.0
 _NAMESPACE = """
 mount --make-rprivate / && mount --bind {root} {root} && cd {root} && mount --rbind /dev dev &&
 mount -t proc none proc && mount -t tmpfs none run && mount -t tmpfs none var/log && mount --bind {folder}/home root &&
@@ -63,6 +65,10 @@ class RootConsole(RealConsole, Shown):
         data = await super().read()
         self.shown += data
         return data
+
+    async def started(self) -> None:
+        """Wait until the getty has printed something; before that, the tty alone echoes."""
+        await until(lambda: not self._data.empty(), _START_SECONDS)
 
 
 class RootPty(PtyTransport, Shown):
@@ -111,6 +117,7 @@ async def root_console(
         return
     console = RootConsole(folder, text)
     try:
+        await console.started()
         yield console
     finally:
         await console.power_off()

@@ -23,8 +23,11 @@ def table() -> str:
     counts: Counter[str] = Counter()
     for system in SYSTEMS.values():
         cells = []
-        for job in JOBS:
-            cell = results.cells.get((system.name, job))
+        for job in JOBS.values():
+            if not job.fits(system):
+                cells.append("–")
+                continue
+            cell = results.cells.get((system.name, job.name))
             outcome = cell.outcome if cell else "untried"
             counts[outcome] += 1
             note = cell.note if cell else ""

@@ -133,8 +133,9 @@ def parse_server(lines: Sequence[str], connections: Sequence[Connection]) -> Ser
             passwd = match
         elif match := _SHADOW.fullmatch(line):
             shadow = match
-        elif values and letter.isalnum() and letter.islower():
-            values[-1].setdefault(letter, []).append(rest)
+        elif values and letter.isalnum() and len(letter) > 1:
+            # In capitals and small letters since OpenSSH 10.6.
+            values[-1].setdefault(letter.lower(), []).append(rest)
     return Server(
         program=words["D"][0] if words["D"] else "",
         version=words["V"][0] if words["V"] else "",

@@ -191,7 +191,7 @@ def _fields(blob: bytes) -> list[bytes]:
 def _check_fields(key_type: str, fields: list[bytes]) -> None:
     if len(fields) != KEY_TYPES.get(key_type, len(fields)):
         raise ValueError(_WRONG_LENGTH)
-    if key_type.endswith("ed25519") or key_type.startswith("sk-ssh-ed25519"):
+    if key_type in ("ssh-ed25519", "sk-ssh-ed25519@openssh.com"):
         if len(fields[1]) != 32:
             raise ValueError(f"an ed25519 key has 32 bytes; this one has {len(fields[1])}")
     elif "ecdsa" in key_type and key_type in KEY_TYPES:

@@ -396,5 +396,11 @@ def test_the_report_of_sshd() -> None:
     )
 
 
+def test_the_keywords_of_openssh_10_6() -> None:
+    server = parse_server(["@ 0", "PermitRootLogin no", "AllowUsers alice", "AllowUsers bob"], [ANY])
+    assert server.answers[0].get("permitrootlogin") == "no"
+    assert server.answers[0].all("allowusers") == ("alice", "bob")
+
+
 def test_nonsense_is_an_empty_server() -> None:
     assert parse_server(["@ 0", "X y", "P a:b", "S", "\0", "@ 1", "=1 0"], [ANY]) == Server(as_root=False)

@@ -38,6 +38,13 @@ def test_fingerprints_are_those_of_ssh_keygen(kind: str, tmp_path: Path) -> None
     assert key.line == public.read_text().strip()
 
 
+def test_a_type_of_later_versions_is_not_taken_for_ed25519() -> None:
+    name = b"ssh-mldsa44-ed25519"  # OpenSSH 10.6
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (name, bytes(range(1, 225)) * 6))
+    (key,) = parse(f"{name.decode()} {base64.b64encode(blob).decode()} me\n")
+    assert (key.type, key.comment) == (name.decode(), "me")
+
+
 def test_several_keys_comments_blank_lines_bom_and_crlf() -> None:
     other = new_key("two")
     text = f"\ufeff# mine\r\n\r\n{ED.line}\r\n  {other.line}  \n{ED.type} {BLOB} again\n"

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -43,21 +44,24 @@ def main() -> None:
     chosen = [
         (SYSTEMS[system], JOBS[job])
         for system, job in product(arguments.systems.split(","), arguments.jobs.split(","))
-        if (system, job) not in settled
+        if (system, job) not in settled and JOBS[job].fits(SYSTEMS[system])
     ]
     for system in {system.name: system for system, _ in chosen}.values():
         if system.root:
             built(system.root)
         else:
             build(system.variant)
-    cells = list(_run_all(chosen, arguments.workers))
     described = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
     today = datetime.now(UTC).date().isoformat()
-    replace(results.updated(cells), date=today, commit=described.stdout.strip()).save()
+    results = replace(results, date=today, commit=described.stdout.strip())
+    outcomes: Counter[str] = Counter()
+    for cell in _run_all(chosen, arguments.workers):
+        outcomes[cell.outcome] += 1
+        results = results.updated([cell])
+        results.save()
     MACHINE_TABLE.write()
-    failed = sum(cell.outcome == "failed" for cell in cells)
-    print(f"{len(cells) - failed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    print(f"{outcomes.total() - outcomes['failed']} passed, {outcomes['failed']} failed")
+    sys.exit(1 if outcomes["failed"] else 0)
 
 
 def _run_all(chosen: list[tuple[System, Job]], workers: int) -> Iterator[Cell]:

@@ -23,7 +23,10 @@ __all__ = ["JOBS", "Case", "Cell", "Job", "run_cell"]
 #: A getty or login may come and go while the job's own programs end.
 _WAITING = {"agetty", "getty", "login", "sh", "sleep"}
 _SETTLE_SECONDS = 40
+#: The default is short for an emulated machine on a busy computer.
+_TIME = ("--timeout", "240")
 _UPLOADED = "/var/tmp/uploaded"
+_REFUSE_ROOT = "echo PermitRootLogin no > /etc/ssh/sshd_config.d/no-root.conf; kill -HUP $(cat /run/sshd.pid)"
 _CONTENT = bytes(range(256)) * 40 + b"\n\x00end"
 
 
@@ -80,9 +83,10 @@ class Job:
         words: returns the command and its arguments; HOST comes after the command's name.
         check: returns what is wrong afterwards, given the JSON that the command printed.
         login: the user who logs in.
-        password: returns the password; by default the user's own.
+        wrong_password: whether the password is wrong.
         prepare: shell commands that run on the machine first.
         status: the right exit status.
+        needs_sshd: whether the job is for machines with OpenSSH only.
     """
 
     name: str
@@ -93,6 +97,11 @@ class Job:
     wrong_password: bool = False
     prepare: str = ""
     status: int = 0
+    needs_sshd: bool = False
+
+    def fits(self, system: System) -> bool:
+        """Return whether the job can be tried on a system."""
+        return system.has_sshd or not self.needs_sshd
 
 
 def _file_is(case: Case, expected: bytes) -> list[str]:
@@ -107,6 +116,13 @@ def _file_is(case: Case, expected: bytes) -> list[str]:
 def _added(case: Case, before: bytes) -> list[str]:
     wrong = _file_is(case, before + case.line)
     return wrong or ([] if case.machine.accepts(case.new, "root") else ["sshd refuses the key"])
+
+
+def _added_in_vain(case: Case, result: Any) -> list[str]:
+    wrong = _file_is(case, case.before + case.line)
+    if "PermitRootLogin no" not in json.dumps(result):
+        wrong.append("the cause is not named")
+    return wrong or (["sshd takes the key"] if case.machine.accepts(case.new, "root") else [])
 
 
 def _same(case: Case, _: Any) -> list[str]:
@@ -159,6 +175,7 @@ JOBS = {
         Job("wrong-password", "wrong password", _add, _same, wrong_password=True, status=5),
         Job("sudo", "add with sudo", _add_as("sudo"), lambda case, _: _added(case, case.before), login="alice"),
         Job("su", "add with su", _add_as("su"), lambda case, _: _added(case, case.before), login="alice"),
+        Job("no-root", "add, sshd refuses root", _add, _added_in_vain, prepare=_REFUSE_ROOT, status=7, needs_sshd=True),
         Job("list", "keys list", lambda _: ["keys list"], _listed),
         Job("remove", "keys remove", lambda case: ["keys remove", f"{case.admin}.pub", "--force"], _removed),
         Job("upload", "upload", _upload, _uploaded),
@@ -235,7 +252,8 @@ def _run(case: Case, job: Job) -> tuple[int, Any]:
     if "su" in rest:
         rest += ["--become-password-file", str(secret)]
     done = subprocess.run(
-        [SOSAGENT, *command.split(), *case.machine.arguments, *rest, "--login", job.login, "--json"],
+        [SOSAGENT, *command.split(), *case.machine.arguments, *rest, "--login", job.login, "--json",
+         *_TIME],
         env={
             "PATH": os.environ["PATH"], "HOME": str(case.folder),
             "SOS_PASSWORD": "not the password" if job.wrong_password else own,

@@ -126,6 +126,11 @@ class System:
     host_keys: str = "cat /etc/ssh/ssh_host_*_key.pub"
 
     @property
+    def has_sshd(self) -> bool:
+        """Whether its SSH server is OpenSSH's."""
+        return self.host_keys != _DROPBEAR_KEYS
+
+    @property
     def password(self) -> str:
         """Root's password."""
         return PASSWORD if self.root else VM_PASSWORD

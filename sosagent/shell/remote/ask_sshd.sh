@@ -22,7 +22,7 @@ $h -V
 } 2>&1 | grep OpenSSH_ | head -n 1 | sed 's/^/V /'
 r=
 mkdir -m 755 /run/sshd 2>/dev/null && r=/run/sshd
-p=$($h -T 2>/dev/null | sed -n 's/^port //p' | head -n 1)
+p=$($h -T 2>/dev/null | sed -n 's/^[Pp]ort //p' | head -n 1)
 x=
 n=0
 for i in $sos_specs; do
@@ -30,12 +30,12 @@ echo @ $n
 n=$((n+1))
 i=lport=${p:-22},user=$sos_user,$i
 if t=$($h -T -C $i,rdomain= 2>&1) || t=$($h -T -C $i 2>&1); then
-printf '%s\n' "$t" | grep -E '^(port|permitrootl|pubkey|requiredr|casig|revoked|authorizedkeys|authenticationm|strict|maxaut|forceco|chroot|allow[ug]|deny|usepam|usedns)' | if [ "$x" ]; then
+printf '%s\n' "$t" | grep -iE '^(port|permitrootl|pubkey|requiredr|casig|revoked|authorizedkeys|authenticationm|strict|maxaut|forceco|chroot|allow[ug]|deny|usepam|usedns)' | if [ "$x" ]; then
 grep -vxF "$x"
 else
 cat
 fi
-[ "$x" ] || x=$(printf '%s\n' "$t" | grep -vE '^(allow|deny)')
+[ "$x" ] || x=$(printf '%s\n' "$t" | grep -viE '^(allow|deny)')
 else
 printf '%s\n' "$t" | head -n 5 | cut -c -300 | sed 's/^/e /'
 fi

@@ -33,7 +33,7 @@ _USUAL_PROMPT = re.compile(r"(?:(?<![0-9])%|(?<!#)#|(?<![=>-])>|[$❯➜λ»]) $
 _ASKS_FOR_ENTER = re.compile(r"(?i)\b(?:press|hit)\b.{0,20}\b(?:enter|return|any key|a key)\b")
 #: A terminal multiplexer sets the rows that scroll, of a whole screen. The status line of tmux has its windows.
 _SCROLL_ROWS = re.compile(rb"\x1b\[1;\d+r")
-_TMUX = re.compile(r"^\[[^\]]{1,80}\] ?\d+:\S")
+_TMUX = re.compile(rb"\[[^\]\x1b]{1,40}\] ?\d+:\S")
 
 #: How long text must stay the same before it is tested: a prompt of a dialogue, which the message of the day may
 #: contain; unknown text; a blank line after some output; a blank line from the start, while PAM may still refuse.
@@ -195,8 +195,7 @@ class _Search:
 
     @property
     def _is_tmux(self) -> bool:
-        lines, open_line = self._console.since(self._since)
-        return any(map(_TMUX.search, [*lines, open_line]))
+        return _TMUX.search(self._output) is not None
 
     async def _type(self, keys: str) -> None:
         self._enters += 1

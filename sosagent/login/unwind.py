@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..console.events import Event
 from ..console.line_clock import QUIET_SECONDS
 from ..errors import ConsoleStateUnknown
-from ..terminal.states import Action, Observation
+from ..terminal.states import UNKNOWN, Action, Observation
 from .attempt import Attempt, Stage
 from .logout import end_at_login_prompt, log_out, may_be_program
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, observe, press, settle, submit
@@ -51,6 +51,8 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
                 return
             attempt.line_entered()
             observed = await log_out(attempt)
+        elif observed.state.action is not Action.LOG_IN:
+            observed = await log_out(attempt, Observation(UNKNOWN))  # it may be a prompt of our shell
     if observed.state.action is not Action.LOG_IN and not (attempt.program or may_be_program(outcome)):
         # Some consoles show a prompt only after Enter.
         await console.send("\r")

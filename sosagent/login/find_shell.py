@@ -93,7 +93,7 @@ class _Search:
         self._deadline = Deadline(max((_JOB_SECONDS if left is None else left) - _RESERVE_SECONDS, _LEAST_SECONDS))
         self._nonce = secrets.token_hex(2)
         self._answered = -1  # bytes received when a query of the terminal was answered
-        self._answers = self._keys = self._enters = self._hidden = self._ends = 0
+        self._answers = self._keys = self._enters = self._hidden = self._silences = self._ends = 0
         self._prints = False
         self._found = ""  # what is there in place of a shell
         self._hint = _HINT
@@ -221,7 +221,9 @@ class _Search:
                         "\x1b\x1b" if self._ends else "\x03",
                     )
             case Reader.NOTHING if observed.state.action is Action.LOG_IN:
-                return observed  # getty refused the login without a word
+                self._silences += 1  # a busy machine may answer late
+                if self._silences > 1:
+                    return observed  # getty refused the login without a word
             case Reader.NOTHING:
                 await self._turn_echo_on()
         return None

@@ -155,7 +155,7 @@ CASES = {
         state="login", error=LoginRefused, message="the machine refused the password: Login incorrect",
     ),
     "wrong password, without a word": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN) + key(REDRAW, REDRAW),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN) + key(REDRAW, REDRAW) * 2,
         key(END, "\r\n" + LOGIN),
         state="login", error=LoginRefused, message="the machine refused the login",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +22,8 @@ from .strict_modes import writing_groups
 __all__ = ["examine", "inspect", "inspect_and_append", "unsafe_path", "with_link_targets"]
 
 _ANY = Connection()
+
+_NO_SU = re.compile(r"\bsu\b.*(?:not found|No such file)")
 
 
 async def inspect(
@@ -150,6 +153,12 @@ def _no_file(report: Report, user: str) -> EditRefused:
 
 
 def _refuse_missing_user(report: Report, user: str) -> None:
+    if not report.home.startswith("/") and any(map(_NO_SU.search, report.complaints)):
+        raise edit_refused(
+            f"the machine has no su, so the file of {user} cannot be changed with the rights of {user}",
+            hint=f"Log in as {user}, or install su.",
+            complaints=report.complaints,
+        )
     if not report.home.startswith("/"):
         raise edit_refused(f"the machine has no user {user}", hint="Check -u/--user.", complaints=report.complaints)
     if report.path(report.home) is None and any(line.endswith(f" {report.home}") for line in report.complaints):

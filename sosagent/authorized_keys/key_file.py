@@ -20,6 +20,8 @@ __all__ = ["SAFE_PATH", "KeyFile", "Unlock", "check_user", "is_typeable", "key_f
 SAFE_PATH = re.compile(r"/[\w./@%+,-]*", re.ASCII)
 #: Paths that may be part of a program in quotes.
 _QUOTED_PATH = re.compile(r"/[\w./@%+,:= -]*", re.ASCII)
+#: Defines cksum where the machine has none (remote/adapt.sh); otherwise the variable is empty.
+_CKSUM = f'eval "{variables("crc")}"'
 _SAFE_USER = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _SEARCHED_CHARACTERS = 10  # of a key's base64, which are 60 bits
 #: A test for the shell: whether to append at once. It holds if the file can be read, ends in a newline, has no line
@@ -174,7 +176,7 @@ class KeyFile:
 
     def _as_user(self, text: str) -> str:
         # su may set a locale in which the shell counts characters instead of bytes.
-        as_user = f"LC_ALL=C su -s /bin/sh -c {shlex.quote(f'LC_ALL=C;{text}')} {self.user}"
+        as_user = f"LC_ALL=C su -s /bin/sh -c {shlex.quote(f'LC_ALL=C;{_CKSUM};{text}')} {self.user}"
         return f"{{ {text};}}" if self.own else as_user
 
 

@@ -17,6 +17,7 @@ from .observe import PROBE_SECONDS, WAKE_SECONDS
 __all__ = ["Probe", "ask", "probe", "wait_for_prompt", "wait_for_prompt_again"]
 
 _SAME_PROMPT_SECONDS = 1.0
+_OWNED_FOLDER = re.compile(r"d[-r][-w]\S{7,8} +\d{1,10} +(\d{1,10}) ")
 _ARITHMETIC, _PRODUCT = "echo $((127*379))", "48133"
 _LOADER = next(state for state in STATES if state.name == "boot-prompt")
 
@@ -51,8 +52,14 @@ async def probe(attempt: Attempt) -> Probe:
     uid = answers.pop() if answers else ""
     if re.fullmatch(r"\d{1,10}", uid) is None:
         await _prove_shell(attempt)
-        return Probe(None, name, hostname)
+        return Probe(await _owner_of_shell(attempt), None, hostname)
     return Probe(int(uid), name, hostname)
+
+
+async def _owner_of_shell(attempt: Attempt) -> int | None:
+    """Return the user ID of a shell without `id`; None if /proc does not show it."""
+    owners = (_OWNED_FOLDER.match(line) for line in await ask(attempt, "ls -ldn /proc/$$"))
+    return next((int(owner[1]) for owner in owners if owner), None)
 
 
 async def _prove_shell(attempt: Attempt) -> None:

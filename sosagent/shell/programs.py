@@ -20,7 +20,7 @@ _NEEDS_NO_SEMICOLON = ("(", "&", "|", ";")
 _QUOTED_OR_NOT = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|[^'\"]+|.", re.DOTALL)
 #: Letters for names, without those that the sources use themselves. Names get them in alphabetical order, so a new
 #: name changes the letters of the names after it.
-_LETTERS = "abcdefgjqsuvwyABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LETTERS = (*"abcdefgjqsuvwyABCDEFGHIJKLMNOPQRSTUVWXYZ", "Ax", "Bx", "Cx", "Dx", "Ex", "Fx", "Gx", "Hx")
 
 
 class Expanded(str):
@@ -67,7 +67,7 @@ def _sources() -> tuple[dict[str, str], dict[str, str]]:
     entries = (entry for entry in files(__package__).joinpath("remote").iterdir() if entry.name.endswith(".sh"))
     sources = {entry.name.removesuffix(".sh"): entry.read_text("ascii") for entry in entries}
     long_names = sorted({name for source in sources.values() for name in _NAME.findall(source)})
-    return sources, dict(zip(long_names, _LETTERS, strict=False))
+    return sources, dict(zip(long_names, _LETTERS[: len(long_names)], strict=True))
 
 
 def shrink(source: str) -> str:

@@ -39,6 +39,7 @@ _LATE_SECONDS = 0.5  # between a prompt and the answer to a line that was typed 
 _AFTER_ECHO_SECONDS = 0.3
 _MAX_ECHO = 1.3  # times the length of the line; line editors whose drawing cannot be read send much more
 _NEW_PROMPT_KEYS = "\x15\x03"
+_SHORT_SHELL = " exec '/bin/sh'"
 _ERASE = "\x15"  # ^C would end the plain shell
 _NO_STTY = re.compile(r"\bstty: \S|not found: stty")
 
@@ -155,16 +156,19 @@ class Starter:
         await self._console.send(" stty echo\r")
         await self._console.quiet(_AFTER_ECHO_SECONDS, _ENTER_SECONDS)
 
-    async def _start_plain_shell(self, prompt: str) -> None:
+    async def _start_plain_shell(self, prompt: str, *, shorter: bool = False) -> None:
+        """Start the plain shell; `shorter` if a shell with a shorter prompt was started for that."""
         console = self._console
         await console.quiet(QUIET_SECONDS, 2.0)  # tcsh shows its prompt before it sets up the tty
         lines = [self._plain_shell]
         if self._replace:  # an alias or a function may have the name exec
             lines = [f'HISTFILE= "exec" {self._plain_shell}', f"exec {self._plain_shell}", PLAIN_SHELL_ON_TOP]
+        typed = False
         for line in lines:
-            last = line is lines[-1]
+            last = line is lines[-1] and (shorter or typed or not self._replace)
             if not await console.type_line(f" {line}", new_prompt_keys=_NEW_PROMPT_KEYS, required=last):
                 continue
+            typed = True
             self._plain_started = True
             ready = rf"(?:^|\n){PLAIN_SHELL_READY}\n"
             match = await self._press_enter([ready, *_again(prompt), r"[#$%>❯➜λ»] ?$", _CSH_ERROR])
@@ -172,7 +176,12 @@ class Starter:
                 return
             self._plain_started = False
             await console.quiet(QUIET_SECONDS, _ENTER_SECONDS)
-        raise not_started(console)
+        if typed:
+            raise not_started(console)
+        # The prompt is so long that mksh scrolls every line. That of /bin/sh may be shorter.
+        await console.type_line(_SHORT_SHELL, new_prompt_keys=_NEW_PROMPT_KEYS)
+        await self._press_enter([r"[#$%>] ?$"])
+        await self._start_plain_shell(console.open_line, shorter=True)
 
     async def _enter_line(self, line: StartLine, prompt: str) -> bool:
         """Press Enter after the start line; return False if the shell rejected it and shows its prompt again."""

@@ -50,8 +50,8 @@ END_LINE = "]Z"
 
 #: Some shells lack POSIX syntax, or draw a long line so that its echo cannot be compared (tcsh, fish, mksh on a
 #: narrow terminal), or have no env. This line, which every shell accepts, starts a shell that reads lines without an
-#: editor. It is short, since mksh scrolls a line that is wider than the terminal.
-PLAIN_SHELL = """"/bin/sh" "-c" 'while echo @;read -r l;do eval "$l";done'"""
+#: editor. The quotes are those of rc, too. It is short, since mksh scrolls a line that is wider than the terminal.
+PLAIN_SHELL = """'/bin/sh' '-c' 'while echo @;read -r l;do eval "$l";done'"""
 #: The same where exec is no command. At its end, it ends the shell that started it.
 PLAIN_SHELL_ON_TOP = PLAIN_SHELL.replace("'while", '\'trap "kill -9 $PPID" 0;while')
 #: A line that the plain shell prints when it reads the next one.

@@ -61,7 +61,7 @@ soak: $(READY)
 	$(BIN)/python -m tests.support.attacks
 	$(BIN)/python -m tests.support.sweep
 	$(BIN)/python -m tests.support.roots && $(BIN)/python -m tests.support.languages
-	$(BIN)/python -m tests.support.sshd_logins --seeds 0-420
+	$(BIN)/python -m tests.support.sshd_logins --seeds 0-640
 	$(BIN)/python -m tests.support.profile_runs
 
 vm-test: $(READY)

@@ -1,6 +1,6 @@
 """What sosagent says about generated machines, against logins over SSH to a real sshd.
 
-`python -m tests.support.sshd_logins --seeds 0-400` tries them in namespaces of their own (mounts and network), which
+`python -m tests.support.sshd_logins --seeds 0-640` tries them in namespaces of their own (mounts and network), which
 needs root, and prints one line for each seed that differs, and a table. The real programs run in a real shell; the real
 sshd reads /etc/ssh/sshd_config, and the clients have addresses that are not local: 192.0.2.1 and 10.0.0.1.
 """
@@ -274,7 +274,7 @@ async def _inside(seeds: list[int]) -> None:
 def main() -> None:
     """Compare the machines of the seeds in the arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", default="0-400")
+    parser.add_argument("--seeds", default="0-640")
     text = parser.parse_args().seeds
     first, dash, last = text.partition("-")
     seeds = list(range(int(first), int(last))) if dash else [int(number) for number in text.split(",")]

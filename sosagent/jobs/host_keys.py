@@ -101,7 +101,10 @@ def parse_host_keys(lines: Sequence[str]) -> HostKeys:
         if key.type not in keys or not keys[key.type].same_key(key)
     ]
     if not offered:
-        warnings.append("sshd does not answer on the machine itself: the keys that it offers were not compared")
+        warnings.append(
+            "ssh-keyscan does not answer on the machine itself, or is missing there: the keys that the server offers "
+            "were not compared"
+        )
     return HostKeys("", hostname, port, tuple(keys.values()), tuple(warnings))
 
 

@@ -203,7 +203,7 @@ _TOYBOX = Refusal(5, r"toybox refused the password: .*sosagent console HOST")
 REFUSALS: Mapping[tuple[str, str], Refusal] = {
     **{(name, "sudo"): _NO_SUDO for name in SYSTEMS if name.startswith("busybox") or name == "toybox"},
     ("toybox", "su"): _TOYBOX,
-    **{("toybox-login", name): _TOYBOX for name in JOBS if name != "wrong-password"},
+    **{("toybox-login", name): _TOYBOX for name in JOBS if name not in ("wrong-password", "no-root")},
 }
 
 

@@ -184,6 +184,11 @@ class Attempt:
         self.stage = Stage.OUTSIDE
         self.record.forget()
 
+    def login_refused(self) -> None:
+        """The machine refused our password and asks for the next name."""
+        self.stage = Stage.OUTSIDE
+        self.record.note_refused()
+
     def shell_adopted(self) -> None:
         """An earlier run of sosagent opened the existing shell, so we log it out."""
         self.stage = Stage.INSIDE

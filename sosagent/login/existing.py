@@ -124,7 +124,7 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
             attempt.started_in(Observation(RUNNING))
         console.emit(Event("detail", f"suspended {observed.state.title}"))
         return Observation(_SHELL)
-    if observed.state is READING and (attempt.settings.take_over or attempt.record.seconds() is not None):
+    if observed.state is READING and (attempt.settings.take_over or attempt.record.explains_reading):
         # A plain shell ignores ^Z, and has discarded its unfinished input. It may also be a question, which Enter would
         # answer: it is pressed only if that is allowed, or if an earlier run left its shell here.
         await erase(console)

@@ -1,5 +1,7 @@
 """A record of logins that may still be open: one small file for each endpoint, from our login to our logout.
 
+It also records a refused login for a minute.
+
 A run whose connection is lost between its password and the dead-man's switch, and which cannot connect again, leaves
 a root shell open. By the record and the shell's age, the next run recognises the shell as ours, and logs it out.
 """
@@ -28,6 +30,7 @@ _CLOCK_RATE = 0.002  # how wrong the rate of a machine's clock may be
 _MOST_CLOCK_SECONDS = 10.0
 _LATEST = 1e12
 _LOGIN_SECONDS = 20.0  # how long a login may take after its password
+_REFUSED_SECONDS = 60.0  # after this time, the login that refused us has ended (LOGIN_TIMEOUT in login.defs(5))
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -55,8 +58,22 @@ class OpenLogin:
         """
         earlier = self._read() if is_open else None
         took = 0.0 if earlier is None or earlier.is_open else min(max(earlier.ago, 0.0), _LOGIN_SECONDS)
+        return self._write({"open": is_open, "took": took})
+
+    def note_refused(self) -> None:
+        """Record that our login was refused now: login itself may ask for the next name, and shows that prompt once."""
+        self._write({"refused": True})
+
+    @property
+    def explains_reading(self) -> bool:
+        """Whether our shell, or the login that refused us and waits for a name, may be the program that reads lines."""
+        record = self._read()
+        return record is not None and (not record.refused or 0 <= record.ago < _REFUSED_SECONDS)
+
+    def _write(self, fields: dict[str, Any]) -> str:
+        """Write the record; return why that failed, or an empty string."""
         try:
-            data = json.dumps({"endpoint": self.endpoint, "open": is_open, "took": took} | _now()).encode()
+            data = json.dumps({"endpoint": self.endpoint} | fields | _now()).encode()
             # Written over the earlier record, which needs no space on a full disk.
             with FileIO(open_private(self.path, os.O_RDWR | os.O_CREAT), "r+") as opened:
                 opened.write(data.ljust(os.fstat(opened.fileno()).st_size))
@@ -77,7 +94,7 @@ class OpenLogin:
     def seconds(self) -> float | None:
         """Return how long ago the login opened, or its password was sent; None without a record."""
         record = self._read()
-        return None if record is None else record.ago
+        return None if record is None or record.refused else record.ago
 
     def is_it(self, age: float, *, asked: float = 0.0) -> bool:
         """Return whether a shell that is `age` seconds old may be the one that we opened.
@@ -87,7 +104,7 @@ class OpenLogin:
             asked: how many seconds ago the machine was asked for it.
         """
         record = self._read()
-        if record is None:
+        if record is None or record.refused:
             return False
         younger = record.ago - age  # than the record, in seconds
         slack = min(_CLOCK_SECONDS + record.ago * _CLOCK_RATE, _MOST_CLOCK_SECONDS)
@@ -100,10 +117,10 @@ class OpenLogin:
                 record = json.loads(opened.read(4096))
             since, took = float(record["since"]), float(record.get("took", 0))
             ago = _seconds_since(record)
-            is_open = bool(record.get("open"))
+            is_open, refused = bool(record.get("open")), bool(record.get("refused"))
         except (OSError, UsageError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return None
-        return _Record(ago, is_open, took) if 0 < since < _LATEST and 0 <= took <= _LOGIN_SECONDS else None
+        return _Record(ago, is_open, took, refused) if 0 < since < _LATEST and 0 <= took <= _LOGIN_SECONDS else None
 
 
 @dataclass(frozen=True)
@@ -114,11 +131,13 @@ class _Record:
         ago: seconds since our login opened, or since its password was sent.
         is_open: whether it had opened.
         took: seconds from the password until then.
+        refused: whether it was refused.
     """
 
     ago: float
     is_open: bool
     took: float
+    refused: bool
 
 
 def _now() -> dict[str, float | str]:

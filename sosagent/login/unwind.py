@@ -38,8 +38,9 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
     console = attempt.console
     outcome = await _resolve_password(attempt) if attempt.stage is Stage.PASSWORD_SENT else None
     if outcome is not None and outcome.state.action is Action.LOG_IN:
-        observed = outcome
-    elif attempt.becoming:
+        attempt.login_refused()
+        return
+    if attempt.becoming:
         observed = await _end_becoming(attempt)
     elif attempt.logged_in:
         observed = await (_after_shell(attempt) if ended else _end_own_shell(attempt, outcome))

@@ -263,6 +263,7 @@ CASES = {
     "initramfs, and the boot continues": Case(
         ("(initramfs) ",),
         key(CLEAR) + command("id -u;id -un", prompt=_PROMPT) + command("echo $((127*379))", "48133", prompt=_PROMPT)
+        + command("ls -ldn /proc/$$", "dr-xr-xr-x 9 0 0 0 Nov 28 05:00 /proc/140", prompt=_PROMPT)
         + in_initramfs(DISK.format("ro"), files=("etc/passwd", "dev/null")),
         key("exit\r", "\r\n"), LoginSettings(continue_boot=True), state="initramfs",
     ),

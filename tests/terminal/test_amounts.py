@@ -90,7 +90,7 @@ def test_the_patterns_of_the_package_are_found() -> None:
         for pattern in (state.prompt, state.above, state.message):
             assert pattern is None or pattern.pattern in found
     modules = {one.where.split(":")[0].rpartition(".")[0] for one in hostile_patterns()}
-    expected = {"terminal.kernel", "terminal.text", "login.entrance", "login.password", "login.redraw", "shell.frame"}
+    expected = {"terminal.kernel", "terminal.text", "login.entrance", "login.redraw", "login.refusals", "shell.frame"}
     assert {f"sosagent.{name}" for name in expected} <= modules
     assert len(hostile_patterns()) > 250
 

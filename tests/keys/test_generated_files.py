@@ -15,7 +15,7 @@ from ..conftest import installed, new_key
 
 SEED = 4716
 COUNT = 130
-PUTTY_COUNT = 30
+PUTTY_COUNT = 55
 
 _PARTS = (
     "me", "CORP\\alice", '"lap top"', " ", "  ", "\\", "\\\\", '"', "a:b", "ü", "é", "鍵", "#", "'", "ssh-rsa",

@@ -85,6 +85,7 @@ class Server:
         account: the user's account; None if there is none.
         is_openwrt: whether the system is OpenWrt.
         shells: the shells in /etc/shells, if the server is not sshd.
+        unread: whether the machine's report did not arrive intact, so that nothing is known.
     """
 
     program: str = ""
@@ -97,6 +98,7 @@ class Server:
     account: Account | None = None
     is_openwrt: bool = False
     shells: tuple[str, ...] = ()
+    unread: bool = False
 
     @property
     def is_dropbear(self) -> bool:

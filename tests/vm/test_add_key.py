@@ -149,7 +149,7 @@ async def test_when_the_line_dies_the_switch_closes_the_shell(vm: Machine) -> No
             assert "sleep 3" in vm.do("ps -t ttyS0 -o args=")
             await console.transport.aclose()
         assert not session.left
-        assert "is closed" in session.trouble
+        assert "closed the connection" in session.trouble
     wait_for(lambda: "agetty" in vm.do("ps -t ttyS0 -o args=; true"), 20, "a new getty")
     await at_login(vm)
 

@@ -24,7 +24,7 @@ _FIREWALL = (
 _PENALTIES = (
     "systemctl stop ssh; mkdir -p /run/sshd; cd /opt/openssh-10/usr; $PWD/sbin/sshd "
     "-o SshdSessionPath=$PWD/lib/openssh/sshd-session -o SshdAuthPath=$PWD/lib/openssh/sshd-auth "
-    "-o PerSourcePenalties='authfail:60 max-sources4:1 overflow:deny-all'; "
+    "-o PerSourcePenalties='authfail:600 max-sources4:1 overflow:deny-all'; "
     # It starts to listen, and puts an address on its list, only after the command that started it has ended.
     "until ssh -v -o BatchMode=yes -o StrictHostKeyChecking=no nobody@127.0.0.1 true 2>&1 | grep -q 'Not allowed'; "
     "do sleep 0.2; done"

@@ -11,7 +11,7 @@ from ..errors import ConsoleOccupied, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.expect import TIMEOUT
-from ..terminal.states import ECHOING, READING, RUNNING, SILENT, STATES, UNKNOWN, Action, Observation, classify
+from ..terminal.states import BY_NAME, ECHOING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation, classify
 from .attempt import Attempt, Undo
 from .confirm import ask_again
 from .detect import find_state
@@ -45,9 +45,7 @@ _UNLOCK_SECONDS = 30.0  # clevis asks its servers as soon as the network is up
 _STOPPED = re.compile(
     r"^\[\d+\] {0,8}[+-]? {0,20}(?:Stopped|Suspended)|^(?:zsh: )?suspended\b|^Suspended$|^fish: Job .* stopped"
 )
-_SHELL, _MULTIPLEXER, _BOOTING = (
-    next(state for state in STATES if state.name == name) for name in ("shell", "multiplexer", "booting")
-)
+_SHELL, _MULTIPLEXER, _BOOTING = (BY_NAME[name] for name in ("shell", "multiplexer", "booting"))
 
 
 async def use_existing_shell(attempt: Attempt, observed: Observation, _password: Secret) -> Observation | None:

@@ -17,7 +17,7 @@ from ..console.restricted import is_refusal, restricted_error
 from ..deadline import Deadline
 from ..errors import ConsoleStateUnknown
 from ..terminal.expect import TIMEOUT
-from ..terminal.states import SILENT, STATES, Action, Observation, classify
+from ..terminal.states import BY_NAME, SILENT, Action, Observation, classify
 from .attempt import Attempt
 from .confirm import input_is_hidden
 from .observe import WAKE_SECONDS, conclude, settle
@@ -27,7 +27,7 @@ from .refusals import printed_lines, refusal_reason
 
 __all__ = ["find_shell"]
 
-_SHELL = next(state for state in STATES if state.name == "shell")
+_SHELL = BY_NAME["shell"]
 #: Prompts that are not tested first. Progress ends like that too: "40% ", "##".
 _USUAL_PROMPT = re.compile(r"(?:(?<![0-9])%|(?<!#)#|(?<![=>-])>|[$❯➜λ»]) $")
 _ASKS_FOR_ENTER = re.compile(r"(?i)\b(?:press|hit)\b.{0,20}\b(?:enter|return|any key|a key)\b")

@@ -10,7 +10,7 @@ from ..console.console import Console
 from ..console.line_clock import QUIET_SECONDS
 from ..errors import ConsoleOccupied, ConsoleStateUnknown, DeadlineExceeded
 from ..terminal.kernel import is_kernel_line
-from ..terminal.states import STATES
+from ..terminal.states import BY_NAME
 from .attempt import Attempt
 from .observe import PROBE_SECONDS, WAKE_SECONDS
 
@@ -19,7 +19,7 @@ __all__ = ["Probe", "ask", "probe", "wait_for_prompt", "wait_for_prompt_again"]
 _SAME_PROMPT_SECONDS = 1.0
 _OWNED_FOLDER = re.compile(r"d[-r][-w]\S{7,8} +\d{1,10} +(\d{1,10}) ")
 _ARITHMETIC, _PRODUCT = "echo $((127*379))", "48133"
-_LOADER = next(state for state in STATES if state.name == "boot-prompt")
+_LOADER = BY_NAME["boot-prompt"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ..console.events import Event
 from ..console.line_clock import QUIET_SECONDS
 from ..errors import ConsoleStateUnknown
 from ..terminal.kernel import without_kernel_lines
-from ..terminal.states import ECHOING, READING, SILENT, STATES, Observation
+from ..terminal.states import BY_NAME, ECHOING, READING, SILENT, Observation
 from .listen import LISTEN_AT_MOST
 from .observe import conclude, settle
 
@@ -25,9 +25,7 @@ _BYTE_SECONDS, _FEW = 0.1, 4  # for the next byte, where so few arrived: the lin
 _COLLECT_LIMIT = 64 * 1024
 _REDRAWN_BYTES = 300
 
-_EDITOR_INSERT, _BOOTING = (
-    next(state for state in STATES if state.name == name) for name in ("editor-insert", "booting")
-)
+_EDITOR_INSERT, _BOOTING = (BY_NAME[name] for name in ("editor-insert", "booting"))
 #: The echo of ^L by a tty; once for each ^L typed.
 _ECHOED = re.compile(r"(?:\^L)+")
 _TTY_ECHO = re.compile(rb"(?:\^L)+")

@@ -9,7 +9,7 @@ from ..console.events import Event
 from ..errors import ConsoleError, DeadlineExceeded, LoginRefused
 from ..printable import printable
 from ..secrets.secret import Secret
-from ..terminal.states import STATES, Observation
+from ..terminal.states import BY_NAME, Observation
 from .attempt import Attempt
 from .observe import LOGIN_SECONDS, settle
 from .refusals import refusal_reason
@@ -19,7 +19,7 @@ __all__ = ["MOST_FACTORS", "answer_second_factor", "factor_refused", "prompt_aft
 #: How many prompts for a second factor a login may have.
 MOST_FACTORS = 3
 _NAME = "second-factor"
-_HINT = next(state.hint for state in STATES if state.name == _NAME)
+_HINT = BY_NAME[_NAME].hint
 _CHECK_CODE = "Check the code, and the clocks of the machine and of what made it. It was typed only once."
 
 

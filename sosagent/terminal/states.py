@@ -18,6 +18,7 @@ from .kernel import LOOSE_STAMP
 from .translations import message_meaning, prompt_meaning
 
 __all__ = [
+    "BY_NAME",
     "ECHOING",
     "GARBLED",
     "NOTHING",
@@ -254,9 +255,10 @@ _DRAWN = tuple(
     for state in STATES
     if state.name in ("grub", "uefi-shell", "boot-prompt", "vim-swap", "question", "pager", "repl")
 )
-_BY_NAME = {state.name: state for state in STATES}
+#: The states by name, for code that means a certain one.
+BY_NAME = {state.name: state for state in STATES}
 _ENDPOINTS = tuple(state for state in STATES if state.action in (Action.BUSY, Action.CLOSED, Action.RECONNECT))
-GARBLED = _BY_NAME["garbled"]
+GARBLED = BY_NAME["garbled"]
 #: States without a pattern: they are recognised by the reaction to our keys (login/detect.py).
 SILENT = State("silent", "no output from the machine", Action.STOP)
 ECHOING = State("silent", "a program that echoes its input and prints nothing, as getty does", Action.STOP)
@@ -308,14 +310,14 @@ def _translated(recent: Sequence[str], open_line: str) -> Observation | None:
     """Return the state that the last lines stand for in another language."""
     if not open_line.strip():
         locked = any(message_meaning(line, "maintenance-locked") for line in recent)
-        return Observation(_BY_NAME["maintenance-locked"]) if locked else None
+        return Observation(BY_NAME["maintenance-locked"]) if locked else None
     found = prompt_meaning(open_line)
     if found is None:
         return None
     name, host = found
     if name == "maintenance" and recent and message_meaning(recent[-1], "maintenance-enter"):
         name = "maintenance-enter"
-    return Observation(_BY_NAME[name], host)
+    return Observation(BY_NAME[name], host)
 
 
 def _bounded(line: str) -> str:

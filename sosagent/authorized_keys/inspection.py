@@ -95,7 +95,7 @@ async def _ask_server(shell: Shell, user: str, connection: Connection) -> Server
     try:
         lines = (await shell.run(program("ask_sshd", "inspect_account", **values))).lines
     except NotVerified:  # a terminal multiplexer does not pass on a long reply; the program changes nothing
-        return replace(parse_server([], asked), unread=True)
+        return Server(unread=True)
     server = parse_server(lines, asked)
     if not server.program.endswith("sshd"):
         return parse_server([*lines, *(await shell.run(program("find_ssh_server"))).lines], asked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 from ..access import Access, AccessOptions, access_to
@@ -101,9 +101,7 @@ async def run_command(access: Access, command: Command, on_output: OnOutput | No
         if not own and not session.root:
             raise UsageError(f"only root may run a command as {user}", hint="Log in as root, or use --become.")
         try:
-            return await execute(
-                session.shell, Command(command.script, command.stdin, None if own else user), on_output
-            )
+            return await execute(session.shell, replace(command, user=None if own else user), on_output)
         except SosError as error:
             error.add_note("if the command still runs, the machine ends it within a few seconds")
             raise

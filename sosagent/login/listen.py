@@ -8,7 +8,7 @@ import re
 from ..console.console import Console, Mark
 from ..deadline import Deadline
 from ..errors import ConsoleError, ConsoleOccupied, EndpointBusy, EndpointLost
-from ..terminal.states import Action, Observation
+from ..terminal.states import RECEIVER_REPLY, Action, Observation
 from .failures import state_error
 from .observe import observe
 
@@ -29,8 +29,7 @@ _OTHER_RUN_SECONDS = 3.0  # an active run gets a reply within this time
 _SHARED_RUN_SECONDS = 15.0  # on a shared console several runs may be active, with many keys on a slow line
 _TYPING_SECONDS = 1.5
 _KEY_SECONDS = 0.06  # shorter pauses between characters are not a person's
-#: Replies of our own shell (shell/remote/receiver.sh).
-_REPLY = re.compile(r"=(?:R|\d{1,9} \d{0,3} \d{1,10} \d{1,10})$")
+_REPLY = re.compile(RECEIVER_REPLY)
 _KEYS = re.compile(rb"[ -~]{1,3}")
 #: For an endpoint that sends nothing and closes at the first key, as a TLS server does.
 _OTHER_PROTOCOL = (

@@ -220,14 +220,13 @@ def _rest(lines: Sequence[str], line: str) -> str:
 
 def _notice(console: Console, before: Mark, mark: Mark) -> str:
     """Return a sentence about unknown text in front of the prompt for the password, such as that of /etc/nologin."""
-    count = len(printed_lines(console, before)) - len(printed_lines(console, mark))
-    lines = [line for line in printed_lines(console, before)[:count] if not _is_usual(line)]
+    printed = printed_lines(console, before)
+    count = len(printed) - len(printed_lines(console, mark))
+    lines = [line for line in printed[:count] if not _is_usual(line)]
     known = any(refusal.before and refusal.pattern.search(line) for refusal in REFUSALS for line in lines)
-    return (
-        f"Before it asked for the password, the machine printed: {printable(' '.join(lines), 200)}"
-        if lines and not known
-        else ""
-    )
+    if known or not lines:
+        return ""
+    return f"Before it asked for the password, the machine printed: {printable(' '.join(lines), 200)}"
 
 
 def _is_usual(line: str) -> bool:

@@ -148,25 +148,28 @@ class _Execution:
 
     async def _start(self) -> str:
         """Start the command, and return the path of its folder."""
-        command, token = self._command, secrets.token_hex(6)
+        command, start = self._command, program("start_command")
+        make = program("make_command_folder", text=Expanded(secrets.token_hex(6)))
         files = {"r": self._supervisor(), "c": command.script} | ({"i": command.stdin} if command.stdin else {})
-        small = sum(map(len, files.values())) <= _INLINE_BYTES
-        make = program("make_command_folder", text=Expanded(token))
-        start = program("start_command")
-        written = "".join(f"printf '{printf_octal(data)}' >{name}&&" for name, data in files.items()) if small else ""
-        guarded = f'[ "$p" ]&&{written}{{ {start}}};[ -f o ]||echo f'
-        reply = await self._shell.run(f"{make};{guarded}" if small else make)
-        answers, complaints = parse_answers(reply.lines)
-        path = answers.get("d", "")
-        if re.fullmatch(r"/\S+", path) is None:
-            raise refused("no folder on the machine has room for the output of a command", complaints)
-        if small and "f" in answers:
-            raise refused(f"the command cannot be started: {printable(path)} cannot be written to", complaints)
-        if not small:
+        if sum(map(len, files.values())) > _INLINE_BYTES:
+            path, _ = await self._make_folder(make)
             for name, data in files.items():
                 await self._shell.upload(data, f"{path}/{name}")
             await self._shell.run(f"cd {path}&&{{ {start}}}")
+            return path
+        write = "".join(f"printf '{printf_octal(data)}' >{name}&&" for name, data in files.items())
+        path, complaints = await self._make_folder(f'{make};[ "$p" ]&&{write}{{ {start}}};[ -f o ]||echo f')
+        if complaints is not None:
+            raise refused(f"the command cannot be started: {printable(path)} cannot be written to", complaints)
         return path
+
+    async def _make_folder(self, text: str) -> tuple[str, list[str] | None]:
+        """Run a program that makes the folder; return the path, and the complaints if the command did not start."""
+        answers, complaints = parse_answers((await self._shell.run(text)).lines)
+        path = answers.get("d", "")
+        if re.fullmatch(r"/\S+", path) is None:
+            raise refused("no folder on the machine has room for the output of a command", complaints)
+        return path, complaints if "f" in answers else None
 
     def _supervisor(self) -> bytes:
         run = "/bin/sh c"

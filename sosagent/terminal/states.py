@@ -23,6 +23,7 @@ __all__ = [
     "GARBLED",
     "NOTHING",
     "READING",
+    "RECEIVER_REPLY",
     "RUNNING",
     "SILENT",
     "STATES",
@@ -123,6 +124,8 @@ def _state(
     return State(name, title, action, example, patterns[0], patterns[1], patterns[2], screen, force, hint)
 
 
+#: An answer of the receiver (shell/remote/receiver.sh) on a machine with cksum.
+RECEIVER_REPLY = r"^=(?:R|\d{1,9} \d{0,3} \d{1,10} \d{1,10})$"
 _ODD_BYTES = 8
 _TO_LOGIN = "Bring the console to a login prompt by hand, then run again."
 _TAKE_OVER = "Bring the console to a login prompt by hand, or run again with --take-over to discard it."
@@ -155,7 +158,7 @@ STATES: tuple[State, ...] = (
         hint="This machine runs Windows. sosagent needs a system with a POSIX shell."),
     # -- left by sosagent
     _state("receiver", "a shell left by an interrupted run of sosagent", Action.END_OURS, "=R\n",
-        prompt=r"^$", above=r"^=(?:R|\d{1,9} \d{0,3} \d{1,10} \d{1,10})$"),
+        prompt=r"^$", above=RECEIVER_REPLY),
     # -- before the system is up
     _state("grub", "the command line of the GRUB boot loader", Action.STOP, "grub> ", prompt=r"^grub(?: rescue)?> ?$",
         hint=_TO_LOGIN),

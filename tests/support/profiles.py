@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 __all__ = ["PROFILES", "Profile"]
@@ -28,29 +29,21 @@ def _bash(profile: str, says: str = "", **files: str) -> Profile:
     return Profile("/bin/bash", {".bash_profile": f"{profile}\n", **files}, says)
 
 
-def _dash(profile: str, says: str = "") -> Profile:
-    return Profile("/bin/dash", {".profile": f"{profile}\n"}, says)
+def _account(shell: str, file: str) -> Callable[..., Profile]:
+    """Return a function that makes accounts with this shell, whose profile is `file`; see `_bash`."""
+
+    def make(profile: str, says: str = "") -> Profile:
+        return Profile(shell, {file: f"{profile}\n"}, says)
+
+    return make
 
 
-def _ash(profile: str, says: str = "") -> Profile:
-    return Profile("#!/bin/sh\nexec /bin/busybox ash -l\n", {".profile": f"{profile}\n"}, says)
-
-
-def _zsh(profile: str, says: str = "") -> Profile:
-    return Profile("/usr/bin/zsh", {".zshrc": f"{profile}\n"}, says)
-
-
-def _fish(profile: str, says: str = "") -> Profile:
-    return Profile("/usr/bin/fish", {".config/fish/config.fish": f"{profile}\n"}, says)
-
-
-def _tcsh(profile: str, says: str = "") -> Profile:
-    return Profile("/usr/bin/tcsh", {".tcshrc": f"{profile}\n"}, says)
-
-
-def _mksh(profile: str, says: str = "") -> Profile:
-    return Profile("/bin/mksh", {".profile": f"{profile}\n"}, says)
-
+_dash = _account("/bin/dash", ".profile")
+_ash = _account("#!/bin/sh\nexec /bin/busybox ash -l\n", ".profile")
+_zsh = _account("/usr/bin/zsh", ".zshrc")
+_fish = _account("/usr/bin/fish", ".config/fish/config.fish")
+_tcsh = _account("/usr/bin/tcsh", ".tcshrc")
+_mksh = _account("/bin/mksh", ".profile")
 
 _WORDS = ("exec", "env", "exit", "printf", "stty", "read", "eval", "echo", "id")
 _ALIASES = "\n".join(f"alias {word}='echo no'" for word in _WORDS)

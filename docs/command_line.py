@@ -53,7 +53,8 @@ def _paragraphs(text: str) -> str:
 
 
 def _metavar(argument: Any) -> str:
-    return str(argument.metavar or argument.name.upper()).strip("[]")
+    name = str(argument.metavar or argument.name.upper())
+    return name[1:-1] if name.startswith("[") and name.endswith("]") else name
 
 
 def _argument(argument: Any) -> str:

@@ -10,7 +10,7 @@ from .server import Settings
 
 __all__ = ["refused_by"]
 
-#: Keyword as ``sshd -T`` prints it -> as it is written.
+#: A keyword in lower case, as ``sshd -T`` prints it, and its spelling in the manual.
 _WRITTEN = {
     "denyusers": "DenyUsers", "allowusers": "AllowUsers", "denygroups": "DenyGroups", "allowgroups": "AllowGroups",
 }  # fmt: skip

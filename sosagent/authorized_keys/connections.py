@@ -28,7 +28,7 @@ class Connection:
         port: the port of sshd; None for the first one in its configuration.
         host: the client's name; empty for the address, as with UseDNS no.
         rdomain: the routing domain.
-        words: what is said of the client, such as "10.0.0.0/8"; empty for any client.
+        words: a description of the client, such as "10.0.0.0/8"; empty for any client.
     """
 
     address: str = DOCUMENTATION[0]
@@ -80,17 +80,17 @@ def client_places(base: Connection, config: Iterable[str], users: Iterable[str])
 def _matching(base: Connection, words: Sequence[str]) -> Iterator[Connection]:
     """Yield connections that meet the conditions of a Match line on the client and on sshd's own address."""
     criteria = dict(criteria_of(words))
-    place, said = base, list[str]()
+    place, parts = base, list[str]()
     for name, put in _PUT.items():
         if name in criteria and (value := next(_examples(criteria[name]), "")):
             place = put(place, value)
-            said.append(f"{name} {criteria[name]}")
+            parts.append(f"{name} {criteria[name]}")
     if (port := next(_examples(criteria.get("localport", "")), "")).isdigit() and int(port) < 65536:
         place = replace(place, port=int(port))
-        said.append(f"port {port}")
+        parts.append(f"port {port}")
     addresses = list(_places_of(place, criteria.get("address", "")))
-    for one in addresses or ([place] if said else []):
-        yield replace(one, words=" and ".join(filter(None, (one.words, *said))))
+    for one in addresses or ([place] if parts else []):
+        yield replace(one, words=" and ".join(filter(None, (one.words, *parts))))
 
 
 #: Criterion of Match -> puts an example of its value into a connection.

@@ -59,5 +59,5 @@ def expanded(pattern: str, *, user: str, home: str, uid: int) -> str:
 
 
 def unknown_token(pattern: str) -> str:
-    """Return the first token that sshd does not know, for which it ends every login; empty if there is none."""
+    """Return the first unknown token, which makes sshd end every login, or an empty string."""
     return next((token[0] for token in _TOKEN.finditer(pattern) if token[1] not in ("h", "u", "U", "%")), "")

@@ -130,13 +130,13 @@ def _has_options(key: PublicKey, verdict: Verdict) -> bool:
 
 
 def _expiry(options: Sequence[str]) -> str:
-    """Return the earliest time of ``expiry-time``; empty if there is none."""
+    """Return the earliest time of ``expiry-time``, or an empty string."""
     values = [value_of(option) for option in options if option.lower().startswith("expiry-time=")]
     return min(values, key=lambda value: value.ljust(14, "0"), default="")
 
 
 def _outlasting(lines: Sequence[str], key: PublicKey) -> tuple[str, ...] | None:
-    """Return the options of a line with which sshd accepts `key` after its time; None if there is none."""
+    """Return the options of the first line with which sshd accepts `key` after its time, or None."""
     until = time_of(_expiry(key.options))
     if until is None:
         return None

@@ -47,7 +47,7 @@ class Account:
 
     Fields:
         uid, gid, home, shell: as in passwd.
-        shell_missing: whether the shell is no program that can be run.
+        shell_missing: whether the shell does not exist or cannot be run.
         groups: names of all groups that have one.
         locked: whether the password starts with ``!``.
         changed, most, inactive, expires: days as in shadow; None where unlimited or unknown.
@@ -75,14 +75,14 @@ class Server:
     """What the machine reports about its SSH server.
 
     Fields:
-        program: path of the program; empty if there is none in the usual places.
+        program: path of the program; empty if it is in none of the usual places.
         version: what OpenSSH calls itself; empty if unknown.
         as_root: whether our shell is root's: nobody else can ask sshd.
         answers: the settings for each connection that was asked about.
         complaints: of sshd about its configuration, without answers.
         config: lines of its configuration with conditions or names of files.
         running: "NAME COMMAND" of servers that run, if there is no sshd in the usual places.
-        account: the user's account; None if there is none.
+        account: the user's account, or None if it does not exist.
         is_openwrt: whether the system is OpenWrt.
         shells: the shells in /etc/shells, if the server is not sshd.
         unread: whether the machine's report did not arrive intact, so that nothing is known.

@@ -57,7 +57,7 @@ def keys_path(report: Report, user: str, settings: Settings | None = None) -> st
 
 
 def chroot_of(report: Report, user: str) -> str:
-    """Return the folder of ChrootDirectory for `user`; empty if there is none."""
+    """Return the folder of ChrootDirectory for `user`, or an empty string."""
     server = report.server or Server()
     pattern = server.answers[0].get("chrootdirectory", "none") if server.answers else "none"
     if pattern.lower() == "none" or unknown_token(pattern):
@@ -67,7 +67,7 @@ def chroot_of(report: Report, user: str) -> str:
 
 
 def revoked_keys_of(report: Report) -> str:
-    """Return the file of RevokedKeys; empty if there is none."""
+    """Return the file of RevokedKeys, or an empty string."""
     server = report.server or Server()
     path = server.answers[0].get("revokedkeys", "none") if server.answers else "none"
     return "" if path.lower() == "none" else path

@@ -68,8 +68,9 @@ def execute(
 ) -> None:
     """Run one command on a machine over its console.
 
-    Standard output, standard error and the exit status are those of the command. The exit status is 255 if there is
-    none because of an error. Control characters are left out on a terminal. --user runs the command as another user.
+    Standard output, standard error and the exit status are those of the command. After an error of sosagent
+    itself, the exit status is 255. On a terminal, control characters are left out. --user runs the
+    command as another user.
     """
     output = _Output(to_json=machine.json)
 

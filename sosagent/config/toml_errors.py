@@ -71,7 +71,7 @@ def _explain(text: str, error: str) -> tuple[int, str]:
 
 
 def _line_of_open_quote(text: str, quote: str, last: int) -> int:
-    """Return the last line with an odd number of quotes, or `last` if there is none."""
+    """Return the last line with an odd number of quotes, or `last`."""
     return next((n for n, line in reversed([*enumerate(text.split("\n"), 1)]) if line.count(quote) % 2), last)
 
 

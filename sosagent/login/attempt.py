@@ -151,7 +151,7 @@ class Attempt:
         self.stage = Stage.INSIDE if inside else Stage.NAME_ENTERED
 
     def program_found(self) -> None:
-        """Our login led to a program that is no shell, or in front of one."""
+        """Our login led to a program other than a shell; a shell may follow it."""
         self.stage = Stage.INSIDE
         self.program = True
 

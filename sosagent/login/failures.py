@@ -56,8 +56,8 @@ def state_error(console: Console, observed: Observation) -> ConsoleError:
         return silent_error(console, "the console went silent")
     kind = _ERRORS.get(state.action, ConsoleOccupied)
     found = endpoint_text(console, state)
-    said, hint = ("", state.hint) if found is None else (f": {found[1]}", found[0].hint)
-    return console.error(kind, f"the console shows {state.title}{said}", hint or state.hint or _TO_LOGIN)
+    reason, hint = ("", state.hint) if found is None else (f": {found[1]}", found[0].hint)
+    return console.error(kind, f"the console shows {state.title}{reason}", hint or state.hint or _TO_LOGIN)
 
 
 def endpoint_text(console: Console, state: State) -> tuple[Text, str] | None:

@@ -99,7 +99,7 @@ class _Search:
         self._hint = _HINT
 
     async def run(self) -> Observation:
-        """Test what is on the console, and end what is no shell, until a shell answers."""
+        """Test what is on the console, and end other programs, until a shell answers."""
         while not self._deadline.passed:
             observed = await self._settle()
             if self._is_result(observed):

@@ -60,7 +60,7 @@ async def listen_until_quiet(console: Console, seconds: float) -> tuple[Observat
 def closing_error(console: Console, lost: EndpointLost) -> ConsoleError:
     """Return the error for a lost connection, with the reason if the endpoint sent one just before it closed."""
     if lost.state.startswith("endpoint-"):
-        return lost  # it gives the endpoint's reason
+        return lost  # it contains the endpoint's reason
     observed = observe(console, console.machine_start, connecting=True)
     if observed.state.action in (Action.BUSY, Action.CLOSED, Action.RECONNECT):
         return state_error(console, observed)

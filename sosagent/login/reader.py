@@ -50,7 +50,7 @@ async def ask_reader(console: Console) -> Reader:
 
 
 def pending_query(output: bytes) -> str:
-    """Return the answer to a query of the terminal at the end of `output`; an empty string if there is none."""
+    """Return the answer to a query of the terminal at the end of `output`, or an empty string."""
     end = output[-_LOOKED_AT:]
     for query, answer in _ANSWERS:
         if re.search(query.pattern + _NO_TEXT, end):

@@ -140,7 +140,7 @@ _LOG = re.compile(
     r"|[\w.-]+\[\d+\]: (?!invalid password for .{1,40} on /dev/))"
     r"|^audit: |^\[ *\d+\.\d+\]"
 )
-#: What stands in front of a prompt in any case.
+#: Lines that usually precede a prompt.
 _USUAL = re.compile(r"(?i)^last (?:failed )?login|^password:?$|^login:?$")
 
 
@@ -184,13 +184,13 @@ def refusal_reason(console: Console, mark: Mark, refused: str, before: Mark | No
     for refusal in REFUSALS:
         for line in [*reversed(lines), *(reversed(earlier) if refusal.before else ())]:
             if refusal.pattern.search(line) or means(line, refusal.meaning):
-                said = f"{line} {_rest([*earlier, *lines], line)}".rstrip()
-                return f"{refusal.message.format(refused)}: {printable(said)}", refusal.hint
+                reason = f"{line} {_rest([*earlier, *lines], line)}".rstrip()
+                return f"{refusal.message.format(refused)}: {printable(reason)}", refusal.hint
     return "", ""
 
 
 def locked_before(console: Console, mark: Mark) -> bool:
-    """Return whether the machine said since `mark` that the account is locked, before it asked for a password."""
+    """Return whether the machine reported since `mark` that the account is locked, before it asked for a password."""
     locked = next(refusal for refusal in REFUSALS if refusal.meaning == "locked")
     return any(locked.pattern.search(line) or means(line, "locked") for line in printed_lines(console, mark))
 
@@ -230,7 +230,7 @@ def _notice(console: Console, before: Mark, mark: Mark) -> str:
 
 
 def _is_usual(line: str) -> bool:
-    """Return whether a line stands in front of a prompt in any case; it may be a prompt, in any language."""
+    """Return whether a line usually precedes a prompt, or is a prompt itself, in any language."""
     return bool(_USUAL.search(line)) or classify((), f"{line} ").state.name in ("login", "password")
 
 

@@ -52,7 +52,7 @@ async def wake(console: Console, observed: Observation | None = None, interrupte
         observed = await settle(console, WAKE_SECONDS, mark=mark)
         damaged = observed.state is UNKNOWN and nearly_login(console.open_line)
         if observed.state.action is Action.LOG_IN and console.received.interrupted and retried < _TRIES - 1:
-            retried += 1  # it may be a finished line; behind a busy kernel, every prompt looks like that
+            retried += 1  # it may be a finished line; while the kernel is busy, every prompt looks like that
             continue
         if observed.state is UNKNOWN and interrupted is not None:
             observed, _ = await after_reply(console, mark)

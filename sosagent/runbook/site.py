@@ -108,7 +108,7 @@ class Site(Protocol):
         """Log out, pass the endpoint's dialogue, and return the console."""
 
     async def shell(self) -> StepShell:
-        """Return the verified shell; log in if there is none."""
+        """Return the verified shell; log in first if necessary."""
 
     async def log_in_as(
         self, user: str | None, become: Literal["sudo", "su"] | None, password: Secret | None

@@ -48,7 +48,7 @@ class Receiver:
         return checked(self._plain)
 
     def lacks_cksum(self) -> bool:
-        """Whether the machine said that it has no cksum."""
+        """Whether the machine reported that it has no cksum."""
         return failures.lacks_cksum(self._console)
 
     async def adapt(self, *, with_cksum: bool) -> bool:

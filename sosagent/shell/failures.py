@@ -121,12 +121,12 @@ def gone(console: Console, mark: Mark) -> ConsoleError | None:
 def _endpoint_gone(console: Console, state: State) -> ConsoleError:
     console.note_state(state.name)
     found = find_text(console.tail())
-    said, hint = (console.tail(1)[0], "") if found is None else (found[1], found[0].hint)
+    reason, hint = (console.tail(1)[0], "") if found is None else (found[1], found[0].hint)
     if state.action is Action.CLOSED:
         return console.error(
-            EndpointLost, f"the endpoint closed the console during the job: {said}", f"{hint} {_CLOSES}"
+            EndpointLost, f"the endpoint closed the console during the job: {reason}", f"{hint} {_CLOSES}"
         )
-    message = f"another session took over the console during the job: {said}"
+    message = f"another session took over the console during the job: {reason}"
     return console.error(EndpointBusy, message, f"{_CLOSES} Run again when the console is free.")
 
 

@@ -15,7 +15,7 @@ Reasons for its form:
   bash and zsh run the line. All of these stand within quotes, where such an Enter only continues the
   line; elsewhere it would replace the login shell with a command that ends.
 - ``exec`` is quoted where there is room, because an alias does not replace a quoted word.
-- The patterns of ``case`` are expanded in sequence, so cksum runs only at a line that is none of the others.
+- The patterns of ``case`` are expanded in sequence, so cksum runs only if no other pattern matches the line.
 - ``read`` and ``echo`` may interpret backslashes, so the receiver contains none.
 - The line ``]Z`` ends the collection, as it ends the receiver, so that the shell can be left before a receiver runs.
 - Echo is turned off within the new shell, because fish restores the tty modes before it starts a command.

@@ -5,7 +5,7 @@ counts only as a whole line; blanks, case, and the width of the colon are ignore
 
 A program whose character set is not UTF-8 prints other bytes. In ASCII, the C library replaces each other character by
 similar ones or by a question mark; util-linux's sulogin always does that. In the character sets of older locales, the
-bytes are mostly no UTF-8, and the text that comes of them is computed here in the same way.
+bytes are seldom valid UTF-8; the text that they decode to is computed here in the same way.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def test_wildcards_are_expanded_since_10_0() -> None:
     assert keys_path(newer, "al") == "/home/al/.ssh/k"
 
 
-#: Setting, user, words of the refusal (empty if there is none).
+#: Setting, user, words of the refusal (empty if sshd does not refuse).
 SETTINGS: list[tuple[dict[str, str | Sequence[str]], str, str]] = [
     ({}, "root", ""),
     ({"permitrootlogin": "no"}, "root", "PermitRootLogin no"),
@@ -155,7 +155,7 @@ def test_what_restricts_a_login_is_no_refusal() -> None:
     assert ["ForceCommand" in notes(report)[0], "MaxAuthTries 2" in notes(report)[1]] == [True, True]
 
 
-#: Settings, type of the key, options, words of the refusal (empty if there is none).
+#: Settings, type of the key, options, words of the refusal (empty if sshd does not refuse).
 KEYS = [
     ({}, "ssh-ed25519", (), ""),
     ({"pubkeyacceptedalgorithms": "rsa-sha2-256"}, "ssh-ed25519", (), "PubkeyAcceptedAlgorithms without ssh-ed25519"),

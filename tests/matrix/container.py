@@ -140,7 +140,7 @@ class Container:
         return done.stdout.decode()
 
     def read(self, path: str) -> bytes | None:
-        """Return the contents of a file, or None if there is none."""
+        """Return the contents of a file, or None if it does not exist."""
         with suppress(FileNotFoundError):
             return self._path(path).read_bytes()
         return None

@@ -45,7 +45,7 @@ class Results:
 
 
 def load() -> Results:
-    """Return the results in the file; empty ones if there is none."""
+    """Return the results in the file, or empty ones if it does not exist."""
     if not FILE.exists():
         return Results("", "", {})
     stored = json.loads(FILE.read_text("utf-8"))

@@ -41,7 +41,7 @@ class Outcome:
 
     Fields:
         error: the error; None if the key was added.
-        problem: a broken promise; empty if there is none.
+        problem: a broken promise, or an empty string.
         seconds: how long it took.
     """
 

@@ -45,6 +45,7 @@ _UNLOCK_SECONDS = 30.0  # clevis asks its servers as soon as the network is up
 _STOPPED = re.compile(
     r"^\[\d+\] {0,8}[+-]? {0,20}(?:Stopped|Suspended)|^(?:zsh: )?suspended\b|^Suspended$|^fish: Job .* stopped"
 )
+_SHELL_PROMPTS = (Action.PROBE, Action.INTERRUPT)
 _SHELL, _MULTIPLEXER, _BOOTING = (BY_NAME[name] for name in ("shell", "multiplexer", "booting"))
 
 
@@ -117,7 +118,8 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         await console.send("\x1b")
         await console.quiet(0.3, 2.0)
         attempt.will_undo(Undo.INSERT_MODE)
-    if await _shell_after_suspending(attempt):
+    after = await _press_suspend(attempt)
+    if after.state.action in _SHELL_PROMPTS:
         if observed.state is READING:
             attempt.started_in(Observation(RUNNING))
         console.emit(Event("detail", f"suspended {observed.state.title}"))
@@ -146,20 +148,22 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
             later = later if is_decided(later) else await wake(console)
             attempt.started_in(later)
             return later
+    if is_decided(after) and after.state.action not in (Action.SUSPEND, Action.LEAVE_INSERT):
+        # The screen was not complete yet, as that of firmware which still starts; or the program ended meanwhile.
+        attempt.started_in(after)
+        return after
     return await _cannot_suspend(attempt, observed, password)
 
 
-async def _shell_after_suspending(attempt: Attempt) -> bool:
-    """Press ^Z, and return whether a shell's prompt follows."""
-    console, prompts = attempt.console, (Action.PROBE, Action.INTERRUPT)
+async def _press_suspend(attempt: Attempt) -> Observation:
+    """Press ^Z, and return the state that follows: a shell's prompt if the program was suspended."""
+    console = attempt.console
     mark = console.mark()
     attempt.will_undo(Undo.SUSPENSION)
-    observed = await press(console, "\x1a", SUSPEND_SECONDS, prompts)
-    if observed.state.action in prompts:
-        return True
-    if not any(map(_STOPPED.search, console.since(mark)[0])):
+    observed = await press(console, "\x1a", SUSPEND_SECONDS, _SHELL_PROMPTS)
+    if observed.state.action not in _SHELL_PROMPTS and not any(map(_STOPPED.search, console.since(mark)[0])):
         attempt.need_not_undo(Undo.SUSPENSION)
-    return False
+    return observed
 
 
 async def _cannot_suspend(attempt: Attempt, observed: Observation, password: Secret) -> Observation:

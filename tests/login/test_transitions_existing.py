@@ -111,6 +111,10 @@ CASES = {
         (TOP,), key(REDRAW, TOP) + key(SUSPEND), state="full-screen", error=ConsoleOccupied,
         message="a full-screen program",
     ),
+    "firmware draws its screen, and then its shell starts": Case(
+        (TOP,), key(REDRAW, TOP) + key(SUSPEND, "\r\nShell> "), state="uefi-shell", error=ConsoleOccupied,
+        message="the UEFI shell",
+    ),
     "top cannot be suspended, and is ended": Case(
         (TOP,), key(REDRAW, TOP) + key(SUSPEND) + key("\x03", "\r\n" + ROOT) + identify(0, "root", ROOT)
         + no_initramfs(ROOT), settings=TAKE_OVER, state="full-screen",

@@ -8,7 +8,8 @@ import re
 from ..console.console import Console, Mark
 from ..deadline import Deadline
 from ..errors import ConsoleError, ConsoleOccupied, EndpointBusy, EndpointLost
-from ..terminal.states import RECEIVER_REPLY, Action, Observation
+from ..terminal.own_text import RECEIVER_REPLY
+from ..terminal.states import Action, Observation
 from .failures import state_error
 from .observe import observe
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from ..terminal.kernel import is_kernel_line
+from ..terminal.own_text import RECEIVER_TRAILER, RECEIVER_UP
 
 __all__ = [
     "EMPTY_CKSUM", "END", "PORTION", "RUN", "SHOW", "Ended", "Reply", "ReplyReader", "Shown", "Up", "checked", "cksum",
@@ -31,8 +32,7 @@ _REPLY_LIMIT = 8 << 20
 #: Damaged replies in a row; their lines are then dropped, since each reply is looked for in all of them.
 _MOST_DAMAGED = 64
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_TRAILER = re.compile(rb"=(\d{1,9}) (\d{0,3}) ([0-9a-f]{1,64}) (\d{1,10})$")
-_UP = re.compile(rb"=R([a-z0-9]{0,20})$")
+_TRAILER, _UP = (re.compile(f"{text}$".encode("ascii")) for text in (RECEIVER_TRAILER, RECEIVER_UP))
 
 
 @dataclass(frozen=True)

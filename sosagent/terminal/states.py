@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from .endpoint_texts import message_of
 from .kernel import LOOSE_STAMP
+from .own_text import RECEIVER_REPLY
 from .translations import message_meaning, prompt_meaning
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "GARBLED",
     "NOTHING",
     "READING",
-    "RECEIVER_REPLY",
     "RUNNING",
     "SILENT",
     "STATES",
@@ -124,8 +124,6 @@ def _state(
     return State(name, title, action, example, patterns[0], patterns[1], patterns[2], screen, force, hint)
 
 
-#: An answer of the receiver (shell/remote/receiver.sh) on a machine with cksum.
-RECEIVER_REPLY = r"^=(?:R|\d{1,9} \d{0,3} \d{1,10} \d{1,10})$"
 _ODD_BYTES = 8
 _TO_LOGIN = "Bring the console to a login prompt by hand, then run again."
 _TAKE_OVER = "Bring the console to a login prompt by hand, or run again with --take-over to discard it."

@@ -8,36 +8,16 @@ import pytest
 
 import sosagent
 from sosagent.login.record import OpenLogin
-from sosagent.transports import Transport
 
-from ..support.logins import PASSWORD, USER, RealConsole, real_console
+from ..support.logins import PASSWORD, USER, CutConsole, RealConsole, real_console
 
 SHELLS = pytest.mark.parametrize("shell", ["/bin/bash", "/bin/dash"])
 LEFT = "an interrupted run of sosagent left this shell open; logging it out"
 
 
-class _Cut(Transport):
-    """The console through a connection that can be cut."""
-
-    def __init__(self, console: RealConsole) -> None:
-        self._console = console
-        self.name, self.place = console.name, console.place
-        self.cut = False
-
-    async def read(self) -> bytes:
-        return b"" if self.cut else await self._console.read()
-
-    async def write(self, data: bytes) -> None:
-        if not self.cut:
-            await self._console.write(data)
-
-    async def aclose(self) -> None:
-        pass
-
-
 async def log_in_and_cut(console: RealConsole, user: str) -> None:
     """Log in with sosagent, and lose the connection at the shell's prompt."""
-    transport = _Cut(console)
+    transport = CutConsole(console)
     with pytest.raises(sosagent.EndpointLost):
         async with sosagent.connect(transport, timeout=60) as there:
             await there.login(PASSWORD, login=user)

@@ -202,6 +202,12 @@ CASES = {
     "receiver": Case(
         ("=R\r\n",), key(REDRAW) + key("\r]Z\r", "=R\r\n=Z\r\n", LOGIN) + LOG_IN, LOG_OUT, state="receiver"
     ),
+    "receiver on a machine without cksum": Case(
+        ("=Rcrc32\r\n",), key(REDRAW) + key("\r]Z\r", "=Rcrc32\r\n=Z\r\n", LOGIN) + LOG_IN, LOG_OUT, state="receiver"
+    ),
+    "receiver on a machine without cksum, after Enter": Case(
+        (), key(REDRAW) + key(WAKE, "=Rsh\r\n") + key("]Z\r", "=Z\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="receiver"
+    ),
     "receiver that does not end": Case(
         ("=R\r\n",), key(REDRAW) + key("\r]Z\r"), state="receiver", error=ConsoleOccupied, message="does not end"
     ),
@@ -212,6 +218,10 @@ CASES = {
     ),
     "receiver of an active run": Case(
         ("=R\r\n", 1.0, "=1 0 12 34\r\n"), error=EndpointBusy, message="another run of sosagent"
+    ),
+    "receiver of an active run on a machine without cksum": Case(
+        ("=Rmd5sum\r\n", 1.0, "=1 0 d41d8cd98f00b204e9800998ecf8427e 34\r\n"), error=EndpointBusy,
+        message="another run of sosagent",
     ),
     # -- discarded with --take-over
     "python is suspended": Case(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sosagent.shell.checksums import CHECKSUMS
 from sosagent.shell.frame import (
     EMPTY_CKSUM,
     PORTION,
@@ -23,6 +24,8 @@ from sosagent.shell.frame import (
     portions,
     request,
 )  # fmt: skip
+from sosagent.terminal.own_text import RECEIVER_TOOLS
+from sosagent.terminal.states import classify
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"hello\n", bytes(range(256)) * 300])
@@ -68,6 +71,17 @@ def test_output_arrives_exactly(output: bytes, end: bytes, size: int) -> None:
     reader = ReplyReader()
     events = [event for at in range(0, len(data), size) for event in reader.feed(data[at : at + size])]
     assert Reply(3, 5, output) in events
+
+
+@pytest.mark.parametrize("tool", RECEIVER_TOOLS)
+def test_a_later_run_recognises_the_lines_of_a_receiver(tool: str) -> None:
+    assert list(CHECKSUMS).count(tool) == 1 and len(CHECKSUMS) == len(RECEIVER_TOOLS)
+    last = f"=7 0 {CHECKSUMS[tool](b'7 0 done')}"
+    reader = ReplyReader()
+    reader.use(CHECKSUMS[tool])
+    assert reader.feed(f"=R{tool}\r\n:done\r\n{last}\r\n".encode()) == [Up(tool), Reply(7, 0, b"done")]
+    for line in (f"=R{tool}", last):
+        assert classify([line], "").state.name == "receiver"
 
 
 def test_a_reply_is_noticed_before_its_end() -> None:

@@ -11,7 +11,7 @@ import sosagent
 from sosagent.shell.frame import cksum
 
 from ..conftest import new_key, until
-from ..support.logins import PASSWORD, real_console
+from ..support.logins import PASSWORD, CutConsole, real_console
 from ..support.userlands import USERLANDS, machine_of
 
 _OLD = new_key("old")
@@ -112,6 +112,26 @@ async def test_an_existing_shell_is_left_open(name: str, tmp_path: Path) -> None
         async with sosagent.connect(console, timeout=60) as typed:
             await typed.send("echo $mark\r")
             await typed.expect("\nkept")
+
+
+@pytest.mark.parametrize(
+    ("name", "tool"),
+    [("busybox", "crc32"), ("openwrt", "sha256sum"), ("no checksums, stty, env, id, od, hexdump", "sh")],
+)
+async def test_the_next_run_ends_the_receiver_of_a_cut_run(name: str, tool: str, tmp_path: Path) -> None:
+    async with machine_of(name, tmp_path) as (console, home):
+        (home / ".ssh").mkdir(mode=0o700)
+        connection = CutConsole(console)
+        with pytest.raises(sosagent.EndpointLost):
+            async with sosagent.root_shell(connection, password=PASSWORD, timeout=90.0) as shell:
+                assert (await shell.run("echo A B")).lines == ["A B"]
+                assert shell.checksum_tool == tool
+                connection.cut = True
+                await shell.run("echo lost")
+        assert console.shell_open
+        done = await sosagent.add_key(console, new_key(), password=PASSWORD, timeout=90.0)
+        assert (done.status, done.state_found, done.logged_out) == ("added", "receiver", True)
+        await until(lambda: not console.shell_open, 5)
 
 
 @pytest.mark.damages

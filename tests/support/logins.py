@@ -17,7 +17,7 @@ import pytest
 
 from sosagent.transports import Transport
 
-__all__ = ["PASSWORD", "USER", "RealConsole", "real_console"]
+__all__ = ["PASSWORD", "USER", "CutConsole", "RealConsole", "real_console"]
 
 PASSWORD = "correct horse 7"
 #: A user besides root, with the same shell and password.
@@ -133,6 +133,25 @@ class RealConsole(Transport):
             with suppress(ProcessLookupError):
                 self._getty.kill()
             await self._getty.wait()
+
+
+class CutConsole(Transport):
+    """The console through a connection that can be cut."""
+
+    def __init__(self, console: RealConsole) -> None:
+        self._console = console
+        self.name, self.place = console.name, console.place
+        self.cut = False
+
+    async def read(self) -> bytes:
+        return b"" if self.cut else await self._console.read()
+
+    async def write(self, data: bytes) -> None:
+        if not self.cut:
+            await self._console.write(data)
+
+    async def aclose(self) -> None:
+        """Keep the machine running."""
 
 
 @asynccontextmanager

@@ -50,6 +50,35 @@ SCREENS = [
     ([*["x"] * 6, "Kernel panic - not syncing: VFS"], "", "panic", None),
     (["[    1.234567] usb 1-1: new device"], "", "booting", None),
     (["[  OK  ] Started ssh.service."], "", "booting", None),
+    *[
+        ([line], "", "receiver", None)
+        for line in (
+            "=R",
+            "=Rcksum",
+            "=Rcrc32",
+            "=Rsha256sum",
+            "=Rmd5sum",
+            "=Rsh",
+            "=1 0 4109833394 3",
+            "=0  4109833394 3",
+            "=12 0 0a1b2c3d 20",
+            "=0  d41d8cd98f00b204e9800998ecf8427e 4",
+            f"=2 127 {'ab' * 32} 1234567",
+        )
+    ],
+    *[
+        ([line], "", "silent", None)
+        for line in (
+            "=Root",
+            "=Rcrc",
+            "x=R",
+            "=R x",
+            "=1 0 4109833394",
+            "=1 0 0A1B2C3D 20",
+            f"=2 0 {'ab' * 33} 4",
+            "=x 0 1 2",
+        )
+    ],
     ([], "", "silent", None),
     (["old noise"], "", "silent", None),
     ([], "Choose an item", "unknown", None),

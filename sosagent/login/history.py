@@ -10,6 +10,7 @@ import re
 from contextlib import suppress
 
 from ..errors import ConsoleStateUnknown
+from ..terminal.own_text import is_start_line
 from .attempt import Attempt, Undo
 from .probe import ask, wait_for_prompt_again
 
@@ -25,17 +26,14 @@ FORGET = (
     "history -d $(history 1|{ read n _;echo ${n%\\*};});;esac;done"
 )
 
-#: The first words of the start line in a login shell (shell/start_line.py), and the end of a probe.
-_START = ' type env&&HISTFILE= "exec" env "-i" "HOME=$HOME" "/bin/sh" "-c"'
-_LEAST_START = 10
+#: The end of a probe.
 _PROBE_END = re.compile(r";echo S\\OS[0-9a-f]{0,4}$")
 
 
 def is_our_line(line: str) -> bool:
     """Return whether an unfinished command on the open line is one that an interrupted run of sosagent typed."""
-    if _START in line or _PROBE_END.search(line[-20:]):
-        return True
-    return any(line.endswith(_START[:length]) for length in range(_LEAST_START, len(_START)))
+    line = line.rstrip()  # readline prints a blank behind a line that fills the last column
+    return is_start_line(line) or _PROBE_END.search(line[-20:]) is not None
 
 
 async def forget_lines(attempt: Attempt) -> None:

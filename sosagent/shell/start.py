@@ -20,10 +20,9 @@ from .replies import LineSpeed
 from .start_line import (
     MODES_SANE,
     MODES_SAVED,
-    PLAIN_SHELL,
-    PLAIN_SHELL_ON_TOP,
     PLAIN_SHELL_READY,
     StartLine,
+    lines_to_plain_shell,
     start_line,
     start_line_of_plain_shell,
 )
@@ -70,8 +69,7 @@ class Starter:
         self._line = start_line(_nonce(), replace=replace, modes=modes, root=root, then=then)
         #: The line for the plain shell, if the current one does not accept `_line`.
         self._line_of_plain_shell = start_line_of_plain_shell(_nonce(), modes=modes)
-        self._plain_shell = f"chroot {root} {PLAIN_SHELL}" if root else PLAIN_SHELL
-        self._plain_shell += f";{then}" if then else ""
+        self._lines_to_plain_shell = lines_to_plain_shell(replace=replace, root=root, then=then)
         self._entered = False
         self._collecting = False
         self._raw = True
@@ -160,13 +158,10 @@ class Starter:
         """Start the plain shell; `shorter` if a shell with a shorter prompt was started for that."""
         console = self._console
         await console.quiet(QUIET_SECONDS, 2.0)  # tcsh shows its prompt before it sets up the tty
-        lines = [self._plain_shell]
-        if self._replace:  # an alias or a function may have the name exec
-            lines = [f'HISTFILE= "exec" {self._plain_shell}', f"exec {self._plain_shell}", PLAIN_SHELL_ON_TOP]
         typed = False
-        for line in lines:
-            last = line is lines[-1] and (shorter or typed or not self._replace)
-            if not await console.type_line(f" {line}", new_prompt_keys=_NEW_PROMPT_KEYS, required=last):
+        for line in self._lines_to_plain_shell:
+            last = line is self._lines_to_plain_shell[-1] and (shorter or typed or not self._replace)
+            if not await console.type_line(line, new_prompt_keys=_NEW_PROMPT_KEYS, required=last):
                 continue
             typed = True
             self._plain_started = True

@@ -29,14 +29,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..terminal.own_text import (
+    EXEC,
+    EXEC_UNQUOTED,
+    OUR_SHELL,
+    OWN_PATH,
+    PLAIN_SHELL,
+    PLAIN_SHELL_EXEC,
+    PLAIN_SHELL_ON_TOP,
+    RAW_MODES,
+    SAVE_MODES,
+)
+
 __all__ = [
     "END_LINE",
     "MODES_SANE",
     "MODES_SAVED",
-    "PLAIN_SHELL",
-    "PLAIN_SHELL_ON_TOP",
     "PLAIN_SHELL_READY",
     "StartLine",
+    "lines_to_plain_shell",
     "start_line",
     "start_line_of_plain_shell",
 ]
@@ -48,12 +59,6 @@ MODES_SANE = "sane"
 #: The line that ends the shell while it collects; the receiver ends at the same line.
 END_LINE = "]Z"
 
-#: Some shells lack POSIX syntax, or draw a long line so that its echo cannot be compared (tcsh, fish, mksh on a
-#: narrow terminal), or have no env. This line, which every shell accepts, starts a shell that reads lines without an
-#: editor. The quotes are those of rc, too. It is short, since mksh scrolls a line that is wider than the terminal.
-PLAIN_SHELL = """'/bin/sh' '-c' 'while echo @;read -r l;do eval "$l";done'"""
-#: The same where exec is no command. At its end, it ends the shell that started it.
-PLAIN_SHELL_ON_TOP = PLAIN_SHELL.replace("'while", '\'trap "kill -9 $PPID" 0;while')
 #: A line that the plain shell prints when it reads the next one.
 PLAIN_SHELL_READY = "@"
 
@@ -61,7 +66,6 @@ _COLLECT = (
     "while read l;do case $l in \\)*)x=$x${l#?};;" + END_LINE + ')break;;])echo "$x";;'
     ']G|"]`echo "$x"|cksum`")eval "$x";;*)x=;esac;done'
 )
-_RAW = "stty -echo raw icrnl opost min 0 time 255"
 _MAX_CHARACTERS = 255  # MAX_CANON of POSIX
 _MAX_ON_LINUX = 300
 
@@ -90,25 +94,45 @@ def start_line(nonce: str, *, replace: bool, modes: str, root: str = "", then: s
         root: run in a chroot at this path (from an initramfs, whose own shell may have no cksum).
         then: a command for the shell beneath when ours has ended, however it ends.
     """
-    shell = ("env" if replace else '"env"') + ' "-i" "HOME=$HOME" "/bin/sh" "-c"'
+    shell = ("env" if replace else '"env"') + OUR_SHELL
     if root:
         shell = f'chroot "{root}" {shell}'
     prefix = " "
     if replace:
         # With saved modes (over the shell of sudo or su) there is no room for the quotes. The space keeps the line out
         # of fish's history.
-        prefix = " type env&&HISTFILE= exec " if modes == MODES_SAVED else ' type env&&HISTFILE= "exec" '
-    return _checked(f"{prefix}{shell} '{_collector(nonce, modes)}'", nonce, then, longer=bool(root or then))
+        prefix = EXEC_UNQUOTED if modes == MODES_SAVED else EXEC
+    return _checked(f"{prefix}{shell}'{_collector(nonce, modes)}'", nonce, then, longer=bool(root or then))
 
 
 def start_line_of_plain_shell(nonce: str, *, modes: str) -> StartLine:
-    """Return the start line for `PLAIN_SHELL`, which itself becomes the new shell. Its environment is the user's."""
-    return _checked(f" PATH=/sbin:/bin:/usr/bin:$PATH;{_collector(nonce, modes)};exit", nonce)
+    """Return the start line for the plain shell, which itself becomes the new shell. Its environment is the user's."""
+    return _checked(f"{OWN_PATH}{_collector(nonce, modes)};exit", nonce)
+
+
+def lines_to_plain_shell(*, replace: bool, root: str = "", then: str = "") -> list[str]:
+    """Return lines that start the plain shell; the next is for a shell that does not accept the one before.
+
+    Some shells lack POSIX syntax, or draw a long line so that its echo cannot be compared (tcsh, fish, mksh on a
+    narrow terminal), or have no env. Every shell accepts one of these lines, which starts a shell that reads lines
+    without an editor. The quotes are those of rc, too. The lines are short, since mksh scrolls a line that is wider
+    than the terminal.
+
+    Args:
+        replace, root, then: see `start_line`.
+    """
+    shell = f"chroot {root} {PLAIN_SHELL}" if root else PLAIN_SHELL
+    shell += f";{then}" if then else ""
+    if not replace:
+        return [f" {shell}"]
+    # An alias or a function may have the name exec. Where exec is no command, the plain shell ends the one that
+    # started it at its end.
+    return [f"{PLAIN_SHELL_EXEC}{shell}", f" exec {shell}", f" {PLAIN_SHELL_ON_TOP}"]
 
 
 def _collector(nonce: str, modes: str) -> str:
-    save = "t=`stty -g`;" if modes == MODES_SAVED else ""
-    return f"{save}{_RAW};echo S\\O{nonce};{_COLLECT};stty {modes}"
+    save = SAVE_MODES if modes == MODES_SAVED else ""
+    return f"{save}{RAW_MODES};echo S\\O{nonce};{_COLLECT};stty {modes}"
 
 
 def _checked(line: str, nonce: str, then: str = "", *, longer: bool = False) -> StartLine:

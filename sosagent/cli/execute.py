@@ -6,6 +6,7 @@ import base64
 import codecs
 import sys
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,9 +33,25 @@ _FAILED = 255  # as ssh(1) does, so that it is not taken for the command's own s
 _NOT_FOUND = 127
 
 
-@with_options(MachineOptions)
+@dataclass(frozen=True)
+class ExecMachineOptions(MachineOptions):
+    """The options of other commands, but --user is who runs the command."""
+
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "-u",
+            "--user",
+            metavar="NAME",
+            help="Run the command as NAME. Only root can run it as another user.",
+            show_default=False,
+        ),
+    ] = None
+
+
+@with_options(ExecMachineOptions)
 def execute(
-    machine: MachineOptions,
+    machine: ExecMachineOptions,
     command: Annotated[
         list[str] | None,
         typer.Argument(
@@ -69,8 +86,7 @@ def execute(
     """Run one command on a machine over its console.
 
     Standard output, standard error and the exit status are those of the command. After an error of sosagent
-    itself, the exit status is 255. On a terminal, control characters are left out. --user runs the
-    command as another user.
+    itself, the exit status is 255. On a terminal, control characters are left out.
     """
     output = _Output(to_json=machine.json)
 
@@ -131,8 +147,14 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 def _read(file: Path) -> bytes:
+    """Read a file or standard input, and at most one byte more than `run_command` accepts."""
+    from ..jobs.execute import MOST_INPUT
+
     try:
-        return sys.stdin.buffer.read() if file == _STANDARD else file.read_bytes()
+        if file == _STANDARD:
+            return sys.stdin.buffer.read(MOST_INPUT + 1)
+        with file.open("rb") as opened:
+            return opened.read(MOST_INPUT + 1)
     except OSError as error:
         name = "standard input" if file == _STANDARD else printable(str(file))
         raise UsageError(f"cannot read {name}: {error.strerror}") from None

@@ -11,7 +11,7 @@ TYPED := sosagent tests bench examples
 # The Python of the documentation, written here for mypy.
 PAGE_PROGRAMS := build/page_programs
 # Many tests wait for something other than the processor (see tests/conftest.py).
-WORKERS ?= 12
+WORKERS ?= 10
 # Machines at a time. Each takes half of a core on average.
 VM_WORKERS ?= 4
 

@@ -31,6 +31,7 @@ __all__ = ["execute"]
 _STANDARD = Path("-")
 _FAILED = 255  # as ssh(1) does, so that it is not taken for the command's own status
 _NOT_FOUND = 127
+_MAY_HAVE_RUN = "The command may have run. Find out what it did before you run it again."
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def execute(
         return run_command(await machine.access(progress), prepared, output)
 
     try:
-        done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)))
+        done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)), _MAY_HAVE_RUN)
     except Reported:
         wait_for_output(None)
         raise Reported(_FAILED) from None

@@ -110,6 +110,7 @@ async def test_a_signal_ends_the_command_on_the_machine(lab: Lab, arguments: lis
     job.send_signal(number)
     _, err = await job.communicate()
     assert job.returncode == 255 and b"stopped by" in err
+    assert b"before you run it again" in err and b"what has already been done" not in err
     while Path(f"/proc/{process}").exists():
         await asyncio.sleep(0.05)
 

@@ -94,6 +94,11 @@ class Replies:
         """The receiver's checksum."""
         return CHECKSUMS[self.tool]
 
+    @property
+    def arriving(self) -> bool:
+        """Whether the start of a reply has arrived, but not its end."""
+        return self._reader.in_reply
+
     def expect(self, text: str) -> None:
         """Wait for `text` as the collector prints it; see `Shown`."""
         self._reader.expect(text)

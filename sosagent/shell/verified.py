@@ -269,10 +269,13 @@ class VerifiedShell:
         if self._request_pending:
             # The cancelled request may be partially sent, or its program may still run. Keys typed meanwhile would
             # stay in the tty for the next login. A receiver answers when the program has ended.
-            await self._ask()
             seconds = self._speed.answer_seconds(END) + (REPLY_SECONDS if self._receiver_up else 0.0)
-            if await self._replies.next(Reply, seconds=seconds) is not None:
-                self._receiver_up = True
+            # A reply that arrives is not asked for again, because a long one takes time on a slow line.
+            arriving = self._replies.arriving
+            if not arriving or await self._replies.next(Reply, seconds=seconds) is None:
+                await self._ask()
+                arriving = await self._replies.next(Reply, seconds=seconds) is not None
+            self._receiver_up = self._receiver_up or arriving
         if not self._receiver_up:
             if await self._end_collector():
                 self._starter.note_ended()

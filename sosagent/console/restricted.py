@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterable
 
 from ..errors import ConsoleStateUnknown
+from ..terminal.translations import message_meaning
 from .console import Console
 
 __all__ = ["is_refusal", "restricted_error"]
 
 _RESTRICTED = re.compile(r": restricted\b")
+_MEANING = "restricted"
 
 
 def is_refusal(lines: Iterable[str]) -> bool:
     """Return whether a restricted shell refused a command with one of `lines`."""
-    return any(map(_RESTRICTED.search, lines))
+    # bash, which has its name in front, is the only one with translations.
+    return any(_RESTRICTED.search(line) or message_meaning(line.partition(": ")[2], _MEANING) for line in lines)
 
 
 def restricted_error(console: Console) -> ConsoleStateUnknown:

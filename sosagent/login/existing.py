@@ -41,9 +41,11 @@ _PATIENCE_SECONDS = 20.0
 _UNLOCKED_SECONDS = 2.0
 _UNLOCK_SECONDS = 30.0  # clevis asks its servers as soon as the network is up
 
-#: A shell's message about a job that was suspended: bash, dash, ash, mksh; zsh, tcsh; fish.
+#: A shell's message about a job that was suspended. bash, dash, ash, mksh: the number of the job, a plus for the last
+#: one, and a word in any language; zsh; tcsh; fish.
 _STOPPED = re.compile(
-    r"^\[\d+\] {0,8}[+-]? {0,20}(?:Stopped|Suspended)|^(?:zsh: )?suspended\b|^Suspended$|^fish: Job .* stopped"
+    r"^\[\d+\] ?\+ {1,20}[^\W\d]|^\[\d+\] {1,20}(?:Stopped|Suspended)|^(?:zsh: )?suspended\b|^Suspended$"
+    r"|^fish: \S{1,20} \d+, "
 )
 _SHELL_PROMPTS = (Action.PROBE, Action.INTERRUPT)
 _SHELL, _MULTIPLEXER, _BOOTING = (BY_NAME[name] for name in ("shell", "multiplexer", "booting"))
@@ -156,13 +158,16 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
 
 
 async def _press_suspend(attempt: Attempt) -> Observation:
-    """Press ^Z, and return the state that follows: a shell's prompt if the program was suspended."""
+    """Press ^Z, and return the state that follows: that of a shell if the program was suspended."""
     console = attempt.console
     mark = console.mark()
     attempt.will_undo(Undo.SUSPENSION)
     observed = await press(console, "\x1a", SUSPEND_SECONDS, _SHELL_PROMPTS)
-    if observed.state.action not in _SHELL_PROMPTS and not any(map(_STOPPED.search, console.since(mark)[0])):
-        attempt.need_not_undo(Undo.SUSPENSION)
+    if observed.state.action in _SHELL_PROMPTS:
+        return observed
+    if any(map(_STOPPED.search, console.since(mark)[0])):
+        return Observation(_SHELL)  # whatever its prompt looks like
+    attempt.need_not_undo(Undo.SUSPENSION)
     return observed
 
 

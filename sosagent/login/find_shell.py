@@ -205,7 +205,7 @@ class _Search:
     async def _test(self, observed: Observation) -> Observation | None:
         """Find out by ^L what reads the line, and let it answer a probe."""
         reader = await ask_reader(self._console)
-        question = observed.state.name in ("question", "second-factor")
+        question = observed.state.name in ("question", "choice", "second-factor")
         match reader:
             case Reader.LINES if question:
                 await self._end("a question", "\x03")

@@ -33,8 +33,9 @@ _KILL = ("\x15kill -9 $$\r",)
 #: The same for text that may be another program's, such as a menu: no letter and no Enter is typed there. ^C comes
 #: first, because the end of its input may be an answer.
 _PROGRAM_ENDINGS = (("\x03",), ("\x1c",), ("\x04",), ("\x03", "\x04"))
-#: A shell's answer to an end of file that it ignores.
-_IGNORES_END = re.compile(r"(?i)\buse [\"'`]?(?:exit|logout)\b")
+#: A shell's answer to an end of file that it ignores: in any language, it quotes the command to use. bash, on a login
+#: that ends, prints the word alone.
+_IGNORES_END = re.compile(r"(?i)\buse (?:exit|logout)\b|[^\w\s]\s?\b(?:exit|logout)\b\s?[^\w\s:]")
 
 
 async def log_out(attempt: Attempt, observed: Observation | None = None) -> Observation:

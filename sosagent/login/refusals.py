@@ -130,10 +130,10 @@ REFUSALS: tuple[Refusal, ...] = tuple(
 #: The meanings that terminal/translations.json has.
 _TRANSLATED = (
     "expired", "account-expired", "locked", "too-many-logins", "too-many-tries", "nologin", "timed-out", "may-not",
-    "refused",
+    "no-shell", "refused",
 )  # fmt: skip
-#: The rest of a reason, on the next line.
-_REST = re.compile(r"^\(\d{1,6} \w+ left to unlock\)$")
+#: The rest of a reason, on the next line: the minutes until an account is unlocked, in any language.
+_REST = re.compile(r"^[(\uff08][^()]{0,80}\d[^()]{0,80}[)\uff09]$")
 #: A line of the system log, which other programs write; toybox's login shows there what it refuses.
 _LOG = re.compile(
     r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\d{4}-\d\d-\d\d[T ]\d\d:\d\d"
@@ -196,10 +196,16 @@ def locked_before(console: Console, mark: Mark) -> bool:
 
 
 def means(line: str, meaning: str) -> bool:
-    """Return whether a line says that in another language; su and sudo put their name in front."""
+    """Return whether a line says that in another language.
+
+    login, su and sudo may put their name in front, and the system's reason at the end.
+    """
     if meaning not in _TRANSLATED:
         return False
-    return any(message_meaning(text, meaning) for text in (line, line.partition(": ")[2]))
+    texts = [line, line.partition(": ")[2]]
+    if meaning == "no-shell":
+        texts += [text.rpartition(": ")[0] for text in texts]
+    return any(message_meaning(text, meaning) for text in texts)
 
 
 def printed_lines(console: Console, mark: Mark) -> list[str]:

@@ -147,10 +147,11 @@ async def resume_program(attempt: Attempt, _ended: bool) -> None:
     """
     console = attempt.console
     observed = await settle(console, SUSPEND_SECONDS, mark=console.mark_before_open_line(), until=(Action.PROBE,))
-    if observed.state.action is not Action.PROBE:
+    at_prompt = bool(attempt.prompt.strip()) and console.open_line == attempt.prompt
+    if observed.state.action is not Action.PROBE and not at_prompt:
         return  # it was not suspended, and is still in the foreground
     observed = await submit(console, attempt.resume_line, 1.0, (Action.PROBE,))
-    if observed.state.action is Action.PROBE and console.open_line == attempt.prompt:
+    if console.open_line == attempt.prompt and (observed.state.action is Action.PROBE or attempt.prompt.strip()):
         raise console.error(
             ConsoleStateUnknown,
             "the suspended program did not come back to the foreground",

@@ -214,6 +214,10 @@ STATES: tuple[State, ...] = (
     _state("question", "a question that waits for an answer", Action.STOP, "Do you want to continue? [Y/n] ",
         prompt=r"(?i)[\[(<](?:y|yes|n|no)(?:/\S{0,40})?[\])>](?: \[default=\w\])? ?[?:]? ?$",
         force=("n\r", "\x03"), hint=_TAKE_OVER),
+    # In another language, or with other answers, "n" may mean anything.
+    _state("choice", "a question with a choice of answers", Action.STOP, "Möchten Sie fortfahren? [J/n] ",
+        prompt=r"[\[(<\uff08](?:[^\W\d_]{1,6} ?[/|] ?){1,3}[^\W\d_]{1,6}[\])>\uff09] ?[?:\uff1f\uff1a]? ?$",
+        force=("\x03",), hint=_TAKE_OVER),
     _state("pager", "a pager", Action.SUSPEND, "--More--(12%)",
         prompt=r"^--More--|^\(END\) ?$|^:$|^lines \d+-\d+|^ ?Manual page .* line \d+|\(END\)$"
         r"|^\S+ \(press h for help"),
@@ -254,7 +258,7 @@ STATES: tuple[State, ...] = (
 _DRAWN = tuple(
     state
     for state in STATES
-    if state.name in ("grub", "uefi-shell", "boot-prompt", "vim-swap", "question", "pager", "repl")
+    if state.name in ("grub", "uefi-shell", "boot-prompt", "vim-swap", "question", "choice", "pager", "repl")
 )
 #: The states by name, for code that means a certain one.
 BY_NAME = {state.name: state for state in STATES}

@@ -20,6 +20,7 @@ from sosagent.session.root_shell import root_shell
 
 from ..conftest import installed, until
 from ..support.ptys import PtyTransport, on_pty, verified_shell
+from ..support.roots import ROOTS
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root: only root's shell is used")
 NO_PASSWORD = sosagent.Secret("never typed")
@@ -114,6 +115,20 @@ async def test_a_program_is_resumed_after_a_cancellation_during_its_suspension(t
         with pytest.raises(asyncio.CancelledError):
             await task
         await login.leave()
+        await console.send("text\r")
+        await until(lambda: (tmp_path / "f").read_text() == "text\n")
+
+
+@needs_root
+@pytest.mark.parametrize("language", ["C", "de_DE", "ja_JP"])
+async def test_the_shell_beneath_a_program_has_an_odd_prompt(language: str, tmp_path: Path) -> None:
+    """The shell's message, in any language, shows that ^Z has suspended the program."""
+    locales = ROOTS["bookworm"].folder / "usr" / "lib" / "locale"
+    setting = f"export LOCPATH={locales} LANG={language}.UTF-8; PS1='vm: '\r"
+    async with open_shell(["bash"], tmp_path, setting, f"cat > {tmp_path}/f\r") as (console, _):
+        async with root_shell(console, NO_PASSWORD) as session:
+            assert (await session.shell.run("echo in")).output == b"in"
+        assert session.left, session.trouble
         await console.send("text\r")
         await until(lambda: (tmp_path / "f").read_text() == "text\n")
 

@@ -13,7 +13,7 @@ import pytest
 
 import sosagent
 
-from ..conftest import new_key
+from ..conftest import new_key, until
 from ..support.languages import CHECKS, GETTY, Machine, check_language, root_console
 from ..support.roots import PASSWORD, ROOTS, locales
 
@@ -66,6 +66,56 @@ async def test_a_key_is_added_in_another_language(language: str, tmp_path: Path)
         assert error is None or error.exit_code == 7, error
         assert (tmp_path / "home/.ssh/authorized_keys").read_text().count("ssh-ed25519") == 1
         assert not console.shell_open  # type: ignore[union-attr]
+
+
+#: Lets a user of the root have another login shell.
+_SHELL = "sed 's,^root:\\(.*\\):.*,root:\\1:{shell},' etc/passwd >run/passwd && mount --bind run/passwd etc/passwd"
+
+
+def speaking(language: str, folder: Path, profile: str = "") -> None:
+    """Let root's bash speak a language."""
+    (folder / "home").mkdir()
+    (folder / "home/.bash_profile").write_text(f"export LANG={_ADDING[language]}.UTF-8\n{profile}\n")
+
+
+@pytest.mark.parametrize("prompt", ["# ", "vm: "])
+@pytest.mark.parametrize("language", ["de", "fr", "ja", "zh_CN"])
+async def test_a_restricted_shell_in_another_language(language: str, prompt: str, tmp_path: Path) -> None:
+    root = root_of("bookworm", tmp_path)
+    speaking(language, tmp_path, f"PS1='{prompt}'")
+    async with root_console(tmp_path, root, more=_SHELL.format(shell="/bin/rbash")) as console:
+        error = await add(console)
+        assert error is not None and "a restricted shell" in error.message, error
+        await until(lambda: not console.shell_open, 5)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "ja", "zh_CN"])
+async def test_a_missing_shell_in_another_language(language: str, tmp_path: Path) -> None:
+    root = root_of("bookworm", tmp_path)
+    more = _SHELL.format(shell="/bin/missing")
+    async with root_console(tmp_path, root, more=more, LANG=f"{_ADDING[language]}.UTF-8") as console:
+        error = await add(console)
+        assert error is not None and "the login shell did not start: " in error.message, error
+        assert "Cannot execute" not in error.message
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "ja", "zh_CN"])
+async def test_a_shell_that_ignores_an_end_of_file_in_another_language(language: str, tmp_path: Path) -> None:
+    """Its prompt is like a login's, so only the answer to ^D shows that the shell is still open."""
+    root = root_of("bookworm", tmp_path)
+    speaking(language, tmp_path, "PS1='web1 login: '; IGNOREEOF=99")
+    async with root_console(tmp_path, root) as console:
+        async with sosagent.connect(console, timeout=60) as connected:
+            await connected.login(PASSWORD)
+            await connected.logout()
+        await until(lambda: not console.shell_open, 5)  # type: ignore[union-attr]
+
+
+async def test_the_time_until_an_account_is_unlocked_in_another_language(tmp_path: Path) -> None:
+    root = root_of("bookworm", tmp_path)
+    async with root_console(tmp_path, root, LANG="de_DE.UTF-8") as console:
+        error = await add(console, login="locked")
+        assert error is not None and "Minuten zum Entsperren)" in error.message, error
 
 
 @pytest.mark.parametrize("how", ["sudo", "su"])

@@ -18,7 +18,7 @@ from .roots import ROOTS
 __all__ = ["IN_ASCII", "MESSAGES", "in_ascii", "write"]
 
 _OUTPUT = Path(__file__).parents[2] / "sosagent" / "terminal" / "translations.json"
-_PAM, _SHADOW, _UTIL_LINUX, _SUDO = "Linux-PAM", "shadow", "util-linux", "sudoers"
+_PAM, _SHADOW, _UTIL_LINUX, _SUDO, _BASH = "Linux-PAM", "shadow", "util-linux", "sudoers", "bash"
 #: The key of the characters that the C library replaces in ASCII by others than a question mark, and those others.
 IN_ASCII = "in ASCII"
 #: The English texts by meaning, and the catalogues in which they are translated.
@@ -93,6 +93,13 @@ MESSAGES: dict[str, tuple[tuple[str, str], ...]] = {
         (_SUDO, "%s is not in the sudoers file.\n"), (_SUDO, "%s is not allowed to run sudo on %s.\n"),
         (_SHADOW, "Access to su to that account DENIED.\n"),
     ),
+    "no-shell": (
+        (_SHADOW, "Cannot execute %s"), (_UTIL_LINUX, "failed to execute %s"), (_UTIL_LINUX, "no shell"),
+        (_UTIL_LINUX, "couldn't exec shell script"),
+    ),
+    "restricted": (
+        (_BASH, "%s: restricted"), (_BASH, "%s: restricted: cannot specify `/' in command names"),
+    ),
 }  # fmt: skip
 
 
@@ -100,7 +107,7 @@ def _catalogues(root: Path) -> dict[str, dict[str, dict[str, list[str]]]]:
     """Return the translations of each catalogue and language of a root file system; one for each plural form."""
     found: dict[str, dict[str, dict[str, list[str]]]] = {}
     for path in sorted(root.glob("usr/share/locale/*/LC_MESSAGES/*.mo")):
-        if path.stem not in (_PAM, _SHADOW, _UTIL_LINUX, _SUDO):
+        if path.stem not in (_PAM, _SHADOW, _UTIL_LINUX, _SUDO, _BASH):
             continue
         with path.open("rb") as file:
             texts = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]

@@ -90,6 +90,13 @@ _SELECT = "PS3='Your choice: '; select a in Reboot Shell; do [ \"$a\" != Reboot 
 _DIALOG = "{program} --menu 'What next?' 12 40 4 e Reboot i Install s Shell && echo >$HOME/chosen"
 _TMUX = "export TMUX_TMPDIR=$HOME"
 _SCREEN = "mkdir -m 700 -p $HOME/.s; export SCREENDIR=$HOME/.s"
+_ENTER_TEXTS = ("Weiter mit der Eingabetaste ...", "Appuyez sur Entr\u00e9e pour continuer: ", "\u7d9a\u884c: Enter ")
+_KEY_TEXTS = ("Beliebige Taste dr\u00fccken . . . ", "\u4f55\u304b\u30ad\u30fc\u3092\u62bc\u3057\u3066 . . . ")
+_QUESTIONS = (
+    "Jetzt aktualisieren? [J/n] ", "Mettre \u00e0 jour (O/N) ? ",
+    "\u0414\u0430\u043b\u044c\u0448\u0435? [\u0414/\u043d] ",
+    "\u662f\u5426\u7ee7\u7eed\uff1f [\u662f/\u5426] ", "Continuare? [s\u00ec/no] ", "Update? (yes/no/later): ",
+)  # fmt: skip
 _INPUTRC = "set show-mode-in-prompt on\nset editing-mode vi\n"
 _ZSH_HISTORY = "HISTFILE=~/.zsh_history; SAVEHIST=100; HISTSIZE=100; setopt inc_append_history"
 _HISTORY = "HISTCONTROL=; HISTFILESIZE=1000; shopt -s histappend; PROMPT_COMMAND='history -a'"
@@ -234,6 +241,17 @@ PROFILES: dict[str, Profile] = {
     "dash, Press any key": _dash("printf 'Press any key... '; read a"),
     "bash, a question": _bash("read -p 'Your name? ' a; echo \"hello $a\""),
     "bash, a question for yes": _bash("read -p 'Update now? [Y/n] ' a; [ \"$a\" = n ] || echo >$HOME/chosen"),
+    # -- the same in other languages
+    **{
+        f"{shell}, {text}": make(f"printf '{text}'; read a")
+        for text in _ENTER_TEXTS
+        for shell, make in (("bash", _bash), ("dash", _dash))
+    },
+    **{f"bash, any key, {text}": _bash(f"read -rsn1 -p '{text}'; echo") for text in _KEY_TEXTS},
+    **{
+        f"bash, a question for yes, {text}": _bash(f"read -p '{text}' a; [ \"$a\" = n ] || echo >$HOME/chosen")
+        for text in _QUESTIONS
+    },
     "bash, a silent question": _bash("read -s a"),
     "bash, a hidden question": _bash("read -sp 'Token: ' a; echo", "second factor"),
     "bash, a pager": _bash("seq 500 | more"),

@@ -42,6 +42,23 @@ SCREENS = [
     ([], "Give root password for login: ", "maintenance", None),
     (["You are in emergency mode."], "Press Enter for maintenance", "maintenance-enter", None),
     ([], "Do you want to continue? [Y/n] ", "question", None),
+    *[
+        ([], text, "choice", None)
+        for text in (
+            "Möchten Sie fortfahren? [J/n] ",
+            "Voulez-vous continuer ? [O/n] ",
+            "Mettre à jour (O/N) ? ",
+            "Продолжить? [Д/н]: ",
+            "是否继续？（是/否）：",
+            "Weiter (ja | nein)? ",
+            "Continuare? [sì/no] ",
+            "Abort, retry, fail? (a/r/f) ",
+        )
+    ],
+    *[
+        ([], text, state, None)
+        for text, state in (("[root/web-1] ", "unknown"), ("(a/b)# ", "shell"), ("[1/5] ", "unknown"))
+    ],
     (["[Read-only SOS Session. Use ~? for help.]"], "", "endpoint-read-only", None),
     (["console access is limited to one connection at a time"], "", "endpoint-busy", None),
     (["[    1.234567] Kernel panic - not syncing: VFS"], "", "panic", None),

@@ -62,7 +62,10 @@ class PtyTransport(Transport):
         return list(termios.tcgetattr(self.child.child_fd))
 
     async def read(self) -> bytes:
-        return await self._data.get()
+        data = await self._data.get()
+        if not data:
+            self._data.put_nowait(b"")  # the end stays the end
+        return data
 
     async def write(self, data: bytes) -> None:
         if not self.child.isalive():

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..errors import EditRefused, NotVerified
+from ..errors import EditRefused
 from ..keys import PublicKey
 from ..printable import printable
 from ..shell.programs import Expanded, program
@@ -92,10 +92,7 @@ async def _ask_server(shell: Shell, user: str, connection: Connection) -> Server
     """Ask sshd what it does with `connection`, and with the others that its configuration distinguishes."""
     asked = [connection]
     values = {"user": Expanded(user), "specs": Expanded(connection.spec)}
-    try:
-        lines = (await shell.run(program("ask_sshd", "inspect_account", **values))).lines
-    except NotVerified:  # a terminal multiplexer does not pass on a long reply; the program changes nothing
-        return Server(unread=True)
+    lines = (await shell.run(program("ask_sshd", "inspect_account", **values))).lines
     server = parse_server(lines, asked)
     if not server.program.endswith("sshd"):
         return parse_server([*lines, *(await shell.run(program("find_ssh_server"))).lines], asked)

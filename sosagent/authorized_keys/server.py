@@ -85,7 +85,6 @@ class Server:
         account: the user's account, or None if it does not exist.
         is_openwrt: whether the system is OpenWrt.
         shells: the shells in /etc/shells, if the server is not sshd.
-        unread: whether the machine's report did not arrive intact, so that nothing is known.
     """
 
     program: str = ""
@@ -98,7 +97,6 @@ class Server:
     account: Account | None = None
     is_openwrt: bool = False
     shells: tuple[str, ...] = ()
-    unread: bool = False
 
     @property
     def is_dropbear(self) -> bool:

@@ -28,6 +28,7 @@ class Attempt:
         framed: the bytes of the request, with its frame.
         question: the number of the reply to the request that was sent last; see `Replies.note_question`.
         wait: seconds to wait for the next answer.
+        damaged_replies: how often the program has run and its reply arrived damaged.
     """
 
     def __init__(self, number: int, text: str, tries: int, slower: bool, work_seconds: float, mark: Mark) -> None:
@@ -38,6 +39,7 @@ class Attempt:
         self.slower = slower
         self.mark = mark
         self.wait = 0.0
+        self.damaged_replies = 0
         self._tries = tries
         self._work_seconds = work_seconds
         self._failures = 0
@@ -79,6 +81,7 @@ class Attempt:
     def note_damaged_reply(self) -> None:
         """Note that the program ran and its reply arrived damaged."""
         self._failures += 1
+        self.damaged_replies += 1
 
     def note_asked(self) -> None:
         """Note that the machine was asked for the reply, and wait longer before the next time."""

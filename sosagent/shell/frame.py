@@ -32,6 +32,9 @@ _REPLY_LIMIT = 8 << 20
 #: Damaged replies in a row; their lines are then dropped, since each reply is looked for in all of them.
 _MOST_DAMAGED = 64
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+#: What a terminal multiplexer adds to text that it draws. Moving the cursor to a position starts another line.
+_MOVED = re.compile(rb"\x1b\[[0-9;]*[Hf]")
+_DRAWN = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[ -/]+[0-~]|[0-Z\\^-~])|[\x0e\x0f]")
 _TRAILER, _UP = (re.compile(f"{text}$".encode("ascii")) for text in (RECEIVER_TRAILER, RECEIVER_UP))
 
 
@@ -185,7 +188,7 @@ class ReplyReader:
     """Finds replies in the output of the console and ignores everything else.
 
     The checksum of each reply is compared. Kernel lines inside a reply are removed if the checksum
-    matches without them; otherwise the reply is damaged.
+    matches without them, and so is what a terminal multiplexer adds; otherwise the reply is damaged.
     """
 
     def __init__(self) -> None:
@@ -217,7 +220,7 @@ class ReplyReader:
         return [event for line in lines if (event := self._line(line)) is not None]
 
     def _line(self, line: bytes) -> Up | Ended | Reply | Shown | None:
-        text = line.rstrip(b"\r")
+        *before, text = _drawn(line) or [b""]
         if up := _UP.match(text):
             return Up(up[1].decode("ascii"))
         if text == b"=Z":
@@ -227,11 +230,12 @@ class ReplyReader:
             return Shown()
         trailer = _TRAILER.match(text)
         if trailer is None:
-            self._in_reply = self._in_reply or line.startswith(b":")
+            self._in_reply = self._in_reply or any(part.startswith(b":") for part in (*before, text))
             self._keep(line)
             return None
         number, status, crc, length = (group.decode("ascii") for group in trailer.groups())
-        output = _intact(self._lines, f"{number} {status} ".encode("ascii"), f"{crc} {length}", self._checksum)
+        head = f"{number} {status} ".encode("ascii")
+        output = _intact([*self._lines, *before], head, f"{crc} {length}", self._checksum)
         self._damaged += output is None
         if output is None and self._damaged < _MOST_DAMAGED:
             # Output may contain a line that looks like a trailer, so the lines are kept for the real one.
@@ -261,12 +265,22 @@ def _intact(lines: Collection[bytes], head: bytes, checksum: str, compute: Calla
         return None
     without_kernel = [line for line in lines if not is_kernel_line(line.decode("latin-1"))]
     candidates = [lines] if len(without_kernel) == len(lines) else [lines, without_kernel]
+    if any(map(_DRAWN.search, without_kernel)):
+        candidates.append([part for line in without_kernel for part in _drawn(line)])
     for kept in candidates:
         for returns in (1, 2, 0, None):
             for output in _of_length(kept, length, returns):
                 if compute(head + output) == checksum:
                     return output
     return None
+
+
+def _drawn(line: bytes) -> list[bytes]:
+    """Return the lines that a terminal shows for `line`, without empty ones if it is drawn there."""
+    if _DRAWN.search(line) is None:
+        return [line.rstrip(b"\r")]
+    shown = (_DRAWN.sub(b"", part).strip(b"\r") for part in _MOVED.split(line))
+    return [part for part in shown if part]
 
 
 def _of_length(lines: Collection[bytes], length: int, returns: int | None) -> Iterator[bytes]:

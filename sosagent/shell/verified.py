@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..console.console import Console, Mark
+from ..console.events import Event
 from ..deadline import Deadline
-from ..errors import EndpointLost, MachineRestarted
-from . import failures
+from ..errors import EndpointLost, LineDamaged, MachineRestarted, NotVerified
+from . import failures, held_output
 from .attempt import REPLY_SECONDS, Attempt
 from .bootstrap import Receiver
 from .frame import END, SHOW, Ended, Reply, Up
@@ -22,6 +23,7 @@ from .start_line import MODES_SANE, MODES_SAVED
 __all__ = ["Result", "VerifiedShell"]
 
 _TRIES = 24  # with one damaged byte in a thousand, every second request is damaged
+_WHOLE_REPLIES = 4  # damaged ones, before the output is fetched in portions
 _END_TRIES = 8
 _COLLECTOR_TRIES = 3
 _ASK = "\r]\r"  # ends a partially received line, and makes the receiver repeat its last reply
@@ -138,6 +140,8 @@ class VerifiedShell:
     async def run(self, text: str, *, tries: int = _TRIES, slower: bool = True, work_seconds: float = 0.0) -> Result:
         """Run the program `text` and return its exact result. It runs at most once.
 
+        A reply that does not arrive intact is fetched in portions, unless `tries` are few.
+
         Args:
             text: POSIX sh in one line of printable ASCII. Its standard input is empty, ``$HOME`` is as
                 the login set it, and its assignments are gone when it ends.
@@ -152,6 +156,39 @@ class VerifiedShell:
             LineDamaged: the program did not arrive intact, and did not run.
             DeadlineExceeded, EndpointLost: see `Console.receive`.
         """
+        attempt = await self._request(text, tries, slower, work_seconds)
+        while attempt.may_continue:
+            if attempt.damaged_replies == _WHOLE_REPLIES and tries == _TRIES:
+                return await self._fetch_in_portions(attempt)
+            if (result := await self._next_result(attempt)) is not None:
+                return result
+        raise await self._failure(attempt)
+
+    async def _run_few(self, text: str, tries: int) -> tuple[int, bytes]:
+        """Run a program that fetches a portion."""
+        attempt = await self._request(text, tries, slower=True, work_seconds=0.0)
+        while attempt.may_continue:
+            if (result := await self._next_result(attempt)) is not None:
+                return result.status, result.output
+        error = await self._failure(attempt)
+        if attempt.damaged_replies:
+            self._note_ran(attempt.number + 1)
+        raise error
+
+    async def _fetch_in_portions(self, attempt: Attempt) -> Result:
+        """Fetch the reply of a program that has run, or raise `NotVerified`."""
+        self._note_ran(attempt.number + 1)
+        self.console.emit(Event("detail", "a reply does not arrive intact: fetching it in short portions"))
+        try:
+            fetched = await held_output.fetch(self._run_few, self._replies.checksum)
+        except (NotVerified, LineDamaged):
+            fetched = None
+        if fetched is None:
+            raise failures.unknown_result(self.console, "the reply of a program did not arrive intact")
+        return Result(*fetched)
+
+    async def _request(self, text: str, tries: int, slower: bool, work_seconds: float) -> Attempt:
+        """Send the request for a program for the first time."""
         if self._request_pending:
             await self._resynchronise()
         self._request_pending = True
@@ -162,18 +199,19 @@ class VerifiedShell:
         # The first request follows the receiver directly, which saves an exchange.
         await self._send_request(attempt, b"" if self._receiver_up else self._receiver.plain)
         attempt.note_sent(self._speed, self._patience)
-        while attempt.may_continue:
-            failed = None if self._receiver_up else self._receiver.lacks_cksum
-            event = await self._replies.next(Up, Reply, seconds=attempt.wait, failed=failed)
-            if isinstance(event, Reply):
-                result = await self._handle_reply(attempt, event)
-                if result is not None:
-                    return result
-            elif isinstance(event, Up):
-                self._receiver_up = True
-            else:
-                await self._handle_silence(attempt)
-        raise await self._failure(attempt)
+        return attempt
+
+    async def _next_result(self, attempt: Attempt) -> Result | None:
+        """Wait for the next answer, and return the result if that is the intact reply."""
+        failed = None if self._receiver_up else self._receiver.lacks_cksum
+        event = await self._replies.next(Up, Reply, seconds=attempt.wait, failed=failed)
+        if isinstance(event, Reply):
+            return await self._handle_reply(attempt, event)
+        if isinstance(event, Up):
+            self._receiver_up = True
+        else:
+            await self._handle_silence(attempt)
+        return None
 
     async def _handle_reply(self, attempt: Attempt, reply: Reply) -> Result | None:
         """Return the result if `reply` is the intact reply; otherwise send again what was damaged."""
@@ -206,6 +244,8 @@ class VerifiedShell:
             attempt.note_asked()  # a machine that boots gets no more keys
         elif self._receiver_up:
             # The program still runs, or the end of the request or the reply was lost.
+            if self._replies.is_broken_off:
+                attempt.note_damaged_reply()
             await self._ask()
             attempt.note_asked()
         else:
@@ -269,13 +309,10 @@ class VerifiedShell:
         if self._request_pending:
             # The cancelled request may be partially sent, or its program may still run. Keys typed meanwhile would
             # stay in the tty for the next login. A receiver answers when the program has ended.
+            await self._ask()
             seconds = self._speed.answer_seconds(END) + (REPLY_SECONDS if self._receiver_up else 0.0)
-            # A reply that arrives is not asked for again, because a long one takes time on a slow line.
-            arriving = self._replies.arriving
-            if not arriving or await self._replies.next(Reply, seconds=seconds) is None:
-                await self._ask()
-                arriving = await self._replies.next(Reply, seconds=seconds) is not None
-            self._receiver_up = self._receiver_up or arriving
+            if await self._replies.next(Reply, seconds=seconds) is not None:
+                self._receiver_up = True
         if not self._receiver_up:
             if await self._end_collector():
                 self._starter.note_ended()

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import termios
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,15 @@ def _restore_default_signals() -> None:
 
 
 class PtyTransport(Transport):
-    """A program on a pty of 80 columns. Its folder is /, because many prompts show the folder."""
+    """A program on a pty of 80 columns. Its folder is /, because many prompts show the folder.
+
+    Attributes:
+        change: is applied to what the program prints.
+    """
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         self.name = command[0]
+        self.change: Callable[[bytes], bytes] = bytes
         self.child = pexpect.spawn(
             command[0],
             list(command[1:]),
@@ -52,9 +57,12 @@ class PtyTransport(Transport):
             data = os.read(self.child.child_fd, 65536)
         except OSError:
             data = b""
-        if not data:
+        ended = not data
+        if ended:
             asyncio.get_running_loop().remove_reader(self.child.child_fd)
-        self._data.put_nowait(data)
+        data = data and self.change(data)
+        if data or ended:
+            self._data.put_nowait(data)
 
     @property
     def modes(self) -> list[Any]:
@@ -75,8 +83,7 @@ class PtyTransport(Transport):
     async def aclose(self) -> None:
         if not self.child.closed:
             asyncio.get_running_loop().remove_reader(self.child.child_fd)
-            self.child.ptyproc.delayafterclose = 0.01  # type: ignore[attr-defined]
-            await asyncio.to_thread(self.child.close, True)  # it sleeps
+            self.child.close(force=True)
 
 
 @asynccontextmanager

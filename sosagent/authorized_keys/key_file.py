@@ -67,10 +67,12 @@ class KeyFile:
 
     Fields:
         user: the user who logs in with these keys.
-        home: a word of the shell for the home folder.
+        home: a word of the shell for the home folder in passwd(5), which is the one that sshd uses. A profile may have
+            changed ``$HOME``.
         own: whether the shell runs as this user. Otherwise su runs the programs as the user, so that a link
             made by the user leads only where the user may go.
         path: a word of the shell for the file.
+        logged_in: whether we have just logged in on the console.
         unlock: how to remove the protection of the file for a write.
         pattern: patterns of `case` for the lines to show; if empty, the lines that may contain the keys.
     """
@@ -79,6 +81,7 @@ class KeyFile:
     home: str
     own: bool
     path: str
+    logged_in: bool = False
     unlock: Unlock = field(default_factory=Unlock)
     pattern: str = ""
 
@@ -164,7 +167,7 @@ class KeyFile:
     @property
     def may_be_plain(self) -> bool:
         """Whether the user has just logged in on the console, so that the account is neither locked nor expired."""
-        return self.home == "~"
+        return self.own and self.logged_in
 
     @property
     def quoted_path(self) -> str:
@@ -182,8 +185,8 @@ class KeyFile:
 
 def key_file_of(user: str, *, own: bool, logged_in: bool) -> KeyFile:
     """Return the usual file of `user`; see `append_keys`."""
-    home = "~" if own and logged_in else f"~{user}"
-    return KeyFile(user, home, own, f"{home}/.ssh/authorized_keys")
+    home = f"~{user}"
+    return KeyFile(user, home, own, f"{home}/.ssh/authorized_keys", logged_in)
 
 
 def printf_format(text: str) -> str:

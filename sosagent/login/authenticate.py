@@ -18,15 +18,20 @@ from .failures import state_error
 from .find_shell import find_shell
 from .history import forget_lines
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, settle
-from .password import PASSWORD_PROMPTS, type_password
+from .password import LATER_PROMPTS, PASSWORD_PROMPTS, type_password
 from .probe import probe
-from .refusals import locked_before, refusal_error
+from .reader import Reader, ask_reader
+from .refusals import locked_before, printed_lines, refusal_error, refusal_reason
 from .second_factor import MOST_FACTORS, answer_second_factor, factor_refused, prompt_after
 
 __all__ = ["become_root", "log_in"]
 
 _NAME_TRIES = 5
 _FACTOR = "second-factor"
+_SILENT_SECONDS = 20.0  # before silence is tested for a shell without a prompt
+_DIALOGUE = (*PASSWORD_PROMPTS, *LATER_PROMPTS)
+#: After the name, these are not tested for a shell: a prompt of the usual form, a message of the endpoint, a boot.
+_STAYS = (Action.PROBE, Action.BUSY, Action.CLOSED, Action.RECONNECT, Action.WAIT, Action.MAINTAIN)
 
 
 async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> Observation | None:
@@ -52,6 +57,13 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
     mark = asked = console.mark()
     attempt.name_entered()
     observed = await _press_enter_after_name(console, mark)
+    if await _is_inside(console, observed, mark):
+        attempt.password_sent()  # no password was asked for: a shell may be open from now on
+        observed = await find_shell(attempt, mark)
+        if observed.state.name in _DIALOGUE or observed.state.action is Action.LOG_IN:
+            attempt.name_entered()
+        elif observed.state.action is Action.PROBE:
+            await _check_user(attempt)
     if observed.state.name == _FACTOR and (coded := await answer_second_factor(attempt)) is not None:
         observed = await prompt_after(attempt, mark := coded)
     if observed.state.name == "password" and locked_before(console, mark):
@@ -69,7 +81,7 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
     _check_shell(attempt, observed, mark, asked)
     if attempt.stage is Stage.NAME_ENTERED:
         await _check_user(attempt)
-    # Otherwise a probe is not needed: the start line is answered by shells only.
+    # After a password a probe is not needed: the start line is answered by shells only.
     attempt.shell_opened()
     console.emit(Event("done", f"logged in as {name}"))
     if attempt.settings.become is not None:
@@ -105,6 +117,26 @@ async def _type_name(attempt: Attempt) -> None:
         await console.type_line(attempt.settings.login, tries=_NAME_TRIES, new_prompt_keys="\r")
 
 
+async def _is_inside(console: Console, observed: Observation, mark: Mark) -> bool:
+    """Return whether our name may have led to a shell without a password, whose prompt is not of the usual form.
+
+    Another program may have shown the prompt that we answered. So this is only assumed after a getty, which reads each
+    character; other programs leave the echo of our ^L to the terminal.
+    """
+    if not _getty_reads(console) or observed.state.name in _DIALOGUE or observed.state.name == "panic":
+        return False
+    if observed.state.action is Action.LOG_IN:
+        refused = refusal_reason(console, mark, "password")[0]
+        return not refused and await ask_reader(console) is Reader.EDITOR
+    if observed.state is SILENT:
+        return console.received.count_lines_since(mark) > 0
+    return observed.state.action not in _STAYS
+
+
+def _getty_reads(console: Console) -> bool:
+    return b"^L" not in console.output
+
+
 async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -114,7 +146,8 @@ async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
         lost = not console.received.count_lines_since(mark)
         if lost:
             await console.send("\r")
-        observed = await settle(console, LOGIN_SECONDS, mark=mark)
+        if lost or not printed_lines(console, mark):
+            observed = await settle(console, _SILENT_SECONDS if _getty_reads(console) else LOGIN_SECONDS, mark=mark)
         if lost and observed.state.name == "password":
             # The first one may only be late. Then the second answers this prompt, and a password that is typed now
             # would follow as a name, which is shown.
@@ -170,6 +203,8 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
         if sent is None:
             raise state_error(console, observe(console, console.mark_before_open_line()))
         observed = await _settle_or_asked(console, own_prompt, mark := sent)
+    if console.open_line != own_prompt and observed.state.name not in _DIALOGUE:
+        observed = await find_shell(attempt, mark)
     if observed.state.action is not Action.PROBE or (await probe(attempt)).uid != 0:
         message = f"{settings.become} did not make {printable(settings.login)} root"
         raise refusal_error(console, mark, message, typed=sent is not None)
@@ -178,10 +213,16 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
 
 
 async def _settle_or_asked(console: Console, own_prompt: str, mark: Mark) -> Observation:
-    """Wait until sudo or su asks for a password, starts a shell or refuses."""
-    deadline = Deadline(LOGIN_SECONDS)
+    """Wait until sudo or su asks for a password, starts a shell or refuses. Output may also be a shell's odd prompt."""
+    deadline = Deadline(_SILENT_SECONDS)
     while True:
         observed = await settle(console, WAKE_SECONDS, mark=mark)
         asked = console.open_line == own_prompt and bool(console.since(mark)[1])
-        if asked or is_decided(observed) or deadline.passed:
+        if (
+            asked
+            or is_decided(observed)
+            or printed_lines(console, mark)
+            or console.open_line.strip()
+            or deadline.passed
+        ):
             return observed

@@ -40,7 +40,7 @@ async def end_login(attempt: Attempt, ended: bool) -> None:
     if outcome is not None and outcome.state.action is Action.LOG_IN:
         attempt.login_refused()
         return
-    if attempt.becoming:
+    if attempt.becoming and not attempt.program:
         observed = await _end_becoming(attempt)
     elif attempt.logged_in:
         observed = await (_after_shell(attempt) if ended else _end_own_shell(attempt, outcome))

@@ -17,7 +17,7 @@ from .programs import Expanded, program
 __all__ = ["HOLDS", "fetch"]
 
 #: The exit status of a program whose output does not replace the one that the receiver holds (remote/receiver.sh).
-HOLDS = 99
+HOLDS = 9
 _BLOCK = 64  # bytes; see remote/print_portion_in_shell.sh
 #: Sizes of a portion in bytes, the next after a portion that does not arrive: 16, 8 and 4 lines, and how often each of
 #: them may be damaged. A few lines arrive wherever a request arrives, so the last has as many tries as any program.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from functools import cache
 from importlib.resources import files
 
@@ -18,8 +19,7 @@ _NAME = re.compile(r"\bsos_[a-z_]+")
 _WORDS_BEFORE_A_BLANK = ("do", "then", "else", "{", "!", "in")
 _NEEDS_NO_SEMICOLON = ("(", "&", "|", ";")
 _QUOTED_OR_NOT = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|[^'\"]+|.", re.DOTALL)
-#: Letters for names, without those that the sources use themselves. Names get them in alphabetical order, so a new
-#: name changes the letters of the names after it.
+#: Letters for names, without those that the sources use themselves. The names that are used most get the first ones.
 _LETTERS = (*"abcdefgjqsuvwyABCDEFGHIJKLMNOPQRSTUVWXYZ", "Ax", "Bx", "Cx", "Dx", "Ex", "Fx", "Gx", "Hx")
 
 
@@ -66,7 +66,8 @@ def variables(*names: str) -> str:
 def _sources() -> tuple[dict[str, str], dict[str, str]]:
     entries = (entry for entry in files(__package__).joinpath("remote").iterdir() if entry.name.endswith(".sh"))
     sources = {entry.name.removesuffix(".sh"): entry.read_text("ascii") for entry in entries}
-    long_names = sorted({name for source in sources.values() for name in _NAME.findall(source)})
+    uses = Counter(name for source in sources.values() for name in _NAME.findall(shrink(source)))
+    long_names = sorted(uses, key=lambda name: (-uses[name], name))
     return sources, dict(zip(long_names, _LETTERS[: len(long_names)], strict=True))
 
 

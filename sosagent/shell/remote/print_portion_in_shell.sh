@@ -1,4 +1,4 @@
-# Print a portion of the output that the receiver holds in p as it is, and a dot, without any tool. Exits with 99.
+# Print a portion of the output that the receiver holds in p as it is, and a dot, without any tool. Exits with 9.
 #
 #   sos_size   64 bytes are skipped this many times
 #   sos_most   its most bytes
@@ -11,4 +11,4 @@ p=${p#$k}
 i=$((i+1))
 done
 printf %.$sos_most"s." "$p"
-exit 99
+exit 9

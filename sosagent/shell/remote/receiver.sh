@@ -14,7 +14,7 @@
 #             :TEXT             the output of a program, whose other lines follow as they are
 #             =N STATUS CRC LENGTH   the end of the output, with the checksum of "N STATUS OUTPUT"
 #             =Z                everything is restored
-# p holds the output of the last program that ran, unless that prints a portion of p and exits with 99
+# p holds the output of the last program that ran, unless that prints a portion of p and exits with 9
 # (print_portion.sh).
 # N counts the programs that ran. A request that is damaged or out of sequence changes nothing. Its answer is the reply
 # of the last program that ran, and N shows that.
@@ -55,7 +55,7 @@ r=$?
 kill $!
 exit $r)
 r=$?
-[ $r = 99 ] || p=$o
+[ $r = 9 ] || p=$o
 }
 x=
 printf :%s "$o"

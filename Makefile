@@ -29,7 +29,7 @@ help:
 	@echo "make test     run all tests that need no virtual machine (about 5 minutes)"
 	@echo "make soak     run thousands of jobs over bad lines (RUNS=1000 for each kind of line), every damage to the"
 	@echo "              start line, a cut after every byte, printed prompts, every command stopped, logins to sshd,"
-	@echo "              and odd profiles (hours)"
+	@echo "              odd profiles, and every job on each userland (hours)"
 	@echo "make vm-test  run the tests on a real machine in QEMU (needs root)"
 	@echo "make vm-matrix  run each job on each system of docs/reference/machines.md (needs root, about 15 minutes)"
 	@echo "make lint     run ruff, mypy --strict, the import contracts, the size limits and shellcheck"
@@ -63,6 +63,7 @@ soak: $(READY)
 	$(BIN)/python -m tests.support.roots && $(BIN)/python -m tests.support.languages
 	$(BIN)/python -m tests.support.sshd_logins --seeds 0-640
 	$(BIN)/python -m tests.support.profile_runs
+	$(BIN)/python -m tests.support.userland_jobs
 
 vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }

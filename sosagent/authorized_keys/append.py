@@ -19,6 +19,7 @@ from ..console.events import Event
 from ..errors import LineDamaged, NotVerified
 from ..keys import PublicKey
 from ..printable import printable
+from ..shell.checksums import read_by_shell
 from ..shell.frame import EMPTY_CKSUM, cksum_appended
 from ..shell.refusal import edit_refused, not_verified
 from ..shell.shell import Shell
@@ -266,8 +267,8 @@ class _Append:
         """
         before = report.checksum or EMPTY_CKSUM
         text = "".join(f"{line}\n" for line in (*prefix, *(key.line for key in added)))
-        text = text if report.ends_in_newline else f"\n{text}"
-        as_expected = reply.checksum_after == cksum_appended(before, text.encode("utf-8"))
+        new = (text if report.ends_in_newline else f"\n{text}").encode("utf-8")
+        as_expected = reply.checksum_after in (cksum_appended(before, one) for one in (new, read_by_shell(new)))
         if as_expected and report.checksum is not None and self._file.own:
             return replace(report, count=report.count + len(added))
         after = parse_report((await self._shell.run(self._file.verify_append(added, report))).lines)

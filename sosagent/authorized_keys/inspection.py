@@ -115,7 +115,7 @@ async def examine(shell: Shell, file: KeyFile, report: Report, keys: Sequence[Pu
         version = next((line[2:] for line in lines if line.startswith("V ")), "")
         report = replace(report, groups=parse_groups(lines), openssh=version)
     if keys and (revoked := revoked_keys_of(report)):
-        listed = "\n".join(f"{key.type} {key.base64}" for key in keys)
+        listed = Expanded(" ".join(f"{key.type} {key.base64}" for key in keys))
         lines = (await shell.run(program("check_revoked", text=revoked, lines=listed))).lines
         states = [line[2:] == "1" if line.startswith("k ") else None for line in lines if line[:2] in ("k ", "? ")]
         report = replace(report, revoked=dict(zip((key.base64 for key in keys), states, strict=False)))

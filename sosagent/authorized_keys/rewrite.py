@@ -17,7 +17,8 @@ from ..access import Permissions
 from ..console.events import Event
 from ..keys import PublicKey
 from ..printable import printable
-from ..shell.frame import EMPTY_CKSUM, cksum_replaced
+from ..shell.checksums import read_by_shell
+from ..shell.frame import EMPTY_CKSUM, cksum, cksum_replaced
 from ..shell.programs import Expanded
 from ..shell.refusal import edit_refused, not_verified
 from ..shell.shell import Shell
@@ -191,8 +192,9 @@ async def _rewrite(
         raise unsafe_path(file.path)
     _refuse_hard_links(report, file.path)
     want = was = report.checksum or EMPTY_CKSUM
+    counted = bytes if await _counts_bytes(shell) else read_by_shell
     for edit in reversed(edits):  # in reverse order, so that the part before each one is still unchanged
-        want = cksum_replaced(want, edit.prefix_cksum, edit.old, edit.new)
+        want = cksum_replaced(want, edit.prefix_cksum, counted(edit.old), counted(edit.new))
     while True:
         text = file.rewrite(was, want, report.length, Expanded(copy_commands(file.quoted_path, edits)))
         reply = await shell.run(text)
@@ -216,6 +218,13 @@ async def _rewrite(
             hint=f"Backup of the old file: {printable(backup)}. Another program may have appended at the same time.",
         )
     return Rewritten(file.path, backup, tuple(edit.old.decode("utf-8", "replace").rstrip("\n") for edit in edits))
+
+
+async def _counts_bytes(shell: Shell) -> bool:
+    """Return whether the cksum of the machine counts all bytes as they are; see `remote/crc.sh`."""
+    if shell.checksum_tool in ("", "cksum"):
+        return True
+    return (await shell.run("printf '\\200'|cksum")).lines == [cksum(b"\x80")]
 
 
 def _refuse_hard_links(report: Report, path: str) -> None:

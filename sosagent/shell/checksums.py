@@ -13,7 +13,7 @@ from collections.abc import Callable
 from .frame import EMPTY_CKSUM, cksum, cksum_appended
 from .programs import variables
 
-__all__ = ["ALPHABET", "CHECKSUMS", "Checksum", "FileChecksum", "file_command", "known_answers"]
+__all__ = ["ALPHABET", "CHECKSUMS", "Checksum", "FileChecksum", "file_command", "known_answers", "read_by_shell"]
 
 #: Returns the checksum of the data and its length, separated by a space.
 Checksum = Callable[[bytes], str]
@@ -36,8 +36,13 @@ def _md5(data: bytes) -> str:
     return f"{hashlib.md5(data, usedforsecurity=False).hexdigest()} {len(data)}"
 
 
+def read_by_shell(data: bytes) -> bytes:
+    """Return what the function cksum of `remote/crc.sh` counts for `data` on a machine without od and hexdump."""
+    return data.translate(_READ_BY_SHELL)
+
+
 def _by_shell(data: bytes) -> str:
-    return cksum(data.translate(_READ_BY_SHELL))
+    return cksum(read_by_shell(data))
 
 
 #: By the name of the program on the machine, in the order in which the machine tries them.
@@ -80,7 +85,7 @@ class FileChecksum:
         elif self._tool == "crc32":
             self._crc32 = zlib.crc32(data, self._crc32)
         else:
-            self._cksum = cksum_appended(self._cksum, data.translate(_READ_BY_SHELL) if self._tool == "sh" else data)
+            self._cksum = cksum_appended(self._cksum, read_by_shell(data) if self._tool == "sh" else data)
 
     @property
     def shown(self) -> str:

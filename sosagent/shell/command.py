@@ -20,7 +20,7 @@ from ..printable import printable
 from .programs import Expanded, program
 from .refusal import edit_refused, not_verified, refused
 from .shell import Shell
-from .tools import Tools, encoding_program
+from .tools import NO_ENCODER, Tools, encoding_program
 from .transfer import PieceSize, parse_answers, printf_octal
 
 __all__ = ["MAX_OUTPUT", "Command", "Executed", "OnOutput", "Stream", "command_script", "execute"]
@@ -132,6 +132,8 @@ class _Execution:
 
     async def run(self) -> Executed:
         tools = await self._shell.find_tools()
+        if not tools.can_encode:
+            raise refused("the machine has no command that prints the output exactly", hint=NO_ENCODER)
         path = await self._start()
         pieces = PieceSize(base64=tools.decoder is not None and tools.encoder is not None)
         status: int | None = None

@@ -18,7 +18,7 @@ from .checksums import file_command
 from .local_file import FileSums, PartFile
 from .programs import Expanded, Word, program, variables
 from .refusal import not_verified, refused
-from .tools import FindTools, Tools, encoding_program
+from .tools import NO_ENCODER, FindTools, Tools, encoding_program
 from .transfer import MAX_BYTES, MIN_PIECE, PieceSize, Transfer, parse_answers, remote_word, require_checksum, run_short
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class _Download:
         if size and not tools.can_encode:
             raise refused(
                 f"{self._name} cannot be downloaded",
-                hint="To print its bytes, the machine needs one of base64, openssl, python3, perl, od and hexdump.",
+                hint=NO_ENCODER,
             )
         pieces = PieceSize(base64=tools.decoder is not None and tools.encoder is not None)
         loop = asyncio.get_running_loop()
@@ -212,7 +212,9 @@ class _Download:
     def _piece_program(self, tools: Tools, offset: int, size: int) -> str:
         """Return the program that prints at most `size` bytes from `offset`."""
         block = math.gcd(offset, size)
-        copy = f'dd if="{variables("path")}" bs={block} skip={offset // block} count={size // block} 2>/dev/null'
+        file = f'"{variables("path")}"'
+        copy = f"dd if={file} bs={block} skip={offset // block} count={size // block} 2>/dev/null"
+        copy = f"{{ {copy}||tail -c +{offset + 1} {file}|head -c {size};}}"  # toybox has no dd in Debian
         return f"{variables('path')[1:]}={self._path};{encoding_program(tools, copy)}"
 
     async def _refuse_changed(self, size: int, wrong_pieces: int) -> None:

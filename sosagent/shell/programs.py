@@ -13,7 +13,9 @@ from collections import Counter
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["Expanded", "Word", "program", "shrink", "variables"]
+from ..errors import UsageError
+
+__all__ = ["Expanded", "Word", "program", "require_one_line", "shrink", "variables"]
 
 _NAME = re.compile(r"\bsos_[a-z_]+")
 _WORDS_BEFORE_A_BLANK = ("do", "then", "else", "{", "!", "in")
@@ -54,6 +56,19 @@ def program(*parts: str, **values: str) -> str:
         else:
             assigned += f"{names['sos_' + key]}={value if isinstance(value, Word) else shlex.quote(value)};"
     return assigned + _NAME.sub(lambda name: names[name[0]], text)
+
+
+def require_one_line(text: str) -> None:
+    """Check a program that a request is to carry.
+
+    Raises:
+        UsageError: it is not one line of printable ASCII.
+    """
+    if not text.isascii() or any(one < " " and one != "\t" for one in text):
+        raise UsageError(
+            "a program must be one line of printable ASCII",
+            hint="Separate its commands by semicolons, or run it as a script: sosagent.exec.",
+        )
 
 
 def variables(*names: str) -> str:

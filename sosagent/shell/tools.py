@@ -18,7 +18,7 @@ from .transfer import parse_answers, printf_octal, run_short
 if TYPE_CHECKING:
     from .verified import VerifiedShell
 
-__all__ = ["FindTools", "Tools", "ask_tools", "encoding_program"]
+__all__ = ["NO_ENCODER", "FindTools", "Tools", "ask_tools", "encoding_program"]
 
 #: Commands that decode base64, and commands that encode it in one line; the first of each that works is used.
 _DECODERS = (
@@ -29,14 +29,16 @@ _DECODERS = (
     "busybox base64 -d",
 )
 _ENCODERS = (
-    "base64|tr -d '\\n'",
+    "printf %s $(base64)",
     "openssl base64 -A",
     "python3 -c 'import sys,base64;print(base64.b64encode(sys.stdin.buffer.read()).decode())'",
     "perl -MMIME::Base64 -0777ne 'print encode_base64($_,\"\")'",
-    "busybox base64|busybox tr -d '\\n'",
+    "printf %s $(busybox base64)",
 )
 #: BusyBox's hexdump prints a byte above 127 as a negative number in any other format.
-_HEX_ENCODER = "{ od -An -v -tx1||hexdump -v -C|sed 's/|.*//;s/^[^ ]*//';} 2>/dev/null|tr -d ' \\n'"
+_HEX_ENCODER = "printf %s $({ od -An -v -tx1||hexdump -v -C|sed 's/|.*//;s/^[^ ]*//';} 2>/dev/null)"
+#: What to do where `Tools.can_encode` is False.
+NO_ENCODER = "To print bytes as text, the machine needs one of base64, openssl, python3, perl, od and hexdump."
 
 
 @dataclass(frozen=True)

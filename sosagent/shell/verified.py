@@ -16,6 +16,7 @@ from . import failures, held_output
 from .attempt import REPLY_SECONDS, Attempt
 from .bootstrap import Receiver
 from .frame import END, SHOW, Ended, Reply, Up
+from .programs import require_one_line
 from .replies import LineSpeed, Replies
 from .start import Starter
 from .start_line import MODES_SANE, MODES_SAVED
@@ -152,6 +153,7 @@ class VerifiedShell:
                 machine repeat a reply that is under way.
 
         Raises:
+            UsageError: `text` is not such a line.
             NotVerified: the program may have run, but its reply did not arrive intact in several tries.
             LineDamaged: the program did not arrive intact, and did not run.
             DeadlineExceeded, EndpointLost: see `Console.receive`.
@@ -189,6 +191,7 @@ class VerifiedShell:
 
     async def _request(self, text: str, tries: int, slower: bool, work_seconds: float) -> Attempt:
         """Send the request for a program for the first time."""
+        require_one_line(text)
         if self._request_pending:
             await self._resynchronise()
         self._request_pending = True

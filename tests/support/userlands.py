@@ -27,7 +27,7 @@ _SUMS = ("cksum", "crc32", "sha256sum", "md5sum", "sum")
 #: What Debian's BusyBox has and OpenWrt's does not by default.
 _NOT_IN_OPENWRT = ("stty", "cksum", "crc32", "od", "xxd", "base64", "su", "stat", "hostname", "tac", "shuf")
 _ENTER = """#!/bin/sh
-mount --bind /dev {root}/dev; mount --bind /proc {root}/proc
+mount --bind {root} {root}; mount --bind /dev {root}/dev; mount --bind /proc {root}/proc
 exec chroot {root} {shell}
 """
 
@@ -95,6 +95,9 @@ def _without(*names: str) -> Callable[[Path], None]:
 
 def _mksh(root: Path) -> None:
     _install(root, "/bin/mksh", "sh")
+    locale = "usr/lib/locale/C.utf8"  # without it, each mksh prints a warning
+    if Path("/", locale).exists():
+        shutil.copytree(Path("/", locale), root / locale)
 
 
 def _mksh_toybox(root: Path) -> None:
@@ -110,6 +113,12 @@ def _mksh_busybox(root: Path) -> None:
 def _dash_toybox(root: Path) -> None:
     _install(root, "/bin/dash", "sh")
     _install(root, _TOYBOX, *_commands(_TOYBOX))
+
+
+def _dash_coreutils(root: Path) -> None:
+    _install(root, "/bin/dash", "sh")
+    listed = _commands("dpkg-query", "--listfiles", "coreutils")
+    _gnu(root, *(Path(path).name for path in listed if "/bin/" in path), "sed", "grep", "gzip", "su")
 
 
 def _uutils(root: Path) -> None:
@@ -135,12 +144,14 @@ USERLANDS: dict[str, tuple[Callable[[Path], None], str]] = {
     "no env": (_without("env"), "/bin/sh -l"),
     "no id": (_without("id"), "/bin/sh -l"),
     "no checksums": (_without(*_SUMS), "/bin/sh -l"),
+    "no cksum, crc32, od, hexdump": (_without("cksum", "crc32", "od", "hexdump", "xxd"), "/bin/sh -l"),
     "no checksums, stty, env, id, od, hexdump": (
         _without(*_SUMS, "stty", "env", "id", "od", "hexdump", "xxd"),
         "/bin/sh -l",
     ),
     "mksh and toybox": (_mksh_toybox, "/bin/sh -l"),
     "mksh and busybox": (_mksh_busybox, "/bin/sh -l"),
+    "dash and coreutils": (_dash_coreutils, "/bin/sh -l"),
     "dash and toybox": (_dash_toybox, "/bin/sh -l"),
     "uutils": (_uutils, "/bin/sh -l"),
     "9base": (_plan9, "/bin/sh -l"),

@@ -41,5 +41,5 @@ printf '%s\n' "$t" | head -n 5 | cut -c -300 | sed 's/^/e /'
 fi
 done
 [ "$r" ] && rmdir $r
-cd /etc/ssh && grep -hisE '^[^#a-z]*(mat|authorizedkeysf|revokedk|inc)' sshd_config $(grep -hisE '^[^#a-z]*inc' sshd_config | sed 's/^[^a-zA-Z]*[a-zA-Z]*//' | tr -d '="') | sed 's/^/c /'
+cd /etc/ssh && grep -hisE '^[^#a-z]*(mat|authorizedkeysf|revokedk|inc)' sshd_config $(grep -hisE '^[^#a-z]*inc' sshd_config | sed 's/^[^a-zA-Z]*[a-zA-Z]*//;s/[="]//g') | sed 's/^/c /'
 }

@@ -1,10 +1,10 @@
 # Check keys against RevokedKeys of sshd (auth.c, auth_key_is_revoked): a key revocation list, or a file of keys.
 #
 #   sos_text    the file
-#   sos_lines   the keys, one a line
+#   sos_lines   the keys, two words each
 #
 # Prints for each "k 1" if the key is revoked, otherwise "k 0"; "?" instead if the file cannot be examined.
-printf '%s\n' "$sos_lines" | while read -r i l; do
+printf '%s %s\n' $sos_lines | while read -r i l; do
 t=$(printf '%s\n' "$i $l" | ssh-keygen -Q -f "$sos_text" /dev/stdin 2>&1)
 case $t in
 *REVOKED*)echo k 1;;

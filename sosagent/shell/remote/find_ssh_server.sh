@@ -4,6 +4,6 @@ sed -n 's/^\//h \//p' /etc/shells
 for i in /proc/[0-9]*/comm; do
 read -r x <$i
 case $x in
-dropbear*|sshd*|tinysshd*)echo r $x $(tr '\0' ' ' <${i%comm}cmdline)
+dropbear*|sshd*|tinysshd*)echo r $x $(tr '\0' ' ' <${i%comm}cmdline || xargs -0 <${i%comm}cmdline)
 esac
 done 2>/dev/null

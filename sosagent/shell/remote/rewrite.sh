@@ -9,7 +9,7 @@
 # "y" if another program changed the old file at the last moment in a way that cannot be copied.
 # The backup is a hard link to the old file. Lines that another program appends to it at the last moment are copied.
 umask 77
-b=
+k=
 i=$sos_path.sosagent.$(date +%Y%m%d%H%M%S).$$
 # An earlier backup may have this name: of the same second, or where the clock starts anew with each boot.
 while [ -e $i ] || [ -L $i ]; do
@@ -26,14 +26,14 @@ exit
 if cp -p $sos_path $t && { $sos_copy; } >$t && {
 command -v chcon && chcon --reference=$sos_path $t
 sync $t || sync
-} >/dev/null 2>&1 && same $t "$sos_want" && ln $sos_path $i && b=$i && same $sos_path "$sos_was" && mv -f $t $sos_path; then
+} >/dev/null 2>&1 && same $t "$sos_want" && ln $sos_path $i && k=$i && same $sos_path "$sos_was" && mv -f $t $sos_path; then
 echo k $i
 sync
 same $i "$sos_was" || {
 [ "$(head -c $sos_size $i|cksum)" = "$sos_was" ] && tail -c +$((sos_size+1)) $i >>$sos_path || echo y
 }
 else
-rm -f $t $b
+rm -f $t $k
 echo f
 fi
 echo a $(cksum<$sos_path)

@@ -268,7 +268,7 @@ class _Append:
         before = report.checksum or EMPTY_CKSUM
         text = "".join(f"{line}\n" for line in (*prefix, *(key.line for key in added)))
         new = (text if report.ends_in_newline else f"\n{text}").encode("utf-8")
-        as_expected = reply.checksum_after in (cksum_appended(before, one) for one in (new, read_by_shell(new)))
+        as_expected = reply.checksum_after in [cksum_appended(before, one) for one in (new, read_by_shell(new))]
         if as_expected and report.checksum is not None and self._file.own:
             return replace(report, count=report.count + len(added))
         after = parse_report((await self._shell.run(self._file.verify_append(added, report))).lines)

@@ -42,7 +42,7 @@ from ..conftest import new_key, until
 from .logins import PASSWORD
 from .userlands import USERLANDS, _install, machine_of
 
-__all__ = ["JOBS", "World", "run_jobs"]
+__all__ = ["JOBS", "World", "install_sshd", "run_jobs"]
 
 _SECONDS = 180.0
 _DATA = bytes(range(256)) * 8 + b"\n" * 40
@@ -350,7 +350,8 @@ JOBS: dict[str, tuple[tuple[str, ...], Callable[[World], Awaitable[None]]]] = {
 }  # fmt: skip
 
 
-def _install_sshd(root: Path) -> None:
+def install_sshd(root: Path) -> None:
+    """Install sshd and its programs, a host key, and the accounts that the jobs need."""
     for name in ("/usr/sbin/sshd", "ssh", "ssh-keygen", "ssh-keyscan"):
         _install(root, shutil.which(name) or name)
     folder = root / "etc/ssh"
@@ -376,7 +377,7 @@ async def run_jobs(name: str, folder: Path) -> dict[str, str]:
     """Run all jobs on a machine with this userland, in one login; return what failed."""
     failed: dict[str, str] = {}
     async with machine_of(name, folder) as (console, home):
-        _install_sshd(folder / "root")
+        install_sshd(folder / "root")
         access = access_to(console, password=PASSWORD, timeout=_SECONDS)
         async with at_machine(access) as there:
             world = World(access, there, folder / "root", home)

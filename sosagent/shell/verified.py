@@ -12,11 +12,10 @@ from ..console.console import Console, Mark
 from ..console.events import Event
 from ..deadline import Deadline
 from ..errors import EndpointLost, LineDamaged, MachineRestarted, NotVerified
-from . import failures, held_output
+from . import failures, held_output, programs
 from .attempt import REPLY_SECONDS, Attempt
 from .bootstrap import Receiver
 from .frame import END, SHOW, Ended, Reply, Up
-from .programs import require_one_line
 from .replies import LineSpeed, Replies
 from .start import Starter
 from .start_line import MODES_SANE, MODES_SAVED
@@ -191,7 +190,7 @@ class VerifiedShell:
 
     async def _request(self, text: str, tries: int, slower: bool, work_seconds: float) -> Attempt:
         """Send the request for a program for the first time."""
-        require_one_line(text)
+        programs.require_one_line(text)
         if self._request_pending:
             await self._resynchronise()
         self._request_pending = True

@@ -64,7 +64,7 @@ async def append_keys(
         keys: the keys to append, at least one.
         user: the owner of the file; a name that passed `check_user`.
         own: whether the shell runs as `user`.
-        logged_in: whether we logged in, so that the account is neither locked nor expired.
+        logged_in: whether we logged in, so that ``$HOME`` is right; an existing shell may have changed it.
         dry_run: only inspect.
         permissions: what may be changed besides; nothing by default.
         until: when sshd is to refuse the keys again.

@@ -67,12 +67,10 @@ class KeyFile:
 
     Fields:
         user: the user who logs in with these keys.
-        home: a word of the shell for the home folder in passwd(5), which is the one that sshd uses. A profile may have
-            changed ``$HOME``.
+        home: a word of the shell for the home folder.
         own: whether the shell runs as this user. Otherwise su runs the programs as the user, so that a link
             made by the user leads only where the user may go.
         path: a word of the shell for the file.
-        logged_in: whether we have just logged in on the console.
         unlock: how to remove the protection of the file for a write.
         pattern: patterns of `case` for the lines to show; if empty, the lines that may contain the keys.
     """
@@ -81,7 +79,6 @@ class KeyFile:
     home: str
     own: bool
     path: str
-    logged_in: bool = False
     unlock: Unlock = field(default_factory=Unlock)
     pattern: str = ""
 
@@ -167,7 +164,7 @@ class KeyFile:
     @property
     def may_be_plain(self) -> bool:
         """Whether the user has just logged in on the console, so that the account is neither locked nor expired."""
-        return self.own and self.logged_in
+        return self.home == "~"
 
     @property
     def quoted_path(self) -> str:
@@ -185,8 +182,8 @@ class KeyFile:
 
 def key_file_of(user: str, *, own: bool, logged_in: bool) -> KeyFile:
     """Return the usual file of `user`; see `append_keys`."""
-    home = f"~{user}"
-    return KeyFile(user, home, own, f"{home}/.ssh/authorized_keys", logged_in)
+    home = "~" if own and logged_in else f"~{user}"
+    return KeyFile(user, home, own, f"{home}/.ssh/authorized_keys")
 
 
 def printf_format(text: str) -> str:

@@ -24,7 +24,7 @@ def test_protection_is_removed_and_restored_in_reverse_order() -> None:
 def test_another_users_file_is_reached_through_su() -> None:
     own = key_file_of("al", own=True, logged_in=True)
     other = key_file_of("al", own=False, logged_in=True)
-    assert (own.path, other.path) == ("~al/.ssh/authorized_keys", "~al/.ssh/authorized_keys")
+    assert (own.path, other.path) == ("~/.ssh/authorized_keys", "~al/.ssh/authorized_keys")
     assert own.ask("last_line").startswith("{ ")
     assert other.ask("last_line").startswith("LC_ALL=C su -s /bin/sh -c ")
 

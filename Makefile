@@ -11,7 +11,9 @@ TYPED := sosagent tests bench examples
 # The Python of the documentation, written here for mypy.
 PAGE_PROGRAMS := build/page_programs
 # Many tests wait for something other than the processor (see tests/conftest.py).
-WORKERS ?= 12
+WORKERS ?= 10
+# Pages of the documentation at a time.
+PAGES_WORKERS ?= 4
 # Machines at a time. Each takes half of a core on average.
 VM_WORKERS ?= 4
 
@@ -33,7 +35,7 @@ help:
 	@echo "make vm-test  run the tests on a real machine in QEMU (needs root)"
 	@echo "make vm-matrix  run each job on each system of docs/reference/machines.md (needs root, about 15 minutes)"
 	@echo "make lint     run ruff, mypy --strict, the import contracts, the size limits and shellcheck"
-	@echo "make docs     build the documentation in site/"
+	@echo "make docs     build the documentation in site/, and run the commands and programs of its pages"
 	@echo "make bench    run the benchmarks and print their tables"
 
 $(INSTALLED): pyproject.toml
@@ -50,8 +52,8 @@ demo: $(INSTALLED)
 	@$(BIN)/python examples/demo.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -m 'not vm and not quiet' -n $(WORKERS) --dist worksteal
-	$(BIN)/python -m pytest -m 'quiet and not vm'
+	$(BIN)/python -m pytest -m 'not vm and not quiet and not pages' -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -m 'quiet and not vm and not pages'
 
 soak: $(READY)
 	$(BIN)/python -m tests.support.soak --runs $(or $(RUNS),1000)
@@ -86,6 +88,7 @@ lint: $(READY)
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python -m tests.support.site site
+	$(BIN)/python -m pytest -m pages -n $(PAGES_WORKERS) tests/docs
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

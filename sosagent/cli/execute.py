@@ -6,6 +6,7 @@ import base64
 import codecs
 import sys
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,11 +31,28 @@ __all__ = ["execute"]
 _STANDARD = Path("-")
 _FAILED = 255  # as ssh(1) does, so that it is not taken for the command's own status
 _NOT_FOUND = 127
+_MAY_HAVE_RUN = "The command may have run. Find out what it did before you run it again."
 
 
-@with_options(MachineOptions)
+@dataclass(frozen=True)
+class ExecMachineOptions(MachineOptions):
+    """The options of other commands, but --user is who runs the command."""
+
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "-u",
+            "--user",
+            metavar="NAME",
+            help="Run the command as NAME. Only root can run it as another user.",
+            show_default=False,
+        ),
+    ] = None
+
+
+@with_options(ExecMachineOptions)
 def execute(
-    machine: MachineOptions,
+    machine: ExecMachineOptions,
     command: Annotated[
         list[str] | None,
         typer.Argument(
@@ -69,8 +87,7 @@ def execute(
     """Run one command on a machine over its console.
 
     Standard output, standard error and the exit status are those of the command. After an error of sosagent
-    itself, the exit status is 255. On a terminal, control characters are left out. --user runs the
-    command as another user.
+    itself, the exit status is 255. On a terminal, control characters are left out.
     """
     output = _Output(to_json=machine.json)
 
@@ -82,7 +99,7 @@ def execute(
         return run_command(await machine.access(progress), prepared, output)
 
     try:
-        done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)))
+        done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)), _MAY_HAVE_RUN)
     except Reported:
         wait_for_output(None)
         raise Reported(_FAILED) from None
@@ -131,8 +148,14 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 def _read(file: Path) -> bytes:
+    """Read a file or standard input, and at most one byte more than `run_command` accepts."""
+    from ..jobs.execute import MOST_INPUT
+
     try:
-        return sys.stdin.buffer.read() if file == _STANDARD else file.read_bytes()
+        if file == _STANDARD:
+            return sys.stdin.buffer.read(MOST_INPUT + 1)
+        with file.open("rb") as opened:
+            return opened.read(MOST_INPUT + 1)
     except OSError as error:
         name = "standard input" if file == _STANDARD else printable(str(file))
         raise UsageError(f"cannot read {name}: {error.strerror}") from None

@@ -18,7 +18,7 @@ from ..secrets.sources import COMMAND_SECONDS, PasswordSource, find_password, pa
 from .ask import ask_code_on_terminal, run_in_thread
 from .endpoint_options import EndpointOptions, JsonOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only, prefix_errors
-from .run import run_prepared
+from .run import RUN_AGAIN, run_prepared
 from .show import Progress, show_error
 
 if TYPE_CHECKING:
@@ -224,17 +224,19 @@ class MachineOptions(EndpointOptions):
         self,
         prepare: Callable[[Progress], Coroutine[Any, Any, Coroutine[Any, Any, T]]],
         error_json: Callable[[SosError], str],
+        hint: str = RUN_AGAIN,
     ) -> T:
         """Run a command to its end. An error is shown, and ends the program.
 
         Args:
             prepare: checks the command line, gets the `access`, and returns the job.
             error_json: returns the JSON object of ``--json`` for an error.
+            hint: what the user should know after an interruption.
         """
         progress = Progress(quiet=self.quiet, verbose=self.verbose)
         try:
             with expected_errors_only(self.verbose), self.suggesting():
-                return run_prepared(prepare(progress))
+                return run_prepared(prepare(progress), hint=hint)
         except SosError as error:
             progress.stop()
             if isinstance(error, WrongMachine) and self.expect_host is None and self.entry and self.entry.hostname:

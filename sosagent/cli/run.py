@@ -15,18 +15,18 @@ from .failures import check_descriptors
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["run_job", "run_prepared"]
+__all__ = ["RUN_AGAIN", "run_job", "run_prepared"]
 
 T = TypeVar("T")
 
 #: `timeout` and service managers may send one signal twice, to the process and to its group. That counts as one.
 _REPEATED_SECONDS = 1.0
 _SHELL_MAY_BE_OPEN = " before the log-out had ended: a shell may be open on the console"
-_CLOSES_ITSELF = "Run the command again: it closes that shell, and finds out what has been done."
-_RUN_AGAIN = "Run the command again: it finds out what has already been done."
+_CLOSES_SHELL = "The next run closes that shell. "
+RUN_AGAIN = "Run the command again: it finds out what has already been done."
 
 
-def run_job(job: Coroutine[Any, Any, T], *, logs_out: bool = True, hint: str = _RUN_AGAIN) -> T:
+def run_job(job: Coroutine[Any, Any, T], *, logs_out: bool = True, hint: str = RUN_AGAIN) -> T:
     """Run `job` to its end in an event loop of its own.
 
     SIGINT, SIGTERM and SIGHUP cancel the job once; it then logs out. Another SIGTERM ends the command at once.
@@ -45,7 +45,7 @@ def run_job(job: Coroutine[Any, Any, T], *, logs_out: bool = True, hint: str = _
 
 
 def run_prepared(
-    prepare: Coroutine[Any, Any, Coroutine[Any, Any, T]], *, logs_out: bool = True, hint: str = _RUN_AGAIN
+    prepare: Coroutine[Any, Any, Coroutine[Any, Any, T]], *, logs_out: bool = True, hint: str = RUN_AGAIN
 ) -> T:
     """Run `prepare`, then the job that it returns, in one event loop.
 
@@ -126,7 +126,7 @@ async def _until_signal(job: Coroutine[Any, Any, T], logs_out: bool, hint: str) 
         if not task.done():
             raise _Abandoned(
                 f"stopped by {signals[0][0]} and SIGTERM" + (_SHELL_MAY_BE_OPEN if logs_out else ""),
-                hint=_CLOSES_ITSELF if logs_out else hint,
+                hint=_CLOSES_SHELL + hint if logs_out else hint,
             )
         return task.result()
     except asyncio.CancelledError as error:

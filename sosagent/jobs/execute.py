@@ -15,10 +15,10 @@ from ..session.root_shell import RootShell
 from ..shell.command import Command, Executed, OnOutput, command_script, execute
 from ..transports import Transport
 
-__all__ = ["ExecResult", "exec", "run_command"]
+__all__ = ["MOST_INPUT", "ExecResult", "exec", "run_command"]
 
 #: The most bytes of a script or of standard input.
-_MOST_INPUT = 16 << 20
+MOST_INPUT = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ async def run_command(access: Access, command: Command, on_output: OnOutput | No
     """Run `command` on the machine that `access` describes; see `exec`."""
     if command.user is not None:
         check_user(command.user)
-    if len(command.script) + len(command.stdin) > _MOST_INPUT:
+    if len(command.script) + len(command.stdin) > MOST_INPUT:
         raise UsageError(
-            f"the script and the standard input have more than {_MOST_INPUT >> 20} MiB",
+            f"the script and the standard input have more than {MOST_INPUT >> 20} MiB",
             hint="Copy the data to the machine with sosagent upload first.",
         )
 

@@ -12,8 +12,9 @@ import os
 import pwd
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pexpect
 
@@ -151,9 +152,12 @@ class SimulatedMachine:
         else:
             self._user = None
             self._ignoring_input = True
-            task = asyncio.get_running_loop().create_task(self._refuse())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._refuse())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _refuse(self) -> None:
         await asyncio.sleep(_WRONG_PASSWORD_SECONDS)  # like pam_faildelay
@@ -188,7 +192,7 @@ class SimulatedMachine:
             self._print(data)
             return
         asyncio.get_running_loop().remove_reader(self._shell.child_fd)
-        self._shell.close(force=True)
+        self._start(asyncio.to_thread(self._shell.close, True))  # it sleeps
         self._shell = None
         self._getty()
 

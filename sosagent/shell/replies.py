@@ -95,8 +95,8 @@ class Replies:
         return CHECKSUMS[self.tool]
 
     @property
-    def is_broken_off(self) -> bool:
-        """Whether the start of a reply has arrived, without its end."""
+    def arriving(self) -> bool:
+        """Whether the start of a reply has arrived, but not its end."""
         return self._reader.in_reply
 
     def expect(self, text: str) -> None:

@@ -6,8 +6,6 @@ shell. This module sends requests, repeats them, and asks for replies that do no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..console.console import Console, Mark
 from ..console.events import Event
 from ..deadline import Deadline
@@ -17,6 +15,7 @@ from .attempt import REPLY_SECONDS, Attempt
 from .bootstrap import Receiver
 from .frame import END, SHOW, Ended, Reply, Up
 from .replies import LineSpeed, Replies
+from .result import Result
 from .start import Starter
 from .start_line import MODES_SANE, MODES_SAVED
 
@@ -27,24 +26,6 @@ _WHOLE_REPLIES = 4  # damaged ones, before the output is fetched in portions
 _END_TRIES = 8
 _COLLECTOR_TRIES = 3
 _ASK = "\r]\r"  # ends a partially received line, and makes the receiver repeat its last reply
-
-
-@dataclass(frozen=True)
-class Result:
-    """The result of a program.
-
-    Fields:
-        status: its exit status.
-        output: its standard output and standard error, without trailing newlines.
-    """
-
-    status: int
-    output: bytes
-
-    @property
-    def lines(self) -> list[str]:
-        """The lines of the output, decoded as UTF-8 with replacement characters."""
-        return self.output.decode("utf-8", "replace").split("\n")
 
 
 class VerifiedShell:
@@ -246,7 +227,7 @@ class VerifiedShell:
             attempt.note_asked()  # a machine that boots gets no more keys
         elif self._receiver_up:
             # The program still runs, or the end of the request or the reply was lost.
-            if self._replies.is_broken_off:
+            if self._replies.arriving:
                 attempt.note_damaged_reply()
             await self._ask()
             attempt.note_asked()
@@ -311,10 +292,13 @@ class VerifiedShell:
         if self._request_pending:
             # The cancelled request may be partially sent, or its program may still run. Keys typed meanwhile would
             # stay in the tty for the next login. A receiver answers when the program has ended.
-            await self._ask()
             seconds = self._speed.answer_seconds(END) + (REPLY_SECONDS if self._receiver_up else 0.0)
-            if await self._replies.next(Reply, seconds=seconds) is not None:
-                self._receiver_up = True
+            # A reply that arrives is not asked for again, because a long one takes time on a slow line.
+            arrived = self._replies.arriving and await self._replies.next(Reply, seconds=seconds) is not None
+            if not arrived:
+                await self._ask()
+                arrived = await self._replies.next(Reply, seconds=seconds) is not None
+            self._receiver_up = self._receiver_up or arrived
         if not self._receiver_up:
             if await self._end_collector():
                 self._starter.note_ended()

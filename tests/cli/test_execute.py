@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -18,14 +19,16 @@ from sosagent.lab import Lab
 BINARY = random.Random(3).randbytes(20_000)
 
 
-async def start(lab: Lab, arguments: list[str], *words: str, stdin: bytes | None = None) -> asyncio.subprocess.Process:
+async def start(
+    lab: Lab, arguments: list[str], *words: str, stdin: bytes | BinaryIO | None = None
+) -> asyncio.subprocess.Process:
     job = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sosagent", "exec", *arguments, *words,
         env={**os.environ, "SOS_PASSWORD": lab.password.reveal()},
-        stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE if isinstance(stdin, bytes) else stdin or asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    if stdin is not None and job.stdin is not None:
+    if isinstance(stdin, bytes) and job.stdin is not None:
         job.stdin.write(stdin)
         job.stdin.close()
     return job
@@ -67,6 +70,23 @@ async def test_json(lab: Lab, arguments: list[str]) -> None:
     assert (code, json.loads(out)["exit_status"], json.loads(out)["error"]["code"]) == (255, None, "login-refused")
 
 
+async def test_input_without_an_end_is_refused(lab: Lab, arguments: list[str], tmp_path: Path) -> None:
+    """It is read up to the limit only: the file is larger than any memory."""
+    file = tmp_path / "endless"
+    with file.open("wb") as opened:
+        opened.truncate(1 << 42)
+    for words in (("--script", str(file)), ("--stdin", "--", "cat")):
+        with file.open("rb") as stdin:
+            job = await start(lab, arguments, "-q", *words, stdin=stdin)
+            out, err = await job.communicate()
+        assert (job.returncode, out) == (255, b"") and "more than 16 MiB" in err.decode(), err
+
+
+async def test_the_help_says_who_runs_the_command(lab: Lab, arguments: list[str]) -> None:
+    _, out, _ = await run_cli(lab, [], "--help")
+    assert "Run the command as NAME" in out.decode() and "authorized_keys" not in out.decode()
+
+
 async def test_a_failure_before_the_command_is_255(lab: Lab, arguments: list[str], tmp_path: Path) -> None:
     for words, message in (
         ((), "no command"),
@@ -90,6 +110,7 @@ async def test_a_signal_ends_the_command_on_the_machine(lab: Lab, arguments: lis
     job.send_signal(number)
     _, err = await job.communicate()
     assert job.returncode == 255 and b"stopped by" in err
+    assert b"before you run it again" in err and b"what has already been done" not in err
     while Path(f"/proc/{process}").exists():
         await asyncio.sleep(0.05)
 

@@ -1,6 +1,6 @@
 """Tests that every code block of the documentation works.
 
-`make lint` checks the types of the Python blocks, and `make docs` checks the site.
+`make lint` checks the types of the Python blocks, and `make docs` runs the blocks and checks the site.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def _id(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+@pytest.mark.pages
 @pytest.mark.parametrize("page", PAGES, ids=_id)
 async def test_the_blocks_of_a_page_work(page: Path, tmp_path: Path) -> None:
     blocks = blocks_of(page)

@@ -256,6 +256,27 @@ async def test_close_after_a_cancelled_program() -> None:
         assert receiver.ended
 
 
+async def test_close_does_not_ask_again_for_a_reply_that_arrives() -> None:
+    """At 9600 baud, a piece of a file takes 12 s."""
+    async with connected(lambda text: Ran("x" * 9000)) as (shell, receiver):
+        await shell.run("one")
+        print_at_once = receiver.say
+
+        async def print_slowly(text: str) -> None:
+            for at in range(0, len(text), 96):
+                await print_at_once(text[at : at + 96])
+                await asyncio.sleep(0.1)
+
+        receiver.say = print_slowly  # type: ignore[method-assign]
+        task = asyncio.create_task(shell.run("two"))
+        await asyncio.sleep(3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await shell.close()
+        assert receiver.ended and "]" not in receiver.sent_lines
+
+
 async def test_close_sends_the_receiver_if_none_runs() -> None:
     """The collector itself would end only after some silence."""
     async with connected() as (shell, receiver):

@@ -14,9 +14,11 @@ __all__ = ["ordered"]
 
 #: Modules whose tests wait for most of their time, the longest first.
 _WAITING = (
-    "session.test_leaving", "lab.test_cuts", "lab.test_faults", "jobs.test_transfer", "login.test_existing",
-    "login.test_attacks", "lab.test_lab", "endpoint.test_dialects", "login.test_leftover", "interactive.test_session",
-    "shell.test_start", "endpoint.test_wrong_endpoints", "endpoint.test_conserver", "login.test_states",
+    "login.test_attacks", "session.test_leaving", "shell.test_start", "login.test_existing",
+    "login.test_real_languages", "endpoint.test_dialects", "lab.test_lab", "lab.test_faults", "login.test_refusals",
+    "shell.test_userlands", "shell.test_command", "lab.test_cuts", "cli.test_execute", "endpoint.test_wrong_endpoints",
+    "endpoint.test_conserver", "interactive.test_session", "login.test_states", "jobs.test_transfer",
+    "shell.test_receiver", "login.test_leftover", "session.test_profiles",
 )  # fmt: skip
 #: The longest tests on the virtual machine, and then its modules.
 _ON_THE_MACHINE = (

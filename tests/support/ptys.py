@@ -83,7 +83,8 @@ class PtyTransport(Transport):
     async def aclose(self) -> None:
         if not self.child.closed:
             asyncio.get_running_loop().remove_reader(self.child.child_fd)
-            self.child.close(force=True)
+            self.child.ptyproc.delayafterclose = 0.01  # type: ignore[attr-defined]
+            await asyncio.to_thread(self.child.close, True)  # it sleeps
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ INTERACTIVE = {
 #: Enter, ^J, ^O (bash and zsh run the line) and ^S (stops the output).
 _DANGEROUS_KEYS = (b"\r", b"\n", b"\x0f", b"\x13")
 _OTHERS = 8
-_AT_ONCE = 30
+_AT_ONCE = 12
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -153,7 +154,7 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
         except sosagent.EndpointLost:
             pass
         except sosagent.DeadlineExceeded:
-            problem = "the session did not end"
+            problem = f"the session did not end: {_processes_on(transport)}"
     called = log.read_text().rstrip("\n").split("\n") if log.exists() else []  # an argument may contain a ^L
     ours = f"<{'><'.join(('-i', f'HOME={home}', '/bin/sh', '-c'))}>"
     # The plain shell starts without env; BusyBox has its own.
@@ -162,6 +163,13 @@ async def _harm(name: str, damage: Damage, folder: Path) -> str:
     if created := [str(path) for path in {*home.rglob("*")} - before if "history" not in path.name]:
         problem += f" created {created}"
     return f"{damage}: {problem}" if problem else ""
+
+
+def _processes_on(transport: PtyTransport) -> list[str]:
+    """Return the processes on the pty: number, parent, state, what it waits for, command."""
+    session = ["ps", "-s", str(transport.child.pid), "-o", "pid=,ppid=,stat=,wchan=,args="]
+    listed = subprocess.run(session, capture_output=True, text=True, check=False)
+    return listed.stdout.splitlines()
 
 
 def main() -> None:

@@ -51,6 +51,7 @@ _BY_SU = (
 
 async def _add(console: RealConsole, home: Path, **options: object) -> None:
     """Add a key for root, and check that it is there and that nobody is logged in afterwards."""
+    await console.started()  # the tty's own echo would be no evidence of a getty
     done = await sosagent.add_key(console, _KEY, timeout=110, user="root", **options)  # type: ignore[arg-type]
     assert (done.status, done.logged_out) == ("added", True), done
     assert _KEY in (home / ".ssh" / "authorized_keys").read_text()

@@ -21,7 +21,6 @@ from typing import TypeAlias
 import sosagent
 from sosagent.session.connect import connect
 
-from ..conftest import until
 from .logins import RealConsole
 from .ptys import PtyTransport
 from .roots import PASSWORD, ROOTS, locales
@@ -33,7 +32,6 @@ SULOGIN = "/sbin/sulogin"
 _WRONG = "wrong horse 8"
 _SECONDS = 120.0
 _AT_ONCE = 4
-_START_SECONDS = 60.0
 _NAMESPACE = """
 mount --make-rprivate / && mount --bind {root} {root} && cd {root} && mount --rbind /dev dev &&
 mount -t proc none proc && mount -t tmpfs none run && mount -t tmpfs none var/log && mount --bind {folder}/home root &&
@@ -65,10 +63,6 @@ class RootConsole(RealConsole, Shown):
         data = await super().read()
         self.shown += data
         return data
-
-    async def started(self) -> None:
-        """Wait until the getty has printed something; before that, the tty alone echoes."""
-        await until(lambda: not self._data.empty(), _START_SECONDS)
 
 
 class RootPty(PtyTransport, Shown):

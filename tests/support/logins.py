@@ -117,6 +117,12 @@ class RealConsole(Transport):
         with suppress(OSError):  # what is typed while the tty is closed is lost
             os.write(self._master, data)
 
+    async def started(self, seconds: float = 60.0) -> None:
+        """Wait until the getty has printed something; before that, the tty alone echoes."""
+        async with asyncio.timeout(seconds):
+            while self._data.empty():
+                await asyncio.sleep(_POLL_SECONDS)
+
     async def aclose(self) -> None:
         """Keep the machine running; see `power_off`."""
 

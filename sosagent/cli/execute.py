@@ -16,7 +16,7 @@ from ..errors import SosError, UsageError
 from ..printable import clean, printable
 from .background import do_in_background, wait_for_output
 from .exits import Reported
-from .machine_options import MachineOptions
+from .machine_options import MachineOptions, user_option
 from .options import with_options
 from .show import as_json, error_fields
 from .streams import keep_status
@@ -38,16 +38,7 @@ _MAY_HAVE_RUN = "The command may have run. Find out what it did before you run i
 class ExecMachineOptions(MachineOptions):
     """The options of other commands, but --user is who runs the command."""
 
-    user: Annotated[
-        str | None,
-        typer.Option(
-            "-u",
-            "--user",
-            metavar="NAME",
-            help="Run the command as NAME. Only root can run it as another user.",
-            show_default=False,
-        ),
-    ] = None
+    user: Annotated[str | None, user_option("Run the command as NAME. Only root can run it as another user.")] = None
 
 
 @with_options(ExecMachineOptions)

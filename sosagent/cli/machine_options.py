@@ -24,13 +24,18 @@ from .show import Progress, show_error
 if TYPE_CHECKING:
     from ..access import Access, Become, Permissions
 
-__all__ = ["LOGIN", "MachineOptions"]
+__all__ = ["LOGIN", "MachineOptions", "user_option"]
 
 _LEAST_SECONDS = 0.001
 _DEFAULT_SECONDS = 120.0
 LOGIN = "root"  # unless the command line or machines.toml names another user
 
 T = TypeVar("T")
+
+
+def user_option(help_text: str) -> Any:
+    """Return the option --user, for a command that uses the name as `help_text` describes."""
+    return typer.Option("-u", "--user", metavar="NAME", help=help_text, show_default=False)
 
 
 @dataclass(frozen=True)
@@ -41,16 +46,7 @@ class MachineOptions(EndpointOptions):
         str | None,
         typer.Option("-l", "--login", metavar="NAME", help="Log in at the console as NAME.", show_default=LOGIN),
     ] = None
-    user: Annotated[
-        str | None,
-        typer.Option(
-            "-u",
-            "--user",
-            metavar="NAME",
-            help="The user whose authorized_keys is used; by default the login.",
-            show_default=False,
-        ),
-    ] = None
+    user: Annotated[str | None, user_option("The user whose authorized_keys is used; by default the login.")] = None
     password_file: Annotated[
         Path | None,
         typer.Option(

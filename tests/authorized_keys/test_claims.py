@@ -28,13 +28,13 @@ _ELSEWHERE = "AuthorizedKeysFile /etc/ssh/keys/%u\n"
 
 @dataclass(frozen=True)
 class Claim:
-    """A machine, and what is said about it.
+    """A machine, and what sosagent should report about it.
 
     Fields:
         config: sshd_config.
         file: where the key is afterwards; empty if it is refused.
-        problem: a part of the problems, which make the exit code 7, or of the error; empty if there is none.
-        warning: a part of the warnings; empty if there is none.
+        problem: text that the problems (exit code 7) or the error must contain; empty if neither is expected.
+        warning: text that the warnings must contain; empty if none is expected.
         lines: authorized_keys before; None if there is no ~/.ssh. {} stands for the key.
         prepare: changes the machine.
         key: the key.

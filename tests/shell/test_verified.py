@@ -234,24 +234,25 @@ async def test_output_that_looks_like_a_restart_does_not_end_the_job(shown: str)
         assert (await task).output == b"two"
 
 
+async def cancel_run(shell: Shell, text: str) -> None:
+    """Run a program, and cancel it after 3 s."""
+    task = asyncio.create_task(shell.run(text))
+    await asyncio.sleep(3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_cancelled_program_is_waited_for_before_the_next() -> None:
     async with connected() as (shell, receiver):
-        task = asyncio.create_task(shell.run("echo slow"))
-        await asyncio.sleep(3)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancel_run(shell, "echo slow")
         assert (await shell.run("echo two")).output == b"two"
         assert receiver.programs == ["echo slow", "echo two"]
 
 
 async def test_close_after_a_cancelled_program() -> None:
     async with connected() as (shell, receiver):
-        task = asyncio.create_task(shell.run("echo slow"))
-        await asyncio.sleep(3)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancel_run(shell, "echo slow")
         await shell.close()
         assert receiver.ended
 
@@ -268,11 +269,7 @@ async def test_close_does_not_ask_again_for_a_reply_that_arrives() -> None:
                 await asyncio.sleep(0.1)
 
         receiver.say = print_slowly  # type: ignore[method-assign]
-        task = asyncio.create_task(shell.run("two"))
-        await asyncio.sleep(3)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await cancel_run(shell, "two")
         await shell.close()
         assert receiver.ended and "]" not in receiver.sent_lines
 

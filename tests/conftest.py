@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ SHELLS = {
 def pytest_configure() -> None:
     """Let ^C interrupt Python and what it starts, also where a shell started the tests in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A file of keys in memory causes a warning, which the tests do not expect.
+    words = ["stat", "-f", "-c", "%T", tempfile.gettempdir()]
+    if subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip() == "tmpfs":
+        tempfile.tempdir = "/var/tmp"
 
 
 @pytest.hookimpl(wrapper=True)

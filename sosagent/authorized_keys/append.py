@@ -30,6 +30,7 @@ from .key_file import KeyFile, Unlock, key_file_of
 from .line import Presence, Verdict, judge
 from .obstacles import cannot_write, fix_modes, not_restored, unlock_after
 from .outcome import Appended, KeyOutcome, Outcome, effective, needs_replacing, refuse_blocked, restrictions
+from .persistence import loss_at_restart
 from .report import Report, parse_report
 from .rewrite import replace_keys
 from .sshd_rules import obstacles
@@ -313,6 +314,7 @@ class _Append:
         kept = [(key, verdict) for key, verdict in judged if key not in self._replaced]
         unmet = list(restrictions(report.lines, [key for key, _ in kept], [verdict for _, verdict in kept]))
         found = obstacles(report, self._file.user, self._file.path, used)
+        found += filter(None, [loss_at_restart(report, self._file.path)])
         problems = [one for one in (*found, *unmet) if one.refuses]
         return Appended(
             self._file.path,

@@ -14,6 +14,7 @@ from ..shell.refusal import edit_refused
 from ..shell.shell import Shell
 from .connections import Connection, client_places
 from .key_file import KeyFile, is_typeable
+from .persistence import may_be_lost
 from .report import PathInfo, Report, parse_groups, parse_report
 from .server import Server, parse_server
 from .sshd_rules import chroot_of, keys_path, revoked_keys_of
@@ -108,7 +109,7 @@ async def _ask_server(shell: Shell, user: str, connection: Connection) -> Server
 
 
 async def examine(shell: Shell, file: KeyFile, report: Report, keys: Sequence[PublicKey]) -> Report:
-    """Return `report` with what else decides whether sshd accepts `keys`: groups, revoked keys, and the chroot."""
+    """Return `report` with what else decides whether sshd accepts `keys`: groups, revoked keys, a chroot, the mount."""
     if gids := writing_groups(report, file.path):
         text = program("inspect_groups", text=Expanded(" ".join(map(str, gids))))
         lines = (await shell.run(text)).lines
@@ -123,6 +124,9 @@ async def examine(shell: Shell, file: KeyFile, report: Report, keys: Sequence[Pu
         shell_there = report.server.account.shell if report.server and report.server.account else "/bin/sh"
         lines = (await shell.run(program("inspect_chroot", text=folder, part=shell_there))).lines
         report = replace(report, chroot=parse_report(lines).paths, shell_in_chroot="x" in lines)
+    if may_be_lost(report):
+        mounts = parse_report((await shell.run(file.ask("mount_options", as_user=False))).lines)
+        report = replace(report, mount=mounts.mount, upper=mounts.upper)
     return report
 
 

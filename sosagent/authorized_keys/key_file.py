@@ -29,6 +29,8 @@ _SEARCHED_CHARACTERS = 10  # of a key's base64, which are 60 bits
 #: sos_odd nor sos_elsewhere adds a letter.
 _APPEND_AT_ONCE = f'"$z{variables("odd", "elsewhere")}" = "${{{variables("was")[1:]}#* }}"'
 
+_VERIFY = ("inspect_keys", "verify_append", "list_paths")
+
 
 @dataclass(frozen=True)
 class Unlock:
@@ -93,6 +95,7 @@ class KeyFile:
         if append_at_once:
             append = self._program(keys, "append", path=Expanded(variables("path")))
             text += f";[ {_APPEND_AT_ONCE} ]&&{{ {append};}}"
+        text += f";{self._program(keys, 'list_paths', path=Expanded(variables('path')))}"
         # The braces let the inspection run, too, where the first command of the source fails.
         source = f"{{ {program('print_sshd_config')};}}" if self.may_be_plain else ":"
         return f"{source}|{self._as_user(text)}"
@@ -115,7 +118,7 @@ class KeyFile:
 
     def verify_append(self, keys: Sequence[PublicKey], report: Report) -> str:
         """Return a program that inspects the file after an append, where its checksum alone is not a proof."""
-        return self._as_user(self._program(keys, "inspect_keys", "verify_append", size=Expanded(str(report.length))))
+        return self._as_user(self._program(keys, *_VERIFY, size=Expanded(str(report.length))))
 
     def pattern_for(self, keys: Sequence[PublicKey]) -> str:
         """Return patterns of `case` for the lines that may contain one of `keys`."""

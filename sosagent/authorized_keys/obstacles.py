@@ -39,9 +39,10 @@ async def unlock_after(shell: Shell, file: KeyFile, complaints: Sequence[str], p
 
 async def _remount(shell: Shell, file: KeyFile, complaints: Sequence[str], permissions: Permissions) -> Unlock:
     report = parse_report((await shell.run(file.ask("mount_options", as_user=False))).lines)
-    point, options, super_options = report.mount or ("", frozenset(), frozenset())
-    if "ro" not in options or not SAFE_PATH.fullmatch(point):
+    mount = report.mount
+    if mount is None or "ro" not in mount.options or not SAFE_PATH.fullmatch(mount.point):
         raise cannot_write(file.path, complaints)
+    point = mount.point
     if not permissions.remount:
         raise cannot_write(
             file.path,
@@ -50,7 +51,7 @@ async def _remount(shell: Shell, file: KeyFile, complaints: Sequence[str], permi
             "--remount makes it writable for the write, and read-only again.",
         )
     shell.console.emit(Event("note", f"making {point} writable for the write, and read-only again after it"))
-    bind = "bind," if "rw" in super_options else ""  # otherwise the whole file system would end up read-only
+    bind = "bind," if "rw" in mount.super_options else ""  # otherwise the whole file system would end up read-only
     remove, restore = f"mount -o remount,{bind}rw {point}", f"sync;mount -o remount,{bind}ro {point}"
     return _with_more(file, complaints, remove, restore)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .server import Server
 
-__all__ = ["GroupInfo", "PathInfo", "Report", "parse_groups", "parse_report"]
+__all__ = ["GroupInfo", "Mount", "PathInfo", "Report", "parse_groups", "parse_report"]
 
 _FLAGS = {
     "l": "is_link",
@@ -25,14 +25,16 @@ _SIZE = re.compile(
     r"s (?P<plain>[px])(?P<odd>[xn]*)(?: (?P<checksum>\d{1,10} (?P<length>\d{1,15})))?"
     r" (?P<in_lines>\d{1,15}) (?P<count>\d{1,15})"
 )
-_MOUNT = re.compile(r"d (?P<point>/\S*) (?P<options>\S+) (?P<super>\S+)")
+_MOUNT = re.compile(
+    r"(?P<letter>[dD]) (?P<point>/\S*) (?P<options>\S+) (?P<kind>\S+) (?:(?P<source>\S+) )?(?P<super>\S+)"
+)
 _ATTRIBUTES = re.compile(r"(?P<letters>(?=\S*-)[-a-zA-Z]{8,}) +(?P<path>/\S*)")
 _BACKUP = re.compile(r"k (/\S+)")
 _GROUP = re.compile(r"Q (\d{1,10}) (\S+) (\S*)")
 _PRIMARY = re.compile(r"q (\d{1,10}) (\S+) (\d{1,10})")
 _PATCHED = re.compile(r"OpenSSH_\S+ (?:\w*[Dd]ebian|Ubuntu|Raspbian)")
 _LS = re.compile(
-    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+(?P<links>\d{1,10})\s+(?P<uid>\d{1,10})\s+(?P<gid>\d{1,10})\s+\d+,?\s"
+    r"(?P<kind>[-dlbcps])(?P<modes>[-rwxsStT]{9})[.+@]?\s+(?P<links>\d{1,10})\s+(?P<uid>\d{1,10})\s+(?P<gid>\d{1,10})\s+(?P<size>\d{1,19}),?\s"
     r"[^/]*?(?P<path>/.*?)(?: -> .*)?"
 )
 
@@ -48,6 +50,7 @@ class PathInfo:
         uid: the numeric ID of the owner.
         links: number of hard links.
         gid: the numeric ID of the group; None if unknown.
+        size: its size in bytes; None if unknown.
     """
 
     path: str
@@ -56,11 +59,31 @@ class PathInfo:
     uid: int
     links: int = 1
     gid: int | None = None
+    size: int | None = None
 
     @property
     def others_may_write(self) -> bool:
         """Whether group or others may write to it, which StrictModes of sshd rejects."""
         return "w" in (self.modes[4], self.modes[7])
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A mounted file system.
+
+    Fields:
+        point: where it is mounted.
+        options: the options of this mount.
+        kind: its type.
+        source: its device, or what else its type has there.
+        super_options: the options of the file system.
+    """
+
+    point: str
+    options: frozenset[str]
+    kind: str
+    source: str
+    super_options: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -95,7 +118,8 @@ class Report:
         paths: home, folder and file, as far as they exist.
         checked_paths: the paths whose modes sshd checks, if they differ from `paths`.
         uid: the numeric ID of the user; None without /proc.
-        mount: mount point of the file, its options, and the options of the file system.
+        mount: the mount that the file is on.
+        upper: if that is an overlay, the mount that its upper layer is on.
         immutable: the file and its folder, if ``chattr +i`` is set on them.
         checksum: "CRC LENGTH" of the file; None if it cannot be read.
         length: its length in bytes.
@@ -128,7 +152,8 @@ class Report:
     paths: tuple[PathInfo, ...] = ()
     checked_paths: tuple[PathInfo, ...] = ()
     uid: int | None = None
-    mount: tuple[str, frozenset[str], frozenset[str]] | None = None
+    mount: Mount | None = None
+    upper: Mount | None = None
     immutable: tuple[str, ...] = ()
     checksum: str | None = None
     length: int = 0
@@ -187,9 +212,8 @@ def parse_report(lines: list[str]) -> Report:
             if ls["path"].startswith("/proc/"):
                 fields["uid"] = int(ls["uid"])
             else:
-                paths.append(
-                    PathInfo(ls["path"], ls["kind"], ls["modes"], int(ls["uid"]), int(ls["links"]), int(ls["gid"]))
-                )
+                numbers = (int(ls[name]) for name in ("uid", "links", "gid", "size"))
+                paths.append(PathInfo(ls["path"], ls["kind"], ls["modes"], *numbers))
         elif line.startswith(":"):
             shown.append(line[1:])
         elif line.strip():
@@ -253,7 +277,8 @@ def _parse_size(match: re.Match[str]) -> dict[str, Any]:
 
 def _parse_mount(match: re.Match[str]) -> dict[str, Any]:
     options, super_options = (frozenset(match[name].split(",")) for name in ("options", "super"))
-    return {"mount": (match["point"], options, super_options)}
+    mount = Mount(match["point"], options, match["kind"], match["source"] or "", super_options)
+    return {"mount" if match["letter"] == "d" else "upper": mount}
 
 
 #: Lines of a report that set fields, and how to parse them.

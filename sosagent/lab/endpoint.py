@@ -26,6 +26,7 @@ __all__ = ["BANNER", "BANNER_READ_ONLY", "Lab", "open_lab"]
 BANNER = b"[SOS Session Ready. Use ~? for help.]\r\n[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n"
 BANNER_READ_ONLY = b"[Read-only SOS Session. Use ~? for help.]\r\n"
 #: The message of Oracle's console to a second client; that of SOS is unknown.
+_ON_DISK = "/var/tmp"
 _BUSY = "console access is limited to one connection at a time"
 
 
@@ -111,7 +112,9 @@ async def open_lab(
         faults: the faults of the line between endpoint and machine.
         front: the kind of endpoint, a name from `FRONTS`; SOS by default.
     """
-    folder = Path(tempfile.mkdtemp(prefix="sosagent-lab-"))
+    # Usually on a disk, because a key in memory causes a warning.
+    parent = os.environ.get("TMPDIR") or (_ON_DISK if os.access(_ON_DISK, os.W_OK) else None)
+    folder = Path(tempfile.mkdtemp(prefix="sosagent-lab-", dir=parent))
     folder.chmod(0o711)  # the machine's shell may run as nobody, which must be able to reach its home
     password = Secret(secrets.token_urlsafe(9))
     simulated = SimulatedMachine(machine, folder / "root", password)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..console.events import Event
 from ..errors import EditRefused
+from ..file_systems import is_in_memory
 from .attempt import Attempt
 from .probe import ask
 
@@ -30,9 +31,6 @@ class Mount(NamedTuple):
 
 #: Where initramfs-tools; dracut and Alpine; mkinitcpio; genkernel; and people mount the root file system.
 _ROOTS = ("/root", "/sysroot", "/new_root", "/newroot", "/mnt/root", "/mnt")
-#: File systems in memory. An old initrd is a file system on a RAM disk.
-_IN_MEMORY = ("rootfs", "ramfs", "tmpfs")
-_RAM_DISK = "/dev/ram"
 #: Files that only an initramfs has: of dracut and systemd (os-release(5)), and of initramfs-tools. They count only if
 #: /proc is not mounted.
 _INITRAMFS_FILES = ("/etc/initrd-release", "/conf/conf.d")
@@ -58,7 +56,7 @@ async def find_initramfs(attempt: Attempt, *, by_prompt: bool = False) -> tuple[
     mounts = await _mounts(attempt)
     root = next((mount for mount in reversed(mounts) if mount.folder == "/"), None)
     if root is not None:
-        return mounts if root.kind in _IN_MEMORY or root.device.startswith(_RAM_DISK) else None
+        return mounts if is_in_memory(root.kind, root.device) else None
     if by_prompt:
         return mounts
     lines = await ask(attempt, f"ls -1d {' '.join(_INITRAMFS_FILES)}")
@@ -78,7 +76,7 @@ async def open_root(attempt: Attempt, mounts: Sequence[Mount]) -> None:
     """
     console = attempt.console
     for mount in mounts:
-        if mount.folder in _ROOTS and mount.kind not in _IN_MEMORY:
+        if mount.folder in _ROOTS and not is_in_memory(mount.kind):
             root, command = mount.folder, f"for f in etc/passwd dev/null;do [ -e {mount.folder}/$f ]&&echo $f;done"
             files = await ask(attempt, f"sh -c '{command}'")
             if "etc/passwd" in files:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sosagent.authorized_keys.report import GroupInfo, PathInfo, parse_groups, parse_report
+from sosagent.authorized_keys.report import GroupInfo, Mount, PathInfo, parse_groups, parse_report
 
 
 def test_a_whole_report() -> None:
@@ -17,19 +17,19 @@ def test_a_whole_report() -> None:
             "a 18 200",
             "b 17 119",
             "k /root/.ssh/authorized_keys.sosagent.1",
-            "d / ro,nosuid rw",
+            "d / ro,nosuid ext4 /dev/vda1 rw",
             "p",
         ]
     )
     assert (report.home, report.hostname, report.machine_id) == ("/root", "vm", "0123456789abcdef0123456789abcdef")
     assert report.path("/root/.ssh/authorized_keys") == PathInfo(
-        "/root/.ssh/authorized_keys", "-", "rw-------", 0, 2, 0
+        "/root/.ssh/authorized_keys", "-", "rw-------", 0, 2, 0, 120
     )
     assert (report.uid, report.lines, report.count) == (1000, ("a line",), 1)
     assert (report.plain, report.ends_in_newline, report.checksum, report.length) == (True, False, "17 119", 119)
     assert (report.checksum_after, report.prefix_checksum) == ("18 200", "17 119")
     assert report.backup == "/root/.ssh/authorized_keys.sosagent.1"
-    assert report.mount == ("/", frozenset({"ro", "nosuid"}), frozenset({"rw"}))
+    assert report.mount == Mount("/", frozenset({"ro", "nosuid"}), "ext4", "/dev/vda1", frozenset({"rw"}))
     assert (report.restored, report.not_restored, report.contains_nul) == (True, False, False)
     assert report.complaints == ()
 

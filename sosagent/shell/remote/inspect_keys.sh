@@ -4,8 +4,7 @@
 #   sos_path    the file
 #   sos_pattern PATTERN|PATTERN of `case` that match the lines that may contain our keys
 #
-# Prints, in this order: complaints of the commands, if any; "m HOME HOSTNAME MACHINE-ID"; ls -ldn of home, folder, file
-#   and of this shell, for its owner; ":LINE" for each line that the client needs: those that match, the mark of
+# Prints "m HOME HOSTNAME MACHINE-ID" and ":LINE" for each line that the client needs: those that match, the mark of
 #   Google's agent, which removes the line after it, and those that do not start with ASCII.
 # Sets, for the program that follows:
 #   sos_was     "CRC LENGTH" of the file; empty if it cannot be read or is not a regular file
@@ -19,9 +18,7 @@
 read h </proc/sys/kernel/hostname
 read m </etc/machine-id
 echo m $sos_home $h $m
-ls -ldn $sos_home ${sos_path%/*} $sos_path /proc/$$ &
 [ -f $sos_path ] && sos_was=$(cksum<$sos_path)
-wait
 z=0
 k=0
 [ "$sos_was" ] && while IFS= read -r l || { [ "$l" ] && sos_odd=n; }; do

@@ -323,7 +323,7 @@ async def _portions(world: World) -> None:
 JOBS: dict[str, tuple[tuple[str, ...], Callable[[World], Awaitable[None]]]] = {
     "create": (("adapt", "crc", "receiver", "sum_with_cksum", "create_file"), _create),
     "append": (
-        ("inspect_keys", "print_sshd_config", "read_sshd_config", "require_unchanged", "append"), _append,
+        ("inspect_keys", "list_paths", "print_sshd_config", "read_sshd_config", "require_unchanged", "append"), _append,
     ),
     "append and replace a line with a comment": ((), _append_comment),
     "append after Google's comment": (("last_line",), _append_after_google),

@@ -6,7 +6,7 @@ import base64
 import codecs
 import sys
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -78,8 +78,10 @@ def execute(
     """Run one command on a machine over its console.
 
     Standard output, standard error and the exit status are those of the command. After an error of sosagent
-    itself, the exit status is 255. On a terminal, control characters are left out.
+    itself, the exit status is 255. On a terminal, control characters are left out, and progress is shown.
     """
+    if not machine.verbose and not sys.stderr.isatty():
+        machine = replace(machine, quiet=True)  # standard error is that of the command
     output = _Output(to_json=machine.json)
 
     async def prepare(progress: Progress) -> Coroutine[Any, Any, ExecResult]:

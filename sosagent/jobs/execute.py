@@ -8,6 +8,7 @@ from typing import Unpack
 
 from ..access import Access, AccessOptions, access_to
 from ..authorized_keys.key_file import check_user
+from ..console.events import Event
 from ..endpoint.located import Locatable
 from ..errors import SosError, UsageError
 from ..session.machine import on_machine, rights_of
@@ -100,11 +101,14 @@ async def run_command(access: Access, command: Command, on_output: OnOutput | No
         own = user is None or rights_of(access, session, user)["own"]
         if not own and not session.root:
             raise UsageError(f"only root may run a command as {user}", hint="Log in as root, or use --become.")
+        session.shell.console.emit(Event("start", "run the command"))
         try:
-            return await execute(session.shell, replace(command, user=None if own else user), on_output)
+            done = await execute(session.shell, replace(command, user=None if own else user), on_output)
         except SosError as error:
             error.add_note("if the command still runs, the machine ends it within a few seconds")
             raise
+        session.shell.console.emit(Event("done", f"the command ended with exit status {done.status}"))
+        return done
 
     done = await on_machine(access, run)
     executed = done.value

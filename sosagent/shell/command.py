@@ -153,16 +153,19 @@ class _Execution:
         command, start = self._command, program("start_command")
         make = program("make_command_folder", text=Expanded(secrets.token_hex(6)))
         files = {"r": self._supervisor(), "c": command.script} | ({"i": command.stdin} if command.stdin else {})
-        if sum(map(len, files.values())) > _INLINE_BYTES:
-            path, _ = await self._make_folder(make)
-            for name, data in files.items():
-                await self._shell.upload(data, f"{path}/{name}")
-            await self._shell.run(f"cd {path}&&{{ {start}}}")
-            return path
-        write = "".join(f"printf '{printf_octal(data)}' >{name}&&" for name, data in files.items())
-        path, complaints = await self._make_folder(f'{make};[ "$p" ]&&{write}{{ {start}}};[ -f o ]||echo f')
+        long = {}
+        while sum(map(len, files.values())) > _INLINE_BYTES:
+            longest = max(files, key=lambda name: len(files[name]))
+            long[longest] = files.pop(longest)
+        write = "&&".join(f"printf '{printf_octal(data)}' >{name}" for name, data in files.items())
+        last = ";[ -f r ]||echo f" if long else f"&&{{ {start}}};[ -f o ]||echo f"
+        path, complaints = await self._make_folder(f'{make};[ "$p" ]&&{write}{last}')
         if complaints is not None:
             raise refused(f"the command cannot be started: {printable(path)} cannot be written to", complaints)
+        for name, data in long.items():
+            await self._shell.upload(data, f"{path}/{name}")
+        if long:
+            await self._shell.run(f"cd {path}&&{{ {start}}}")
         return path
 
     async def _make_folder(self, text: str) -> tuple[str, list[str] | None]:
@@ -188,7 +191,8 @@ class _Execution:
         values |= {"size": Expanded(out), "last": Expanded(err)}
         text = program("command_output", seconds=Expanded(10 * seconds), **values)
         for name, position, count in (("o", out, "$x"), ("e", err, "$z")):
-            text += ";" + encoding_program(tools, f"tail -c +{position + 1} {name} 2>/dev/null|head -c {count}")
+            encode = encoding_program(tools, f"tail -c +{position + 1} {name} 2>/dev/null|head -c {count}")
+            text += f";if [ {count} -gt 0 ];then {encode};else echo r;fi"
         return (await self._shell.run(text, work_seconds=float(seconds), **pieces.send_options)).lines
 
     def _take(self, tools: Tools, lines: Sequence[str]) -> int | None:

@@ -104,7 +104,8 @@ class PieceSize:
         if seconds > _PIECE_SECONDS:
             self.size = max(self.size // 2, MIN_PIECE)
         elif seconds < _PIECE_SECONDS / 2 and self._intact >= (_GROW_AFTER if self._was_damaged else 1):
-            self.size = min(2 * self.size, self._max)
+            fast = seconds < _PIECE_SECONDS / 8 and not self._was_damaged
+            self.size = min((4 if fast else 2) * self.size, self._max)
             self._intact = 0
 
     def note_damaged(self, error: ConsoleError) -> None:

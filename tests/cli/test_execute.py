@@ -35,7 +35,7 @@ async def start(
 
 
 async def run_cli(lab: Lab, arguments: list[str], *words: str, stdin: bytes | None = None) -> tuple[int, bytes, str]:
-    job = await start(lab, arguments, "-q", *words, stdin=stdin)
+    job = await start(lab, arguments, *words, stdin=stdin)
     assert job.stdout is not None and job.stderr is not None
     out, err, _ = await asyncio.gather(job.stdout.read(), job.stderr.read(), job.wait())
     return job.returncode or 0, out, err.decode()

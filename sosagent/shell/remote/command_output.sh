@@ -9,7 +9,14 @@
 # Sets x and z, the counts, for the parts of the program that print them.
 cd $sos_path || exit
 i=0
-until [ -s s ] || [ $(wc -c <o) -gt $sos_size ] || [ $(wc -c <e) -gt $sos_last ] || [ $i -ge $sos_seconds ]; do
+while :; do
+r=
+[ -s s ] && read -r r <s
+# The output is complete once there is a status, so it is counted after that.
+set -- $(wc -c o e)
+m=$1
+n=$3
+[ "$r" ] || [ $m -gt $sos_size ] || [ $n -gt $sos_last ] || [ $i -ge $sos_seconds ] && break
 if [ $i -lt 10 ] && sleep 0.1 2>/dev/null; then
 i=$((i+1))
 else
@@ -17,10 +24,6 @@ sleep 1
 i=$((i+10))
 fi
 done
-r=
-[ -s s ] && read -r r <s
-m=$(($(wc -c <o)))
-n=$(($(wc -c <e)))
 o=$sos_size
 x=$((m-o))
 o=$sos_last

@@ -1,4 +1,4 @@
-# Print a piece of a file as text, compressed if that is shorter.
+# Print a piece of a file as text, compressed if that is shorter. A short one never is.
 #
 #   sos_copy    commands that print the piece
 #   sos_pack    command that compresses, or cat
@@ -6,8 +6,9 @@
 #
 # Prints "z" (compressed) or "r", followed by the text.
 o=$($sos_copy | $sos_format)
-i=$($sos_copy | $sos_pack | $sos_format)
-if [ ${#i} -lt ${#o} ]; then
+i=
+[ ${#o} -gt 99 ] && i=$($sos_copy | $sos_pack | $sos_format)
+if [ "$i" ] && [ ${#i} -lt ${#o} ]; then
 echo z$i
 else
 echo r$o

@@ -5,6 +5,7 @@ Run:  python -m docs
 
 from __future__ import annotations
 
+from docs import completion_table
 from docs.command_line import COMMAND_LINE
 from docs.endpoint_table import ENDPOINT_TABLE
 from docs.error_table import ERROR_TABLE
@@ -18,10 +19,11 @@ PARTS = (COMMAND_LINE, ENDPOINT_TABLE, ERROR_TABLE, MACHINE_TABLE, RUNBOOK_FORMA
 
 
 def main() -> None:
-    """Write all generated parts, and the JSON Schema."""
+    """Write all generated parts, the JSON Schema and the table for completion."""
     for part in PARTS:
         part.write()
     FILE.write_text(schema_text(), "utf-8")
+    completion_table.FILE.write_text(completion_table.table_text(), "utf-8")
 
 
 if __name__ == "__main__":

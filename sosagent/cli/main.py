@@ -29,7 +29,7 @@ def main() -> None:
 
         return sosagent_app()
 
-    _main(app)
+    _main(app, "sosagent")
 
 
 def addkey_main() -> None:
@@ -40,12 +40,16 @@ def addkey_main() -> None:
 
         return addkey_app()
 
-    _main(app)
+    _main(app, "sos-addkey")
 
 
-def _main(app: Callable[[], typer.Typer]) -> None:
-    """Run the app and end the program."""
+def _main(app: Callable[[], typer.Typer], program: str) -> None:
+    """Run the app and end the program. For a shell that completes a command line, answer it instead."""
     gc.set_threshold(_GC_THRESHOLD)
+    if "_SOSAGENT_COMPLETE" in os.environ:
+        from ..completion.complete import answer_shell
+
+        os._exit(answer_shell(program, sys.argv[1:]))
     try:
         guard_streams()
         status = _run(app)

@@ -1,0 +1,82 @@
+"""`sosagent completion install|show`: completion of command lines in the user's shell."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import SosError, UsageError
+from ..printable import printable
+from .exits import Reported, expected_errors_only
+from .show import show_error
+
+__all__ = ["completion_app"]
+
+_METAVAR = "bash|zsh|fish"
+
+completion_app = typer.Typer(
+    name="completion", help="Complete command lines with the Tab key in bash, zsh and fish.", no_args_is_help=True
+)
+
+
+@completion_app.command("install")
+def install(
+    shell: Annotated[
+        str | None,
+        typer.Argument(metavar=_METAVAR, help="The shell. By default your login shell ($SHELL).", show_default=False),
+    ] = None,
+) -> None:
+    """Install completion of sosagent and sos-addkey for you.
+
+    bash and zsh get a line in ~/.bashrc or ~/.zshrc. Run it again after an update; it changes nothing twice.
+    """
+    from ..completion.install import install as write
+
+    try:
+        with expected_errors_only(False):
+            chosen = _checked(shell or Path(os.environ.get("SHELL", "")).name, by_user=shell is not None)
+            files = write(chosen)
+    except SosError as error:
+        show_error(error)
+        raise Reported(error.exit_code) from None
+    for file in files:
+        print(f"wrote {printable(str(file), 4000)}")
+    print(f"Start a new {chosen} to use it.")
+
+
+@completion_app.command("show")
+def show(
+    shell: Annotated[str, typer.Argument(metavar=_METAVAR, help="The shell.", show_default=False)],
+) -> None:
+    """Print the completion script for a shell, which completes sosagent and sos-addkey.
+
+    Packages install it as bash-completion/completions/sosagent (and sos-addkey), zsh/vendor-completions/_sosagent
+    and fish/vendor_completions.d/sosagent.fish (and sos-addkey.fish).
+    """
+    from ..completion.install import script
+
+    try:
+        with expected_errors_only(False):
+            text = script(_checked(shell, by_user=True))
+    except SosError as error:
+        show_error(error)
+        raise Reported(error.exit_code) from None
+    print(text, end="")
+
+
+def _checked(shell: str, *, by_user: bool) -> str:
+    """Return the name of a shell that has completion.
+
+    Raises:
+        UsageError: it has none.
+    """
+    from ..completion.install import SHELLS
+
+    if shell in SHELLS:
+        return shell
+    what = f"there is no completion for {printable(shell, 60)!r}" if shell else "your shell is not known"
+    hint = "The shells are bash, zsh and fish." if by_user else "Name the shell: sosagent completion install bash"
+    raise UsageError(what, hint=hint)

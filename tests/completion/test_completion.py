@@ -81,7 +81,8 @@ def test_the_tab_key_in_a_real_shell(shell: str, home: Path) -> None:
         while not any(line.rstrip().endswith(end) for line in screen.display):
             assert time.monotonic() < until, f"{typed!r} did not become {end!r}:\n" + "\n".join(screen.display)
             try:
-                stream.feed(child.read_nonblocking(65536, 0.2))
+                data: bytes = child.read_nonblocking(65536, 0.2)  # type: ignore[assignment]  # bytes without an encoding
+                stream.feed(data)
             except pexpect.TIMEOUT:
                 continue
 

@@ -64,6 +64,7 @@ class Attempt:
         shell_mark: the position on the console when the shell that we logged in to showed its prompt.
         like_login: whether the prompt of our shell is like a login prompt.
         has_lines: whether lines of ours may be in the history of our shell, which writes it if it ends by itself.
+        name_again: whether the name was entered a second time.
         program: whether a program other than a shell may be on the console, so that no letter and no Enter is typed.
     """
 
@@ -85,6 +86,7 @@ class Attempt:
         self.shell_mark = self.password_mark
         self.like_login = False
         self.has_lines = False
+        self.name_again = False
         self.program = False
 
     @property
@@ -139,6 +141,11 @@ class Attempt:
     def name_entered(self) -> None:
         """Our name is entered and no password was sent."""
         self.stage = Stage.NAME_ENTERED
+
+    def may_enter_name_again(self) -> bool:
+        """Return whether the name was entered only once so far, and note that it is entered again."""
+        first, self.name_again = not self.name_again, True
+        return first
 
     def password_sent(self) -> None:
         """The password is being sent, so our shell may open at any time."""

@@ -21,7 +21,7 @@ from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, settle
 from .password import LATER_PROMPTS, PASSWORD_PROMPTS, type_password
 from .probe import probe
 from .reader import Reader, ask_reader
-from .refusals import locked_before, printed_lines, refusal_error, refusal_reason
+from .refusals import locked_before, printed_lines, refusal_error, refusal_reason, wrong_password_of_others
 from .second_factor import MOST_FACTORS, answer_second_factor, factor_refused, prompt_after
 
 __all__ = ["become_root", "log_in"]
@@ -77,7 +77,11 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
         else:
             observed, mark = await _answer_factors(attempt, await find_shell(attempt, sent), sent)
     if observed.state.action is Action.LOG_IN:
-        raise refusal_error(console, mark, typed=attempt.stage is Stage.PASSWORD_SENT, before=asked)
+        typed = attempt.stage is Stage.PASSWORD_SENT
+        if not typed and wrong_password_of_others(console, mark) and attempt.may_enter_name_again():
+            console.emit(Event("note", "something else answered the password prompt: entering the name again"))
+            return observed
+        raise refusal_error(console, mark, typed=typed, before=asked)
     _check_shell(attempt, observed, mark, asked)
     if attempt.stage is Stage.NAME_ENTERED:
         await _check_user(attempt)

@@ -17,7 +17,16 @@ from ..terminal.kernel import looks_like_kernel_line
 from ..terminal.states import classify
 from ..terminal.translations import message_meaning
 
-__all__ = ["REFUSALS", "Refusal", "locked_before", "means", "printed_lines", "refusal_error", "refusal_reason"]
+__all__ = [
+    "REFUSALS",
+    "Refusal",
+    "locked_before",
+    "means",
+    "printed_lines",
+    "refusal_error",
+    "refusal_reason",
+    "wrong_password_of_others",
+]
 
 
 class Refusal(NamedTuple):
@@ -42,6 +51,7 @@ _CHECK_PASSWORD = "Check the password. It was tried only once, so that no accoun
 _OTHER_USER = "Log in as another user (--login), or let root correct it."
 _CHANGE_IT = "Change it on the console; sosagent never changes one."
 _NOT_TYPED = "The password was not typed."
+_OTHER_KEYS = "Other keys answered the prompt for it: another user or program types on this console. Run again later."
 _UNLOCK = (
     "It is unlocked after a time (the text may say when), or by root: faillock --user NAME --reset, or pam_tally2 -r "
     "-u NAME. Log in as another user (--login) until then."
@@ -159,7 +169,7 @@ def refusal_error(
     reason, hint = refusal_reason(console, mark, "password" if typed else "login", before)
     message = reason or otherwise or _unexplained(typed)
     if not typed:
-        rest = hint or _no_prompt(otherwise)
+        rest = hint or (_OTHER_KEYS if wrong_password_of_others(console, mark) else _no_prompt(otherwise))
         return console.error(LoginRefused, message, f"{_NOT_TYPED} {rest}".rstrip())
     if not hint and not reason and not otherwise:
         hint = f"The account's login shell may have ended at once (/bin/false in /etc/passwd). {_CHECK_PASSWORD}"
@@ -181,12 +191,31 @@ def refusal_reason(console: Console, mark: Mark, refused: str, before: Mark | No
         before: the position before the prompt for the password.
     """
     lines, earlier = printed_lines(console, mark), [] if before is None else printed_lines(console, before)
+    found = _find_refusal(lines, earlier)
+    if found is None:
+        return "", ""
+    refusal, line = found
+    reason = f"{line} {_rest([*earlier, *lines], line)}".rstrip()
+    return f"{refusal.message.format(refused)}: {printable(reason)}", refusal.hint
+
+
+def _find_refusal(lines: Sequence[str], earlier: Sequence[str] = ()) -> tuple[Refusal, str] | None:
     for refusal in REFUSALS:
         for line in [*reversed(lines), *(reversed(earlier) if refusal.before else ())]:
             if refusal.pattern.search(line) or means(line, refusal.meaning):
-                reason = f"{line} {_rest([*earlier, *lines], line)}".rstrip()
-                return f"{refusal.message.format(refused)}: {printable(reason)}", refusal.hint
-    return "", ""
+                return refusal, line
+    return None
+
+
+def wrong_password_of_others(console: Console, mark: Mark) -> bool:
+    """Return whether a password was asked for since `mark`, and a wrong one given, though we typed none.
+
+    Keys of an interrupted run, or our own second Enter, may arrive late on a slow line and answer that prompt.
+    """
+    lines = printed_lines(console, mark)
+    found = _find_refusal(lines)
+    asked = any(classify((), f"{line} ").state.name == "password" for line in lines)
+    return asked and found is not None and found[0].meaning == "refused"
 
 
 def locked_before(console: Console, mark: Mark) -> bool:

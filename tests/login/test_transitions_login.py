@@ -86,8 +86,18 @@ CASES = {
     "Enter is answered late, and so is the second one": Case(
         (LOGIN,),
         ASK_LOGIN + key("root", "root") + key("\r")
-        + key("\r", 1.0, "\r\nPassword: ", 3.0, "\r\nLogin incorrect\r\n" + LOGIN),
-        state="login", error=LoginRefused, message="Login incorrect",
+        + key("\r", 1.0, "\r\nPassword: ", 3.0, "\r\nLogin incorrect\r\n" + LOGIN) + LOG_IN,
+        LOG_OUT, state="login",
+    ),
+    "keys of another run answer the password prompt": Case(
+        (LOGIN,),
+        ASK_LOGIN + typed("root", "Password: ", "\r\n\r\nLogin incorrect\r\n" + LOGIN) + LOG_IN,
+        LOG_OUT, state="login",
+    ),
+    "keys of another run answer the password prompt each time": Case(
+        (LOGIN,),
+        ASK_LOGIN + 2 * typed("root", "Password: ", "\r\n\r\nLogin incorrect\r\n" + LOGIN),
+        state="login", error=LoginRefused, message="the machine refused the login: Login incorrect",
     ),
     "Enter is lost after the password": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD) + key("\r", "\r\n" + ROOT), LOG_OUT, state="login"

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.vm, pytest.mark.timeout(300)]
 @pytest.mark.parametrize("part", range(3))
 async def test_the_line_cut_at_points_of_the_run(part: int, tmp_path: Path) -> None:
     with machine() as vm:
-        assert await cut_at_points(vm, 6, tmp_path, range(part, 6, 3)) == []
+        assert await cut_at_points(vm, 3, tmp_path, range(part, 3, 3)) == []
 
 
 async def test_the_client_killed_at_random_moments(tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ class EchoReader:
         """Whether exactly the text that was typed is there now, at one of the widths."""
         return not self._held and any(screen.shows_line for screen in self._screens)
 
+    @property
+    def shows_beginning(self) -> bool:
+        """Whether a part of the text is there, from its beginning and without a fault, at one of the widths."""
+        return any(screen.shows_beginning for screen in self._screens)
+
 
 class _Screen:
     """One width. Shells that know their terminal's width break the line themselves, so finished lines are joined.
@@ -68,6 +73,7 @@ class _Screen:
     def __init__(self, text: Text, wanted: str) -> None:
         self._text, self._wanted = text, wanted
         self._finished = ""
+        self._before = len(text.before_cursor)
 
     def feed(self, data: bytes) -> None:
         # More than the whole line in finished lines is no echo, whatever follows.
@@ -76,7 +82,15 @@ class _Screen:
 
     @property
     def shows_line(self) -> bool:
-        return self._finished + self._text.before_cursor == self._wanted
+        return self._shown == self._wanted
+
+    @property
+    def shows_beginning(self) -> bool:
+        return len(self._shown) > self._before and self._wanted.startswith(self._shown)
+
+    @property
+    def _shown(self) -> str:
+        return self._finished + self._text.before_cursor
 
 
 def shows_line(echo: bytes, before: str, text: str, widths: Sequence[int] = _WIDTHS) -> bool:

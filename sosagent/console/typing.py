@@ -16,6 +16,7 @@ __all__ = ["LineTyper"]
 
 _ECHO_SECONDS = 2.0
 _ECHO_PAUSE = 0.5  # the longest pause in the middle of an echo on a fast line
+_STALL_SECONDS = 6.0  # for the rest of an echo that is right so far: a busy machine stalls
 _NEW_PROMPT_SECONDS = 3.0
 _MAX_ECHO = 64 * 1024
 _SHORT = 64  # bytes that may always be sent at once
@@ -195,10 +196,13 @@ class LineTyper:
 
     async def _await_echo(self, before: str, text: str) -> bool:
         """Wait for the echo; return whether it shows `text` after `before`."""
-        deadline, loop = self._line.wait(_ECHO_SECONDS), asyncio.get_running_loop()
+        deadline, patient = self._line.wait(_ECHO_SECONDS), self._line.wait(_STALL_SECONDS)
+        loop = asyncio.get_running_loop()
         started, reader, read = loop.time(), EchoReader(before, text), 0
-        while not deadline.passed:
+        while not (patient if reader.shows_beginning else deadline).passed:
             pause = _ECHO_PAUSE if self._echo and not self._line.byte_seconds else _ECHO_SECONDS
+            if reader.shows_beginning:
+                pause = patient.remaining
             if await self._console.receive(pause, ignore_kernel=True) is None:
                 break
             new = bytes(self._echo[read:]) if self._echo else b""

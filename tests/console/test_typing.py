@@ -86,6 +86,29 @@ async def test_an_intact_echo(echo: Callable[[bytes], bytes]) -> None:
 
 
 @virtual_time
+@pytest.mark.parametrize("seconds", [1.0, 3.0, 5.0])
+async def test_an_echo_that_stalls_is_waited_for(seconds: float) -> None:
+    """A machine that swaps, or whose disk is stuck, stops in the middle of an echo."""
+    near, far = memory_pair()
+    console = Console(near)
+    console.set_deadline(60)
+    await far.write(PROMPT)
+    await console.receive(1)
+
+    async def echo() -> None:
+        data = await far.read()
+        await far.write(data[:20])
+        await asyncio.sleep(seconds)
+        await far.write(data[20:])
+
+    echoing = asyncio.ensure_future(echo())
+    line = "0123456789" * 6
+    assert await console.type_line(line, tries=1)
+    assert console.open_line.endswith(line)
+    await echoing
+
+
+@virtual_time
 @pytest.mark.parametrize(
     "damage", [lambda t: t[:-1], lambda t: t + b"x", lambda t: t.replace(b"o", b"p"), lambda _: b""]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 
 from ..console.console import Console, Mark
@@ -27,6 +28,7 @@ from .second_factor import MOST_FACTORS, answer_second_factor, factor_refused, p
 __all__ = ["become_root", "log_in"]
 
 _NAME_TRIES = 5
+_OWN_KEYS = re.compile(rb"[\x0c\x1a]")  # as a getty echoes them
 _FACTOR = "second-factor"
 _SILENT_SECONDS = 20.0  # before silence is tested for a shell without a prompt
 _DIALOGUE = (*PASSWORD_PROMPTS, *LATER_PROMPTS)
@@ -114,8 +116,8 @@ async def _type_name(attempt: Attempt) -> None:
     console = attempt.console
     # The name is short: a failure is due to a damaged prompt rather than the pace. Enter brings a new prompt.
     await console.type_line(attempt.settings.login, tries=_NAME_TRIES, new_prompt_keys="\r")
-    if b"\x0c" in console.output.rpartition(b"\n")[2]:
-        # Our ^L reached getty just as it began to read, so it is the first character of the name.
+    if _OWN_KEYS.search(console.output.rpartition(b"\n")[2]):
+        # Our ^L or ^Z reached getty just as it began to read, so it is the first character of the name.
         await console.send("\x15")
         await console.quiet(0.2, 2.0)
         await console.type_line(attempt.settings.login, tries=_NAME_TRIES, new_prompt_keys="\r")

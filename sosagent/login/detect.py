@@ -36,6 +36,7 @@ _GREETING_LINES = 15
 _LISTEN_SHARED_SECONDS = 1.0  # where others may use the console at the same time, let them speak first
 _OUTPUT_SECONDS = 8.0
 _ERASE_SECONDS = 1.0
+_STALL_SECONDS = 6.0
 
 
 async def find_state(console: Console, *, take_over: bool = False, interrupted: float | None = None) -> Observation:
@@ -115,6 +116,9 @@ async def _without_enter(console: Console, take_over: bool, interrupted: float |
             observed, _ = await after_reply(console, console.machine_start)
     if observed.state is UNKNOWN:
         observed = await _erase_unfinished(console, take_over)
+    if observed.state is UNKNOWN and interrupted is not None and await console.receive(_STALL_SECONDS) is not None:
+        # A slow line is still showing what the interrupted run left.
+        observed = await settle(console, _OUTPUT_SECONDS, mark=console.machine_start)
     return observed
 
 

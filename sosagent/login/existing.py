@@ -65,7 +65,7 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, _password:
         await erase(console)
     else:
         # An interrupted run may have typed a part of a long line, which takes long to erase on a slow line.
-        await press(console, "\x03", WAKE_SECONDS, (Action.PROBE,))
+        await _discard_line(console)
     await wait_for_prompt(console)
     attempt.prompt_seen()
     shell = await probe(attempt)
@@ -98,6 +98,16 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, _password:
         f"the console shows a shell of {user}, who is not root; {never}it is left as it is",
         hint="Log it out yourself, or use --take-over, which logs it out.",
     )
+
+
+async def _discard_line(console: Console) -> None:
+    """Press ^C at a shell's prompt, and wait for the next prompt, which is on another line."""
+    mark = console.mark()
+    await console.send("\x03")
+    deadline = console.line.wait(WAKE_SECONDS)
+    while not console.received.count_lines_since(mark) and not deadline.passed:
+        await console.receive(deadline.remaining)
+    await settle(console, WAKE_SECONDS, mark=mark, until=(Action.PROBE,))
 
 
 async def interrupt(attempt: Attempt, _observed: Observation, _password: Secret) -> Observation:

@@ -8,7 +8,7 @@ import re
 from ..console.console import Console, Mark
 from ..deadline import Deadline
 from ..errors import ConsoleError, ConsoleOccupied, EndpointBusy, EndpointLost
-from ..terminal.own_text import RECEIVER_REPLY
+from ..terminal.own_text import RECEIVER_REPLY, RECEIVER_UP
 from ..terminal.states import Action, Observation
 from .failures import state_error
 from .observe import observe
@@ -30,7 +30,7 @@ _OTHER_RUN_SECONDS = 3.0  # an active run gets a reply within this time
 _SHARED_RUN_SECONDS = 15.0  # on a shared console several runs may be active, with many keys on a slow line
 _TYPING_SECONDS = 1.5
 _KEY_SECONDS = 0.06  # shorter pauses between characters are not a person's
-_REPLY = re.compile(RECEIVER_REPLY)
+_REPLY, _UP = re.compile(RECEIVER_REPLY), re.compile(rf"^{RECEIVER_UP}$")
 _KEYS = re.compile(rb"[ -~]{1,3}")
 #: For an endpoint that sends nothing and closes at the first key, as a TLS server does.
 _OTHER_PROTOCOL = (
@@ -95,17 +95,30 @@ async def refuse_other_run(console: Console) -> None:
     Raises:
         EndpointBusy: another run is active.
     """
-    deadline = Deadline(_SHARED_RUN_SECONDS if console.endpoint.dialect.shared else _OTHER_RUN_SECONDS)
+    seconds = _SHARED_RUN_SECONDS if console.endpoint.dialect.shared else _OTHER_RUN_SECONDS
     mark = console.mark()
-    while not any(map(_REPLY.match, console.since(mark)[0])):
-        if deadline.passed:
+    if not await _replies(console, mark, seconds):
+        return
+    if all(_UP.match(line) or not _REPLY.match(line) for line in console.since(mark)[0]):
+        # On a slow line, the last keys of an interrupted run may be answered late. An active run gets other replies.
+        mark = console.mark()
+        if not await _replies(console, mark, _SHARED_RUN_SECONDS):
             return
-        await console.receive(deadline.remaining)
     raise console.error(
         EndpointBusy,
         "another run of sosagent is active on this console; nothing was typed",
         hint="Wait until it ends, at the latest at its time limit.",
     )
+
+
+async def _replies(console: Console, mark: Mark, seconds: float) -> bool:
+    """Return whether a reply of the receiver follows `mark` within `seconds`."""
+    deadline = Deadline(seconds)
+    while not any(map(_REPLY.match, console.since(mark)[0])):
+        if deadline.passed:
+            return False
+        await console.receive(deadline.remaining)
+    return True
 
 
 async def refuse_typing(console: Console) -> None:

@@ -79,6 +79,10 @@ CASES = {
         (), key(REDRAW) + key(WAKE, "\r\n" + LOGIN + "\x0c") + key("root", "root")
         + key(CLEAR, "\b\b\b\b\b     \b\b\b\b\b") + LOG_IN, LOG_OUT, state="login",
     ),
+    "a ^Z comes before the name": Case(
+        (), key(REDRAW) + key(WAKE, "\r\n" + LOGIN + "\x1a") + key("root", "root")
+        + key(CLEAR, "\b\b\b\b\b     \b\b\b\b\b") + LOG_IN, LOG_OUT, state="login",
+    ),
     "Enter is lost after the name": Case(
         (LOGIN,), ASK_LOGIN + key("root", "root") + key("\r") + key("\r", "\r\nPassword: ") + TYPE_PASSWORD,
         LOG_OUT, state="login",

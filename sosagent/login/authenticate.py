@@ -12,7 +12,7 @@ from ..deadline import Deadline
 from ..errors import ConsoleOccupied
 from ..printable import printable
 from ..secrets.secret import Secret
-from ..terminal.states import SILENT, Action, Observation
+from ..terminal.states import SILENT, UNKNOWN, Action, Observation
 from .attempt import Attempt, Stage
 from .confirm import ask_again
 from .failures import state_error
@@ -31,6 +31,7 @@ _NAME_TRIES = 5
 _OWN_KEYS = re.compile(rb"[\x0c\x1a]")  # as a getty echoes them
 _FACTOR = "second-factor"
 _SILENT_SECONDS = 20.0  # before silence is tested for a shell without a prompt
+_STALL_SECONDS = 6.0
 _DIALOGUE = (*PASSWORD_PROMPTS, *LATER_PROMPTS)
 #: After the name, these are not tested for a shell: a prompt of the usual form, a message of the endpoint, a boot.
 _STAYS = (Action.PROBE, Action.BUSY, Action.CLOSED, Action.RECONNECT, Action.WAIT, Action.MAINTAIN)
@@ -148,6 +149,10 @@ async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
     started = loop.time()
     await console.send("\r")
     observed = await settle(console, WAKE_SECONDS, mark=mark)
+    # It may be the beginning of a prompt for a password, whose rest a busy machine prints late.
+    begins = observed.state is UNKNOWN and console.open_line[-1:].isalnum()
+    if begins and await console.receive(_STALL_SECONDS, ignore_kernel=True) is not None:
+        observed = await settle(console, WAKE_SECONDS, mark=mark)
     if observed.state is SILENT:
         lost = not console.received.count_lines_since(mark)
         if lost:

@@ -83,6 +83,14 @@ CASES = {
         (), key(REDRAW) + key(WAKE, "\r\n" + LOGIN + "\x1a") + key("root", "root")
         + key(CLEAR, "\b\b\b\b\b     \b\b\b\b\b") + LOG_IN, LOG_OUT, state="login",
     ),
+    "the line stalls in the answer to Enter": Case(
+        (LOGIN,), ASK_LOGIN + key("root", "root") + key("\r", "\r", 1.5, "\nPassword: ") + TYPE_PASSWORD,
+        LOG_OUT, state="login",
+    ),
+    "the line stalls in the prompt for the password": Case(
+        (LOGIN,), ASK_LOGIN + key("root", "root") + key("\r", "\r\nPassw", 5.0, "ord: ") + TYPE_PASSWORD,
+        LOG_OUT, state="login",
+    ),
     "Enter is lost after the name": Case(
         (LOGIN,), ASK_LOGIN + key("root", "root") + key("\r") + key("\r", "\r\nPassword: ") + TYPE_PASSWORD,
         LOG_OUT, state="login",

@@ -116,8 +116,9 @@ async def _without_enter(console: Console, take_over: bool, interrupted: float |
             observed, _ = await after_reply(console, console.machine_start)
     if observed.state is UNKNOWN:
         observed = await _erase_unfinished(console, take_over)
-    if observed.state is UNKNOWN and interrupted is not None and await console.receive(_STALL_SECONDS) is not None:
-        # A slow line is still showing what the interrupted run left.
+    # The rest of a line may come late: a machine stalls, or a slow line still shows what an interrupted run left there.
+    late = observed.state is UNKNOWN and (interrupted is not None or console.open_line[-1:].isalnum())
+    if late and await console.receive(_STALL_SECONDS) is not None:
         observed = await settle(console, _OUTPUT_SECONDS, mark=console.machine_start)
     return observed
 

@@ -59,6 +59,7 @@ soak: $(READY)
 	$(BIN)/python -m tests.support.soak --runs $(or $(RUNS),1000)
 	$(BIN)/python -m tests.support.starts
 	$(BIN)/python -m tests.support.cuts
+	$(BIN)/python -m tests.support.stalls
 	$(BIN)/python -m tests.support.hostile --seconds $(or $(SECONDS),3600)
 	$(BIN)/python -m tests.support.attacks
 	$(BIN)/python -m tests.support.sweep

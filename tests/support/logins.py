@@ -17,7 +17,7 @@ import pytest
 
 from sosagent.transports import Transport
 
-__all__ = ["PASSWORD", "USER", "CutConsole", "RealConsole", "real_console"]
+__all__ = ["PASSWORD", "USER", "CutConsole", "RealConsole", "real_console", "require_login"]
 
 PASSWORD = "correct horse 7"
 #: A user besides root, with the same shell and password.
@@ -160,6 +160,15 @@ class CutConsole(Transport):
         """Keep the machine running."""
 
 
+def require_login(shell: str) -> None:
+    """Skip the test where the machine of `RealConsole` cannot run."""
+    for needed in (*_NEEDED, shell):
+        if not Path(needed).exists():
+            pytest.skip(f"{needed} is not installed")
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        pytest.skip("only root can run login")
+
+
 @asynccontextmanager
 async def real_console(
     folder: Path,
@@ -181,11 +190,7 @@ async def real_console(
         motd: the message of the day.
         pam, shadow: see `RealConsole`.
     """
-    for needed in (*_NEEDED, shell):
-        if not Path(needed).exists():
-            pytest.skip(f"{needed} is not installed")
-    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
-        pytest.skip("only root can run login")
+    require_login(shell)
     console = RealConsole(folder, shell, hidden, pam=pam, shadow=shadow)
     for name, text in (profile or {}).items():
         file = folder / "home" / name

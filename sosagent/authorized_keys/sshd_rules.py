@@ -107,8 +107,11 @@ def _without_answer(server: Server, path: str) -> Obstacle:
     if server.program and not server.as_root:
         sentence = f"sshd did not report which file it reads; {usual} (only root can ask it)"
         return Obstacle(sentence, "With --become sudo, sosagent can ask it.", refuses=False)
+    if server.program and not server.complaints:
+        sentence = f"the answer of sshd could not be read: the machine may lack grep, sed or head; {usual}"
+        return Obstacle(sentence, refuses=False)
     if server.program:
-        complaint = printable(server.complaints[0], 160) if server.complaints else "no reason reported"
+        complaint = printable(server.complaints[0], 160) or "no reason reported"
         return Obstacle(
             f"sshd did not report which file it reads; {usual}. Its configuration is broken: {complaint}", _RESET
         )

@@ -59,6 +59,16 @@ def _home(mode: int, group: int = 0) -> Callable[[World], None]:
     return prepare
 
 
+def _without(name: str) -> Callable[[World], None]:
+    def prepare(world: World) -> None:
+        found = [path for path in world.root.rglob(name) if path.parent.name in ("bin", "sbin")]
+        assert found
+        for path in found:
+            path.unlink()
+
+    return prepare
+
+
 def _folder(world: World) -> None:
     (world.root / "etc/ssh/keys").mkdir()
 
@@ -145,6 +155,8 @@ CLAIMS = {
     },
     "no expiry, and an end": Claim(lines="{}\n", problem="does not end", end=2),
     "an earlier expiry, and an end": Claim(lines='expiry-time="20200101Z" {}\n', end=2),
+    # -- the last, because the programs are gone then
+    "a machine without grep": Claim(warning="the machine may lack grep", prepare=_without("grep")),
 }  # fmt: skip
 
 

@@ -284,6 +284,8 @@ def test_a_silent_sshd() -> None:
     broken = Server("/usr/sbin/sshd", complaints=("/etc/ssh/sshd_config: line 1: Bad configuration option: NoSuch",))
     found = refusals(Report(home="/root", server=broken))
     assert "sshd did not report which file it reads" in found[0] and "line 1" in found[0]
+    unread = Report(home="/root", server=Server("/usr/sbin/sshd"))
+    assert refusals(unread) == [] and "may lack grep" in notes(unread)[0]
     as_user = Report(home="/home/al", server=replace(broken, as_root=False))
     assert refusals(as_user, "al") == [] and "only root can ask" in notes(as_user, "al")[0]
     assert "no SSH server" in refusals(Report(home="/root", server=Server()))[0]

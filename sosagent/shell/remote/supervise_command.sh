@@ -25,5 +25,4 @@ rm -rf $h
 exit
 } &
 wait $p
-echo $? >t
-mv t s
+echo $? >s

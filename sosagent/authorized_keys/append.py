@@ -19,7 +19,6 @@ from ..console.events import Event
 from ..errors import LineDamaged, NotVerified
 from ..keys import PublicKey
 from ..printable import printable
-from ..shell.checksums import read_by_shell
 from ..shell.frame import EMPTY_CKSUM, cksum_appended
 from ..shell.refusal import edit_refused, not_verified
 from ..shell.shell import Shell
@@ -32,7 +31,7 @@ from .obstacles import cannot_write, fix_modes, not_restored, unlock_after
 from .outcome import Appended, KeyOutcome, Outcome, effective, needs_replacing, refuse_blocked, restrictions
 from .persistence import loss_at_restart
 from .report import Report, parse_report
-from .rewrite import replace_keys
+from .rewrite import counted_by, replace_keys
 from .sshd_rules import obstacles
 
 __all__ = ["append_keys"]
@@ -269,7 +268,8 @@ class _Append:
         before = report.checksum or EMPTY_CKSUM
         text = "".join(f"{line}\n" for line in (*prefix, *(key.line for key in added)))
         new = (text if report.ends_in_newline else f"\n{text}").encode("utf-8")
-        as_expected = reply.checksum_after in [cksum_appended(before, one) for one in (new, read_by_shell(new))]
+        counted = await counted_by(self._shell)
+        as_expected = reply.checksum_after == cksum_appended(before, counted(new))
         if as_expected and report.checksum is not None and self._file.own:
             return replace(report, count=report.count + len(added))
         after = parse_report((await self._shell.run(self._file.verify_append(added, report))).lines)

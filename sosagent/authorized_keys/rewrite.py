@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..access import Permissions
@@ -28,7 +28,7 @@ from .line import joined_at, parse_line
 from .obstacles import cannot_write, not_restored, unlock_after
 from .report import Report, parse_report
 
-__all__ = ["Edit", "Rewritten", "copy_commands", "remove_keys", "repair_keys", "replace_keys"]
+__all__ = ["Edit", "Rewritten", "copy_commands", "counted_by", "remove_keys", "repair_keys", "replace_keys"]
 
 _OFFSET = re.compile(rb"o (\d{1,15}) (\d{1,10} \d{1,15})")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -192,7 +192,7 @@ async def _rewrite(
         raise unsafe_path(file.path)
     _refuse_hard_links(report, file.path)
     want = was = report.checksum or EMPTY_CKSUM
-    counted = bytes if await _counts_bytes(shell) else read_by_shell
+    counted = await counted_by(shell)
     for edit in reversed(edits):  # in reverse order, so that the part before each one is still unchanged
         want = cksum_replaced(want, edit.prefix_cksum, counted(edit.old), counted(edit.new))
     while True:
@@ -220,11 +220,12 @@ async def _rewrite(
     return Rewritten(file.path, backup, tuple(edit.old.decode("utf-8", "replace").rstrip("\n") for edit in edits))
 
 
-async def _counts_bytes(shell: Shell) -> bool:
-    """Return whether the cksum of the machine counts all bytes as they are; see `remote/crc.sh`."""
+async def counted_by(shell: Shell) -> Callable[[bytes], bytes]:
+    """Return what the cksum of the machine counts of some bytes: usually all of them; see `remote/crc.sh`."""
     if shell.checksum_tool in ("", "cksum"):
-        return True
-    return (await shell.run("printf '\\200'|cksum")).lines == [cksum(b"\x80")]
+        return bytes
+    counts_all = (await shell.run("printf '\\200'|cksum")).lines == [cksum(b"\x80")]
+    return bytes if counts_all else read_by_shell
 
 
 def _refuse_hard_links(report: Report, path: str) -> None:

@@ -13,6 +13,7 @@ from ..endpoint.target import SshTarget
 from ..errors import NotVerified
 from .ask import run_in_thread
 from .exits import Reported, VersionOption
+from .help.groups import KEYS, OBSTACLES, SAFETY
 from .key_options import KeyOptions
 from .machine_options import MachineOptions
 from .options import with_options
@@ -29,11 +30,20 @@ if TYPE_CHECKING:
 __all__ = ["AllowImmutableOption", "RemountOption", "addkey"]
 
 RemountOption = Annotated[
-    bool, typer.Option("--remount", help="Make a read-only file system writable for the write; undone afterwards.")
+    bool,
+    typer.Option(
+        "--remount",
+        help="Make a read-only file system writable for the write; undone afterwards.",
+        rich_help_panel=OBSTACLES,
+    ),
 ]
 AllowImmutableOption = Annotated[
     bool,
-    typer.Option("--allow-immutable", help="Clear the file's immutable attribute for the write; undone afterwards."),
+    typer.Option(
+        "--allow-immutable",
+        help="Clear the file's immutable attribute for the write; undone afterwards.",
+        rich_help_panel=OBSTACLES,
+    ),
 ]
 
 
@@ -48,10 +58,14 @@ class AddOptions:
             metavar="TIME",
             help="90m, 2h, 3d or 2026-12-01T00:00Z: sshd refuses the keys from then on.",
             show_default=False,
+            rich_help_panel=KEYS,
         ),
     ] = None
     verify: Annotated[
-        bool, typer.Option("--verify", help="Log in over SSH afterwards, and report why if that fails.")
+        bool,
+        typer.Option(
+            "--verify", help="Log in over SSH afterwards, and report why if that fails.", rich_help_panel=SAFETY
+        ),
     ] = False
     verify_as: Annotated[
         str | None,
@@ -61,21 +75,31 @@ class AddOptions:
             help="Like --verify, with this address. By default the address in the machines file, or the machine's own "
             "host name.",
             show_default=False,
+            rich_help_panel=SAFETY,
         ),
     ] = None
     dry_run: Annotated[
-        bool, typer.Option("-n", "--dry-run", help="Show what would be added and where; change nothing.")
+        bool,
+        typer.Option(
+            "-n", "--dry-run", help="Show what would be added and where; change nothing.", rich_help_panel=SAFETY
+        ),
     ] = False
     remount: RemountOption = False
     allow_immutable: AllowImmutableOption = False
     fix_permissions: Annotated[
         bool,
-        typer.Option("--fix-permissions", help="Correct owners and write permissions that sshd refuses; not undone."),
+        typer.Option(
+            "--fix-permissions",
+            help="Correct owners and write permissions that sshd refuses; not undone.",
+            rich_help_panel=OBSTACLES,
+        ),
     ] = False
     replace: Annotated[
         bool,
         typer.Option(
-            "--replace", help="Replace lines with the same key and other options; the old file is kept on the machine."
+            "--replace",
+            help="Replace lines with the same key and other options; the old file is kept on the machine.",
+            rich_help_panel=KEYS,
         ),
     ] = False
     version: VersionOption = False

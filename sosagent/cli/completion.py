@@ -11,15 +11,14 @@ import typer
 from ..errors import SosError, UsageError
 from ..printable import printable
 from .exits import Reported, expected_errors_only
+from .help.app import App
 from .show import show_error
 
 __all__ = ["completion_app"]
 
 _METAVAR = "bash|zsh|fish"
 
-completion_app = typer.Typer(
-    name="completion", help="Complete command lines with the Tab key in bash, zsh and fish.", no_args_is_help=True
-)
+completion_app = App("completion", "Complete command lines with the Tab key in bash, zsh and fish.")
 
 
 @completion_app.command("install")

@@ -18,6 +18,7 @@ from ..keys import PublicKey
 from ..printable import printable
 from .endpoint_options import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only
+from .help.groups import OUTPUT, PASSWORD
 from .key_reading import ReadOptions
 from .key_sources import find_keys
 from .machine_options import MachineOptions
@@ -37,7 +38,11 @@ def console(
     record: Annotated[
         Path | None,
         typer.Option(
-            "--record", metavar="FILE", help="Record the output, not the keys (asciicast v2).", show_default=False
+            "--record",
+            metavar="FILE",
+            help="Record the output, not the keys (asciicast v2).",
+            show_default=False,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Show the console and never type on it.")] = False,
@@ -56,7 +61,12 @@ def console(
     login: Annotated[
         str | None,
         typer.Option(
-            "-l", "--login", metavar="NAME", help="The user that logs in to add a key (Enter ~ k).", show_default="root"
+            "-l",
+            "--login",
+            metavar="NAME",
+            help="The user that logs in to add a key (Enter ~ k).",
+            show_default="root",
+            rich_help_panel=PASSWORD,
         ),
     ] = None,
     timeout: TimeoutOption = 120.0,

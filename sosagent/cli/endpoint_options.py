@@ -18,6 +18,7 @@ from ..printable import printable
 from ..secrets.sources import find_password, parse_source
 from .ask import answer_from, ask_on_terminal, run_in_thread
 from .exits import prefix_errors
+from .help.groups import CONNECTION, OBSTACLES, OUTPUT, SAFETY
 
 if TYPE_CHECKING:
     from ..config.machine import Machine
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .show import Progress
 
 __all__ = [
+    "HOST_HELP",
     "ConfigOption",
     "EndpointOptions",
     "JsonOption",
@@ -41,27 +43,42 @@ __all__ = [
 
 _MOST_SECONDS = 24 * 3600
 
-HostArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="HOST",
-        help="A machine in machines.toml, or the console's endpoint: user@host[:port] or a Host in ~/.ssh/config; "
-        "serial:///dev/ttyUSB0, "
-        "unix:///path, socket://host:port, rfc2217://host:port, telnet://host, exec:COMMAND.",
-        show_default=False,
-    ),
-]
+HOST_HELP = (
+    "A machine in machines.toml, or the console's endpoint: user@host[:port] or a Host in ~/.ssh/config; "
+    "serial:///dev/ttyUSB0, unix:///path, socket://host:port, rfc2217://host:port, telnet://host, exec:COMMAND."
+)
+HostArgument = Annotated[str, typer.Argument(metavar="HOST", help=HOST_HELP, show_default=False)]
 IdentityOption = Annotated[
     list[Path] | None,
-    typer.Option("-i", "--identity", metavar="FILE", help="Private key for the endpoint.", show_default=False),
+    typer.Option(
+        "-i",
+        "--identity",
+        metavar="FILE",
+        help="Private key for the endpoint.",
+        show_default=False,
+        rich_help_panel=CONNECTION,
+    ),
 ]
 SshConfigOption = Annotated[
     Path | None,
-    typer.Option("-F", "--ssh-config", metavar="FILE", help="Read FILE instead of ~/.ssh/config.", show_default=False),
+    typer.Option(
+        "-F",
+        "--ssh-config",
+        metavar="FILE",
+        help="Read FILE instead of ~/.ssh/config.",
+        show_default=False,
+        rich_help_panel=CONNECTION,
+    ),
 ]
 KnownHostsOption = Annotated[
     Path | None,
-    typer.Option("--known-hosts", metavar="FILE", help="The only file of trusted host keys.", show_default=False),
+    typer.Option(
+        "--known-hosts",
+        metavar="FILE",
+        help="The only file of trusted host keys.",
+        show_default=False,
+        rich_help_panel=CONNECTION,
+    ),
 ]
 HostKeyOption = Annotated[
     str,
@@ -69,10 +86,14 @@ HostKeyOption = Annotated[
         "--host-key",
         metavar="strict|accept-new",
         help="Refuse or accept an endpoint with an unknown host key. A changed key is always refused.",
+        rich_help_panel=CONNECTION,
     ),
 ]
 KickOption = Annotated[
-    bool, typer.Option("--kick", help="End another user's session on the endpoint, where supported.")
+    bool,
+    typer.Option(
+        "--kick", help="End another user's session on the endpoint, where supported.", rich_help_panel=OBSTACLES
+    ),
 ]
 ConfigOption = Annotated[
     Path | None,
@@ -81,18 +102,28 @@ ConfigOption = Annotated[
         metavar="FILE",
         help="The machines file; overrides SOSAGENT_CONFIG and machines.toml in your config folder.",
         show_default=False,
+        rich_help_panel=CONNECTION,
     ),
 ]
 TimeoutOption = Annotated[
     float,
-    typer.Option("--timeout", metavar="SECONDS", help="Time limit for the job; logging out may take 10 s more."),
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        help="Time limit for the job; logging out may take 10 s more.",
+        rich_help_panel=SAFETY,
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output.", rich_help_panel=OUTPUT)
+]
 PokeOption = Annotated[
     bool,
     typer.Option("--poke", help="Type what a job would (^L, then ^U and Enter) if the line is silent."),
 ]
-VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Show more progress, and a traceback for a bug.")]
+VerboseOption = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Show more progress, and a traceback for a bug.", rich_help_panel=OUTPUT)
+]
 
 
 @dataclass(frozen=True)

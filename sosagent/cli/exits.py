@@ -12,6 +12,7 @@ import typer
 from .. import __version__
 from ..errors import SosError, UsageError
 from .failures import Unexpected, error_of
+from .help.groups import HELP
 
 __all__ = ["Interrupted", "Reported", "Unexpected", "VersionOption", "expected_errors_only", "prefix_errors"]
 
@@ -36,7 +37,13 @@ def _show_version(wanted: bool) -> None:
 VersionOption = Annotated[
     bool,
     typer.Option(
-        "--version", callback=_show_version, is_eager=True, help="Show the version and exit.", show_default=False
+        "-V",
+        "--version",
+        callback=_show_version,
+        is_eager=True,
+        help="Show the version and exit.",
+        show_default=False,
+        rich_help_panel=HELP,
     ),
 ]
 

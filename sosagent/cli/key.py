@@ -6,12 +6,11 @@ import json as jsonlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from ..errors import SosError
 from ..printable import printable
 from .endpoint_options import JsonOption, VerboseOption
 from .exits import Reported, expected_errors_only
+from .help.app import App
 from .key_options import KeyOptions
 from .options import with_options
 from .show import show_error
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["key_app"]
 
-key_app = typer.Typer(name="key", help="Examine key files without a machine.", no_args_is_help=True)
+key_app = App("key", "Examine key files without a machine.")
 
 
 @key_app.callback()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .help.groups import KEYS, SAFETY
+
 if TYPE_CHECKING:
     from ..endpoint.target import ProviderReference, Target
     from ..keys.read import SourcedKey
@@ -30,15 +32,26 @@ class KeyOptions:
     agent: Annotated[
         bool,
         typer.Option("--agent", help="Take the keys of your SSH agent. KEYFILE then selects some: a comment, type or "
-                     "fingerprint."),
+                     "fingerprint.", rich_help_panel=KEYS),
     ] = False  # fmt: skip
     from_private: Annotated[
-        bool, typer.Option("--from-private", help="Accept a private key file and take its public half.")
+        bool,
+        typer.Option(
+            "--from-private", help="Accept a private key file and take its public half.", rich_help_panel=KEYS
+        ),
     ] = False
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation of fetched keys.")] = False
+    yes: Annotated[
+        bool, typer.Option("-y", "--yes", help="Do not ask for confirmation of fetched keys.", rich_help_panel=SAFETY)
+    ] = False
     comment: Annotated[
         str | None,
-        typer.Option("--comment", metavar="TEXT", help="Replace the comments of the keys.", show_default=False),
+        typer.Option(
+            "--comment",
+            metavar="TEXT",
+            help="Replace the comments of the keys.",
+            show_default=False,
+            rich_help_panel=KEYS,
+        ),
     ] = None
     option: Annotated[
         list[str] | None,
@@ -47,15 +60,19 @@ class KeyOptions:
             metavar="OPTION",
             help="""Add an option such as 'from="10.0.0.0/8"' to the keys; repeatable.""",
             show_default=False,
+            rich_help_panel=KEYS,
         ),
     ] = None
     restrict: Annotated[
-        bool, typer.Option("--restrict", help="Add the option restrict: no forwarding, no terminal; see sshd(8).")
+        bool,
+        typer.Option(
+            "--restrict", help="Add the option restrict: no forwarding, no terminal; see sshd(8).", rich_help_panel=KEYS
+        ),
     ] = False
     cert_authority: Annotated[
         bool,
         typer.Option("--cert-authority", help="The keys are certificate authorities: sshd accepts every key that they "
-                     "sign."),
+                     "sign.", rich_help_panel=KEYS),
     ] = False  # fmt: skip
 
     def find(self, host: Target | ProviderReference | None = None) -> list[SourcedKey]:

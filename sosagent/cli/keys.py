@@ -14,6 +14,8 @@ from ..printable import printable
 from .addkey import AllowImmutableOption, RemountOption
 from .ask import run_in_thread
 from .exits import Reported
+from .help.app import App
+from .help.groups import OBSTACLES
 from .key_reading import ReadOptions
 from .key_sources import KeyFileUnreadable, find_keys
 from .machine_options import MachineOptions
@@ -27,11 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["keys_app"]
 
-keys_app = typer.Typer(
-    name="keys",
-    help="List, audit and remove a user's authorized keys on a machine.",
-    no_args_is_help=True,
-)
+keys_app = App("keys", "List, audit and remove a user's authorized keys on a machine.")
 
 
 @keys_app.command("list")
@@ -77,7 +75,9 @@ def remove(
         list[str],
         typer.Argument(metavar="KEY", help="A fingerprint, or a file of public keys.", show_default=False),
     ],
-    force: Annotated[bool, typer.Option("--force", help="Remove the key even if no usable key remains.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Remove the key even if no usable key remains.", rich_help_panel=OBSTACLES)
+    ] = False,
     remount: RemountOption = False,
     allow_immutable: AllowImmutableOption = False,
 ) -> None:

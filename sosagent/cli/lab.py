@@ -40,7 +40,7 @@ def lab(
     ] = None,
     busy: Annotated[bool, typer.Option("--busy", help="Start with the endpoint's console in use.")] = False,
 ) -> None:
-    """Run an SOS endpoint and a simulated machine on this computer until Ctrl-C."""
+    """Start a simulated machine with a console endpoint on this computer; Ctrl-C ends it."""
     try:
         with expected_errors_only(verbose=False):
             run_job(_serve(port, machine, faults, endpoint, busy), logs_out=False, hint="")

@@ -18,6 +18,7 @@ from ..secrets.sources import COMMAND_SECONDS, PasswordSource, find_password, pa
 from .ask import ask_code_on_terminal, run_in_thread
 from .endpoint_options import EndpointOptions, JsonOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only, prefix_errors
+from .help.groups import OBSTACLES, OUTPUT, PASSWORD, SAFETY
 from .run import RUN_AGAIN, run_prepared
 from .show import Progress, show_error
 
@@ -35,7 +36,7 @@ T = TypeVar("T")
 
 def user_option(help_text: str) -> Any:
     """Return the option --user, for a command that uses the name as `help_text` describes."""
-    return typer.Option("-u", "--user", metavar="NAME", help=help_text, show_default=False)
+    return typer.Option("-u", "--user", metavar="NAME", help=help_text, show_default=False, rich_help_panel=PASSWORD)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,14 @@ class MachineOptions(EndpointOptions):
 
     login: Annotated[
         str | None,
-        typer.Option("-l", "--login", metavar="NAME", help="Log in at the console as NAME.", show_default=LOGIN),
+        typer.Option(
+            "-l",
+            "--login",
+            metavar="NAME",
+            help="Log in at the console as NAME.",
+            show_default=LOGIN,
+            rich_help_panel=PASSWORD,
+        ),
     ] = None
     user: Annotated[str | None, user_option("The user whose authorized_keys is used; by default the login.")] = None
     password_file: Annotated[
@@ -54,6 +62,7 @@ class MachineOptions(EndpointOptions):
             metavar="FILE",
             help="Read the machine's password from FILE, which must have exactly one line.",
             show_default=False,
+            rich_help_panel=PASSWORD,
         ),
     ] = None
     password_command: Annotated[
@@ -63,6 +72,7 @@ class MachineOptions(EndpointOptions):
             metavar="COMMAND",
             help="Run COMMAND; the first line of its output is the machine's password.",
             show_default=False,
+            rich_help_panel=PASSWORD,
         ),
     ] = None
     become: Annotated[
@@ -72,6 +82,7 @@ class MachineOptions(EndpointOptions):
             metavar="sudo|su",
             help="How NAME becomes root, if the job requires root; never in a shell that was open already.",
             show_default=False,
+            rich_help_panel=PASSWORD,
         ),
     ] = None
     become_password_file: Annotated[
@@ -81,6 +92,7 @@ class MachineOptions(EndpointOptions):
             metavar="FILE",
             help="Read the password for sudo or su from FILE; by default the login's password.",
             show_default=False,
+            rich_help_panel=PASSWORD,
         ),
     ] = None
     timeout: Annotated[
@@ -90,6 +102,7 @@ class MachineOptions(EndpointOptions):
             metavar="SECONDS",
             help="Time limit for the job, 120 by default, more for a large payload; logging out may take 10 s more.",
             show_default=False,
+            rich_help_panel=SAFETY,
         ),
     ] = None
     expect_host: Annotated[
@@ -99,20 +112,32 @@ class MachineOptions(EndpointOptions):
             metavar="NAME",
             help="The machine's name; sosagent compares it with the console before it types the password.",
             show_default=False,
+            rich_help_panel=SAFETY,
         ),
     ] = None
     ask: Annotated[
         bool,
-        typer.Option("--ask", help="Let you type a second factor, such as a code, if the machine asks for one."),
+        typer.Option(
+            "--ask",
+            help="Let you type a second factor, such as a code, if the machine asks for one.",
+            rich_help_panel=PASSWORD,
+        ),
     ] = False
     take_over: Annotated[
         bool,
         typer.Option(
-            "--take-over", help="Discard another user's program on the console, or log out that user's shell."
+            "--take-over",
+            help="Discard another user's program on the console, or log out that user's shell.",
+            rich_help_panel=OBSTACLES,
         ),
     ] = False
     continue_boot: Annotated[
-        bool, typer.Option("--continue-boot", help="End a maintenance shell afterwards, which continues the boot.")
+        bool,
+        typer.Option(
+            "--continue-boot",
+            help="End a maintenance shell afterwards, which continues the boot.",
+            rich_help_panel=PASSWORD,
+        ),
     ] = False
     transcript: Annotated[
         Path | None,
@@ -121,10 +146,11 @@ class MachineOptions(EndpointOptions):
             metavar="FILE",
             help="Record the console (asciicast v2), without secrets.",
             show_default=False,
+            rich_help_panel=OUTPUT,
         ),
     ] = None
     json: JsonOption = False
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not show progress.")] = False
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not show progress.", rich_help_panel=OUTPUT)] = False
     verbose: VerboseOption = False
 
     @property

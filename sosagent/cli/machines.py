@@ -16,6 +16,7 @@ from ..suggest import did_you_mean
 from .ask import confirm
 from .endpoint_options import ConfigOption, JsonOption
 from .exits import Reported, expected_errors_only
+from .help.app import App
 from .machine_options import LOGIN
 from .show import as_json, error_fields, show_error
 
@@ -28,9 +29,7 @@ T = TypeVar("T")
 
 _COLUMNS = ("name", "console", "hostname", "login", "groups")
 
-machines_app = typer.Typer(
-    name="machines", help="List, check and import machines in the machines file.", no_args_is_help=True
-)
+machines_app = App("machines", "List, check and import machines in the machines file.")
 
 
 @machines_app.command("list")

@@ -11,12 +11,13 @@ import typer
 from ..errors import ConfigInvalid, SosError, UsageError
 from ..printable import printable
 from .exits import Reported, expected_errors_only
+from .help.app import App
 from .runbook_run import RunbookArgument
 from .show import show_error
 
 __all__ = ["runbook_app"]
 
-runbook_app = typer.Typer(name="runbook", help="Check, list, show and create runbooks.", no_args_is_help=True)
+runbook_app = App("runbook", "Check, list, show and create runbooks.")
 
 
 @runbook_app.command("check")

@@ -14,8 +14,9 @@ from ..endpoint.parse import parse_target
 from ..errors import SosError, UsageError
 from ..printable import printable
 from .ask import in_thread
-from .endpoint_options import checked_timeout
+from .endpoint_options import HOST_HELP, checked_timeout
 from .exits import Reported, expected_errors_only
+from .help.groups import OUTPUT, SAFETY
 from .machine_options import LOGIN, MachineOptions
 from .options import with_options
 from .parameters import ParameterOption, read_parameters
@@ -50,21 +51,32 @@ class RunOptions:
     runbook: RunbookArgument
     parameter: ParameterOption = None
     dry_run: Annotated[
-        bool, typer.Option("-n", "--dry-run", help="Show what the runbook would do, without a connection.")
+        bool,
+        typer.Option(
+            "-n", "--dry-run", help="Show what the runbook would do, without a connection.", rich_help_panel=SAFETY
+        ),
     ] = False
     against: Annotated[
         str | None,
         typer.Option("--against", metavar="lab", help="Run on a simulated machine; no HOST.", show_default=False),
     ] = None
-    step: Annotated[bool, typer.Option("--step", help="Ask before each step.")] = False
+    step: Annotated[bool, typer.Option("--step", help="Ask before each step.", rich_help_panel=SAFETY)] = False
     start_at: Annotated[
         str | None,
         typer.Option("--from", metavar="STEP", help="Start at this step: its number or name.", show_default=False),
     ] = None
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Answer yes to all questions of the runbook.")] = False
+    yes: Annotated[
+        bool, typer.Option("-y", "--yes", help="Answer yes to all questions of the runbook.", rich_help_panel=SAFETY)
+    ] = False
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", help="Write the record of the run as HTML.", show_default=False),
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write the record of the run as HTML.",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
     ] = None
 
     def check(self, host: str) -> None:
@@ -87,10 +99,16 @@ class RunOptions:
 class RunMachineOptions(MachineOptions):
     """The options of other commands, but HOST is optional, and the default time limit is the runbook's."""
 
-    host: Annotated[str, typer.Argument(metavar="[HOST]", help="As for addkey.", show_default=False)] = ""
+    host: Annotated[str, typer.Argument(metavar="[HOST]", help=HOST_HELP, show_default=False)] = ""
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="SECONDS", help="Limit for the whole run.", show_default="the runbook's"),
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            help="Limit for the whole run.",
+            show_default="the runbook's",
+            rich_help_panel=SAFETY,
+        ),
     ] = None
 
 

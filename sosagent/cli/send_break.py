@@ -14,6 +14,7 @@ from ..printable import printable
 from .ask import confirm
 from .endpoint_options import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
 from .exits import Reported, expected_errors_only
+from .help.groups import SAFETY
 from .options import with_options
 from .run import run_prepared
 from .show import Progress, show_error
@@ -47,7 +48,9 @@ def send_break(
             "--sysrq", metavar="KEY", help="Send this SysRq key after the BREAK; h lists the keys.", show_default=False
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.")] = False,
+    yes: Annotated[
+        bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.", rich_help_panel=SAFETY)
+    ] = False,
     timeout: TimeoutOption = 30.0,
     verbose: VerboseOption = False,
 ) -> None:

@@ -78,6 +78,9 @@ def answer_shell(program: str, arguments: list[str]) -> int:
 def complete(program: str, before: list[str], current: str) -> Answer:
     """Return how `current`, the last word, can go on after the words `before`."""
     command, words = find_command(program, before)
+    if program == "sosagent" and before[:1] == ["help"] and not current.startswith("-"):
+        command, words = find_command(program, before[1:])
+        return _fitting(Answer([] if words else list(command.subcommands.items())), current)
     if command.subcommands:
         items = [] if current.startswith("-") else list(command.subcommands.items())
         return _fitting(Answer(items or _options(command, _Position())), current)

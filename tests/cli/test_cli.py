@@ -226,12 +226,12 @@ def test_screen(without_password: list[str], tmp_path: Path) -> None:
         assert err.startswith("sosagent: ")
 
 
-async def test_help_version_and_completion() -> None:
+async def test_help_and_version() -> None:
     status, out, _ = await run_process("--help", COLUMNS="80")
     assert status == 0
     for option in ("--login", "--user", "--identity", "--ssh-config", "--known-hosts", "--host-key", "--password-file",
                    "--password-command", "--timeout", "--expect-host", "--dry-run", "--json", "--transcript",
-                   "--install-completion", "--become", "--become-password-file", "--take-over", "--remount",
+                   "--become", "--become-password-file", "--take-over", "--remount",
                    "--continue-boot"):  # fmt: skip
         assert option in out
     assert max(map(len, out.splitlines())) <= 80

@@ -41,6 +41,7 @@ CASES = {
     "sosagent console telnet:/": "sosagent console telnet://",
     "sosagent upload alpha key-fi": "sosagent upload alpha key-file.pub",
     "sosagent completion show fi": "sosagent completion show fish",
+    "sosagent help keys aud": "sosagent help keys audit",
 }
 
 
@@ -115,6 +116,8 @@ def test_files_only_where_files_are_meant() -> None:
     assert complete("sosagent", ["exec", "alpha", "--"], "").files == ""
     assert complete("sosagent", ["run", "--report"], "").files == "files"
     assert complete("sosagent", ["no-such-command"], "").items == []
+    assert complete("sosagent", ["help", "state"], "").items == []
+    assert [value for value, _ in complete("sosagent", ["help"], "--h").items] == ["--help"]
 
 
 def test_install_writes_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from docs.generated import DOCS, GeneratedPart
 from sosagent.runbook.actions import ACTIONS, KEYS
 from sosagent.runbook.conditions import Condition, Repeat
 from sosagent.runbook.fields import Strict
+from sosagent.runbook.library import NEW
 from sosagent.runbook.model import Parameter
 from sosagent.runbook.names import BUILT_IN
 from sosagent.runbook.schema import runbook_schema
@@ -49,7 +50,7 @@ def tables() -> str:
     parts += ["## Names", "Every runbook can use these names: " + _list(BUILT_IN) + "."]
     parts += ["`wait_for` accepts these states: " + _list(state.name for state in STATES) + "."]
     parts += ["`send` with `keys: true` accepts these keys: " + _list(KEYS) + "."]
-    parts += ["## A first runbook", "`sosagent runbook new FILE` writes this file:"]
+    parts += ["## A first runbook", "`sosagent runbook new FILE` writes this file:", f"```yaml\n{NEW.rstrip()}\n```"]
     return "\n\n".join(part for part in parts if part)
 
 

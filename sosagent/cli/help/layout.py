@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .page import Entry, Page
 
-__all__ = ["LEAST_WIDTH", "MOST_WIDTH", "help_text", "short_help_text", "width_of"]
+__all__ = ["LEAST_WIDTH", "MOST_WIDTH", "command_lines", "help_text", "short_help_text", "width_of"]
 
 LEAST_WIDTH = 40
 MOST_WIDTH = 100  # longer lines are hard to read
@@ -111,7 +111,7 @@ class _Layout:
         lines = [self.heading("Examples")]
         for one in page.notes.examples:
             lines += self._wrapped(f"{one.purpose}:", _INDENT)
-            lines += _command_lines(one.command, self._width, _INDENT + 2)
+            lines += command_lines(one.command, self._width, _INDENT + 2)
         return "\n".join(lines)
 
     def lists(self, lists: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> Iterator[str]:
@@ -153,14 +153,21 @@ class _Layout:
         )
 
 
-def _command_lines(command: str, width: int, indent: int) -> list[str]:
-    """Return a shell command, continued with a backslash where it is wider than `width`. It can still be pasted."""
+def command_lines(command: str, width: int, indent: int) -> list[str]:
+    """Return a shell command in lines of at most `width` columns, with backslashes, so that it can be pasted.
+
+    Args:
+        command: the command.
+        width: the columns.
+        indent: spaces before the first line.
+    """
     lines, line = [], " " * indent
-    for word in _words(command):
-        if line.strip() and len(line) + len(word) + 2 > width:
+    words = _words(command)
+    for at, word in enumerate(words):
+        if line.strip() and len(line) + len(word) + len(" \\") > width and len(line + " ".join(words[at:])) > width:
             lines.append(f"{line.rstrip()} \\")
             line = " " * (indent + 2)
-        line += word + " "
+        line += f"{word} "
     return [*lines, line.rstrip()]
 
 

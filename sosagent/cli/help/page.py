@@ -9,12 +9,12 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-from .groups import COMMANDS, HELP, OPTION_ORDER, OWN, TOPIC_ORDER
+from .groups import COMMANDS, HELP, OPTION_ORDER, OUTPUT, OWN, TOPIC_ORDER
 from .notes import NOTES, Notes
 
 __all__ = ["Entry", "Page", "page_of", "summary_of"]
 
-#: A command with at most this many options shows them in one group.
+#: A command with at most this many options shows them in one group, besides those for the output and the help.
 _FEW = 5
 _HELP_OPTION = "Show this help and exit."
 
@@ -107,9 +107,10 @@ def summary_of(command: Any) -> str:
 
 def _groups(command: Any) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
     options = [(_group(one), _entry(one)) for one in command.params if one.param_type_name == "option"]
-    if len(options) <= _FEW:
-        options = [(OWN, entry) for _, entry in options]
-    options.append((OWN if len(options) <= _FEW else HELP, Entry(("-h", "--help"), "", _HELP_OPTION)))
+    options.append((HELP, Entry(("-h", "--help"), "", _HELP_OPTION)))
+    apart: tuple[str, ...] = () if len(options) <= _FEW else (OUTPUT, HELP)
+    if sum(title not in apart for title, _ in options) <= _FEW:
+        options = [(title if title in apart else OWN, entry) for title, entry in options]
     by_title = {title: tuple(entry for group, entry in options if group == title) for title in OPTION_ORDER}
     return tuple((title, entries) for title, entries in by_title.items() if entries)
 
@@ -125,7 +126,7 @@ def _group(option: Any) -> str:
 
 
 def _entry(option: Any) -> Entry:
-    value = "" if option.is_flag else option.metavar or "TEXT"
+    value = "" if option.is_flag or getattr(option, "count", False) else option.metavar or "TEXT"
     return Entry(tuple(sorted(option.opts, key=len)), value, _meaning(option))
 
 

@@ -52,7 +52,7 @@ def _lines(path: str, command: Any) -> Iterator[str]:
     subcommands = {name: one for name, one in getattr(command, "commands", {}).items() if not one.hidden}
     for name, one in subcommands.items():
         yield f"c\t{name}\t{_first_sentence(one.help)}"
-    for parameter in command.params:
+    for parameter in (one for one in command.params if not getattr(one, "hidden", False)):
         kind = _kind(path, parameter)
         most = "*" if parameter.nargs == -1 or getattr(parameter, "multiple", False) else "1"
         if parameter.param_type_name == "argument":

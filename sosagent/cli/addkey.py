@@ -56,7 +56,7 @@ class AddOptions:
         typer.Option(
             "--expires",
             metavar="TIME",
-            help="90m, 2h, 3d or 2026-12-01T00:00Z: sshd refuses the keys from then on.",
+            help="When sshd stops accepting the keys: 90m, 2h or 3d from now, or a time such as 2026-12-01T00:00Z.",
             show_default=False,
             rich_help_panel=KEYS,
         ),

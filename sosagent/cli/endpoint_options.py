@@ -75,7 +75,7 @@ KnownHostsOption = Annotated[
     typer.Option(
         "--known-hosts",
         metavar="FILE",
-        help="The only file of trusted host keys.",
+        help="Trust only the host keys in FILE.",
         show_default=False,
         rich_help_panel=CONNECTION,
     ),

@@ -13,7 +13,7 @@ import typer
 from ..errors import SosError, UsageError
 from ..printable import printable
 from .exits import Reported
-from .machine_options import MachineOptions
+from .machine_options import LoginOnlyOptions, MachineOptions
 from .options import with_options
 from .show import as_json, error_fields, show_error
 from .streams import keep_status
@@ -32,9 +32,9 @@ RemoteArgument = Annotated[
 ]
 
 
-@with_options(MachineOptions)
+@with_options(LoginOnlyOptions)
 def upload(
-    machine: MachineOptions,
+    machine: LoginOnlyOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The local file.", show_default=False)],
     remote: RemoteArgument,
     mode: Annotated[
@@ -63,9 +63,9 @@ def upload(
     _show(machine, machine.run(prepare, lambda error: as_json(_error_fields(machine, error))), "uploaded")
 
 
-@with_options(MachineOptions)
+@with_options(LoginOnlyOptions)
 def download(
-    machine: MachineOptions,
+    machine: LoginOnlyOptions,
     remote: RemoteArgument,
     file: Annotated[
         Path | None,

@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..keys.known_hosts import all_sshfp, place_of, planned
 from ..printable import printable
 from ..replace_file import locked, replace_file
-from .machine_options import MachineOptions
+from .machine_options import LoginOnlyOptions, MachineOptions
 from .options import with_options
 from .show import as_json, error_fields
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["hostkeys", "names_for_ssh"]
 
 
-@with_options(MachineOptions)
+@with_options(LoginOnlyOptions)
 def hostkeys(
-    machine: MachineOptions,
+    machine: LoginOnlyOptions,
     name: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,7 +50,7 @@ def hostkeys(
 ) -> None:
     """Read a machine's SSH host keys on its console, and print known_hosts lines and SSHFP records.
 
-    You then need not trust the first key that the network shows.
+    With these lines, ssh does not have to trust the first key that it sees.
     """
     names: list[str] = []
     file = into or Path.home() / ".ssh" / "known_hosts"

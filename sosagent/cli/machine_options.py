@@ -25,7 +25,7 @@ from .show import Progress, show_error
 if TYPE_CHECKING:
     from ..access import Access, Become, Permissions
 
-__all__ = ["LOGIN", "MachineOptions", "user_option"]
+__all__ = ["LOGIN", "LoginOnlyOptions", "MachineOptions", "user_option"]
 
 _LEAST_SECONDS = 0.001
 _DEFAULT_SECONDS = 120.0
@@ -80,7 +80,7 @@ class MachineOptions(EndpointOptions):
         typer.Option(
             "--become",
             metavar="sudo|su",
-            help="How NAME becomes root, if the job requires root; never in a shell that was open already.",
+            help="How the login becomes root, if the job needs root; not used in a shell that was already open.",
             show_default=False,
             rich_help_panel=PASSWORD,
         ),
@@ -331,3 +331,10 @@ class MachineOptions(EndpointOptions):
             return None
         with prefix_errors(self.lookup.field("become_password")):
             return find_password(source=source, prompt=f"Password for {become} on the machine: ")
+
+
+@dataclass(frozen=True)
+class LoginOnlyOptions(MachineOptions):
+    """The options of a job for which only the login counts, so that the help does not show --user."""
+
+    user: Annotated[str | None, typer.Option("-u", "--user", metavar="NAME", hidden=True)] = None

@@ -105,7 +105,7 @@ def import_command(
     ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Convert a configuration that you have to machines, and print them in the format of the machines file."""
+    """Convert an existing configuration to entries of the machines file, and print them."""
 
     def work() -> None:
         from ..config.file import add_machines

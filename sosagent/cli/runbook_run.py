@@ -17,7 +17,7 @@ from .ask import in_thread
 from .endpoint_options import HOST_HELP, checked_timeout
 from .exits import Reported, expected_errors_only
 from .help.groups import OUTPUT, SAFETY
-from .machine_options import LOGIN, MachineOptions
+from .machine_options import LOGIN, LoginOnlyOptions
 from .options import with_options
 from .parameters import ParameterOption, read_parameters
 from .run import run_job, run_prepared
@@ -96,7 +96,7 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
-class RunMachineOptions(MachineOptions):
+class RunMachineOptions(LoginOnlyOptions):
     """The options of other commands, but HOST is optional, and the default time limit is the runbook's."""
 
     host: Annotated[str, typer.Argument(metavar="[HOST]", help=HOST_HELP, show_default=False)] = ""
@@ -116,8 +116,7 @@ class RunMachineOptions(MachineOptions):
 def run(options: RunOptions, machine: RunMachineOptions) -> None:
     """Run a runbook on a machine through its serial console.
 
-    The first step that fails ends the run. Exit status 9 means that a step did not have the expected result; the
-    other exit statuses are those of all commands.
+    The first step that fails ends the run.
     """
     progress = Progress(quiet=machine.quiet, verbose=machine.verbose)
     record: RunRecord | None = None

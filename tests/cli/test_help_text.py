@@ -214,6 +214,17 @@ def test_an_example_can_be_pasted_at_every_width(columns: int) -> None:
         assert shlex.split(command) in [shlex.split(line) for line in lines if line.startswith("    ")], command
 
 
+def test_an_option_is_only_shown_where_it_has_an_effect() -> None:
+    shown = {name for name in LEAVES if PAGES[name].has_option("--user")}
+    assert shown == {
+        "sosagent addkey",
+        "sosagent exec",
+        "sosagent keys list",
+        "sosagent keys audit",
+        "sosagent keys remove",
+    }
+
+
 def test_sos_addkey_has_the_help_of_addkey() -> None:
     import typer
 

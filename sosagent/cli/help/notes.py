@@ -72,7 +72,7 @@ _KEYS: Mapping[str, Notes] = {
                 "sos-addkey --expires 2h --verify web1-sos gh:alice",
             ),
             (
-                "Through an endpoint, without a question, in a script",
+                "In a script, without questions and without progress",
                 "sos-addkey -q --password-file root.password 7f3c1a2e@sos.example.net id_ed25519.pub",
             ),
         ),
@@ -187,7 +187,7 @@ _CONSOLE: Mapping[str, Notes] = {
         _examples(
             ("Use a console", "sosagent console web1-sos"),
             (
-                "Look on while somebody else works, and record it",
+                "Watch a console without typing, and record it",
                 "sosagent console --read-only --record a.cast web1-sos",
             ),
         ),
@@ -198,7 +198,7 @@ _CONSOLE: Mapping[str, Notes] = {
     "sosagent state": Notes(
         _examples(
             ("Report what is on the console", "sosagent state web1-sos"),
-            ("Also if the line is silent: type what a job would", "sosagent state --poke web1-sos"),
+            ("Get an answer from a silent line: type what a job would type", "sosagent state --poke web1-sos"),
         ),
         CONNECTS,
         ("reference/states.md",),
@@ -224,7 +224,7 @@ _CONSOLE: Mapping[str, Notes] = {
     ),
     "sosagent lab": Notes(
         _examples(
-            ("Start a simulated machine, and follow what it prints", "sosagent lab"),
+            ("Start a simulated machine; it prints a command to try", "sosagent lab"),
             ("Imitate a BMC whose console is in use", "sosagent lab --endpoint idrac --busy"),
             ("Imitate a bad line", "sosagent lab --faults drop=1e-3,baud=9600"),
         ),
@@ -282,7 +282,7 @@ _FILES: Mapping[str, Notes] = {
         ("sosagent run",),
     ),
     "sosagent runbook new": Notes(
-        _examples(("Create a runbook, and try it", "sosagent runbook new mine.yml")),
+        _examples(("Create a runbook", "sosagent runbook new mine.yml")),
         LOCAL,
         ("howto/write-a-runbook.md",),
         ("sosagent runbook check", "sosagent run"),

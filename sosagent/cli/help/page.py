@@ -106,7 +106,7 @@ def summary_of(command: Any) -> str:
 
 
 def _groups(command: Any) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
-    options = [(_group(one), _entry(one)) for one in command.params if one.param_type_name == "option"]
+    options = [(_group(one), _entry(one)) for one in command.params if _is_shown_option(one)]
     options.append((HELP, Entry(("-h", "--help"), "", _HELP_OPTION)))
     apart: tuple[str, ...] = () if len(options) <= _FEW else (OUTPUT, HELP)
     if sum(title not in apart for title, _ in options) <= _FEW:
@@ -119,6 +119,10 @@ def _topics(subcommands: dict[str, Any]) -> tuple[tuple[str, tuple[tuple[str, st
     rows = [(one.rich_help_panel or COMMANDS, (word, summary_of(one))) for word, one in subcommands.items()]
     by_title = {title: tuple(row for topic, row in rows if topic == title) for title in TOPIC_ORDER}
     return tuple((title, commands) for title, commands in by_title.items() if commands)
+
+
+def _is_shown_option(parameter: Any) -> bool:
+    return parameter.param_type_name == "option" and not parameter.hidden
 
 
 def _group(option: Any) -> str:

@@ -13,7 +13,7 @@ Statuses: TypeAlias = tuple[tuple[str, str], ...]
 _ALL = {
     "0": "Success.",
     "2": "A wrong option or an invalid file. Nothing was sent.",
-    "3": "The endpoint was not reached, refused, is in use, or has an unknown or changed host key.",
+    "3": "The endpoint cannot be reached, refuses us or is in use, or its host key is unknown or has changed.",
     "4": "No shell on this console.",
     "5": "The machine refused the login.",
     "6": "The machine could not make the change. Nothing is lost.",
@@ -33,7 +33,7 @@ def but(statuses: Statuses, changes: Mapping[str, str]) -> Statuses:
 
 
 #: Commands that use files of this computer only.
-LOCAL = _those("0 2")
+LOCAL = but(_those("0 2"), {"2": "A wrong option, or a file that is invalid or cannot be read."})
 #: Commands that connect to a console, and do not log in.
 CONNECTS = but(_those("0 2 3 4 8 130"), {"4": "This console cannot be used."})
 #: Commands that log in, and change nothing on the machine.

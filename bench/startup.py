@@ -1,4 +1,4 @@
-"""(1) How long `sos-addkey --help` takes, compared with `python -c pass`."""
+"""(1) How long `sos-addkey --help` and `sosagent --help` take, compared with `python -c pass`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _RUNS = 15
 
 def main() -> None:
     """Print medians of wall and CPU seconds, and the ratio to an empty Python program."""
-    command = str(Path(sys.executable).with_name("sos-addkey"))
-    calls = {"python -c pass": [sys.executable, "-c", "pass"], "sos-addkey --help": [command, "--help"]}
+    calls = {"python -c pass": [sys.executable, "-c", "pass"]}
+    for program in ("sos-addkey", "sosagent"):
+        calls[f"{program} --help"] = [str(Path(sys.executable).with_name(program)), "--help"]
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for run in range(_RUNS + 1):
         for name, call in calls.items():

@@ -17,8 +17,10 @@ _CHARACTERS = {
 _SENTENCE = re.compile(r"(?<=[a-z)\]/0-9A-Z*`][.?!]) +(?=[A-Z`(])")
 #: Columns of the source. mandoc warns of lines of more than 80.
 _SOURCE_WIDTH = 76
-#: What must not be broken in a sentence: an option, another man page, a number with its unit.
-_WHOLE = re.compile(r"(?<![\w/.-])--?[A-Za-z][\w-]*|\b(?P<page>[a-z][\w.-]*)(?P<section>\(\d\))|\b\d+ (?:s|MiB)\b")
+#: What must not be broken in a sentence: an option, another man page, a number with its unit, our program.
+_WHOLE = re.compile(
+    r"sos-addkey(?!\()|(?<![\w/.-])--?[A-Za-z][\w-]*|\b(?P<page>[a-z][\w.-]*)(?P<section>\(\d\))|\b\d+ (?:s|MiB)\b"
+)
 _SHORT_CODE = 20
 #: Stands for a space that does not end a line; see `document`.
 _FIXED = "\xa0"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import Annotated
 
@@ -52,6 +51,8 @@ def lab(
 
 
 async def _serve(port: int, machine: str, faults: str, endpoint: str | None, busy: bool) -> None:
+    import asyncio  # help does not need it
+
     from ..lab import Faults, open_lab
     from ..lab.fronts import check_front
 

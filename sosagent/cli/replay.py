@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,6 +62,8 @@ def replay(
 
 
 def _replayed(cast: Path, runbook: str, parameters: list[str]) -> Replayed:
+    import asyncio  # help does not need it
+
     from ..runbook.load import load_runbook
     from ..runbook.recording_reader import read_recording
     from ..runbook.replay import replay as compared

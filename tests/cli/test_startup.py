@@ -40,6 +40,13 @@ def test_help_imports_only_what_it_needs() -> None:
         assert f"sosagent.{package}" not in modules
 
 
+@pytest.mark.parametrize("words", [(), ("--help",), ("help", "keys", "list")])
+def test_help_on_all_commands_imports_nothing_slow(words: tuple[str, ...]) -> None:
+    status, modules = modules_after("main", *words)
+    assert status == ("0" if words else "2")
+    assert modules & set(_SLOW) <= {"json"}
+
+
 def test_a_wrong_command_line_imports_no_more() -> None:
     status, modules = modules_after("addkey_main", "--no-such-option")
     assert status == "2"

@@ -14,6 +14,7 @@ from docs.man_pages import MAN, man_pages
 from docs.roff import blocks, document, example, inline, literal, markdown, prose, sentences, synopsis
 
 FILES = sorted(MAN.glob("man*/*"))
+_RENDERED = ("sos-addkey", "sosagent", "sosagent-exec", "sosagent-completion-install")
 NAMES = [str(path) for path in FILES]
 #: Pages of other packages that ours refer to.
 _OTHERS = {"ssh(1)", "sshd(8)"}
@@ -44,11 +45,13 @@ def test_groff_prints_no_warnings() -> None:
 
 
 def test_man_prints_no_warnings() -> None:
-    files = [path for path in FILES if path.stem in ("sos-addkey", "sosagent", "sosagent-exec") or path.suffix == ".5"]
+    files = [path for path in FILES if path.stem in _RENDERED or path.suffix == ".5"]
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "MANWIDTH": "80"}
     done = subprocess.run(["man", "--warnings", "-l", *files], capture_output=True, env=environment, check=True)
     assert done.stderr == b""
-    assert done.stdout.count(b"\nNAME\n") == len(files) == 5
+    heads = [text.strip().splitlines()[-1] for text in f"\n{done.stdout.decode()}".split("\nNAME\n")[:-1]]
+    assert len(heads) == len(files) == len(_RENDERED) + 2
+    assert [head for head in heads if re.fullmatch(r"(\S+\(\d\)) .*(?<=\s)\1", head) is None] == []
 
 
 @pytest.mark.parametrize("width", [60, 80])
@@ -113,6 +116,7 @@ def test_what_is_copied_is_exact(text: str, roff: str) -> None:
         ("the machine's 'x'", "the machine's \\(aqx\\(aq"),
         ("see sosagent-machines.toml(5).", "see \\fBsosagent\\-machines.toml\\fR(5)."),
         (".ssh is a folder", "\\&.ssh is a folder"),
+        ("completes sos-addkey", "completes sos\\-addkey"),
         ("at most 10 s more", "at most 10\xa0s more"),
         ("/a-b/c-d, x-y.pub and - too", "/a-b/c-d, x-y.pub and - too"),
     ],

@@ -129,7 +129,7 @@ def _pages() -> Iterator[Page]:
 
 
 def _command(page: Page, names: set[str]) -> Iterator[str]:
-    yield from _head(page.man_page, "1", _small(page.paragraphs[0]))
+    yield from _head(page.man_page, "1", _small(page.summary))
     yield ".SH SYNOPSIS"
     for at, form in enumerate(page.usage):
         yield from ([".br"] if at else [])

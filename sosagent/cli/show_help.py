@@ -24,11 +24,12 @@ def show_help(
 ) -> None:
     """Show the help of a command, as its option --help does."""
     above: Any = context.parent
-    for word in command or []:
+    words = " ".join(command or []).split()
+    for at, word in enumerate(words):
         # A command that has no subcommands has none of that name either.
         subcommands = getattr(above.command, "commands", {})
         if word not in subcommands:
-            name = " ".join([*(command or [])[: _depth(above)], word])
+            name = " ".join(words[: at + 1])
             error = UsageError(
                 f"no command {printable(name, 80)!r}{did_you_mean(word, subcommands)}",
                 hint="`sosagent help` lists the commands.",
@@ -37,7 +38,3 @@ def show_help(
             raise Reported(error.exit_code)
         above = typer.Context(subcommands[word], info_name=word, parent=above)
     print(above.get_help())
-
-
-def _depth(context: Any) -> int:
-    return 0 if context.parent is None else 1 + _depth(context.parent)

@@ -7,10 +7,12 @@ import shlex
 from pathlib import Path
 
 import pytest
+import typer
 
 from docs.command_line import commands, commands_and_groups
 from docs.generated import DOCS
-from sosagent.cli.app import addkey_app
+from sosagent.cli.app import addkey_app, sosagent_app
+from sosagent.cli.conversion import convert_plainly
 from sosagent.cli.help.groups import COMMANDS, HELP, OPTION_ORDER, OUTPUT, OWN, TOPIC_ORDER
 from sosagent.cli.help.layout import help_text, short_help_text, width_of
 from sosagent.cli.help.notes import NOTES, Example, Notes
@@ -226,9 +228,18 @@ def test_an_option_is_only_shown_where_it_has_an_effect() -> None:
     }
 
 
-def test_sos_addkey_has_the_help_of_addkey() -> None:
-    import typer
+def test_every_command_has_both_help_options() -> None:
+    root = typer.main.get_command(sosagent_app())
+    convert_plainly(root)  # as the program does; it creates the help options
+    commands = [root]
+    for command in commands:
+        option = command.get_help_option(typer.Context(command))
+        assert option is not None and set(option.opts) == {"-h", "--help"}, command.name
+        commands += getattr(command, "commands", {}).values()
+    assert len(commands) == len(PAGES)
 
+
+def test_sos_addkey_has_the_help_of_addkey() -> None:
     own = page_of("sos-addkey", typer.main.get_command(addkey_app()))
     assert own.usage == PAGES["sosagent addkey"].usage
     assert own.notes == PAGES["sosagent addkey"].notes

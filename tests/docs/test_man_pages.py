@@ -72,6 +72,9 @@ def test_each_page_has_all_sections() -> None:
         sections = re.findall(r"^\.SH (.*)$", text, re.MULTILINE)
         assert sections[:3] == ["NAME", "SYNOPSIS", "DESCRIPTION"] and sections[-1] == "SEE ALSO", path.name
         assert len(sections) == len(set(sections))
+        name = text.partition(".SH NAME\n")[2].partition(".SH")[0].replace("\n", " ").replace("\\-", "-")
+        # One sentence, without a capital: the database of man pages has a line for each.
+        assert re.fullmatch(rf"{re.escape(path.stem)} - [a-z][^.]+ ", name), name
         if path.suffix == ".1" and ".SH COMMANDS" not in text:
             assert {"OPTIONS", "EXIT STATUS", "EXAMPLES"} <= set(sections), path.name
 

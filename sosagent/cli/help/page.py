@@ -62,6 +62,11 @@ class Page:
     notes: Notes
 
     @property
+    def summary(self) -> str:
+        """What the command does, without a full stop."""
+        return _first_sentence(self.paragraphs[0] if self.paragraphs else "")
+
+    @property
     def man_page(self) -> str:
         """The name of the man page, such as ``sosagent-keys-list``."""
         return self.name.replace(" ", "-")
@@ -102,7 +107,11 @@ def page_of(name: str, command: Any) -> Page:
 
 def summary_of(command: Any) -> str:
     """Return the first sentence of a command's description, without the full stop."""
-    return " ".join((command.help or "").split()).partition(". ")[0].removesuffix(".")
+    return _first_sentence(" ".join((command.help or "").split()))
+
+
+def _first_sentence(text: str) -> str:
+    return text.partition(". ")[0].removesuffix(".")
 
 
 def _groups(command: Any) -> tuple[tuple[str, tuple[Entry, ...]], ...]:

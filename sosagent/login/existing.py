@@ -11,6 +11,7 @@ from ..errors import ConsoleOccupied, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.expect import TIMEOUT
+from ..terminal.own_text import PLAIN_SHELL_READY
 from ..terminal.states import BY_NAME, ECHOING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation, classify
 from .attempt import Attempt, Undo
 from .confirm import ask_again
@@ -23,13 +24,13 @@ from .listen import refuse_other_run
 from .logout import log_out
 from .observe import (
     LOGOUT_SECONDS,
-    PROBE_SECONDS,
     SUSPEND_SECONDS,
     WAKE_SECONDS,
     is_decided,
     observe,
     press,
     settle,
+    submit,
 )
 from .probe import probe, wait_for_prompt
 from .redraw import erase, line_editor_redrew, redraw
@@ -38,6 +39,7 @@ from .wake import wake
 __all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_existing_shell"]
 
 _PATIENCE_SECONDS = 20.0
+_END_SECONDS = 30.0  # a slow line may still carry keys and replies of the interrupted run
 _UNLOCKED_SECONDS = 2.0
 _UNLOCK_SECONDS = 30.0  # clevis asks its servers as soon as the network is up
 
@@ -126,6 +128,8 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         ConsoleOccupied: it cannot be suspended.
     """
     console = attempt.console
+    if attempt.record.seconds() is not None and _is_plain_shell(console):
+        return await _end_plain_shell(console)
     if observed.state.action is Action.LEAVE_INSERT:
         await console.send("\x1b")
         await console.quiet(0.3, 2.0)
@@ -141,6 +145,8 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         # answer: it is pressed only if that is allowed, or if an earlier run left its shell here.
         await erase(console)
         observed = await wake(console)
+        if attempt.record.explains_reading and _is_plain_shell(console):
+            return await _end_plain_shell(console)
         attempt.started_in(observed)
         if observed.state is not RUNNING:
             return observed
@@ -165,6 +171,19 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         attempt.started_in(after)
         return after
     return await _cannot_suspend(attempt, observed, password)
+
+
+def _is_plain_shell(console: Console) -> bool:
+    """Whether the shell without a line editor, which a run of ours starts in some shells, reads lines there."""
+    return PLAIN_SHELL_READY in console.since(console.machine_start)[0]
+
+
+async def _end_plain_shell(console: Console) -> Observation:
+    """End the shell that an interrupted run left. It runs in place of the login shell, or ends that as well."""
+    console.emit(Event("note", "ending the shell of an interrupted run of sosagent"))
+    await erase(console)
+    observed = await submit(console, "exit", LOGOUT_SECONDS)
+    return observed if is_decided(observed) else await find_state(console)
 
 
 async def _press_suspend(attempt: Attempt) -> Observation:
@@ -230,9 +249,13 @@ async def end_receiver(attempt: Attempt, _observed: Observation, _password: Secr
         keys = f"\r{keys}"
     console.emit(Event("note", "ending the shell of an interrupted run of sosagent"))
     console.skip()
+    mark = console.mark()
     await console.send(keys)
-    ended = await console.expect([r"=Z\n", TIMEOUT], PROBE_SECONDS)
+    ended = await console.expect([r"=Z\n", TIMEOUT], _END_SECONDS)
     if ended.index:
+        observed = await settle(console, WAKE_SECONDS, mark=mark)
+        if is_decided(observed) and observed.state.action is not Action.END_OURS:
+            return observed  # it ended by keys of the interrupted run, which arrived late
         raise console.error(
             ConsoleOccupied,
             "the shell of an interrupted run of sosagent does not end",

@@ -90,13 +90,16 @@ async def ask(attempt: Attempt, command: str) -> list[str]:
     await console.type_line(f" {command};echo S\\OS{nonce}")
     console.skip()
     await console.send("\r")
-    try:
-        match = await console.expect(f"SOS{nonce}", PROBE_SECONDS)
-    except DeadlineExceeded:
-        if console.deadline.passed:
-            raise
-        message = "the prompt did not answer as a shell would"
-        raise console.error(ConsoleStateUnknown, message) from None
+    wait, match = console.line.wait(PROBE_SECONDS), None
+    while match is None:
+        try:
+            match = await console.expect(f"SOS{nonce}", wait.remaining)
+        except DeadlineExceeded:
+            if console.deadline.passed:
+                raise
+            if wait.passed:  # what arrived meanwhile on a slow line has not extended it
+                message = "the prompt did not answer as a shell would"
+                raise console.error(ConsoleStateUnknown, message) from None
     await wait_for_prompt_again(console, prompt)
     return [line.strip() for line in match.before.split("\n")[:-1] if not is_kernel_line(line)]
 

@@ -14,13 +14,13 @@ from ..console.events import Event
 from ..console.line_clock import QUIET_SECONDS
 from ..errors import DeadlineExceeded
 from ..terminal.expect import TIMEOUT, Match, Pattern
+from ..terminal.own_text import PLAIN_SHELL_READY
 from .failures import at_prompt, not_started
 from .refusal import OUR_SHELL
 from .replies import LineSpeed
 from .start_line import (
     MODES_SANE,
     MODES_SAVED,
-    PLAIN_SHELL_READY,
     StartLine,
     lines_to_plain_shell,
     start_line,

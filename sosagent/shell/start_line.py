@@ -45,7 +45,6 @@ __all__ = [
     "END_LINE",
     "MODES_SANE",
     "MODES_SAVED",
-    "PLAIN_SHELL_READY",
     "StartLine",
     "lines_to_plain_shell",
     "start_line",
@@ -58,9 +57,6 @@ MODES_SANE = "sane"
 
 #: The line that ends the shell while it collects; the receiver ends at the same line.
 END_LINE = "]Z"
-
-#: A line that the plain shell prints when it reads the next one.
-PLAIN_SHELL_READY = "@"
 
 _COLLECT = (
     "while read l;do case $l in \\)*)x=$x${l#?};;" + END_LINE + ')break;;])echo "$x";;'

@@ -15,6 +15,7 @@ __all__ = [
     "PLAIN_SHELL",
     "PLAIN_SHELL_EXEC",
     "PLAIN_SHELL_ON_TOP",
+    "PLAIN_SHELL_READY",
     "RAW_MODES",
     "RECEIVER_REPLY",
     "RECEIVER_TOOLS",
@@ -45,6 +46,8 @@ SAVE_MODES = "t=`stty -g`;"
 RAW_MODES = "stty -echo raw icrnl opost min 0 time 255"
 #: Start the plain shell; see shell/start_line.py.
 PLAIN_SHELL = """'/bin/sh' '-c' 'while echo @;read -r l;do eval "$l";done'"""
+#: A line that the plain shell prints when it reads the next one.
+PLAIN_SHELL_READY = "@"
 PLAIN_SHELL_ON_TOP = PLAIN_SHELL.replace("'while", '\'trap "kill -9 $PPID" 0;while')
 PLAIN_SHELL_EXEC = ' HISTFILE= "exec" '
 

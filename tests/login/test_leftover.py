@@ -8,7 +8,10 @@ import pytest
 
 import sosagent
 from sosagent.login.record import OpenLogin
+from sosagent.shell.start_line import lines_to_plain_shell
+from sosagent.terminal.own_text import PLAIN_SHELL_READY
 
+from ..conftest import until
 from ..support.logins import PASSWORD, USER, CutConsole, RealConsole, real_console
 
 SHELLS = pytest.mark.parametrize("shell", ["/bin/bash", "/bin/dash"])
@@ -58,6 +61,25 @@ async def test_the_next_run_closes_what_a_cut_run_left(shell: str, user: str, tm
         await log_in_and_cut(console, user)
         assert LEFT in await run(console, user)
         assert not console.shell_open
+        assert OpenLogin(console.place).seconds() is None
+
+
+@SHELLS
+@pytest.mark.parametrize("line", lines_to_plain_shell(replace=True), ids=["exec", "another exec", "on top"])
+async def test_the_next_run_ends_the_plain_shell_of_a_cut_run(shell: str, line: str, tmp_path: Path) -> None:
+    """Some shells do not accept the start line, and a run starts a shell without a line editor there first."""
+    async with real_console(tmp_path, shell) as console:
+        transport = CutConsole(console)
+        with pytest.raises(sosagent.EndpointLost):
+            async with sosagent.connect(transport, timeout=60) as there:
+                await there.login(PASSWORD)
+                await there.send(f"{line}\r")
+                await there.expect(rf"\n{PLAIN_SHELL_READY}\n")
+                transport.cut = True
+                await there.expect("never")
+        assert console.shell_open
+        await run(console, "root")
+        await until(lambda: not console.shell_open, 5)
         assert OpenLogin(console.place).seconds() is None
 
 

@@ -11,7 +11,7 @@ from ..errors import ConsoleOccupied, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..terminal.expect import TIMEOUT
-from ..terminal.own_text import PLAIN_SHELL_READY
+from ..terminal.own_text import PLAIN_SHELL_LOOP, PLAIN_SHELL_READY
 from ..terminal.states import BY_NAME, ECHOING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation, classify
 from .attempt import Attempt, Undo
 from .confirm import ask_again
@@ -136,6 +136,10 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         attempt.will_undo(Undo.INSERT_MODE)
     after = await _press_suspend(attempt)
     if after.state.action in _SHELL_PROMPTS:
+        if attempt.record.seconds() is not None and _names_plain_shell(console):
+            attempt.need_not_undo(Undo.SUSPENSION)
+            await submit(console, " fg", SUSPEND_SECONDS)
+            return await _end_plain_shell(console)
         if observed.state is READING:
             attempt.started_in(Observation(RUNNING))
         console.emit(Event("detail", f"suspended {observed.state.title}"))
@@ -176,6 +180,11 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
 def _is_plain_shell(console: Console) -> bool:
     """Whether the shell without a line editor, which a run of ours starts in some shells, reads lines there."""
     return PLAIN_SHELL_READY in console.since(console.machine_start)[0]
+
+
+def _names_plain_shell(console: Console) -> bool:
+    """Whether the job that a shell has just reported as suspended is that shell."""
+    return any(PLAIN_SHELL_LOOP in line for line in console.since(console.machine_start)[0])
 
 
 async def _end_plain_shell(console: Console) -> Observation:

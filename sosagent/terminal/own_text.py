@@ -14,6 +14,7 @@ __all__ = [
     "OWN_PATH",
     "PLAIN_SHELL",
     "PLAIN_SHELL_EXEC",
+    "PLAIN_SHELL_LOOP",
     "PLAIN_SHELL_ON_TOP",
     "PLAIN_SHELL_READY",
     "RAW_MODES",
@@ -45,7 +46,8 @@ OWN_PATH = " PATH=/sbin:/bin:/usr/bin:$PATH;"
 SAVE_MODES = "t=`stty -g`;"
 RAW_MODES = "stty -echo raw icrnl opost min 0 time 255"
 #: Start the plain shell; see shell/start_line.py.
-PLAIN_SHELL = """'/bin/sh' '-c' 'while echo @;read -r l;do eval "$l";done'"""
+PLAIN_SHELL_LOOP = "while echo @;read -r l;do eval"
+PLAIN_SHELL = f"""'/bin/sh' '-c' '{PLAIN_SHELL_LOOP} "$l";done'"""
 #: A line that the plain shell prints when it reads the next one.
 PLAIN_SHELL_READY = "@"
 PLAIN_SHELL_ON_TOP = PLAIN_SHELL.replace("'while", '\'trap "kill -9 $PPID" 0;while')

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import UsageError
+from ..picture import Picture
 from ..printable import printable
-from .picture import Picture
 
 if TYPE_CHECKING:
     from ..runbook.record import RunRecord, StepRecord

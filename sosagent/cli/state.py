@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,9 +96,10 @@ def screen(
         with expected_errors_only(verbose), where.suggesting():
             columns, rows = _size(size)
             observed = _observe(where, poke, quiet_for, checked_timeout(timeout), progress)
-            from .picture import Picture
+            from ..picture import Picture
 
-            picture = Picture(observed.output, columns, rows, printable(str(where.lookup.target), 80))
+            now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            picture = Picture(observed.output, columns, rows, _name(where, observed), now)
             for path, write in ((svg, picture.svg), (png, picture.png)):
                 if path is not None:
                     replace_contents(path, write())
@@ -110,6 +112,13 @@ def screen(
         print(picture.text())
     if not observed.output:
         print(f"sosagent: {printable(observed.hint) or 'the console sent nothing'}", file=sys.stderr)
+
+
+def _name(where: EndpointOptions, observed: ConsoleState) -> str:
+    """Return the machine's names: in machines.toml or its endpoint, and on its console."""
+    lookup = where.lookup
+    name = printable(lookup.host if lookup.machine else str(lookup.target), 80)
+    return f"{name} ({printable(observed.hostname, 80)})" if observed.hostname not in (None, "", name) else name
 
 
 def _observe(where: EndpointOptions, poke: bool, seconds: float, timeout: float, progress: Progress) -> ConsoleState:

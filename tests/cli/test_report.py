@@ -23,9 +23,9 @@ import pytest
 
 import sosagent
 from sosagent.cli import report
-from sosagent.cli.picture import Picture
 from sosagent.cli.report import page, write_page
 from sosagent.errors import UsageError
+from sosagent.picture import Picture
 from sosagent.runbook.record import RunRecord, StepRecord
 
 from ..conftest import installed

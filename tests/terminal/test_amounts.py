@@ -24,7 +24,6 @@ from ..support.patterns import SIZE, Found, all_patterns, hostile_texts
 
 #: Patterns for text of our own or of the user, which nobody else can make long.
 OUR_OWN_TEXT = {
-    "sosagent.cli.picture._FONT_FACE": "the template of an SVG picture",
     "sosagent.keys.options._VARIABLE": "applied with fullmatch, through a table",
     "sosagent.runbook.template._PLACEHOLDER": "the user's runbook",
     "sosagent.runbook.fields": "the user's runbook",

@@ -1,4 +1,4 @@
-"""cli/picture.py: what a terminal would show."""
+"""picture/picture.py: what a terminal would show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sosagent.cli.picture import Picture
+from sosagent.picture import Picture
 from sosagent.printable import is_clean
 
 LOGIN = b"\r\nDebian GNU/Linux 12 web-1 ttyS0\r\n\r\n\x1b[1;32mweb-1\x1b[0m login: "
@@ -26,17 +26,15 @@ def test_the_screen_as_text() -> None:
 
 def test_a_picture_shows_the_text_and_asks_nothing_of_the_network(tmp_path: Path) -> None:
     svg = Picture(LOGIN + b"<script>&[/foo]", 80, 24, "a <title>").svg().decode()
-    assert " login:" in svg.replace("&#160;", " ")
-    assert "<script" not in svg
-    assert "[/foo]" in svg
-    drawn = re.sub(r"<!--.*?-->", "", svg)
-    assert not re.search(r"url\((?!#)|https?://(?!www\.w3\.org)|@font-face", drawn)
+    assert ">login: &lt;script&gt;&amp;[/foo]</text>" in svg
+    assert "<title>a &lt;title&gt;</title>" in svg
+    assert not re.search(r"url\((?!data:font/woff;base64,)|https?://(?!www\.w3\.org/2000/svg)|href|@import", svg)
     png = Picture(LOGIN, 80, 24, "t").png()
     assert png.startswith(b"\x89PNG")
     assert Picture(b"", 80, 24, "t").png() != png
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.one_of(

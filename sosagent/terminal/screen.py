@@ -26,6 +26,12 @@ _MAX_MARKS = 4  # combining characters on one character
 
 #: The characters of DEC line drawing, from ``_`` to ``~``. ESC ( 0 selects it as G0, ESC ) 0 as G1.
 _LINE_DRAWING = "".join(map(chr, range(0x5F))) + "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·\x7f"
+#: With TERM=ansi, programs draw lines in code page 437, between SGR 11 and SGR 10, as Linux's console has it.
+_STYLE = re.compile(rb"\x1b\[([0-9;]*)m")
+_CODE_PAGE = {
+    **{code: bytes([code]).decode("cp437") for code in range(128, 256)},
+    **{4: "♦", 16: "►", 17: "◄", 24: "↑", 25: "↓"},
+}
 #: A change to G1 that no change back follows on the same line: noise, if G1 was not selected.
 _LONE_SHIFT = re.compile(r"\x0e(?![^\x0e\x0f\n]{1,500}\x0f)")
 
@@ -76,7 +82,7 @@ def terminal_of(output: bytes, columns: int, rows: int) -> pyte.Screen:
     The output may have begun in the middle: if it never selects G1, a text between SO and SI is line drawing.
     """
     screen = _Screen(columns, rows)
-    text = _NOT_ASCII.sub(lambda match: _SELECTORS.sub("", clean(match[0])), output.decode("utf-8", "replace"))
+    text = _NOT_ASCII.sub(lambda match: _SELECTORS.sub("", clean(match[0])), _decoded(output))
     text = _FILL.sub("", text) if "\x1b#8" in text else text
     if "\x0e" in text and "\x1b)" not in text:
         text = "\x1b)0" + _LONE_SHIFT.sub("", text)
@@ -84,6 +90,35 @@ def terminal_of(output: bytes, columns: int, rows: int) -> pyte.Screen:
     stream.use_utf8 = False  # pyte ignores changes of the character set in UTF-8; terminals do not
     stream.feed(_CSI.sub(_supported, text))
     return screen
+
+
+def _decoded(output: bytes) -> str:
+    """Decode UTF-8, and code page 437 where Linux's console would."""
+    texts = []
+    start = 0
+    selected = False
+    for style in _STYLE.finditer(output):
+        now = _selects_code_page(style[1], selected)
+        if now != selected:
+            texts.append(_decoded_part(output[start : style.start()], selected))
+            start, selected = style.start(), now
+    return "".join([*texts, _decoded_part(output[start:], selected)])
+
+
+def _decoded_part(part: bytes, code_page: bool) -> str:
+    return part.decode("latin-1").translate(_CODE_PAGE) if code_page else part.decode("utf-8", "replace")
+
+
+def _selects_code_page(params: bytes, selected: bool) -> bool:
+    """Return whether the code page is selected after a style, if it was or was not `selected` before."""
+    words = iter(params.split(b";"))
+    for word in words:
+        if word in (b"38", b"48"):  # a colour: a number or three follow
+            for _ in range(1 if next(words, b"") == b"5" else 3):
+                next(words, b"")
+        elif word in (b"10", b"11", b"12"):
+            selected = word != b"10"
+    return selected
 
 
 class _Screen(pyte.Screen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -217,6 +218,7 @@ def test_screen(without_password: list[str], tmp_path: Path) -> None:
     status, out, err = invoke("screen", *without_password, "--poke", "--svg", svg, "--png", png)
     assert (status, out, err) == (0, "", "")
     assert "login:" in svg.read_text()
+    assert re.search(r"<title>\S+ \(lab\) · \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC</title>", svg.read_text())
     assert png.read_bytes().startswith(b"\x89PNG")
     status, out, _ = invoke("screen", *without_password, "--poke", "--size", "40x10")
     assert out.rstrip().endswith("lab login:")

@@ -82,27 +82,32 @@ def test_a_character_without_a_font_shows_its_code() -> None:
             assert differences(one, other, 0)
 
 
-def test_a_font_of_the_system_is_used(tmp_path: Path) -> None:
-    """A font whose only character is a square as large as a cell of two columns."""
+def square_font(path: Path, colour: bool) -> SystemFont:
+    """Make a font whose only character is a square as large as a cell of two columns, orange if in colour."""
     pen = TTGlyphPen(None)
-    for move, *points in (
-        ("moveTo", (0, -200)),
-        ("lineTo", (0, 800)),
-        ("lineTo", (1000, 800)),
-        ("lineTo", (1000, -200)),
-    ):
-        getattr(pen, str(move))(*points)
+    pen.moveTo((0, -200))
+    for corner in ((0, 800), (1000, 800), (1000, -200)):
+        pen.lineTo(corner)
     pen.closePath()
     square = pen.glyph()
+    names = [".notdef", "square"]
     font = FontBuilder(1000, isTTF=True)
-    font.setupGlyphOrder([".notdef", "square"])
+    font.setupGlyphOrder(names)
     font.setupCharacterMap({0x6F22: "square"})
-    font.setupGlyf({".notdef": square, "square": square})
-    font.setupHorizontalMetrics({".notdef": (1000, 0), "square": (1000, 0)})
+    font.setupGlyf(dict.fromkeys(names, square))
+    font.setupHorizontalMetrics(dict.fromkeys(names, (1000, 0)))
     font.setupHorizontalHeader(ascent=800, descent=-200)
     font.setupPost()
-    font.save(tmp_path / "square.ttf")
-    found = SystemFont(str(tmp_path / "square.ttf"), 0, False, ((0x6F22, 0x6F22),))
+    if colour:
+        font.setupCOLR({"square": [("square", 0)]})
+        font.setupCPAL([[(1.0, 0.5, 0.0, 1.0)]])
+    font.save(path)
+    return SystemFont(str(path), 0, colour, ((0x6F22, 0x6F22),))
+
+
+@pytest.mark.parametrize(("colour", "shown"), [(False, (204, 85, 90)), (True, (255, 128, 0))])
+def test_a_font_of_the_system_is_used(colour: bool, shown: tuple[int, int, int], tmp_path: Path) -> None:
+    found = square_font(tmp_path / "square.ttf", colour)
     layout = Picture("\x1b[31m漢字\x1b[?25l".encode(), 4, 1).layout()
     asked = []
 
@@ -112,7 +117,8 @@ def test_a_font_of_the_system_is_used(tmp_path: Path) -> None:
 
     drawn = image(png(layout, fallback))
     assert asked == ["漢", "字"]
-    assert drawn.getpixel((32, 32)) == (204, 85, 90)  # in the square
+    assert drawn.getpixel((32, 32)) == shown
+    assert drawn.getpixel((16 + 2 * CELL_WIDTH + 16, 18)) == (41, 41, 41)  # not in the next cell
     # A file that Pillow cannot load is as good as none.
     (tmp_path / "square.ttf").write_bytes(b"no font")
     assert differences(image(png(layout, fallback)), image(png(layout, lambda character: None)), 0) == []

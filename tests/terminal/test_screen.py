@@ -33,15 +33,33 @@ def test_line_drawing(output: str, shown: str) -> None:
     assert "\n".join(screen_of(output.replace("\n", "\r\n").encode(), 40, 2)).rstrip("\n") == shown
 
 
-@pytest.mark.parametrize("terminal", ["vt100", "vt220", "linux"])
+@pytest.mark.parametrize("terminal", ["vt100", "vt220", "linux", "ansi"])
 def test_the_frame_of_a_real_dialog(terminal: str) -> None:
-    """dialog on the terminals of serial consoles: SO and SI, ESC ( 0, and Unicode."""
+    """dialog on the terminals of serial consoles: SO and SI, ESC ( 0, Unicode, and a code page."""
     rows = screen_of((SCREENS / f"dialog-{terminal}.out").read_bytes(), 80, 24)
     text = "\n".join(rows)
     assert "│ Choose a boot device (F10 saves)" in text
     assert text.count("┌") == text.count("┐") == text.count("└") == text.count("┘") == 2
     assert text.count("├") == text.count("┤") == 1
     assert not any(letter in row for row in rows for letter in ("lqq", "mqq", "tqq"))
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        (b"\x1b[11m\xda\xc4\xbf\x1b[10m \xc3\xa9", "┌─┐ é"),
+        (b"\x1b[0;11m\xda\xc4\x1b[0;10;1m\xc4\xbf\x1b[m", "┌─Ŀ"),
+        (b"\x1b[0;11m\xda\x1b[1m\xc4\x1b[0m\xbf", "┌─┐"),  # SGR 0 leaves it selected
+        (b"\x1b[11m\x10\x11\x18\x19\x04\x1b[10m", "►◄↑↓♦"),
+        (b"\x1b[38;5;11m\xc3\xa9", "é"),  # colour 11
+        (b"\x1b[38;2;11;11;11m\xc3\xa9\x1b[48;5;11m\xc3\xa9", "éé"),
+        (b"\x1b[38;5;10;11m\xc4", "─"),
+        (b"\x1b[38;5m\x1b[38m\xc3\xa9", "é"),
+        (b"\x1b[11m\x1b[2;3H\xba\r\n\xba", "\n  ║\n║"),
+    ],
+)
+def test_code_page_437_of_the_linux_console(output: bytes, shown: str) -> None:
+    assert "\n".join(screen_of(output, 40, 3)).rstrip("\n") == shown
 
 
 @pytest.mark.parametrize(

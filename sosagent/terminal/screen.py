@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pyte
-from pyte.charsets import LAT1_MAP
-from pyte.screens import Char, StaticDefaultDict
+from pyte.screens import Char
 from wcwidth import wcwidth
 
 from ..printable import clean
+from .emulator import Emulator, EmulatorStream
 
 __all__ = ["cells_of", "rows_of", "screen_of", "terminal_of"]
 
@@ -22,10 +18,6 @@ _NOT_ASCII = re.compile("[\xa0-\U0010ffff]+")
 #: Variation selectors: they choose between two drawings of the same character.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
-_MAX_MARKS = 4  # combining characters on one character
-
-#: The characters of DEC line drawing, from ``_`` to ``~``. ESC ( 0 selects it as G0, ESC ) 0 as G1.
-_LINE_DRAWING = "".join(map(chr, range(0x5F))) + "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·\x7f"
 #: With TERM=ansi, programs draw lines in code page 437, between SGR 11 and SGR 10, as Linux's console has it.
 _STYLE = re.compile(rb"\x1b\[([0-9;]*)m")
 _CODE_PAGE = {
@@ -81,14 +73,12 @@ def terminal_of(output: bytes, columns: int, rows: int) -> pyte.Screen:
 
     The output may have begun in the middle: if it never selects G1, a text between SO and SI is line drawing.
     """
-    screen = _Screen(columns, rows)
+    screen = Emulator(columns, rows)
     text = _NOT_ASCII.sub(lambda match: _SELECTORS.sub("", clean(match[0])), _decoded(output))
     text = _FILL.sub("", text) if "\x1b#8" in text else text
     if "\x0e" in text and "\x1b)" not in text:
         text = "\x1b)0" + _LONE_SHIFT.sub("", text)
-    stream = pyte.Stream(screen)
-    stream.use_utf8 = False  # pyte ignores changes of the character set in UTF-8; terminals do not
-    stream.feed(_CSI.sub(_supported, text))
+    EmulatorStream(screen).feed(_CSI.sub(_supported, text))
     return screen
 
 
@@ -121,72 +111,6 @@ def _selects_code_page(params: bytes, selected: bool) -> bool:
     return selected
 
 
-class _Screen(pyte.Screen):
-    """pyte's screen with DEC line drawing, and with every character that has no width."""
-
-    def reset(self) -> None:
-        super().reset()
-        self.g0_charset = self.g1_charset = LAT1_MAP
-
-    def define_charset(self, code: str, mode: str) -> None:
-        """Select the character set of G0 (`mode` is an opening parenthesis) or G1."""
-        chosen = _LINE_DRAWING if code == "0" else LAT1_MAP
-        if mode == "(":
-            self.g0_charset = chosen
-        else:
-            self.g1_charset = chosen
-
-    def draw(self, data: str) -> None:
-        """Draw text. pyte drops the rest of a text after a character without width that is not a combining one."""
-        start = 0
-        for at, character in enumerate(data):
-            if (character > "\u02ff" or "~" < character < "\xa0") and (width := wcwidth(character)) <= 0:
-                super().draw(data[start:at])
-                if width == 0:
-                    self._add_mark(character)
-                start = at + 1
-        super().draw(data[start:])
-
-    def erase_in_line(self, how: int = 0, private: bool = False) -> None:
-        """Erase a part of a line. Erased cells keep the background alone, not the style, as on terminals."""
-        with self._erasing():
-            super().erase_in_line(how, private)
-
-    def erase_characters(self, count: int | None = None) -> None:
-        """Erase some characters."""
-        with self._erasing():
-            super().erase_characters(count)
-
-    def erase_in_display(self, how: int = 0, *args: Any, **kwargs: Any) -> None:
-        """Erase a part of the screen. pyte leaves rows to which nothing was written as they are."""
-        with self._erasing():
-            for row in range(self.lines):
-                if how >= 2 or (row > self.cursor.y if how == 0 else row < self.cursor.y):
-                    self.buffer[row] = StaticDefaultDict(self.cursor.attrs)
-            if how < 2:
-                super().erase_in_line(how)
-
-    @contextmanager
-    def _erasing(self) -> Iterator[None]:
-        style = self.cursor.attrs
-        self.cursor.attrs = Char(" ", bg=style.bg)
-        try:
-            yield
-        finally:
-            self.cursor.attrs = style
-
-    def _add_mark(self, mark: str) -> None:
-        column = min(self.cursor.x, self.columns) - 1
-        if column < 0:
-            return
-        line = self.buffer[self.cursor.y]
-        if column and not line[column].data:
-            column -= 1  # the right half of a wide character
-        cell = line[column]
-        if cell.data and len(unicodedata.normalize("NFD", cell.data)) <= _MAX_MARKS:
-            line[column] = cell._replace(data=unicodedata.normalize("NFC", cell.data + mark))
-
-
 def _supported(sequence: re.Match[str]) -> str:
     private, params, between, final = sequence.group("private", "params", "between", "final")
     if final == "m" and between.startswith(":"):
@@ -200,6 +124,8 @@ def _supported(sequence: re.Match[str]) -> str:
         return ""
     if final not in "mhl":
         params = ";".join(params.split(";")[: 2 if final in "Hfr" else 1])
+    if final in "su":  # with parameters, margins or a protocol for keys
+        return "" if private or params else "\x1b7" if final == "s" else "\x1b8"
     if final in "JK" and params not in ("", "0", "1", "2", "3" if final == "J" else ""):
         return ""
     return f"\x1b[{private}{params}{final}"

@@ -235,7 +235,9 @@ def test_many_long_lines_are_kept_up_to_a_limit() -> None:
 
 
 _PICTURES = (*STREAMS.values(), b"\x1b#8", b"\x1b[?5h\x1b[?5l", b"\x1b[9999L", b"\x1b[9999@", b"\x1b[9999b",
-    "\u0301".encode(), b"\x9b", b"\x1b[2J", b"\x1b[?3h\x1b[?3l", b"\x1b[9999;9999Hx", b"\x1b[;")  # fmt: skip
+    "\u0301".encode(), b"\x9b", b"\x1b[2J", b"\x1b[?3h\x1b[?3l", b"\x1b[9999;9999Hx", b"\x1b[;",
+    b"x\x1b[9999b", b"\x1b[9999S", b"\x1b[9999T", b"\x1b[?1049h\x1b[?1049l", b"\x1b[44m\x1b[J", b"\x0e", b"\x1b[s",
+    b"\x1b[11m", "\u0e34".encode())  # fmt: skip
 
 
 @pytest.mark.parametrize("piece", _PICTURES, ids=range(len(_PICTURES)))

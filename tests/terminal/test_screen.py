@@ -117,6 +117,36 @@ def test_erased_cells_have_the_background(output: str, coloured: str) -> None:
     assert " ".join(rows) == coloured
 
 
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ("a\x1b[3bb", "aaaab"),  # REP, which xterm's terminfo has
+        ("\x1b(0lq\x1b[3bk\x1b(B", "┌────┐"),
+        ("漢\x1b[2b", "漢漢漢"),
+        ("\x1b[3ba\x1b[b\x1b[0b", "aaa"),
+        ("a\x1b[9999b", "aaaaaaaa\na"),  # at most one row
+        ("a\r\nb\r\nc\x1b[Sd", "b\nc\n d"),
+        ("a\r\nb\r\nc\x1b[2Td", "\n\nad"),
+        ("a\r\nb\r\nc\x1b[9999S", ""),
+        ("a\r\nb\r\nc\x1b[2;3r\x1b[S", "a\nc"),
+        ("a\r\nb\r\nc\x1b[1;2r\x1b[T", "\na\nc"),
+        ("ab\x1b[scd\x1b[uX", "abXd"),  # as ANSI.SYS had it
+        ("ab\x1b[1;5scd\x1b[>1ue", "abcde"),
+        ("ab\x1b7cd\x1b8X\x1b8Y", "abYd"),
+        ("a\x1b7b\x1b7c\x1b8X\x1b8Y", "abY"),
+        ("ab\x1b7\x1b[?1049h\x1b[3;3H\x1b7\x1b[?1049lc\x1b8X", "abX"),
+        ("abc\x1b[2`X", "aXc"),
+        ("ab\x1b[?1049h\x1b[2JX\x1b[?1049lc", "abc"),  # a full-screen program has ended
+        ("ab\x1b[?1049h\x1b[HXY", "XY"),
+        ("ab\x1b[?47hX\x1b[?47h\x1b[?47l\x1b[?47lc", "abc"),
+        ("X\x1b[?1049lc", "Xc"),  # the output began while it ran
+        ("ab\x1b[?1049hX\x1bcd", "d"),
+    ],
+)
+def test_control_sequences_that_pyte_lacks(output: str, shown: str) -> None:
+    assert "\n".join(screen_of(output.encode(), 8, 3)).rstrip("\n") == shown
+
+
 def test_erased_cells_have_no_style() -> None:
     cell = terminal_of(b"\x1b[4;7;9;44ma\x1b[K", 4, 1).buffer[0][2]
     assert (cell.data, cell.underscore, cell.reverse, cell.strikethrough, cell.bg) == (" ", False, False, False, "blue")

@@ -25,6 +25,7 @@ _EDGE = 8  # pixels that a character may reach over the edges of its cell
 _FINE = 4
 #: Sixteen shades instead of 256 between the colours of text and paper. Nobody sees that, and it halves the file.
 _SHADES = [round(shade / 17) * 17 for shade in range(256)]
+_MOST_PIXELS_WITH_PALETTE = 10_000_000  # a screen of 200 columns and 60 rows has 6.5 million
 #: The combining class of marks above a character. The font has them at the height for one mark on a small letter.
 _ABOVE, _MARK_RAISE, _CAPITAL_RAISE = 230, 4, 5
 #: Sizes of the pictures in colour fonts that have only pictures: Noto Color Emoji, Apple Color Emoji.
@@ -77,10 +78,13 @@ def png(layout: Layout, fallback: Callable[[str], SystemFont | None] = system_fo
 
 
 def _with_palette(image: Image.Image) -> Image.Image:
-    """Return the same picture with a palette, which makes the file smaller, if it has at most 256 colours."""
+    """Return the same picture with a palette, which makes the file smaller, if it has at most 256 colours.
+
+    Pillow needs three times the memory of the picture for that, so a huge one is left as it is.
+    """
     from PIL import Image
 
-    if image.getcolors(256) is None:
+    if image.width * image.height > _MOST_PIXELS_WITH_PALETTE or image.getcolors(256) is None:
         return image
     return image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 

@@ -1,4 +1,4 @@
-"""pyte's terminal with what its screen lacks: line drawing, characters without width, REP, scrolling, other screens."""
+"""pyte's terminal, corrected where it differs from terminals. The tests compare it with tmux."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from copy import copy
 from typing import Any
 
 import pyte
+from pyte import modes
 from pyte.charsets import LAT1_MAP
 from pyte.screens import Char, StaticDefaultDict
 from wcwidth import wcwidth
@@ -28,7 +29,8 @@ class EmulatorStream(pyte.Stream):
     """pyte's parser with the other control sequences of `Emulator`."""
 
     csi = pyte.Stream.csi | {"S": "scroll_up", "T": "scroll_down", "b": "repeat", "`": "cursor_to_column"}
-    events = frozenset([*pyte.Stream.events, *csi.values()])
+    escape = pyte.Stream.escape | {"E": "next_line"}  # pyte returns to the first column only in a rare mode
+    events = frozenset([*pyte.Stream.events, *csi.values(), *escape.values()])
 
     def __init__(self, screen: Emulator) -> None:
         super().__init__(screen)
@@ -58,14 +60,20 @@ class Emulator(pyte.Screen):
             self.g1_charset = chosen
 
     def draw(self, data: str) -> None:
-        """Draw text. pyte drops the rest of a text after a character without width that is not a combining one."""
+        """Draw text. pyte drops the rest of a text after a character without width that is not a combining one, and
+        draws the left half of a wide character in the last column."""
         start = 0
         for at, character in enumerate(data):
-            if (character > "\u02ff" or "~" < character < "\xa0") and (width := wcwidth(character)) <= 0:
-                super().draw(data[start:at])
+            if (character <= "\u02ff" and not "~" < character < "\xa0") or (width := wcwidth(character)) == 1:
+                continue
+            super().draw(data[start:at])
+            start = at
+            if width == 2 and self.cursor.x == self.columns - 1 > 0:
+                self.cursor.x = self.columns if modes.DECAWM in self.mode else self.columns - 2
+            elif width <= 0:
+                start = at + 1
                 if width == 0:
                     self._add_mark(character)
-                start = at + 1
         super().draw(data[start:])
         self._last = data[-1:] or self._last
 
@@ -73,6 +81,35 @@ class Emulator(pyte.Screen):
         """Draw the last character again, `count` times, but at most for one row."""
         if self._last:
             self.draw(self._last * min(count or 1, self.columns))
+
+    def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
+        """Set the margins, or remove them. pyte goes to the first cell only in the first case."""
+        super().set_margins(top, bottom)
+        if self.margins is None:
+            self.cursor_position()
+
+    def cursor_up(self, count: int | None = None) -> None:
+        """Move up to the upper margin, or to the first line from above that. pyte knows the margin only."""
+        first = self.margins.top if self.margins and self.cursor.y >= self.margins.top else 0
+        self.cursor.y = max(self.cursor.y - (count or 1), first)
+
+    def cursor_down(self, count: int | None = None) -> None:
+        """Move down to the lower margin, or to the last line from below that."""
+        last = self.margins.bottom if self.margins and self.cursor.y <= self.margins.bottom else self.lines - 1
+        self.cursor.y = min(self.cursor.y + (count or 1), last)
+
+    def next_line(self) -> None:
+        """Go to the first column of the next line."""
+        self.carriage_return()
+        self.index()
+
+    def insert_lines(self, count: int | None = None) -> None:
+        """Insert lines at the cursor. pyte fails to move a line to which nothing was written."""
+        self._move_lines(-(count or 1))
+
+    def delete_lines(self, count: int | None = None) -> None:
+        """Delete lines at the cursor."""
+        self._move_lines(count or 1)
 
     def scroll_up(self, count: int = 1) -> None:
         """Move the lines between the margins up."""
@@ -86,19 +123,19 @@ class Emulator(pyte.Screen):
             for _ in range(min(count or 1, self.lines)):
                 self.reverse_index()
 
-    def set_mode(self, *modes: int, **kwargs: Any) -> None:
+    def set_mode(self, *numbers: int, **kwargs: Any) -> None:
         """Set modes; one of `_ALTERNATE` shows an empty screen."""
-        super().set_mode(*modes, **kwargs)
-        if kwargs.get("private") and self._main is None and _ALTERNATE & {*modes}:
+        super().set_mode(*numbers, **kwargs)
+        if kwargs.get("private") and self._main is None and _ALTERNATE & {*numbers}:
             self.save_cursor()
             self._main = self.buffer, self.savepoints
             self.savepoints = []
             self.buffer = defaultdict(lambda: StaticDefaultDict[int, Char](self.default_char))
 
-    def reset_mode(self, *modes: int, **kwargs: Any) -> None:
+    def reset_mode(self, *numbers: int, **kwargs: Any) -> None:
         """Reset modes; one of `_ALTERNATE` shows the main screen again."""
-        super().reset_mode(*modes, **kwargs)
-        if kwargs.get("private") and self._main is not None and _ALTERNATE & {*modes}:
+        super().reset_mode(*numbers, **kwargs)
+        if kwargs.get("private") and self._main is not None and _ALTERNATE & {*numbers}:
             self.buffer, self.savepoints = self._main
             self._main = None
             self.restore_cursor()
@@ -112,6 +149,8 @@ class Emulator(pyte.Screen):
         """Return to the saved cursor, as often as asked."""
         saved = [point._replace(cursor=copy(point.cursor)) for point in self.savepoints]
         super().restore_cursor()
+        if saved:  # pyte moves it between the margins
+            self.cursor.y = min(saved[-1].cursor.y, self.lines - 1)
         self.savepoints += saved
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
@@ -129,9 +168,20 @@ class Emulator(pyte.Screen):
         with self._erasing():
             for row in range(self.lines):
                 if how >= 2 or (row > self.cursor.y if how == 0 else row < self.cursor.y):
-                    self.buffer[row] = StaticDefaultDict(self.cursor.attrs)
+                    self.buffer[row] = self._blank_line()
             if how < 2:
                 super().erase_in_line(how)
+
+    def _move_lines(self, count: int) -> None:
+        top, bottom = self.margins or (0, self.lines - 1)
+        if top <= self.cursor.y <= bottom:
+            self.carriage_return()
+            places = range(self.cursor.y, bottom + 1)
+            moved = [self.buffer[place + count] if place + count in places else self._blank_line() for place in places]
+            self.buffer.update(zip(places, moved, strict=True))
+
+    def _blank_line(self) -> StaticDefaultDict[int, Char]:
+        return StaticDefaultDict(Char(" ", bg=self.cursor.attrs.bg))
 
     @contextmanager
     def _at_line(self, line: int) -> Iterator[None]:

@@ -60,7 +60,8 @@ def test_whatever_a_console_prints_has_a_picture(parts: list[bytes]) -> None:
         ("世\x1b[1;2Hab", " ab"),  # the right half
         ("世\r\x1b[P" + "b", "b"),
         ("a世界\x1b[1;3H\x1b[P", "a 界"),
-        ("x" * 19 + "世", "x" * 19 + "世"),  # pyte does not move it to the next row
+        ("x" * 19 + "世", "x" * 19 + "\n世"),
+        ("x" * 19 + "\x1b[?7l世", "x" * 18 + "世"),  # without wrapping
         ("世界" * 5 + "\r\x1b[@", " 世界世界世界世界世界"),  # nothing is left out at the edge
     ],
 )

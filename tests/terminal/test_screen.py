@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import random
+import subprocess
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from sosagent.terminal.screen import screen_of, terminal_of
+
+from ..conftest import installed
 
 SCREENS = Path(__file__).parents[1] / "picture" / "screens"
 
@@ -145,6 +151,64 @@ def test_erased_cells_have_the_background(output: str, coloured: str) -> None:
 )
 def test_control_sequences_that_pyte_lacks(output: str, shown: str) -> None:
     assert "\n".join(screen_of(output.encode(), 8, 3)).rstrip("\n") == shown
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ("ab\x1bEc", "ab\nc"),  # NEL
+        ("ab\x1b[2;3rc\r\nd\x1b[re", "eb\nd"),  # removed margins: the first cell too
+        ("a\r\nb\r\nc\x1b[2;3r\x1b[2AX", "X\nb\nc"),  # above the upper margin
+        ("a\r\nb\r\nc\x1b[2;3r\x1bMX", "X\nb\nc"),
+        ("a\r\nb\x1b[1;2r\x1b[3;1H\x1b[BX", "a\nb\nX"),  # below the lower one
+        ("\x1b7\x1b[2;3r\x1b8X", "X"),  # the cursor returns to a line outside the margins
+        ("\r\n\r\nc\x1b[H\x1b[M", "\nc"),
+        ("a\x1b[M", ""),  # nothing was written to the lines below
+        ("a\r\n\r\nc\x1b[2;1H\x1b[L", "a"),
+        ("a\r\nb\r\nc\x1b[2;1H\x1b[9L", "a"),
+        ("a\r\nb\r\nc\x1b[1;2r\x1b[3;1H\x1b[MX", "a\nb\nX"),  # outside the margins
+    ],
+)
+def test_lines_and_margins(output: str, shown: str) -> None:
+    assert "\n".join(screen_of(output.encode(), 8, 3)).rstrip("\n") == shown
+
+
+#: Pieces on which terminals agree.
+PIECES = (
+    "漢", "ab", "cd", "e\u0301", "─", "q", "\r", "\n", "\r\n", "\b", "\t", "\x1b[7m", "\x1b[2J", "\x1b[H", "x\x1b[3b",
+    "\x1b[2S", "\x1b[T", "\x1b[s", "\x1b[u", "\x1b7", "\x1b8", "\x1b[J", "\x1b[1J", "\x1b[1K", "\x1b[2K", "\x1b[3P",
+    "\x1b[2@", "\r\x1b[2L", "\r\x1b[M", "\x1b[r", "\x1bD", "\x1bM", "\x1bE", "\x1b[2;5H", "\x1b[2A", "\x1b[B",
+    "\x1b[3C", "\x1b[2D", "\x1b[4G", "\x1b[2d",
+)  # fmt: skip
+
+
+def test_screens_are_as_tmux_shows_them(tmp_path: Path) -> None:
+    """Ten random outputs, and that of a real program."""
+    outputs = {"dialog": (SCREENS / "dialog-linux.out").read_bytes()}
+    for seed in range(10):
+        chosen = random.Random(seed).choices(PIECES, k=20)
+        outputs[str(seed)] = "".join(["\x1b7", *chosen]).encode()
+    (tmp_path / "conf").write_text("set -g status off\n")
+    tmux = [*installed(["tmux"]), "-S", f"{tmp_path}/tmux", "-f", f"{tmp_path}/conf"]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm"}
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run([*tmux, *arguments], env=environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    try:
+        for name, output in outputs.items():
+            (tmp_path / name).write_bytes(output)
+            # tmux answers the query at the end when it has shown all that comes before it.
+            command = (
+                f"stty raw -echo; cat {name}; printf '\\033[5n'; head -c 4 >/dev/null; tmux wait-for -S {name}; cat"
+            )
+            run("new-session", "-d", "-s", name, "-x", "80", "-y", "24", "-c", str(tmp_path), command)
+            run("wait-for", name)
+            shown = unicodedata.normalize("NFC", run("capture-pane", "-p", "-t", name))
+            assert [line.rstrip() for line in shown.splitlines()] == screen_of(output, 80, 24), (name, output)
+    finally:
+        subprocess.run([*tmux, "kill-server"], env=environment, capture_output=True, check=False)
 
 
 def test_erased_cells_have_no_style() -> None:

@@ -103,7 +103,7 @@ SCREENS = {
     "lines": Screen(_LINES.encode(), 40, 10),
     "text": Screen(_TEXT.encode(), 40, 8, ("web1-sos (web-1)",)),
     "wide": Screen(_WIDE.encode(), 20, 5),
-    "long title": Screen(b"login: ", 24, 1, ("console-server-17.example.net:漢字 (web-1)", TIME)),
+    "long-title": Screen(b"login: ", 24, 1, ("console-server-17.example.net:漢字 (web-1)", TIME)),
     "dialog-linux": Screen((HERE / "dialog-linux.out").read_bytes(), 80, 24),
 }
 

@@ -134,7 +134,7 @@ def test_a_palette_loses_no_colour(colours: int) -> None:
 
 
 def test_the_title_is_in_the_file_as_text() -> None:
-    file = Image.open(io.BytesIO(SCREENS["long title"].png()))
+    file = Image.open(io.BytesIO(SCREENS["long-title"].png()))
     assert file.info["Title"] == "console-server-17.example.net:漢字 (web-1) · 2026-03-14 03:07:11 UTC"
 
 

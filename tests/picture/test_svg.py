@@ -151,7 +151,7 @@ def test_columns_line_up_in_any_font() -> None:
 
 def test_a_browser_shows_what_the_png_image_shows(tmp_path: Path) -> None:
     """At the same number of pixels. The browser smooths text in its own way."""
-    sheet = [SCREENS[name] for name in ("bios", "monitor", "lines", "long title")]
+    sheet = [SCREENS[name] for name in ("bios", "monitor", "lines", "long-title")]
     shown = []
     pages = [screen.picture.svg() for screen in sheet]
     heights = [image(screen.png()).height // 2 for screen in sheet]

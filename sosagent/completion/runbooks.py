@@ -12,9 +12,9 @@ from .ssh_hosts import read_small
 __all__ = ["Parameter", "parameters_of", "shipped_runbooks"]
 
 _LIBRARY = Path(__file__).parents[1] / "runbook" / "library"
-_BLOCK = re.compile(r"^parameters:[ \t]*(?:#.*)?\n((?:[ \t]+.*\n|[ \t]*#.*\n|\s*\n)*)", re.MULTILINE)
+_BLOCK = re.compile(r"^parameters:[ \t]*+(?:#.*+)?\n((?:(?:[ \t\r#].*+)?\n)*+)", re.MULTILINE)
 _KEY = re.compile(r"""^( +)["']?([\w-]+)["']?:[ \t]*(.*)$""")
-_FIELD = re.compile(r"""(\w+):[ \t]*(\[[^\]]*\]|"[^"]*"|'[^']*'|[^,}\n]*)""")
+_FIELD = re.compile(r"""(?<!\w)(\w++):[ \t]*+(\[[^\]\n]{0,200}+\]|"[^"\n]{0,200}+"|'[^'\n]{0,200}+'|[^,}\n]*+)""")
 _ITEM = re.compile(r"""^ +- +["']?(.*?)["']?\s*$""")
 
 

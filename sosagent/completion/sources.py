@@ -22,7 +22,9 @@ Candidate = tuple[str, str]
 #: The forms of HOST that are not names; see docs/reference/host.md.
 _FORMS = ("exec:", "rfc2217://", "serial:///dev/", "socket://", "ssh://", "telnet://", "unix:///")
 _SECRET_SOURCES = ("prompt", "env:", "file:", "command:")
-_TABLE = re.compile(r"""^\s*\[\s*machines\s*\.\s*(?:"([^"\n]+)"|'([^'\n]+)'|([\w-]+))\s*\]""", re.MULTILINE)
+_TABLE = re.compile(
+    r"""^[ \t]*+\[[ \t]*+machines[ \t]*+\.[ \t]*+(?:"([^"\n]++)"|'([^'\n]++)'|([\w-]++))[ \t]*+\]""", re.MULTILINE
+)
 
 
 class Context:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -92,7 +93,9 @@ def new(
     except OSError as error:
         show_error(UsageError(f"cannot create {printable(str(path))}: {error.strerror}"))
         raise Reported(UsageError.exit_code) from None
-    print(f"created {printable(str(path))}; next: sosagent runbook check {printable(str(path))}")
+    # A name that starts with a dash would be an option.
+    shown = shlex.quote(printable(f"./{path}" if str(path).startswith("-") else str(path), 4000))
+    print(f"created {shown}; next: sosagent runbook check {shown}")
 
 
 @runbook_app.command("schema")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..endpoint.parse import parse_target
-from ..errors import SosError, UsageError
+from ..errors import SosError, StepFailed, UsageError
 from ..printable import printable
 from .ask import in_thread
 from .endpoint_options import HOST_HELP, checked_timeout
@@ -130,12 +131,16 @@ def run(options: RunOptions, machine: RunMachineOptions) -> None:
 
         failure, record = error, record_of(error)
     progress.stop()
+    report_failure: SosError | None = None
     if record is not None and options.report is not None:
         report_failure = _write_report(options.report, record, machine.transcript)
         if failure is not None and report_failure is not None:
             failure.add_note(report_failure.message)
         failure = failure or report_failure
     _show(options, machine, record, failure)
+    if record is not None and options.report is not None and report_failure is None and not machine.quiet:
+        # On standard error: with --json, standard output is one object.
+        print(f"wrote the report to {shlex.quote(printable(str(options.report), 4000))}", file=sys.stderr)
     if failure is not None:
         raise Reported(failure.exit_code)
 
@@ -200,7 +205,11 @@ def _confirm(progress: Progress, yes: bool) -> Ask | None:
             return True
         progress.stop()
         answer = await in_thread(lambda: _read_answer(f"{question} [y/N] "))
-        return (answer or "").strip().lower() in ("y", "yes")
+        if answer is None:
+            from ..runbook.steps import NOT_ANSWERED
+
+            raise StepFailed(f"nobody answered: {question}", hint=NOT_ANSWERED)
+        return answer.strip().lower() in ("y", "yes")
 
     return ask if yes or sys.stdin.isatty() else None
 

@@ -59,12 +59,13 @@ class Progress:
         text = printable(event.text)
         if event.kind == "start":
             do_in_background(lambda: self._spin(text))
-        elif event.kind == "done":
+        elif event.kind in ("done", "failed"):
             now = time.monotonic()
             seconds, self._since = now - self._since, now
             do_in_background(self._clear)
             if not self._quiet:
-                self._line("✓" if self._screen else " ", f"{text:<60} {seconds:6.2f} s", "green")
+                in_terminal, in_pipe, style = ("✓", " ", "green") if event.kind == "done" else ("✗", "!", "red")
+                self._line(in_terminal if self._screen else in_pipe, f"{text:<60} {seconds:6.2f} s", style)
         elif event.kind == "note":
             self.note(text)
         elif self._verbose:

@@ -16,12 +16,12 @@ class Event:
     """One event.
 
     Fields:
-        kind: ``start`` when a step starts, ``done`` when it has succeeded, ``note`` for something the user
-            should know, ``detail`` for something shown with ``-v``.
+        kind: ``start`` when a step starts, ``done`` when it has succeeded, ``failed`` when a step of a runbook has
+            failed, ``note`` for something the user should know, ``detail`` for something shown with ``-v``.
         text: one printable line.
     """
 
-    kind: Literal["start", "done", "note", "detail"]
+    kind: Literal["start", "done", "failed", "note", "detail"]
     text: str
 
 

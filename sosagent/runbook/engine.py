@@ -20,13 +20,14 @@ from .live_site import LiveSite
 from .load import Loaded
 from .model import Step
 from .names import BUILT_IN, stored_names
-from .outcome import Outcome
+from .outcome import Outcome, step_failure
 from .plan import numbered, title_of
 from .record import RunRecord, Status, StepRecord, attach_record
 from .scope import Scope
 from .site import Site
-from .steps import STEPS, Ask, confirm
+from .steps import NOT_ANSWERED, STEPS, Ask, confirm
 from .values import complete_values
+from .words import excerpt
 
 __all__ = ["Engine", "Settings"]
 
@@ -36,6 +37,7 @@ _STEP_SECONDS = {"run": _PROGRAM_SECONDS, "expect": 60.0, "wait_for": 300.0}
 #: Added to the patience of the shell, so that the machine ends a program before we give up.
 _PATIENCE_MARGIN = 5
 _SCREEN_BYTES = 16384
+_EVENT_TEXT = 200
 #: After these, nothing can be done on the console: the connection is gone, or another user has taken it.
 _CONSOLE_GONE = (EndpointLost, EndpointBusy)
 
@@ -78,6 +80,11 @@ class _Attempts:
     times: int = 0
     status: Status = "failed"
     outcome: Outcome = field(default_factory=Outcome)
+
+    def emit(self, site: Site, kind: Literal["start", "done", "failed", "detail"], text: str = "") -> None:
+        """Show the progress of the step."""
+        result = f": {excerpt(text, _EVENT_TEXT)}" if text else ""
+        site.console.emit(Event(kind, f"[{self.number}] {self.title}{result}"))
 
 
 class Engine:
@@ -216,14 +223,21 @@ class Engine:
         try:
             if await self._is_wanted(scope, step, attempts):
                 await self._attempt(site, scope, step, attempts)
-        except SosError as error:
+            else:
+                attempts.emit(site, "detail", f"skipped: {attempts.outcome.message}")
+        except SosError as caught:
+            error = step_failure(caught)
             attempts.outcome = replace(attempts.outcome, message=printable(error.message, 600))
             # The message may contain the output of a secret program; `replay` needs only the code.
             site.console.mark_recording(f"failed {number}: {error.code}")
+            attempts.emit(site, "failed", f"failed: {error.message}")
             error.at(f"step {number}, {attempts.title}")
-            raise
+            if error is caught:
+                raise
+            raise error from None
         except asyncio.CancelledError:
             attempts.outcome = Outcome("interrupted")
+            attempts.emit(site, "failed", "interrupted")
             raise
         finally:
             self.records.insert(place, self._step_record(site, step, attempts))
@@ -241,7 +255,7 @@ class Engine:
 
     async def _attempt(self, site: Site, scope: Scope, step: Step, attempts: _Attempts) -> None:
         """Run the step until its repetition ends."""
-        site.console.emit(Event("start", f"[{attempts.number}] {attempts.title}"))
+        attempts.emit(site, "start")
         site.console.mark_recording(f"{attempts.number} {attempts.title}")
         while True:
             attempts.times += 1
@@ -253,7 +267,7 @@ class Engine:
             assert step.repeat is not None
             await self.pause(site, step.repeat.pause)
         attempts.status = "done"
-        site.console.emit(Event("done", f"[{attempts.number}] {attempts.title}: {attempts.outcome.message}"))
+        attempts.emit(site, "done", attempts.outcome.message)
 
     async def _run_within_limit(self, site: Site, scope: Scope, step: Step, number: str) -> Outcome:
         """Run the step once, within its time limit, and store its value."""
@@ -266,17 +280,24 @@ class Engine:
             if not timer.expired():
                 raise
             run_is_over = seconds is None or (limit is not None and limit < seconds)
-            raise DeadlineExceeded(
-                "the time of the whole run is up" if run_is_over else f"the step did not finish within {seconds:.0f} s",
-                state=site.console.state,
-                tail=site.console.tail(),
-                hint=None if run_is_over else "If it only needs more time, give the step a longer timeout.",
-            ) from None
+            raise self._time_is_up(site, scope, step, None if run_is_over else seconds) from None
         if outcome.failure is None:
             scope.known["result"] = outcome.value or {"output": outcome.message}
             for name in stored_names(step):
                 scope.known[name] = outcome.value
         return outcome
+
+    def _time_is_up(self, site: Site, scope: Scope, step: Step, seconds: float | None) -> SosError:
+        """Return the error of a step that did not finish within its `seconds`, or None, within the run's time."""
+        if isinstance(step.options, Confirm) and seconds is not None:
+            question = printable(scope.fill(step.options.question), 1000)
+            return StepFailed(f"nobody answered within {seconds:g} s: {question}", hint=NOT_ANSWERED)
+        return DeadlineExceeded(
+            "the time of the whole run is up" if seconds is None else f"the step did not finish within {seconds:g} s",
+            state=site.console.state,
+            tail=site.console.tail(),
+            hint=None if seconds is None else "If it only needs more time, give the step a longer timeout.",
+        )
 
     async def run_action(self, site: Site, scope: Scope, step: Step, number: str) -> Outcome:
         """Run the action of a step once."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..errors import SosError
+from ..errors import PasswordMissing, SosError, StepFailed, UsageError
 
-__all__ = ["Outcome"]
+__all__ = ["Outcome", "step_failure"]
 
 
 @dataclass(frozen=True)
@@ -36,3 +36,17 @@ class Outcome:
     def failed(self, failure: SosError) -> Outcome:
         """Return the same outcome with a failure."""
         return replace(self, failure=failure)
+
+
+def step_failure(error: SosError) -> SosError:
+    """Return the error of a step that `error` ended: a `UsageError` would mean that nothing was sent.
+
+    `PasswordMissing` is returned as it is: the login needs it, not the step.
+    """
+    if not isinstance(error, UsageError) or isinstance(error, PasswordMissing):
+        return error
+    hint = error.hint or "Correct it; `--from STEP` starts again at that step."
+    failure = StepFailed(error.message, hint=hint, state=error.state, tail=error.tail)
+    for note in getattr(error, "__notes__", ()):
+        failure.add_note(note)
+    return failure

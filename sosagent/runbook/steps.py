@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..errors import StepFailed, UsageError
+from ..errors import StepFailed
 from ..printable import printable
 from . import console_steps, shell_steps
 from .actions import Assert, Confirm
@@ -13,10 +13,12 @@ from .outcome import Outcome
 from .scope import Scope
 from .site import Site
 
-__all__ = ["STEPS", "Ask", "confirm"]
+__all__ = ["NOT_ANSWERED", "STEPS", "Ask", "confirm"]
 
 #: Asks the user a yes-or-no question.
 Ask = Callable[[str], Awaitable[bool]]
+#: What to do about a question that nobody answered.
+NOT_ANSWERED = "--yes answers yes to all questions of the runbook. The steps after it were not run."
 _VERBS = {"equals": "equal", "matches": "match", "contains": "contain"}
 
 
@@ -44,9 +46,7 @@ async def confirm(scope: Scope, options: Confirm, ask: Ask | None) -> Outcome:
     """
     question = printable(scope.fill(options.question), 1000)
     if ask is None:
-        raise UsageError(
-            f"no user is present to confirm: {question}", hint="--yes answers yes to all questions of the runbook."
-        )
+        raise StepFailed(f"no user is present to confirm: {question}", hint=NOT_ANSWERED)
     if not await ask(question):
         raise StepFailed(f"the answer was no: {question}", hint="The steps after it were not run.")
     return Outcome("yes")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -32,8 +34,38 @@ def test_a_new_runbook_is_valid_and_runs(tmp_path: Path) -> None:
     done = run_sosagent("run", path, "--dry-run", "--json", "host")
     assert (done.status, json.loads(done.out)["status"], done.err) == (0, "planned", "")
     done = run_sosagent("run", path, "--against", "lab")
-    assert done.status == 2
+    assert done.status == 9
     assert "no user is present to confirm: Restart ssh" in done.err
+    assert "\n! [2] confirm Restart" in done.err
+    assert "--yes answers yes" in done.err
+
+
+@pytest.mark.parametrize("name", ["my book.yml", "it's.yml", "a;reboot.yml", "-n.yml", "$(id).yml", "ü.yml"])
+def test_a_new_runbook_prints_a_command_that_a_shell_accepts(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sosagent", "runbook", "new", "--", name],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    command = done.stdout.partition("next: ")[2]
+    words = shlex.split(command)
+    assert words[:3] == ["sosagent", "runbook", "check"]
+    assert [tmp_path / one for one in words[3:]] == [tmp_path / name]
+    assert not words[3].startswith("-")
+    assert run_sosagent("runbook", "check", tmp_path / words[3]).status == 0
+
+
+@pytest.mark.parametrize("steps", ["  - run: 'true'", "  - run: exit 1"], ids=["done", "failed"])
+def test_report_says_where_it_wrote(steps: str, tmp_path: Path) -> None:
+    path, report = write_runbook(tmp_path, steps), tmp_path / "the report.html"
+    for extra, shown in ([], True), (["--json"], True), (["-q"], False):
+        report.unlink(missing_ok=True)
+        done = run_sosagent("run", path, "--against", "lab", "--report", report, *extra)
+        assert report.exists()
+        assert (f"wrote the report to '{report}'" in done.err) is shown
+        assert str(report) not in done.out
+    done = run_sosagent("run", tmp_path / "none.yml", "--against", "lab", "--report", report)
+    assert "wrote the report" not in done.err
 
 
 @pytest.mark.parametrize("command", [["run"], ["run", "--json"], ["runbook", "show"]], ids=["run", "json", "show"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sosagent.console.events import Event
 from sosagent.errors import DeadlineExceeded, StepFailed, UsageError
 from sosagent.lab import Lab
 from sosagent.runbook.record import record_fields
@@ -110,14 +111,77 @@ async def test_a_pattern_that_would_take_years_is_stopped(step: str, tmp_path: P
 
 async def test_confirm_fails_without_a_user_or_after_a_no(lab: Lab, tmp_path: Path) -> None:
     path = write_runbook(tmp_path, "  - confirm: Really?\n  - run: id")
-    usage, _ = await fail_on(lab, path, UsageError)
-    assert "no user is present to confirm: Really?" in usage.message
+    error, record = await fail_on(lab, path, StepFailed)
+    assert error.message == "step 1, confirm Really?: no user is present to confirm: Really?"
+    assert "--yes" in error.hint
+    assert statuses(record) == {"1": "failed", "2": "not run"}
 
     async def no(_question: str) -> bool:
         return False
 
     _, record = await fail_on(lab, path, StepFailed, confirm=no)
     assert statuses(record) == {"1": "failed", "2": "not run"}
+
+
+async def test_a_confirm_that_nobody_answers_in_its_time_is_a_failed_step(lab: Lab, tmp_path: Path) -> None:
+    path = write_runbook(tmp_path, "  - {confirm: 'Really?', timeout: 0.2}\n  - run: id")
+
+    async def never(_question: str) -> bool:
+        await asyncio.get_running_loop().create_future()
+        return True
+
+    error, record = await fail_on(lab, path, StepFailed, confirm=never)
+    assert "nobody answered within 0.2 s: Really?" in error.message
+    assert statuses(record) == {"1": "failed", "2": "not run"}
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("upload: {from: none.txt, to: /tmp/t}", "none.txt: No such file"),
+        ("upload: {from: ., to: /tmp/t}", "Is a directory"),
+        ("upload: {from: 'a{{ name }}.txt', to: /tmp/t}", "a1.txt: No such file"),
+        ("download: {from: /etc/hostname, to: /nowhere/t}", "its folder does not exist"),
+        ("add_key: none.pub", "none.pub: No such file"),
+        ("remove_key: 'SHA256:AAAA'", "contains SHA256:AAAA"),
+        ("{when: '{{ no }}', run: {program: 'true', store: s}}\n  - assert: '{{ s }}'", "'s' has no value"),
+        ("add_key: {key: none.pub, user: 'a b'}", "is not a user name"),
+    ],
+    ids=["upload", "folder", "filled", "download", "add_key", "remove_key", "no value", "user"],
+)
+async def test_what_is_wrong_on_this_computer_fails_the_step(step: str, message: str, lab: Lab, tmp_path: Path) -> None:
+    """A usage error would mean that nothing was sent, but the steps before have run."""
+    path = write_runbook(
+        tmp_path,
+        f"  - run: echo $name\n  - {step}\n  - run: echo no",
+        "parameters: {name: {default: '1'}, no: {type: flag, default: false}}\non_failure: [{assert: '{{ no }}x'}]",
+    )
+    error, record = await fail_on(lab, path, StepFailed)
+    assert (error.exit_code, error.code) == (9, "step-failed")
+    assert message in error.message
+    assert error.message.startswith("step ")
+    assert error.hint
+    assert (statuses(record)["1"], statuses(record)["on_failure 1"]) == ("done", "done")
+    assert record.steps[-2].status == "not run"
+
+
+async def test_each_step_has_a_live_line_even_if_it_fails(lab: Lab, tmp_path: Path) -> None:
+    inner = write_runbook(tmp_path, "  - {name: deep, run: exit 3}")
+    path = write_runbook(
+        tmp_path,
+        f"  - run: 'true'\n  - {{when: '{{{{ off }}}}', run: id}}\n  - include: {inner.name}\n  - run: id",
+        "parameters: {off: {type: flag, default: false}}\nfinally: [{name: last, run: exit 4}]",
+    )
+    events: list[Event] = []
+    await fail_on(lab, path, StepFailed, on_event=events.append)
+    shown = [(event.kind, event.text) for event in events if event.text.startswith("[") and event.kind != "start"]
+    assert shown == [
+        ("done", "[1] run true: exit status 0"),
+        ("detail", "[2] run id: skipped: its condition is false"),
+        ("failed", "[3.1] deep: failed: the program ended with exit status 3"),
+        ("failed", f"[3] include {inner.name}: failed: step 3.1, deep: the program ended with exit status 3"),
+        ("failed", "[finally 1] last: failed: the program ended with exit status 4"),
+    ]
 
 
 async def test_an_included_runbook_has_names_of_its_own(lab: Lab, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sosagent.errors import EndpointLost, LoginRefused, UsageError
+from sosagent.errors import EndpointLost, LoginRefused, StepFailed
 from sosagent.lab import Lab
 from sosagent.runbook.record import record_fields
 from sosagent.secrets.secret import Secret
@@ -88,6 +88,6 @@ async def test_a_password_that_cannot_be_typed_is_refused(
     path = write_runbook(
         tmp_path, "  - login: {user: admin, password: '{{ word }}'}", "parameters: {word: {type: secret}}"
     )
-    error, _ = await fail_on(lab, path, UsageError, parameters={"word": Secret(password)})
+    error, _ = await fail_on(lab, path, StepFailed, parameters={"word": Secret(password)})
     assert "cannot be typed" in error.message
     assert b"admin" not in typed

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ..secrets.marks import REDACTED
 from ..secrets.secret import Secret
 from ..terminal.kernel import looks_like_kernel_line
 
-__all__ = ["EchoMask", "Redactor"]
+__all__ = ["EchoMask", "Redactor", "redact_secrets"]
 
 _MIN_LENGTH = 4  # shorter secrets occur inside too many ordinary words
 _MAX_MASKED = 64 * 1024
@@ -56,6 +57,14 @@ class Redactor:
         """Return the bytes held back, at the end of the stream."""
         held, self._held = self._held, b""
         return held
+
+
+def redact_secrets(text: str, secrets: Iterable[Secret]) -> str:
+    """Return `text` with every one of `secrets` replaced, as `Redactor` does."""
+    redactor = Redactor()
+    for secret in secrets:
+        redactor.add(secret)
+    return redactor.redact(text)
 
 
 def _partial_match(data: bytes, value: bytes) -> int:

@@ -6,28 +6,28 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from ..access import Access
-from ..console.events import Event
+from ..console.redact import redact_secrets
 from ..errors import DeadlineExceeded, EndpointBusy, EndpointLost, MachineRestarted, SosError, StepFailed
 from ..printable import printable
 from ..session.machine import at_console, locked
 from .actions import Confirm, Include, Run
+from .attempts import Attempts
 from .live_site import LiveSite
 from .load import Loaded
 from .model import Step
 from .names import BUILT_IN, stored_names
 from .outcome import Outcome, step_failure
-from .plan import numbered, title_of
-from .record import RunRecord, Status, StepRecord, attach_record
+from .plan import numbered, title_of, unrun_step
+from .record import RunRecord, StepRecord, attach_record, redacted
 from .scope import Scope
 from .site import Site
 from .steps import NOT_ANSWERED, STEPS, Ask, confirm
 from .values import complete_values
-from .words import excerpt
 
 __all__ = ["Engine", "Settings"]
 
@@ -36,8 +36,6 @@ _PROGRAM_SECONDS = 60.0
 _STEP_SECONDS = {"run": _PROGRAM_SECONDS, "expect": 60.0, "wait_for": 300.0}
 #: Added to the patience of the shell, so that the machine ends a program before we give up.
 _PATIENCE_MARGIN = 5
-_SCREEN_BYTES = 16384
-_EVENT_TEXT = 200
 #: After these, nothing can be done on the console: the connection is gone, or another user has taken it.
 _CONSOLE_GONE = (EndpointLost, EndpointBusy)
 
@@ -60,31 +58,6 @@ class Settings:
     ask: Ask | None = None
     gate: Gate | None = None
     count: Callable[[int, int], None] | None = None
-
-
-@dataclass
-class _Attempts:
-    """The state of a step while it runs.
-
-    Fields:
-        number, title: identify the step.
-        started: when, on the clock of `time.monotonic`.
-        times: how often it has been run.
-        status: becomes ``done`` or ``skipped``.
-        outcome: the outcome of the latest attempt.
-    """
-
-    number: str
-    title: str
-    started: float = field(default_factory=time.monotonic)
-    times: int = 0
-    status: Status = "failed"
-    outcome: Outcome = field(default_factory=Outcome)
-
-    def emit(self, site: Site, kind: Literal["start", "done", "failed", "detail"], text: str = "") -> None:
-        """Show the progress of the step."""
-        result = f": {excerpt(text, _EVENT_TEXT)}" if text else ""
-        site.console.emit(Event(kind, f"[{self.number}] {self.title}{result}"))
 
 
 class Engine:
@@ -194,7 +167,7 @@ class Engine:
         for at, step in enumerate(steps):
             number = f"{prefix}{at + 1}"
             if at < first:
-                self.records.append(StepRecord(number, title_of(step), step.action, "skipped", said="--from"))
+                self.records.append(unrun_step(number, step, "skipped", "--from"))
                 continue
             try:
                 await self.run_step(site, scope, step, number)
@@ -204,9 +177,7 @@ class Engine:
 
     def _record_not_run(self, steps: tuple[Step, ...], prefix: str, first: int, why: str = "") -> None:
         self.records += [
-            StepRecord(f"{prefix}{at + 1}", title_of(step), step.action, "not run", said=why)
-            for at, step in enumerate(steps)
-            if at >= first
+            unrun_step(f"{prefix}{at + 1}", step, "not run", why) for at, step in enumerate(steps) if at >= first
         ]
 
     # -- one step -----------------------------------------------------------------------------
@@ -218,7 +189,7 @@ class Engine:
             SosError: why it failed; the message names the step.
         """
         scope.known.update(hostname=site.hostname, state=site.console.state, host=self.access.host)
-        attempts = _Attempts(number, title_of(step))
+        attempts = Attempts(number, self._redact(title_of(step)))
         place = len(self.records)
         try:
             if await self._is_wanted(scope, step, attempts):
@@ -240,9 +211,9 @@ class Engine:
             attempts.emit(site, "failed", "interrupted")
             raise
         finally:
-            self.records.insert(place, self._step_record(site, step, attempts))
+            self.records.insert(place, attempts.record(site, step, self._clock))
 
-    async def _is_wanted(self, scope: Scope, step: Step, attempts: _Attempts) -> bool:
+    async def _is_wanted(self, scope: Scope, step: Step, attempts: Attempts) -> bool:
         if step.when is not None and not scope.holds(step.when):
             attempts.status, attempts.outcome = "skipped", Outcome("its condition is false")
             return False
@@ -253,7 +224,7 @@ class Engine:
             raise StepFailed("stopped by the user", hint="This step and the steps after it were not run.")
         return answer == "run"
 
-    async def _attempt(self, site: Site, scope: Scope, step: Step, attempts: _Attempts) -> None:
+    async def _attempt(self, site: Site, scope: Scope, step: Step, attempts: Attempts) -> None:
         """Run the step until its repetition ends."""
         attempts.emit(site, "start")
         site.console.mark_recording(f"{attempts.number} {attempts.title}")
@@ -345,22 +316,6 @@ class Engine:
 
     # -- records ------------------------------------------------------------------------------
 
-    def _step_record(self, site: Site, step: Step, attempts: _Attempts) -> StepRecord:
-        outcome = attempts.outcome
-        return StepRecord(
-            attempts.number,
-            attempts.title,
-            step.action,
-            attempts.status,
-            attempts.started - self._clock,
-            time.monotonic() - attempts.started,
-            attempts.times,
-            outcome.message,
-            outcome.output,
-            outcome.exit_status,
-            site.console.output[-_SCREEN_BYTES:],
-        )
-
     def _record(self, failure: BaseException | None) -> RunRecord:
         site, runbook = self.site, self.loaded.runbook
         error = None
@@ -372,7 +327,7 @@ class Engine:
                 "state": getattr(failure, "state", ""),
                 "tail": list(getattr(failure, "tail", ())),
             }
-        return RunRecord(
+        record = RunRecord(
             runbook.name,
             self.loaded.name,
             runbook.description,
@@ -390,3 +345,8 @@ class Engine:
             warnings=() if site is None else tuple(site.troubles),
             error=error,
         )
+        return redacted(record, self._redact)
+
+    def _redact(self, text: str) -> str:
+        """Return `text` without the secrets of the run. Before there is a console: without the parameters'."""
+        return redact_secrets(text, self.scope.secrets) if self.site is None else self.site.console.redact(text)

@@ -18,6 +18,7 @@ class Outcome:
     Fields:
         message: the result in one sentence.
         output: the output of its program, safe to print.
+        coloured: the same output with its colours; see `StepRecord`.
         exit_status: the exit status of its program.
         value: what `store` keeps: ``output`` and other parts, by name.
         failure: the error if the step failed after its program had run.
@@ -28,6 +29,7 @@ class Outcome:
     exit_status: int | None = None
     value: Mapping[str, Any] = field(default_factory=dict)
     failure: SosError | None = None
+    coloured: str = ""
 
     def succeeded(self) -> Outcome:
         """Return the same outcome without the failure."""

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
+from ..console.redact import redact_secrets
 from ..errors import UsageError
 from ..printable import printable
 from ..secrets.secret import Secret
 from .actions import Include, Run
 from .load import Loaded
 from .model import Step
-from .record import RunRecord, StepRecord
+from .record import RunRecord, StepRecord, redacted
 from .scope import Scope
 
-__all__ = ["needs_shell", "numbered", "planned", "title_of"]
+__all__ = ["needs_shell", "numbered", "planned", "program_of", "title_of", "unrun_step"]
 
+#: The most characters shown of a line of a program.
+_PROGRAM_LINE = 65536
 _NEED_A_SHELL = ("login", "run", "add_key", "remove_key", "upload", "download")
 #: The action -> the most telling part of its options.
 _SUBJECTS: dict[str, Callable[[Any], str | None]] = {
@@ -42,6 +45,19 @@ def title_of(step: Step) -> str:
     if step.name is not None:
         return printable(step.name, 120)
     return printable(f"{step.action} {_first_line(_subject(step))}".strip(), 120)
+
+
+def program_of(step: Step) -> str:
+    """Return the program of a `run` step, printable; an empty text for other actions."""
+    if not isinstance(step.options, Run):
+        return ""
+    lines = step.options.program.strip("\n").split("\n")
+    return "\n".join(printable(line.rstrip().expandtabs(4), _PROGRAM_LINE) for line in lines).rstrip()
+
+
+def unrun_step(number: str, step: Step, status: Literal["skipped", "not run"], why: str) -> StepRecord:
+    """Return the record of a step that is not run."""
+    return StepRecord(number, title_of(step), step.action, status, said=why, program=program_of(step))
 
 
 def _first_line(text: str) -> str:
@@ -80,14 +96,23 @@ def planned(loaded: Loaded, values: Mapping[str, str | Secret], host: str, user:
     """
     scope = Scope(loaded, values)
     steps = tuple(
-        StepRecord(number, title_of(step), step.action, "planned", said=_modifiers(step), output=_filled(scope, step))
+        StepRecord(
+            number,
+            title_of(step),
+            step.action,
+            "planned",
+            said=_modifiers(step),
+            output=_filled(scope, step),
+            program=program_of(step),
+        )
         for number, step in numbered(loaded)
     )
     runbook = loaded.runbook
-    return RunRecord(
+    record = RunRecord(
         runbook.name, loaded.name, runbook.description, host, user, datetime.now(UTC), "planned",
         scope.shown, steps,
     )  # fmt: skip
+    return redacted(record, lambda text: redact_secrets(text, scope.secrets))
 
 
 def _modifiers(step: Step) -> str:
@@ -102,10 +127,11 @@ def _modifiers(step: Step) -> str:
 
 
 def _filled(scope: Scope, step: Step) -> str:
+    if isinstance(step.options, Run):
+        return program_of(step)
     text = _subject(step)
-    if not isinstance(step.options, Run):
-        try:
-            text = scope.fill(text)
-        except UsageError:
-            pass  # a value that is known only during a run: the placeholder is shown
+    try:
+        text = scope.fill(text)
+    except UsageError:
+        pass  # a value that is known only during a run: the placeholder is shown
     return "\n".join(printable(line, 2000) for line in text.rstrip().splitlines())

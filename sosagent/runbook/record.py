@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-__all__ = ["RunRecord", "StepRecord", "attach_record", "record_fields", "record_of"]
+from ..terminal.sgr import plain_text
+
+__all__ = ["RunRecord", "Status", "StepRecord", "attach_record", "record_fields", "record_of", "redacted"]
 
 Status = Literal["done", "failed", "skipped", "not run", "planned"]
 
@@ -27,6 +30,9 @@ class StepRecord:
         output: the output of its program, or the program itself in a plan; without secrets.
         exit_status: the exit status of its program.
         screen: the last bytes that the console sent before the step ended, to draw its screen; without secrets.
+        program: the program of a `run` step, as in the runbook; empty for other actions.
+        coloured: the output with its colours and bold as SGR sequences, and no other control sequences; empty if it
+            has none.
     """
 
     number: str
@@ -40,6 +46,8 @@ class StepRecord:
     output: str = ""
     exit_status: int | None = None
     screen: bytes = b""
+    program: str = ""
+    coloured: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,34 @@ def record_of(error: BaseException) -> RunRecord | None:
     return record if isinstance(record, RunRecord) else None
 
 
+def redacted(record: RunRecord, redact: Callable[[str], str]) -> RunRecord:
+    """Return the record with `redact` applied to the texts of the runbook, the caller and the machine."""
+
+    def redacted_step(step: StepRecord) -> StepRecord:
+        output = redact(step.output)
+        return replace(
+            step,
+            name=redact(step.name),
+            said=redact(step.said),
+            output=output,
+            program=redact(step.program),
+            # A change of colour may be in the middle of a secret.
+            coloured=step.coloured if output == step.output == plain_text(step.coloured) else "",
+        )
+
+    error = record.error and {
+        key: redact(value) if isinstance(value, str) else [redact(line) for line in value]
+        for key, value in record.error.items()
+    }
+    return replace(
+        record,
+        parameters={name: redact(value) for name, value in record.parameters.items()},
+        steps=tuple(map(redacted_step, record.steps)),
+        warnings=tuple(map(redact, record.warnings)),
+        error=error,
+    )
+
+
 def record_fields(record: RunRecord) -> dict[str, Any]:
     """Return the record for JSON, without the screens."""
     steps = [
@@ -100,6 +136,7 @@ def record_fields(record: RunRecord) -> dict[str, Any]:
             "number": step.number,
             "name": step.name,
             "action": step.action,
+            "program": step.program.splitlines(),
             "status": step.status,
             "started": round(step.started, 3),
             "seconds": round(step.seconds, 3),

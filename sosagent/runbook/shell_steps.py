@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
 from ..authorized_keys.key_file import check_user
 from ..errors import DeadlineExceeded, StepFailed, UsageError
 from ..keys import PublicKey, parse_public_keys
-from ..printable import clean, printable
+from ..printable import printable
 from ..secrets.marks import NOT_RECORDED
 from ..secrets.secret import Secret, hidden
 from ..shell.transfer import Transfer
 from ..shell.verified import Result
+from ..terminal.sgr import Style, as_sgr, last_characters, styled_runs
 from .actions import Download, Keys, Login, Logout, Run, Upload
 from .outcome import Outcome
 from .scope import Scope
@@ -63,15 +65,20 @@ async def run(site: Site, scope: Scope, options: Run) -> Outcome:
     output = result.output.decode("utf-8", "replace")
     text = hidden(site.console.redact(output), secrets)
     stored: str | Secret = text
+    shown = (NOT_RECORDED, "")
     if private:
-        stored, text = Secret(output), NOT_RECORDED
+        stored = Secret(output)
         with site.console.unrecorded(stored):
             pass  # from now on, the console redacts it like any other secret
+    else:
+        # Again without the secrets: control characters may have been in the middle of one.
+        shown = _shown(text, lambda one: hidden(site.console.redact(one), secrets))
     outcome = Outcome(
         f"exit status {result.status}",
-        text if private else _shown(text),
+        shown[0],
         result.status,
         {"output": stored, "status": result.status},
+        coloured=shown[1],
     )
     return _checked(site, scope, options, result, killed, outcome, output if private else text)
 
@@ -103,12 +110,27 @@ def _checked(
     return outcome.failed(StepFailed(message, state=state, tail=tail)) if message else outcome
 
 
-def _shown(text: str) -> str:
-    """Return a program's output without control characters, and without its start if it is long."""
-    if len(text) > _MOST_OUTPUT_SHOWN:
-        dropped = len(text) - _MOST_OUTPUT_SHOWN
-        text = f"(the first {dropped} characters are left out)\n{text[-_MOST_OUTPUT_SHOWN:]}"
-    return "\n".join(clean(line.replace("\t", "    ")) for line in text.replace("\r", "").split("\n"))
+def _shown(text: str, redact: Callable[[str], str]) -> tuple[str, str]:
+    """Return a program's output without control characters, and without its start if it is long.
+
+    Args:
+        text: the output.
+        redact: replaces secrets in plain text.
+
+    Returns:
+        The plain text; and the same with its colours, or an empty text if it has none.
+    """
+    runs = styled_runs(text.replace("\r", "").replace("\t", "    "))
+    plain = "".join(part for _, part in runs)
+    safe = redact(plain)
+    if safe != plain:
+        runs = ((Style(), safe),)
+    dropped = len(safe) - _MOST_OUTPUT_SHOWN
+    if dropped > 0:
+        note = f"(the first {dropped} characters are left out)\n"
+        runs = ((Style(), note), *last_characters(runs, _MOST_OUTPUT_SHOWN))
+    coloured = as_sgr(runs) if any(style != Style() for style, _ in runs) else ""
+    return "".join(part for _, part in runs), coloured
 
 
 async def add_key(site: Site, scope: Scope, options: Keys) -> Outcome:

@@ -1,0 +1,70 @@
+"""A step while it runs: how often it has been run, its result so far, and its record."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..console.events import Event
+from .model import Step
+from .outcome import Outcome
+from .plan import program_of
+from .record import Status, StepRecord
+from .site import Site
+from .words import excerpt
+
+__all__ = ["Attempts"]
+
+_SCREEN_BYTES = 16384
+_EVENT_TEXT = 200
+
+
+@dataclass
+class Attempts:
+    """The state of a step while it runs.
+
+    Fields:
+        number, title: identify the step.
+        started: when, on the clock of `time.monotonic`.
+        times: how often it has been run.
+        status: becomes ``done`` or ``skipped``.
+        outcome: the outcome of the latest attempt.
+    """
+
+    number: str
+    title: str
+    started: float = field(default_factory=time.monotonic)
+    times: int = 0
+    status: Status = "failed"
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def emit(self, site: Site, kind: Literal["start", "done", "failed", "detail"], text: str = "") -> None:
+        """Show the progress of the step."""
+        result = f": {excerpt(text, _EVENT_TEXT)}" if text else ""
+        site.console.emit(Event(kind, f"[{self.number}] {self.title}{result}"))
+
+    def record(self, site: Site, step: Step, began: float) -> StepRecord:
+        """Return the record of the step.
+
+        Args:
+            site: where it ran.
+            step: the step.
+            began: when the run started, on the clock of `time.monotonic`.
+        """
+        outcome = self.outcome
+        return StepRecord(
+            self.number,
+            self.title,
+            step.action,
+            self.status,
+            self.started - began,
+            time.monotonic() - self.started,
+            self.times,
+            outcome.message,
+            outcome.output,
+            outcome.exit_status,
+            site.console.output[-_SCREEN_BYTES:],
+            program_of(step),
+            outcome.coloured,
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import shlex
 import tempfile
@@ -15,6 +14,7 @@ from .. import __version__
 from ..errors import UsageError
 from ..picture import Picture
 from ..printable import printable
+from .report_text import coloured_html, escaped, escaped_lines, has_colours
 
 if TYPE_CHECKING:
     from ..runbook.record import RunRecord, StepRecord
@@ -23,8 +23,6 @@ __all__ = ["page", "write_page"]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _COLUMNS, _ROWS = 80, 24
-#: The most characters shown of a line of output, and of any other text.
-_LINE, _TEXT = 4000, 2000
 #: A symbol for each status, next to its name.
 _MARKS = {"done": "✓", "failed": "✗", "skipped": "–", "not run": "–", "planned": "·"}
 
@@ -50,7 +48,7 @@ def page(record: RunRecord, cast: str | None = None) -> str:
         if part
     )
     style = files(__package__).joinpath("report.css").read_text("utf-8")
-    title = f"{_text(record.runbook)} on {_text(record.hostname or record.host)}: {_text(record.status)}"
+    title = f"{escaped(record.runbook)} on {escaped(record.hostname or record.host)}: {escaped(record.status)}"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -66,7 +64,7 @@ def page(record: RunRecord, cast: str | None = None) -> str:
 <main>
 {body}
 </main>
-<footer><p class="about">Written by sosagent {_text(__version__)}.</p></footer>
+<footer><p class="about">Written by sosagent {escaped(__version__)}.</p></footer>
 </body>
 </html>
 """
@@ -102,79 +100,81 @@ def write_page(path: Path, text: str) -> None:
         ) from None
 
 
-def _text(text: str, limit: int = _TEXT) -> str:
-    """Return any text as HTML that only displays it."""
-    return html.escape(printable(text, limit))
-
-
-def _lines(text: str) -> str:
-    return "\n".join(_text(line, _LINE) for line in text.split("\n"))
-
-
 def _status(status: str) -> str:
     kind = status if status in ("done", "failed") else "note"
-    return f'<span class="{kind}"><span aria-hidden="true">{_MARKS.get(status, "")}</span> {_text(status)}</span>'
+    return f'<span class="{kind}"><span aria-hidden="true">{_MARKS.get(status, "")}</span> {escaped(status)}</span>'
 
 
-def _rows(facts: Iterable[tuple[str, str]]) -> str:
+def _rows(label: str, facts: Iterable[tuple[str, str]]) -> str:
     """Return a table of two columns. Names are escaped here; values are HTML already."""
-    rows = "\n".join(f'<tr><th scope="row">{_text(name)}</th><td>{value}</td></tr>' for name, value in facts if value)
-    return f'<table class="facts">\n{rows}\n</table>'
+    rows = "\n".join(f'<tr><th scope="row">{escaped(name)}</th><td>{value}</td></tr>' for name, value in facts if value)
+    return _scrolling(label, f'<table class="facts">\n{rows}\n</table>')
+
+
+def _scrolling(label: str, table: str) -> str:
+    """Return a table in a box that scrolls sideways if the page is too narrow for it."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escaped(label)}">{table}</div>'
+
+
+def _preformatted(kind: str, label: str, content: str) -> str:
+    """Return lines of text in a box that scrolls sideways; `content` is HTML."""
+    return f'<pre class="scroll {kind}" tabindex="0" role="region" aria-label="{escaped(label, 200)}">{content}</pre>'
 
 
 def _head(record: RunRecord) -> str:
     description = (
-        f'<p class="about lines">{_lines(record.description.strip())}</p>' if record.description.strip() else ""
+        f'<p class="about lines">{escaped_lines(record.description.strip())}</p>' if record.description.strip() else ""
     )
     when = record.began.strftime("%Y-%m-%d %H:%M:%S")
     logged_out = {None: "", True: "the initial state is restored", False: "the initial state was not restored"}
     facts = (
         ("Status", _status(record.status)),
-        ("Machine", _text(record.hostname) or "unknown: there was no login"),
-        ("Machine-id", _text(record.machine_id or "")),
-        ("Endpoint", _text(record.host)),
-        ("User", _text(record.user)),
+        ("Machine", escaped(record.hostname) or "unknown: there was no login"),
+        ("Machine-id", escaped(record.machine_id or "")),
+        ("Endpoint", escaped(record.host)),
+        ("User", escaped(record.user)),
         ("Started", f'<time datetime="{record.began.isoformat(timespec="seconds")}">{when} UTC</time>'),
         ("Duration", f"{record.seconds:.1f} s" if record.status != "planned" else "none: this was a dry run"),
-        ("Runbook", f"<code>{_text(record.source)}</code>"),
-        ("Initial state", _text(record.state_found)),
+        ("Runbook", f"<code>{escaped(record.source)}</code>"),
+        ("Initial state", escaped(record.state_found)),
         ("Final state", logged_out[record.logged_out]),
     )
-    return f"<h1>{_text(record.runbook)}</h1>\n{description}\n{_rows(facts)}"
+    return f"<h1>{escaped(record.runbook)}</h1>\n{description}\n{_rows('About this run', facts)}"
 
 
 def _error(record: RunRecord) -> str:
     error = record.error
     if error is None:
         return ""
-    parts = [f"<p><strong>{_text(str(error.get('message', '')))}</strong></p>"]
+    parts = [f"<p><strong>{escaped(str(error.get('message', '')))}</strong></p>"]
     if error.get("hint"):
-        parts.append(f'<p class="lines">{_lines(str(error["hint"]))}</p>')
+        parts.append(f'<p class="lines">{escaped_lines(str(error["hint"]))}</p>')
     if error.get("state"):
-        parts.append(f'<p class="note">Console state: {_text(str(error["state"]))}</p>')
+        parts.append(f'<p class="note">Console state: {escaped(str(error["state"]))}</p>')
     if error.get("tail"):
-        tail = _lines("\n".join(map(str, error["tail"])))
-        parts.append(f'<p class="note">Last lines:</p>\n<pre>{tail}</pre>')
+        tail = escaped_lines("\n".join(map(str, error["tail"])))
+        parts.append(f'<p class="note">Last lines:</p>\n{_preformatted("tail", "Last lines", tail)}')
     return '<h2>Error</h2>\n<div class="box">\n' + "\n".join(parts) + "\n</div>"
 
 
 def _listed(title: str, lines: Iterable[str]) -> str:
-    items = "\n".join(f"<li>{_text(line)}</li>" for line in lines)
+    items = "\n".join(f"<li>{escaped(line)}</li>" for line in lines)
     return f"<h2>{title}</h2>\n<ul>\n{items}\n</ul>" if items else ""
 
 
 def _parameters(record: RunRecord) -> str:
     if not record.parameters:
         return ""
-    facts = ((name, f"<code>{_text(value)}</code>") for name, value in record.parameters.items())
-    return f"<h2>Parameters</h2>\n{_rows(facts)}"
+    facts = ((name, f"<code>{escaped(value)}</code>") for name, value in record.parameters.items())
+    return f"<h2>Parameters</h2>\n{_rows('Parameters', facts)}"
 
 
 def _table_of_steps(record: RunRecord) -> str:
     rows = []
     for at, step in enumerate(record.steps):
-        name = _text(step.name, 200)
-        note = f'<br><span class="note">{_text(step.said, 300)}</span>' if step.said and not _has_details(step) else ""
+        name = escaped(step.name, 200)
+        told = step.said if step.status not in ("done", "failed") else ""  # the details of those have it
+        note = f'<br><span class="note">{escaped(told, 300)}</span>' if told else ""
         linked = f'<a href="#step-{at + 1}">{name}</a>' if _has_details(step) else name
         seconds = f"{step.seconds:.1f} s" if step.status in ("done", "failed") else ""
         rows.append(
@@ -186,19 +186,18 @@ def _table_of_steps(record: RunRecord) -> str:
         for kind, title in (("number", "Step"), ("name", "Name"), ("status", "Status"), ("seconds", "Duration"))
     )
     listed = "\n".join(rows)
-    return (
-        f'<h2>Steps</h2>\n<table class="steps">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{listed}\n</tbody>\n</table>'
-    )
+    table = f'<table class="steps">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{listed}\n</tbody>\n</table>'
+    return f"<h2>Steps</h2>\n{_scrolling('Steps', table)}"
 
 
 def _number(step: StepRecord) -> str:
     """Return a step's number with line break opportunities: ``on_failure 1`` is too wide for a small screen."""
-    return _text(step.number, 20).replace(".", ".<wbr>").replace("on_failure ", "on_failure<br>")
+    return escaped(step.number, 20).replace(".", ".<wbr>").replace("on_failure ", "on_failure<br>")
 
 
 def _has_details(step: StepRecord) -> bool:
     """Whether a step has details that the table of steps does not show."""
-    return step.status in ("done", "failed") or bool(step.output)
+    return step.status in ("done", "failed") or bool(step.output or step.program)
 
 
 def _steps(record: RunRecord) -> Iterator[str]:
@@ -212,8 +211,8 @@ def _steps(record: RunRecord) -> Iterator[str]:
 
 
 def _step(step: StepRecord, place: int, changed: bool) -> str:
-    facts = [_status(step.status)]
-    if step.status != "planned":
+    facts = [_status(step.status), f"<code>{escaped(step.action, 40)}</code>"]
+    if step.status in ("done", "failed"):
         facts.append(f"{step.seconds:.1f} s, started at {step.started:.1f} s")
     if step.times > 1:
         facts.append(f"run {step.times} times")
@@ -221,13 +220,20 @@ def _step(step: StepRecord, place: int, changed: bool) -> str:
         facts.append(f"exit status {step.exit_status}")
     parts = [
         f'<section class="step" id="step-{place}" aria-labelledby="name-{place}">',
-        f'<h3 id="name-{place}">{_text(step.number, 80)}. {_text(step.name, 200)}</h3>',
+        f'<h3 id="name-{place}">{escaped(step.number, 80)}. {escaped(step.name, 200)}</h3>',
         f"<p>{' · '.join(facts)}</p>",
     ]
     if step.said and step.said != f"exit status {step.exit_status}":
-        parts.append(f'<p class="note">{_text(step.said)}</p>')
-    if step.output:
-        parts.append(f"<pre>{_lines(step.output)}</pre>")
+        parts.append(f'<p class="note">{escaped(step.said)}</p>')
+    if step.program:
+        parts.append('<p class="label">Program</p>')
+        parts.append(_preformatted("program", f"Program of step {step.number}", escaped_lines(step.program)))
+    # The output of a planned step is what it would do.
+    output = "" if step.status == "planned" and step.program else step.coloured or step.output
+    if output:
+        parts.append('<p class="label">Output</p>' if step.status != "planned" else "")
+        kind = "output colours" if has_colours(output) else "output"
+        parts.append(_preformatted(kind, f"Output of step {step.number}", coloured_html(output)))
     if step.screen and changed:
         parts.append(_screen(step))
     return "\n".join([*parts, "</section>"])
@@ -238,18 +244,18 @@ def _screen(step: StepRecord) -> str:
     if not drawn:
         return ""
     opened = " open" if step.status == "failed" else ""
-    label = f"Console after step {_text(step.number, 80)}"
+    label = f"Console after step {escaped(step.number, 80)}"
     return (
         f"<details{opened}><summary>Console after this step</summary>\n"
-        f'<pre class="screen" tabindex="0" role="region" aria-label="{label}">{drawn}</pre></details>'
+        f'<pre class="scroll screen" tabindex="0" role="region" aria-label="{label}">{drawn}</pre></details>'
     )
 
 
 def _recording(cast: str | None) -> str:
     if cast is None:
         return ""
-    command = _text(f"asciinema play {shlex.quote(printable(cast))}")
+    command = escaped(f"asciinema play {shlex.quote(printable(cast))}")
     return (
-        f"<h2>Recording</h2>\n<p><code>{_text(cast)}</code> is a recording of the whole console, without secrets. "
+        f"<h2>Recording</h2>\n<p><code>{escaped(cast)}</code> is a recording of the whole console, without secrets. "
         f"To play it: <code>{command}</code></p>"
     )

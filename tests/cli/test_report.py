@@ -43,13 +43,17 @@ addEventListener("load", () => {
     for (const one of document.querySelectorAll("details")) one.open = true;
     const wide = innerWidth + 0.5;
     const all = [...document.body.querySelectorAll("*")];
-    const out = all.filter(one => !one.closest(".screen") && one.getBoundingClientRect().right > wide);
-    const screens = [...document.querySelectorAll(".screen")];
+    const out = all.filter(one => one.getBoundingClientRect().right > wide
+                                  && (one.matches(".scroll") || !one.closest(".scroll")));
+    const box = one => [one.scrollWidth > one.clientWidth, one.getBoundingClientRect().right <= wide];
     parent.document.documentElement.setAttribute("data-measured", JSON.stringify({
         inner: innerWidth, scroll: document.documentElement.scrollWidth,
         out: out.map(one => one.outerHTML.slice(0, 80)),
         ran: document.documentElement.hasAttribute("data-ran"),
-        boxes: screens.map(one => [one.scrollWidth > one.clientWidth, one.getBoundingClientRect().right <= wide]),
+        boxes: [...document.querySelectorAll(".screen")].map(box),
+        tables: [...document.querySelectorAll("div.scroll")].map(one => [one.firstElementChild.className, ...box(one)]),
+        texts: [...document.querySelectorAll("pre.output, pre.program")].map(box),
+        hidden: [...document.querySelectorAll(".steps th")].filter(one => !one.getBoundingClientRect().width).length,
         dead: [...document.querySelectorAll("a[href]")].filter(one => !document.querySelector(one.hash)).length,
         levels: [...document.querySelectorAll("h1,h2,h3,h4")].map(one => +one.tagName[1]),
         elements: [...new Set([...document.querySelectorAll("*")].map(one => one.localName))],
@@ -159,6 +163,24 @@ def test_nothing_overflows_the_page(tmp_path: Path, width: int, text: str) -> No
     assert isinstance(boxes, list) and boxes
     assert all(inside for _, inside in boxes)
     assert boxes[1][0] is (width == 360)  # eighty columns scroll if they do not fit
+    assert told["tables"] == [["facts", False, True], ["facts", False, True], ["steps", width == 360, True]]
+    assert told["hidden"] == 0
+    texts = told["texts"]
+    assert isinstance(texts, list) and texts
+    assert all(inside for _, inside in texts)
+    assert any(scrolls for scrolls, _ in texts) is (text == HOSTILE)
+
+
+def test_a_table_in_the_output_keeps_its_columns_on_a_narrow_page(tmp_path: Path) -> None:
+    df = (
+        "Filesystem     1K-blocks     Used Available Use% Mounted on\n"
+        "/dev/vda1       20480000 18350080   1089536  95% /"
+    )
+    path = tmp_path / "report.html"
+    write_page(path, page(replace(record("t"), steps=(step("1", "df", output=df, program="df /"),))))
+    for width in (360, 1400):
+        texts = measured(path, width)["texts"]
+        assert texts == [[False, True], [width == 360, True]]
 
 
 def test_headings_are_nested_and_all_elements_are_passive(tmp_path: Path) -> None:
@@ -216,6 +238,54 @@ def test_output_of_the_machine_is_escaped(tmp_path: Path) -> None:
         assert measured(path, 360)["scroll"] == 360
 
 
+COLOURS = {
+    "red": ("\x1b[31mred\x1b[0m x", '<span style="color:#cc555a">red</span> x'),
+    "bold": ("\x1b[1mb<b>\x1b[0m", '<span style="font-weight:bold">b&lt;b&gt;</span>'),
+    "over two lines": (
+        "\x1b[32ma\nb\x1b[m", '<span style="color:#98a84b">a</span>\n<span style="color:#98a84b">b</span>'
+    ),
+    "background": ("\x1b[30;42mok", '<span style="color:#000000;background:#98a84b">ok</span>'),
+    "hidden text": ("\x1b[38;2;41;41;41mevil", "evil"),
+    "an attribute": ("\x1b[31m\"' onclick=x", '<span style="color:#cc555a">&quot;&#x27; onclick=x</span>'),
+    "a tag that is split": ("<scr\x1b[31mipt>", '&lt;scr<span style="color:#cc555a">ipt&gt;</span>'),
+    "an entity that is split": ("&l\x1b[1mt;", '&amp;l<span style="font-weight:bold">t;</span>'),
+    "other sequences": ("a\x1b[2J\x1b]52;c;aGk=\x07\x1b[10;10Hb\x1b[7mc\x1b(0q\x9b31md", "abcq"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_colours_of_the_output_are_shown_and_all_else_is_dropped(name: str) -> None:
+    text, shown = COLOURS[name]
+    made = page(replace(record("t"), steps=(step("1", "n", output="", coloured=text, screen=b""),)))
+    pre = re.search(r'<pre class="scroll output[^>]*>(.*?)</pre>', made, re.DOTALL)
+    assert pre
+    assert pre[1].removesuffix('<span style="color:#cc555a">d</span>') == shown
+    assert "\x1b" not in made
+
+
+def test_a_very_long_line_is_cut_and_stays_coloured() -> None:
+    text = f"{'a' * 9000}\x1b[31m{'b' * 3000}\x1b[0m\n\x1b[1m{'<' * 5000}"
+    made = page(replace(record("t"), steps=(step("1", "n", output="", coloured=text, screen=b""),)))
+    assert f'>…{"a" * 1000}<span style="color:#cc555a">{"b" * 3000}</span>\n' in made
+    assert f'<span style="font-weight:bold">…{"&lt;" * 4000}</span></pre>' in made
+
+
+def test_each_step_shows_its_program() -> None:
+    program = "for one in <a> \"$b\"; do\n    echo '&lt;' $one\ndone\u202e"
+    steps = (
+        step("1", "n", program=program),
+        step("2", "n", status="skipped", output="", screen=b"", program="echo skipped"),
+        step("3", "n", status="not run", output="", screen=b"", program="echo later"),
+        step("4", "n", status="planned", output="echo planned", screen=b"", program="echo planned"),
+        step("5", "n", status="not run", output="", screen=b""),
+    )
+    made = page(replace(record("t"), steps=steps))
+    shown = re.findall(r'<pre class="scroll program"[^>]*>(.*?)</pre>', made, re.DOTALL)
+    assert shown == [html.escape(program).replace("\u202e", "\\u202e"), "echo skipped", "echo later", "echo planned"]
+    assert made.count("echo planned") == 1
+    assert [f'id="step-{at}"' in made for at in range(1, 6)] == [True, True, True, True, False]
+
+
 def test_the_page_does_not_name_a_recording_of_another_run(tmp_path: Path) -> None:
     runbook, path, cast = tmp_path / "book.yml", tmp_path / "report.html", tmp_path / "old.cast"
     runbook.write_text(json.dumps({"name": "n", "steps": [{"run": "true"}]}))
@@ -254,7 +324,7 @@ def test_a_screen_keeps_its_colours_and_escapes_its_text() -> None:
 
 def test_an_unchanged_screen_is_shown_once() -> None:
     steps = tuple(StepRecord(str(at), "n", "assert", "done", screen=b"$ ") for at in range(3))
-    assert page(replace(record("t"), steps=steps)).count('class="screen"') == 1
+    assert page(replace(record("t"), steps=steps)).count('class="scroll screen"') == 1
 
 
 def test_colours_have_enough_contrast() -> None:

@@ -1,0 +1,63 @@
+"""Text of a machine as HTML that only displays it, with its colours."""
+
+from __future__ import annotations
+
+import html
+
+from ..printable import printable
+from ..terminal.sgr import Colour, Style, StyledText, last_characters, styled_runs
+
+__all__ = ["coloured_html", "escaped", "escaped_lines", "has_colours"]
+
+#: The most characters shown of a line of output, and of any other text.
+_LINE, _TEXT = 4000, 2000
+
+
+def escaped(text: str, limit: int = _TEXT) -> str:
+    """Return one line of any text."""
+    return html.escape(printable(text, limit))
+
+
+def escaped_lines(text: str) -> str:
+    """Return a text of several lines."""
+    return "\n".join(escaped(line, _LINE) for line in text.split("\n"))
+
+
+def has_colours(text: str) -> bool:
+    """Return whether a text with SGR sequences sets a colour."""
+    return any(style.ink or style.paper for style, _ in styled_runs(text))
+
+
+def coloured_html(text: str) -> str:
+    """Return a text of several lines with its colours and bold; all other control sequences are dropped."""
+    return "\n".join(_coloured_line(line) for line in _lines(styled_runs(text)))
+
+
+def _lines(runs: StyledText) -> list[StyledText]:
+    lines: list[list[tuple[Style, str]]] = [[]]
+    for style, text in runs:
+        first, *others = text.split("\n")
+        lines[-1].append((style, first))
+        lines += [[(style, other)] for other in others]
+    return [tuple(line) for line in lines]
+
+
+def _coloured_line(line: StyledText) -> str:
+    if sum(len(text) for _, text in line) > _LINE:
+        (style, text), *others = last_characters(line, _LINE)
+        line = ((style, f"…{text}"), *others)
+    return "".join(_span(style.readable, text) for style, text in line)
+
+
+def _span(style: Style, text: str) -> str:
+    styles = [
+        *([f"color:{_hex(style.ink)}"] if style.ink else []),
+        *([f"background:{_hex(style.paper)}"] if style.paper else []),
+        *(["font-weight:bold"] if style.bold else []),
+    ]
+    shown = html.escape(text)
+    return f'<span style="{";".join(styles)}">{shown}</span>' if styles and text else shown
+
+
+def _hex(colour: Colour) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -14,7 +14,16 @@ from .. import __version__
 from ..errors import UsageError
 from ..picture import Picture
 from ..printable import printable
-from .report_text import coloured_html, escaped, escaped_lines, has_colours
+from .report_text import (
+    MARKS,
+    coloured_html,
+    duration_of_run,
+    escaped,
+    escaped_lines,
+    final_state,
+    has_colours,
+    started_at,
+)
 
 if TYPE_CHECKING:
     from ..runbook.record import RunRecord, StepRecord
@@ -23,8 +32,6 @@ __all__ = ["page", "write_page"]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _COLUMNS, _ROWS = 80, 24
-#: A symbol for each status, next to its name.
-_MARKS = {"done": "✓", "failed": "✗", "skipped": "–", "not run": "–", "planned": "·"}
 
 
 def page(record: RunRecord, cast: str | None = None) -> str:
@@ -102,7 +109,7 @@ def write_page(path: Path, text: str) -> None:
 
 def _status(status: str) -> str:
     kind = status if status in ("done", "failed") else "note"
-    return f'<span class="{kind}"><span aria-hidden="true">{_MARKS.get(status, "")}</span> {escaped(status)}</span>'
+    return f'<span class="{kind}"><span aria-hidden="true">{MARKS.get(status, "")}</span> {escaped(status)}</span>'
 
 
 def _rows(label: str, facts: Iterable[tuple[str, str]]) -> str:
@@ -125,19 +132,17 @@ def _head(record: RunRecord) -> str:
     description = (
         f'<p class="about lines">{escaped_lines(record.description.strip())}</p>' if record.description.strip() else ""
     )
-    when = record.began.strftime("%Y-%m-%d %H:%M:%S")
-    logged_out = {None: "", True: "the initial state is restored", False: "the initial state was not restored"}
     facts = (
         ("Status", _status(record.status)),
         ("Machine", escaped(record.hostname) or "unknown: there was no login"),
         ("Machine-id", escaped(record.machine_id or "")),
         ("Endpoint", escaped(record.host)),
         ("User", escaped(record.user)),
-        ("Started", f'<time datetime="{record.began.isoformat(timespec="seconds")}">{when} UTC</time>'),
-        ("Duration", f"{record.seconds:.1f} s" if record.status != "planned" else "none: this was a dry run"),
+        ("Started", f'<time datetime="{record.began.isoformat(timespec="seconds")}">{started_at(record)}</time>'),
+        ("Duration", duration_of_run(record)),
         ("Runbook", f"<code>{escaped(record.source)}</code>"),
         ("Initial state", escaped(record.state_found)),
-        ("Final state", logged_out[record.logged_out]),
+        ("Final state", final_state(record)),
     )
     return f"<h1>{escaped(record.runbook)}</h1>\n{description}\n{_rows('About this run', facts)}"
 

@@ -1,16 +1,49 @@
-"""Text of a machine as HTML that only displays it, with its colours."""
+"""The words that reports share, and text of a machine as HTML that only displays it, with its colours."""
 
 from __future__ import annotations
 
 import html
+from typing import TYPE_CHECKING
 
 from ..printable import printable
 from ..terminal.sgr import Colour, Style, StyledText, last_characters, styled_runs
 
-__all__ = ["coloured_html", "escaped", "escaped_lines", "has_colours"]
+if TYPE_CHECKING:
+    from ..runbook.record import RunRecord
+
+__all__ = [
+    "MARKS",
+    "coloured_html",
+    "duration_of_run",
+    "escaped",
+    "escaped_lines",
+    "final_state",
+    "has_colours",
+    "started_at",
+]
+
+#: A symbol for each status, next to its name.
+MARKS = {"done": "✓", "failed": "✗", "skipped": "–", "not run": "–", "planned": "·"}
 
 #: The most characters shown of a line of output, and of any other text.
 _LINE, _TEXT = 4000, 2000
+
+
+def started_at(record: RunRecord) -> str:
+    """Return when a run began."""
+    return record.began.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def duration_of_run(record: RunRecord) -> str:
+    """Return how long a run took."""
+    return f"{record.seconds:.1f} s" if record.status != "planned" else "none: this was a dry run"
+
+
+def final_state(record: RunRecord) -> str:
+    """Return how the console was left; an empty text if there was no login."""
+    if record.logged_out is None:
+        return ""
+    return "the initial state is restored" if record.logged_out else "the initial state was not restored"
 
 
 def escaped(text: str, limit: int = _TEXT) -> str:

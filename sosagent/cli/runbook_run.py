@@ -45,6 +45,10 @@ _GATE_ANSWERS: dict[str | None, Literal["run", "skip", "stop"]] = {
 }  # fmt: skip
 
 
+#: The endings of the names of reports in Markdown. All others are HTML.
+_MARKDOWN = (".md", ".markdown")
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """The runbook, and how to run it."""
@@ -74,7 +78,7 @@ class RunOptions:
         typer.Option(
             "--report",
             metavar="FILE",
-            help="Write the record of the run as HTML.",
+            help="Write the record of the run as HTML, or as Markdown if FILE ends in .md.",
             show_default=False,
             rich_help_panel=OUTPUT,
         ),
@@ -265,9 +269,11 @@ def _show(options: RunOptions, machine: RunMachineOptions, record: RunRecord | N
 def _write_report(path: Path, record: RunRecord, transcript: Path | None) -> SosError | None:
     """Write the report. Return its failure instead of raising it, because a failure of the run is more important."""
     from .report import page, write_page
+    from .report_markdown import markdown
 
+    text = (markdown if path.suffix.lower() in _MARKDOWN else page)(record, _recording_name(record, transcript))
     try:
-        write_page(path, page(record, _recording_name(record, transcript)))
+        write_page(path, text)
     except UsageError as error:
         return error
     return None

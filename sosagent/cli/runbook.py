@@ -26,13 +26,13 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="RUNBOOK...", help="Files, or names of shipped runbooks.")],
 ) -> None:
     """Check runbooks, and print all mistakes with file, line and column. The exit status is 2 if there are any."""
-    from ..runbook.load import load_runbook
+    from ..runbook.examine import check_runbook, questions
 
     mistakes = 0
     for name in files:
         try:
             with expected_errors_only(False):
-                loaded = load_runbook(name)
+                loaded = check_runbook(name)
         except ConfigInvalid as error:
             for mistake in error.mistakes or (error.message,):
                 mistakes += 1
@@ -41,9 +41,15 @@ def check(
             mistakes += 1
             show_error(error)
         else:
-            print(f"{printable(name, 200)}: {len(loaded.runbook.steps)} steps, no mistakes")
+            print(f"{printable(name, 200)}: {len(loaded.runbook.steps)} steps, no mistakes{_asks(questions(loaded))}")
     if mistakes:
         raise Reported(UsageError.exit_code)
+
+
+def _asks(count: int) -> str:
+    """Return what the user of a runbook that asks `count` questions should know."""
+    asked = "1 question" if count == 1 else f"{count} questions"
+    return f"; it asks {asked}: without a terminal, --yes is needed" if count else ""
 
 
 @runbook_app.command("list")

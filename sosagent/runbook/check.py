@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,12 +26,16 @@ _ALONE = ("login", "logout", "send_break")
 _EXAMPLE = "a step must be a key and its value, such as run: PROGRAM"
 
 
-def read_runbook(text: str, name: str) -> tuple[Runbook, Document]:
+def read_runbook(
+    text: str, name: str, examine: Callable[[Document], Iterable[tuple[Path, str]]] | None = None
+) -> tuple[Runbook, Document]:
     """Parse and check a runbook, without the runbooks that it includes.
 
     Args:
         text: YAML.
         name: the name of the file, for messages.
+        examine: returns further mistakes, which are raised together with those of the format. Without the latter, the
+            caller has to call it.
 
     Returns:
         The runbook, and the parsed file with the places of its values.
@@ -42,7 +47,7 @@ def read_runbook(text: str, name: str) -> tuple[Runbook, Document]:
     reader = _Reader(document)
     runbook = reader.runbook()
     if reader.mistakes or runbook is None:
-        raise invalid(document, reader.mistakes)
+        raise invalid(document, [*reader.mistakes, *(() if examine is None else examine(document))])
     return runbook, document
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -16,12 +16,15 @@ from .check import invalid, read_runbook
 from .model import Runbook
 from .names import SECTIONS, secret_names
 from .template import parse_template
-from .text import MOST_BYTES
+from .text import MOST_BYTES, Document
 from .text import Path as DocumentPath
 from .values import check_value
 from .words import excerpt, suggestion, unknown
 
-__all__ = ["Loaded", "load_runbook", "shipped"]
+__all__ = ["Examine", "Loaded", "load_runbook", "local_path", "shipped"]
+
+#: Returns more mistakes in a parsed file. Its second argument is the folder in which relative paths start.
+Examine = Callable[[Document, Path | None], Iterable[tuple[DocumentPath, str]]]
 
 _MOST_NESTED = 8
 
@@ -46,7 +49,7 @@ class Loaded:
 
     def path(self, text: str) -> Path:
         """Return a path from the runbook. A relative path is resolved against the runbook's folder."""
-        return _path(text, self.folder)
+        return local_path(text, self.folder)
 
 
 def shipped() -> dict[str, str]:
@@ -56,22 +59,23 @@ def shipped() -> dict[str, str]:
     return {name.removesuffix(".yml"): entries[name].read_text("utf-8") for name in sorted(entries)}
 
 
-def load_runbook(name: StrPath, beside: StrPath | None = None) -> Loaded:
+def load_runbook(name: StrPath, beside: StrPath | None = None, *, examine: Examine | None = None) -> Loaded:
     """Load and check a runbook and everything that it includes.
 
     Args:
         name: a file; or a shipped runbook, if no such file exists.
         beside: the folder in which a relative path starts; the working directory by default.
+        examine: a further check of each file.
 
     Raises:
         UsageError: the runbook does not exist or cannot be read.
         ConfigInvalid: a runbook has mistakes; `mistakes` lists all of them, with file, line and column.
     """
-    return _load(os.fspath(name), as_path(beside), ())
+    return _load(os.fspath(name), as_path(beside), (), examine)
 
 
-def _load(name: str, beside: Path | None, including: tuple[str, ...]) -> Loaded:
-    path = _path(name, beside)
+def _load(name: str, beside: Path | None, including: tuple[str, ...], examine: Examine | None) -> Loaded:
+    path = local_path(name, beside)
     if "/" not in name and name in shipped() and not path.exists():
         text, folder, identity = shipped()[name], None, name
     else:
@@ -80,8 +84,8 @@ def _load(name: str, beside: Path | None, including: tuple[str, ...]) -> Loaded:
         raise ConfigInvalid(f"{printable(name, 200)} includes itself")
     if len(including) >= _MOST_NESTED:
         raise ConfigInvalid(f"{printable(name, 200)}: includes are nested more than {_MOST_NESTED} levels deep")
-    runbook, document = read_runbook(text, name)
-    mistakes: list[tuple[DocumentPath, str]] = []
+    runbook, document = read_runbook(text, name, None if examine is None else lambda one: examine(one, folder))
+    mistakes = [] if examine is None else [*examine(document, folder)]
     included: dict[str, Loaded] = {}
     secrets = secret_names(runbook.parameters, tuple(step for key in SECTIONS for step in runbook.section(key)))
     for key in SECTIONS:
@@ -91,7 +95,7 @@ def _load(name: str, beside: Path | None, including: tuple[str, ...]) -> Loaded:
             place = (key, at, "include")
             options = step.options
             try:
-                other = included.get(options.runbook) or _load(options.runbook, folder, (*including, identity))
+                other = included.get(options.runbook) or _load(options.runbook, folder, (*including, identity), examine)
             except ConfigInvalid as error:
                 mistakes += [(place, f"in the included runbook: {one}") for one in error.mistakes or (error.message,)]
                 continue
@@ -105,7 +109,7 @@ def _load(name: str, beside: Path | None, including: tuple[str, ...]) -> Loaded:
     return Loaded(runbook, name, folder, text, included)
 
 
-def _path(text: str, folder: Path | None) -> Path:
+def local_path(text: str, folder: Path | None) -> Path:
     """Return `text` as a path, relative to `folder`, with ~ expanded.
 
     Raises:
@@ -158,7 +162,7 @@ def _read(path: Path, name: str) -> str:
             raise ConfigInvalid(f"{shown} is larger than {MOST_BYTES >> 20} MiB, the limit for a runbook") from None
         line, column = data.count(b"\n", 0, error.start) + 1, error.start - data.rfind(b"\n", 0, error.start)
         message = f"the byte {data[error.start]:#04x} is not UTF-8; save the file as UTF-8"
-        raise ConfigInvalid(f"{shown}, line {line}, column {column}: {message}") from None
+        raise ConfigInvalid(f"{shown}:{line}:{column}: {message}") from None
     except FileNotFoundError:
         raise UsageError(
             f"{shown} is neither a file nor a shipped runbook{suggestion(name, shipped(), 'shipped runbooks')}",

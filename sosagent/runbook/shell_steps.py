@@ -21,7 +21,17 @@ from .scope import Scope
 from .search import matches
 from .site import Site
 
-__all__ = ["add_key", "download", "login", "logout", "remove_key", "run", "upload"]
+__all__ = [
+    "add_key",
+    "download",
+    "is_fingerprint",
+    "login",
+    "logout",
+    "read_keys",
+    "remove_key",
+    "run",
+    "upload",
+]
 
 _MOST_KEY_FILE_BYTES = 1 << 20
 _MOST_OUTPUT_SHOWN = 65536
@@ -152,7 +162,7 @@ async def remove_key(site: Site, scope: Scope, options: Keys) -> Outcome:
     await site.shell()
     user = check_user(scope.fill(options.user) if options.user else site.access.login)
     text = scope.fill(options.key).strip()
-    keys: list[str | PublicKey] = [text] if text.startswith(("SHA256:", "MD5:")) else [*_keys(scope, options.key)]
+    keys: list[str | PublicKey] = [text] if is_fingerprint(text) else [*_keys(scope, options.key)]
     done = await site.remove_keys(keys, user)
     if not done.removed:
         return Outcome(f"the key is not in {printable(done.file)}")
@@ -161,11 +171,27 @@ async def remove_key(site: Site, scope: Scope, options: Keys) -> Outcome:
 
 
 def _keys(scope: Scope, text: str) -> list[PublicKey]:
-    """Return the keys in `text`, or in the file that it names."""
-    filled = scope.fill(text).strip()
-    if " " in filled and "\n" not in text and not text.startswith("/"):
-        return parse_public_keys(filled, "the key of this step")
-    path = scope.loaded.path(filled)
+    return read_keys(scope.fill(text).strip(), scope.loaded.path)
+
+
+def is_fingerprint(text: str) -> bool:
+    """Whether `text` names a key by its fingerprint."""
+    return text.startswith(("SHA256:", "MD5:"))
+
+
+def read_keys(text: str, path_of: Callable[[str], Path]) -> list[PublicKey]:
+    """Return the keys in `text`, or in the file that it names.
+
+    Args:
+        text: lines with one key each, or the name of a file.
+        path_of: returns the path of a file that is named in the runbook.
+
+    Raises:
+        UsageError: the file cannot be read, or a key is invalid.
+    """
+    if "\n" in text or (" " in text and not text.startswith("/")):
+        return parse_public_keys(text, "the key of this step")
+    path = path_of(text)
     try:
         if path.stat().st_size > _MOST_KEY_FILE_BYTES:
             raise UsageError(f"{printable(str(path))} is too large for a file of keys")

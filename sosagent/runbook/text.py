@@ -6,6 +6,7 @@ as ``no`` and ``12:30`` are text.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,7 @@ class Place:
     column: int
 
     def __str__(self) -> str:
-        return f"line {self.line}, column {self.column}"
+        return f"{self.line}:{self.column}"
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,18 @@ class Document:
 
     Fields:
         value: dicts, lists, texts, numbers, booleans and None.
-        places: the place of every value and key, by path.
+        places: the place of every value and key, by path; and of the lines of texts, by the path of the text and the
+            number of the line, from 0. A text that YAML may fold or unescape has only its first line.
         name: the name of the file, printable.
     """
 
     value: Any
     places: dict[Path, Place]
     name: str
+
+    def has_line(self, path: Path, line: int) -> bool:
+        """Whether the place of a line of the text at `path` is known."""
+        return (*path, line) in self.places
 
     def place(self, path: Path) -> Place:
         """Return the place of `path`, or of its closest parent in the file."""
@@ -75,7 +81,7 @@ class Document:
 
     def located(self, path: Path, message: str) -> str:
         """Return `message` with the file, line and column of `path` in front."""
-        return f"{self.name}, {self.place(path)}: {excerpt(message, _MESSAGE)}"
+        return f"{self.name}:{self.place(path)}: {excerpt(message, _MESSAGE)}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -114,9 +120,11 @@ def parse_yaml(text: str, name: str) -> Document:
         before = text[: error.position]
         place = Place(before.count("\n") + 1, error.position - before.rfind("\n"))
         character = printable(chr(error.character) if isinstance(error.character, int) else str(error.character))
-        raise ConfigInvalid(f"{shown}, {place}: the character {character} is not allowed") from None
+        raise ConfigInvalid(f"{shown}:{place}: the character {character} is not allowed") from None
     places: dict[Path, Place] = {}
     value = None if node is None else _value(node, (), places, shown)
+    if node is not None:
+        places.update(_lines_of_texts(node, (), text.split("\n")))
     return Document(value, places, shown)
 
 
@@ -127,21 +135,38 @@ def _check_tokens(text: str, shown: str) -> None:
         place = _place(token.start_mark)
         if isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken):
             words = "aliases, anchors and tags are not allowed; put text that starts with *, & or ! in quotes"
-            raise ConfigInvalid(f"{shown}, {place}: {words}")
+            raise ConfigInvalid(f"{shown}:{place}: {words}")
         depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
         if depth > _MOST_LEVELS:
-            raise ConfigInvalid(f"{shown}, {place}: {_TOO_DEEP}")
+            raise ConfigInvalid(f"{shown}:{place}: {_TOO_DEEP}")
 
 
 def _value(node: yaml.Node, path: Path, places: dict[Path, Place], shown: str) -> Any:
     places[path] = _place(node.start_mark)
     if len(path) > _MOST_LEVELS:
-        raise ConfigInvalid(f"{shown}, {places[path]}: {_TOO_DEEP}")
+        raise ConfigInvalid(f"{shown}:{places[path]}: {_TOO_DEEP}")
     if isinstance(node, yaml.SequenceNode):
         return [_value(one, (*path, index), places, shown) for index, one in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, places, shown)
     return _scalar(node)
+
+
+def _lines_of_texts(node: yaml.Node, path: Path, source: list[str]) -> Iterator[tuple[Path, Place]]:
+    """Yield the paths and places of the lines of all texts in `node`."""
+    if isinstance(node, yaml.SequenceNode):
+        for at, one in enumerate(node.value):
+            yield from _lines_of_texts(one, (*path, at), source)
+    elif isinstance(node, yaml.MappingNode):
+        for key, one in node.value:
+            yield from _lines_of_texts(one, (*path, str(key.value)), source)
+    elif (style := getattr(node, "style", None)) not in ("|", ">"):
+        yield (*path, 0), _place(node.start_mark)
+    else:
+        first = node.start_mark.line + 1
+        count = node.value.rstrip("\n").count("\n") + 1 if style == "|" else 1
+        for at, line in enumerate(source[first : first + count]):
+            yield (*path, at), Place(first + at + 1, len(line) - len(line.lstrip(" ")) + 1)
 
 
 def _mapping(node: yaml.MappingNode, path: Path, places: dict[Path, Place], shown: str) -> dict[str, Any]:
@@ -151,11 +176,11 @@ def _mapping(node: yaml.MappingNode, path: Path, places: dict[Path, Place], show
         if not isinstance(key_node, yaml.ScalarNode):
             is_template = isinstance(key_node, yaml.MappingNode) and key_node.flow_style
             words = "put text that starts with {{ in quotes" if is_template else "a key must be a word"
-            raise ConfigInvalid(f"{shown}, {place}: {words}")
+            raise ConfigInvalid(f"{shown}:{place}: {words}")
         key = str(key_node.value)
         if key in mapping:
             first = places[(*path, key)].line
-            raise ConfigInvalid(f"{shown}, {place}: duplicate key '{excerpt(key)}', first used on line {first}")
+            raise ConfigInvalid(f"{shown}:{place}: duplicate key '{excerpt(key)}', first used on line {first}")
         mapping[key] = _value(value_node, (*path, key), places, shown)
         places[(*path, key)] = place  # of the key: its value may start on another line
     return mapping
@@ -212,5 +237,5 @@ def _syntax_message(error: yaml.MarkedYAMLError, shown: str) -> str:
             break
     else:
         message = f"invalid YAML: {printable(problem, 200)}" + (f" ({printable(context, 100)})" if context else "")
-    place = f", {_place(mark)}" if mark is not None else ""
+    place = f":{_place(mark)}" if mark is not None else ""
     return f"{shown}{place}: {message}"

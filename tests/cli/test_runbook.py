@@ -73,7 +73,7 @@ def test_an_invalid_runbook_is_exit_status_2(command: list[str]) -> None:
     lab = ["--against", "lab"] if command[0] == "run" else []
     done = run_sosagent(*command, FILES["shape-action-near-miss"], *lab)
     assert done.status == 2
-    assert "line 4, column 5: unknown key 'sned'; did you mean 'send'?" in done.out + done.err
+    assert ":4:5: unknown key 'sned'; did you mean 'send'?" in done.out + done.err
 
 
 @pytest.mark.parametrize(

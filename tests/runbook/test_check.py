@@ -27,7 +27,7 @@ def expected(path: Path) -> list[tuple[str, str]]:
     """Return the places and messages in the first lines of a file."""
     heads = re.findall(r"^# expect: (\d+):(\d+) (.+)$", path.read_bytes().decode("utf-8", "replace"), re.MULTILINE)
     assert heads
-    return [(f"line {line}, column {column}: ", words) for line, column, words in heads]
+    return [(f"{line}:{column}: ", words) for line, column, words in heads]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -38,7 +38,7 @@ def test_each_mistake_is_reported_with_its_place(name: str) -> None:
     wanted = expected(FILES[name])
     assert len(mistakes) == len(wanted), mistakes
     for mistake, (place, words) in zip(mistakes, wanted, strict=True):
-        assert mistake.startswith(f"{FILES[name]}, {place}"), mistake
+        assert mistake.startswith(f"{FILES[name]}:{place}"), mistake
         assert words in mistake.replace(f"{FOLDER}/", "")
         assert is_clean(mistake)
         assert not FOREIGN.search(mistake), mistake
@@ -59,7 +59,7 @@ def test_the_check_command_reports_all_of_them() -> None:
     wanted = [(path, place, words) for path in FILES.values() for place, words in expected(path)]
     assert len(lines) == len(wanted)
     for line, (path, place, words) in zip(lines, wanted, strict=True):
-        assert line.startswith(f"sosagent: {path}, {place}"), line
+        assert line.startswith(f"sosagent: {path}:{place}"), line
         assert words in line.replace(f"{FOLDER}/", "")
         assert is_clean(line)
 

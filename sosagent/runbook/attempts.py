@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,7 +26,8 @@ class Attempts:
     """The state of a step while it runs.
 
     Fields:
-        number, title: identify the step.
+        number: of the step.
+        current_title: returns the step's title, in which more names have values after a login.
         started: when, on the clock of `time.monotonic`.
         times: how often it has been run.
         status: becomes ``done`` or ``skipped``.
@@ -33,11 +35,16 @@ class Attempts:
     """
 
     number: str
-    title: str
+    current_title: Callable[[], str]
     started: float = field(default_factory=time.monotonic)
     times: int = 0
     status: Status = "failed"
     outcome: Outcome = field(default_factory=Outcome)
+
+    @property
+    def title(self) -> str:
+        """The step's name, with values in place of the placeholders."""
+        return self.current_title()
 
     def emit(self, site: Site, kind: Literal["start", "done", "failed", "detail"], text: str = "") -> None:
         """Show the progress of the step."""

@@ -152,7 +152,7 @@ class Engine:
         if not steps:
             return
         if isinstance(failure, _CONSOLE_GONE):
-            self._record_not_run(steps, prefix, 0, "the console is gone")
+            self._record_not_run(scope, steps, prefix, 0, "the console is gone")
             return
         if failure is not None:
             site.allow_cleanup()
@@ -167,17 +167,17 @@ class Engine:
         for at, step in enumerate(steps):
             number = f"{prefix}{at + 1}"
             if at < first:
-                self.records.append(unrun_step(number, step, "skipped", "--from"))
+                self.records.append(unrun_step(number, step, scope, "skipped", "--from"))
                 continue
             try:
                 await self.run_step(site, scope, step, number)
             except BaseException:
-                self._record_not_run(steps, prefix, at + 1)
+                self._record_not_run(scope, steps, prefix, at + 1)
                 raise
 
-    def _record_not_run(self, steps: tuple[Step, ...], prefix: str, first: int, why: str = "") -> None:
+    def _record_not_run(self, scope: Scope, steps: tuple[Step, ...], prefix: str, first: int, why: str = "") -> None:
         self.records += [
-            unrun_step(f"{prefix}{at + 1}", step, "not run", why) for at, step in enumerate(steps) if at >= first
+            unrun_step(f"{prefix}{at + 1}", step, scope, "not run", why) for at, step in enumerate(steps) if at >= first
         ]
 
     # -- one step -----------------------------------------------------------------------------
@@ -189,7 +189,12 @@ class Engine:
             SosError: why it failed; the message names the step.
         """
         scope.known.update(hostname=site.hostname, state=site.console.state, host=self.access.host)
-        attempts = Attempts(number, self._redact(title_of(step)))
+        before = dict(scope.known)  # the step may store another value under a name in its own title
+
+        def title() -> str:
+            return self._redact(title_of(step, replace(scope, known={**before, "hostname": site.hostname})))
+
+        attempts = Attempts(number, title)
         place = len(self.records)
         try:
             if await self._is_wanted(scope, step, attempts):
@@ -227,7 +232,7 @@ class Engine:
     async def _attempt(self, site: Site, scope: Scope, step: Step, attempts: Attempts) -> None:
         """Run the step until its repetition ends."""
         attempts.emit(site, "start")
-        site.console.mark_recording(f"{attempts.number} {attempts.title}")
+        site.console.mark_recording(f"{attempts.number} {self._redact(title_of(step))}")
         while True:
             attempts.times += 1
             attempts.outcome = await self._run_within_limit(site, scope, step, attempts.number)

@@ -69,20 +69,12 @@ class Step(Strict):
         options: the action's options, an instance of its model. `check.read_runbook` makes it.
     """
 
-    literal: ClassVar[tuple[str, ...]] = ("name",)
     name: ShortText | None = None
     when: Condition | None = None
     repeat: Repeat | None = None
     timeout: Seconds | None = None
     action: str
     options: Strict
-
-    @field_validator("name")
-    @classmethod
-    def _has_no_placeholder(cls, value: str | None) -> str | None:
-        if value is not None and "{{" in value:
-            raise ValueError("{{ }} is not replaced in a step's name")
-        return value
 
 
 class Runbook(Strict):

@@ -95,6 +95,8 @@ class _Checker:
             known = self._known | (stored if sees_own else {})
             for key, text in _templates(model):
                 self._check_text(model, text, (*at, *key), known, hidden if sees_own else set())
+        if step.name is not None:
+            self._check_text(step, step.name, (*path, "name"), self._known, set())
         if isinstance(step.options, Login) and step.options.password and not _is_single(step.options.password):
             words = "the password must be one secret parameter: '{{ NAME }}'"
             self._note((*path, step.action, "password"), f"{words}; everyone who reads the file could see it here")

@@ -7,19 +7,23 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ..console.redact import redact_secrets
-from ..errors import UsageError
 from ..printable import printable
 from ..secrets.secret import Secret
 from .actions import Include, Run
+from .fields import as_text
 from .load import Loaded
 from .model import Step
+from .names import BUILT_IN, SECTIONS
 from .record import RunRecord, StepRecord, redacted
 from .scope import Scope
+from .values import parameter_values
+from .words import excerpt
 
 __all__ = ["needs_shell", "numbered", "planned", "program_of", "title_of", "unrun_step"]
 
 #: The most characters shown of a line of a program.
 _PROGRAM_LINE = 65536
+_TITLE = 120
 _NEED_A_SHELL = ("login", "run", "add_key", "remove_key", "upload", "download")
 #: The action -> the most telling part of its options.
 _SUBJECTS: dict[str, Callable[[Any], str | None]] = {
@@ -40,11 +44,17 @@ _SUBJECTS: dict[str, Callable[[Any], str | None]] = {
 }
 
 
-def title_of(step: Step) -> str:
-    """Return a step's name, or its action and the start of its options."""
-    if step.name is not None:
-        return printable(step.name, 120)
-    return printable(f"{step.action} {_first_line(_subject(step))}".strip(), 120)
+def title_of(step: Step, scope: Scope | None = None) -> str:
+    """Return a step's name, or its action and the start of its options.
+
+    Args:
+        step: the step.
+        scope: the values for the placeholders. Those that are not known yet, or secret, stay as they are.
+    """
+    text = step.name if step.name is not None else f"{step.action} {_first_line(_subject(step))}"
+    is_template = step.name is not None or not isinstance(step.options, Run)
+    filled = scope.fill_known(text) if scope is not None and is_template else text
+    return excerpt(" ".join(filled.split()), _TITLE)
 
 
 def program_of(step: Step) -> str:
@@ -55,9 +65,9 @@ def program_of(step: Step) -> str:
     return "\n".join(printable(line.rstrip().expandtabs(4), _PROGRAM_LINE) for line in lines).rstrip()
 
 
-def unrun_step(number: str, step: Step, status: Literal["skipped", "not run"], why: str) -> StepRecord:
+def unrun_step(number: str, step: Step, scope: Scope, status: Literal["skipped", "not run"], why: str) -> StepRecord:
     """Return the record of a step that is not run."""
-    return StepRecord(number, title_of(step), step.action, status, said=why, program=program_of(step))
+    return StepRecord(number, title_of(step, scope), step.action, status, said=why, program=program_of(step))
 
 
 def _first_line(text: str) -> str:
@@ -71,7 +81,7 @@ def _subject(step: Step) -> str:
 
 def numbered(loaded: Loaded, prefix: str = "") -> Iterator[tuple[str, Step]]:
     """Yield all steps with their numbers; those of an included runbook follow their `include`."""
-    for key in ("steps", "on_failure", "finally"):
+    for key in SECTIONS:
         section = "" if key == "steps" else f"{key} "
         for at, step in enumerate(loaded.runbook.section(key)):
             number = f"{prefix}{section}{at + 1}"
@@ -94,25 +104,41 @@ def planned(loaded: Loaded, values: Mapping[str, str | Secret], host: str, user:
         host: the endpoint.
         user: the user who would log in.
     """
-    scope = Scope(loaded, values)
+    scope = Scope(loaded, values, {"host": host, "login": user})
     steps = tuple(
         StepRecord(
-            number,
-            title_of(step),
-            step.action,
-            "planned",
-            said=_modifiers(step),
-            output=_filled(scope, step),
+            number, title_of(step, inner), step.action, "planned", said=_modifiers(step), output=_filled(inner, step),
             program=program_of(step),
         )
-        for number, step in numbered(loaded)
-    )
+        for number, step, inner in _numbered_in(scope, "")
+    )  # fmt: skip
     runbook = loaded.runbook
     record = RunRecord(
         runbook.name, loaded.name, runbook.description, host, user, datetime.now(UTC), "planned",
         scope.shown, steps,
     )  # fmt: skip
     return redacted(record, lambda text: redact_secrets(text, scope.secrets))
+
+
+def _numbered_in(scope: Scope, prefix: str) -> Iterator[tuple[str, Step, Scope]]:
+    """Yield what `numbered` does, each step with the scope of its runbook."""
+    for key in SECTIONS:
+        section = "" if key == "steps" else f"{key} "
+        for at, step in enumerate(scope.loaded.runbook.section(key)):
+            number = f"{prefix}{section}{at + 1}"
+            yield number, step, scope
+            if isinstance(step.options, Include):
+                yield from _numbered_in(_scope_inside(scope, step.options), f"{number}.")
+
+
+def _scope_inside(scope: Scope, options: Include) -> Scope:
+    """Return the scope of an included runbook, with the parameters as far as they are known."""
+    other = scope.loaded.included[options.runbook]
+    values = parameter_values(other.runbook, {})
+    for name, value in options.parameters.items():
+        secret = scope.secret(value) if isinstance(value, str) else None
+        values[name] = secret or scope.fill_known(str(as_text(value)))
+    return Scope(other, values, {name: value for name, value in scope.known.items() if name in BUILT_IN})
 
 
 def _modifiers(step: Step) -> str:
@@ -129,9 +155,5 @@ def _modifiers(step: Step) -> str:
 def _filled(scope: Scope, step: Step) -> str:
     if isinstance(step.options, Run):
         return program_of(step)
-    text = _subject(step)
-    try:
-        text = scope.fill(text)
-    except UsageError:
-        pass  # a value that is known only during a run: the placeholder is shown
+    text = scope.fill_known(_subject(step))
     return "\n".join(printable(line, 2000) for line in text.rstrip().splitlines())

@@ -21,7 +21,7 @@ from .load import Loaded
 from .model import Step
 from .names import program_names, stored_names, template_names
 from .outcome import Outcome
-from .plan import numbered, title_of
+from .plan import numbered, title_of, unrun_step
 from .playback import Differs, LaterSteps, Playback, Verdict
 from .record import RunRecord, StepRecord, record_of
 from .recording import Recording, ShellStarted
@@ -168,7 +168,7 @@ class _ReplayEngine(Engine):
             return
         message = f"it needs {', '.join(missing)}, which the recording does not contain"
         self._note(number, "cannot be compared", message)
-        self.records.append(StepRecord(number, title_of(step), step.action, "skipped", said=message))
+        self.records.append(unrun_step(number, step, scope, "skipped", message))
         self._unknown |= stored_names(step)
         failed = self._playback.skip_step() if started else ""
         if failed:

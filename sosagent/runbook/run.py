@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
 from ..access import Access
 from ..errors import PasswordMissing, UsageError
@@ -15,6 +17,7 @@ from .names import stored_names, used_names
 from .plan import needs_shell, title_of
 from .record import RunRecord
 from .scope import Scope
+from .template import parse_template
 from .values import Value, complete_values
 
 __all__ = ["find_first_step", "run_loaded"]
@@ -56,11 +59,18 @@ def find_first_step(loaded: Loaded, start_at: str | None) -> int:
     steps = loaded.runbook.steps
     if start_at is None:
         return 0
-    matching = [at for at, step in enumerate(steps) if start_at in (str(at + 1), step.name)]
+    matching = [at for at, step in enumerate(steps) if start_at in (str(at + 1), step.name)] or [
+        at for at, step in enumerate(steps) if step.name is not None and _may_become(step.name, start_at)
+    ]
     if not matching:
         names = ", ".join(f"{at + 1} ({title_of(step)})" for at, step in enumerate(steps))
         raise UsageError(
             f"--from: there is no step {printable(start_at, 60)!r}", hint=f"The steps are {printable(names, 1000)}."
+        )
+    if len(matching) > 1 and steps[matching[0]].name != start_at:
+        numbers = ", ".join(str(at + 1) for at in matching)
+        raise UsageError(
+            f"--from: {printable(start_at, 60)!r} may be any of the steps {numbers}", hint="Use the number of the step."
         )
     first = matching[0]
     stored = {name: at for at in range(first) for name in stored_names(steps[at])}
@@ -73,3 +83,9 @@ def find_first_step(loaded: Loaded, start_at: str | None) -> int:
         for name in stored_names(steps[at]) if steps[at].when is None else ():
             stored.pop(name, None)
     return first
+
+
+def _may_become(name: str, text: str) -> bool:
+    """Whether `text` may be the name of a step after its placeholders have been filled in."""
+    pieces = parse_template(name).pieces
+    return fnmatchcase(text, "".join(glob.escape(one) if isinstance(one, str) else "*" for one in pieces))

@@ -39,7 +39,7 @@ def runbook_schema() -> dict[str, Any]:
                 "additionalProperties": False,
                 "properties": {
                     **actions,
-                    "name": {**_TEXT, "description": "A short name for the step."},
+                    "name": {**_TEXT, "description": "A short name for the step; a template."},
                     "when": {**_or_text("Condition", "that"), "description": "Run the step only if this is true."},
                     "repeat": {"$ref": "#/$defs/Repeat", "description": "Repeat the step until a condition is true."},
                     "timeout": {**_SECONDS, "description": "Seconds for the step."},

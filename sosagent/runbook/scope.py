@@ -15,9 +15,9 @@ from ..secrets.marks import REDACTED
 from ..secrets.secret import Secret
 from .conditions import Condition
 from .load import Loaded
-from .names import PROGRAM_NAME
+from .names import BUILT_IN, PROGRAM_NAME
 from .search import matches
-from .template import NameNotSet, parse_template
+from .template import NameNotSet, fill_known, parse_template
 
 __all__ = ["Scope", "with_time_limit"]
 
@@ -79,6 +79,12 @@ class Scope:
                 hint=f"Write {{{{ {name} | default:TEXT }}}} to use TEXT in that case.",
             ) from None
 
+    def fill_known(self, text: str) -> str:
+        """Return a template with the values that are known and may be shown; other placeholders stay as they are."""
+        values = {**self.parameters, **self.known}
+        shown = {name: one for name, one in values.items() if one != "" or name not in BUILT_IN}
+        return fill_known(text, {name: one for name, one in shown.items() if not _is_secret(one)})
+
     def secret(self, text: str) -> Secret | None:
         """Return the secret whose name is the only one in the template `text`, if there is one."""
         names = parse_template(text).names
@@ -122,6 +128,10 @@ class Scope:
             if value is not None:
                 assignments.append(_assignment(name, str(value)))
         return f"{_ENVIRONMENT}{''.join(assignments)}eval {_word(text.strip())}", tuple(secrets)
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value.get("output") if isinstance(value, Mapping) else value, Secret)
 
 
 def with_time_limit(program: str, seconds: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["NameNotSet", "Template", "TemplateInvalid", "parse_template"]
+__all__ = ["NameNotSet", "Template", "TemplateInvalid", "fill_known", "parse_template"]
 
 _PLACEHOLDER = re.compile(r"\{\{(?P<body>.*?)\}\}", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -93,6 +93,25 @@ def parse_template(text: str) -> Template:
     if "{{" in rest:
         raise TemplateInvalid("{{ is not closed by }}")
     return Template(tuple(one for one in (*pieces, rest) if one != ""))
+
+
+def fill_known(text: str, values: Mapping[str, Any]) -> str:
+    """Return a template with `values` in place of the placeholders that have one; the others stay as they are.
+
+    A text that is not a valid template is returned unchanged.
+    """
+    try:
+        parse_template(text)
+    except TemplateInvalid:
+        return text
+
+    def value(match: re.Match[str]) -> str:
+        try:
+            return _value_of(_placeholder(match["body"]), values)
+        except NameNotSet:
+            return match[0]
+
+    return _PLACEHOLDER.sub(value, text)
 
 
 def _placeholder(body: str) -> Placeholder:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from ..secrets.marks import REDACTED
 from ..terminal.sgr import plain_text
 
 __all__ = ["RunRecord", "Status", "StepRecord", "attach_record", "record_fields", "record_of", "redacted"]
@@ -30,6 +31,7 @@ class StepRecord:
         output: the output of its program, or the program itself in a plan; without secrets.
         exit_status: the exit status of its program.
         screen: the last bytes that the console sent before the step ended, to draw its screen; without secrets.
+            Empty if control sequences are in the middle of a secret in them.
         program: the program of a `run` step, as in the runbook; empty for other actions.
         coloured: the output with its colours and bold as SGR sequences, and no other control sequences; empty if it
             has none.
@@ -114,7 +116,13 @@ def redacted(record: RunRecord, redact: Callable[[str], str]) -> RunRecord:
             program=redact(step.program),
             # A change of colour may be in the middle of a secret.
             coloured=step.coloured if output == step.output == plain_text(step.coloured) else "",
+            screen=b"" if shows_secret(step.screen) else step.screen,
         )
+
+    def shows_secret(screen: bytes) -> bool:
+        """Whether a screen shows a secret that control sequences or the end of a line have split."""
+        text = plain_text(screen.decode("utf-8", "replace")).replace(REDACTED, "")
+        return any(redact(one) != one for one in (text, text.replace("\n", "")))
 
     error = record.error and {
         key: redact(value) if isinstance(value, str) else [redact(line) for line in value]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sosagent.cli.report import page
+from sosagent.cli.report_markdown import markdown
 from sosagent.errors import EndpointUnreachable, StepFailed
 from sosagent.lab import Lab
 from sosagent.runbook.load import load_runbook
@@ -15,6 +18,7 @@ from sosagent.runbook.plan import planned
 from sosagent.runbook.record import record_fields
 from sosagent.runbook.values import Value, parameter_values
 from sosagent.secrets.secret import Secret
+from sosagent.terminal.screen import screen_of
 
 from ..conftest import target_of
 from .runs import SECRET, fail_on, output_of, run_on, write_runbook
@@ -82,6 +86,7 @@ SPLIT = {
     "a control character": r"\000".join((SECRET[:5], SECRET[5:])),
     "a carriage return": r"\r".join((SECRET[:5], SECRET[5:])),
     "a title": r"\033]0;x\007".join((SECRET[:5], SECRET[5:])),
+    "the cursor": r"\033[C".join((SECRET[:5], SECRET[5:])),
     "a zero-width space": r"\342\200\213".join((SECRET[:5], SECRET[5:])),
 }
 
@@ -95,9 +100,26 @@ async def test_a_secret_that_is_split_by_controls_is_redacted(how: str, lab: Lab
     record = await run_on(lab, path, {"pw": Secret(SECRET), "who": f"x{SECRET}"})
     shown = repr(record) + json.dumps(record_fields(record))
     assert SECRET not in shown
+    for report in page(record), markdown(record):
+        assert SECRET not in report
+        assert SECRET not in re.sub(r"<[^>]*>", "", report)
     assert "(a secret)" in record.steps[0].output
     assert record.steps[1].program == "echo (a secret) $who"
     assert record.parameters["who"] == "x(a secret)"
+
+
+@pytest.mark.parametrize("how", SPLIT)
+async def test_a_screen_that_shows_a_split_secret_is_left_out(how: str, lab: Lab, tmp_path: Path) -> None:
+    """A program that does not use the secret is recorded, and its output is on the screen."""
+    program = f"printf '{SPLIT[how]}\\n'"
+    path = write_runbook(
+        tmp_path, f"  - run: {json.dumps(program)}\n  - run: ': \"$pw$who\"'\n  - run: echo visible", HEAD
+    )
+    record = await run_on(lab, path, {"pw": Secret(SECRET)})
+    assert b"visible" in b"".join(step.screen for step in record.steps) or not record.steps[-1].screen
+    for step in record.steps:
+        assert SECRET not in "".join(screen_of(step.screen, 80, 24))
+    assert SECRET not in re.sub(r"<[^>]*>", "", page(record))
 
 
 async def test_secrets_are_redacted_before_there_is_a_console_and_in_a_plan(lab: Lab, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +16,8 @@ __all__ = ["SyntaxMistake", "parse_message", "syntax_mistake"]
 
 #: Where a POSIX shell is.
 _SHELLS = ("/bin/sh", "/usr/bin/sh", "/system/bin/sh")
+_BASHES = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash")
+_NO_MESSAGE = "sh -n does not accept this program"
 _STDIN = "/dev/stdin"
 _SECONDS = 10.0
 _MESSAGE = 200
@@ -50,10 +53,25 @@ def syntax_mistake(program: str) -> SyntaxMistake | None:
     Args:
         program: as it is run: without blanks at its start and end.
     """
-    shell = next((path for path in _SHELLS if Path(path).exists()), None)
+    text = program.encode("utf-8", "replace").replace(b"\0", b"") + b"\n"
+    message = _message(_SHELLS, text)
+    if not message:
+        return None
+    mistake = parse_message(message)
+    if _message(_BASHES, text) == "":
+        mistake = replace(mistake, message=f"{mistake.message}; only bash accepts this")
+    return mistake
+
+
+def _message(shells: Sequence[str], text: bytes) -> str | None:
+    """Return what the first of `shells` that exists says about a program.
+
+    Returns:
+        The message; an empty text if there is no mistake; None if there is no verdict.
+    """
+    shell = next((path for path in shells if Path(path).exists()), None)
     if shell is None:
         return None
-    text = program.encode("utf-8", "replace").replace(b"\0", b"") + b"\n"
     try:
         # Not with -c: some shells run that in spite of -n. BusyBox gives line numbers for files only.
         done = subprocess.run(
@@ -67,9 +85,9 @@ def syntax_mistake(program: str) -> SyntaxMistake | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    if done.returncode <= 0:  # a negative one: the shell itself has crashed
+    if done.returncode < 0:  # the shell itself has crashed
         return None
-    return parse_message(done.stderr.decode("utf-8", "replace"))
+    return done.stderr.decode("utf-8", "replace") or _NO_MESSAGE if done.returncode else ""
 
 
 def parse_message(text: str) -> SyntaxMistake:
@@ -80,4 +98,4 @@ def parse_message(text: str) -> SyntaxMistake:
         if match is not None:
             words = clean(first[match.end() :])
             return SyntaxMistake(max(int(match["line"][-9:]) - 1, 0), excerpt(words, _MESSAGE))
-    return SyntaxMistake(0, excerpt(first, _MESSAGE) or "sh -n does not accept this program")
+    return SyntaxMistake(0, excerpt(first, _MESSAGE) or _NO_MESSAGE)

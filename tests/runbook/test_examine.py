@@ -146,6 +146,18 @@ def test_the_verdict_is_that_of_the_shell_which_runs_the_program(text: str) -> N
     assert (done.returncode != 0) is (found is not None)
 
 
+@pytest.mark.parametrize("program", ["a=(1 2)", "function f { echo; }", "cat <(echo)"])
+def test_what_only_bash_accepts_is_named(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell_syntax, "_SHELLS", (shutil.which(installed(["dash"])[0]),))
+    installed(["bash"])
+    syntax_mistake.cache_clear()
+    found = syntax_mistake(program)
+    both = syntax_mistake(f"{program}\nfi")
+    syntax_mistake.cache_clear()
+    assert found is not None and found.message.endswith("; only bash accepts this")
+    assert both is not None and "bash" not in both.message
+
+
 def test_without_a_shell_nothing_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell_syntax, "_SHELLS", ("/nowhere/sh",))
     syntax_mistake.cache_clear()

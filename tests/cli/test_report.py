@@ -78,12 +78,12 @@ def record(text: str = HOSTILE) -> RunRecord:
         status="failed",
         parameters={text: text, "name": text},
         steps=(
-            step("1", text),
+            step("1", text, program=f"{text}\n{text}", coloured=f"\x1b[1;31m{text}\n\x1b[44m{text}"),
             step("2", text, status="skipped", output="", screen=b""),
             step(
                 "3.on_failure 1", text, status="failed", screen=b"\x1b[1;31m" + text.encode() + b"\x1b[0m" + b"w" * 200
             ),
-            step("4", text, status="not run", output="", screen=b""),
+            step("4", text, status="not run", output="", screen=b"", program=text),
             step(text, text, status="planned"),
         ),
         hostname=text,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ..console.redact import redact_secrets
 from ..printable import printable
 from ..secrets.secret import Secret
+from ..terminal.sgr import plain_text
 from .actions import Include, Run
 from .fields import as_text
 from .load import Loaded
@@ -53,7 +54,7 @@ def title_of(step: Step, scope: Scope | None = None) -> str:
     """
     text = step.name if step.name is not None else f"{step.action} {_first_line(_subject(step))}"
     is_template = step.name is not None or not isinstance(step.options, Run)
-    filled = scope.fill_known(text) if scope is not None and is_template else text
+    filled = plain_text(scope.fill_known(text)) if scope is not None and is_template else text
     return excerpt(" ".join(filled.split()), _TITLE)
 
 

@@ -95,10 +95,17 @@ SPLIT = {
 async def test_a_secret_that_is_split_by_controls_is_redacted(how: str, lab: Lab, tmp_path: Path) -> None:
     program = f"printf '{SPLIT[how]}\\n'; : \"$pw\"; printf '\\033[32mok\\n'"
     path = write_runbook(
-        tmp_path, f"  - run: {json.dumps(program)}\n  - run: {json.dumps('echo ' + SECRET + ' $who')}", HEAD
+        tmp_path,
+        f"  - run: {{program: {json.dumps(program)}, store: s}}\n  - run: {json.dumps('echo ' + SECRET + ' $who')}\n"
+        "  - {name: 'got {{ s }}', run: exit 3}\n  - {name: 'not {{ s }}', run: id}",
+        HEAD,
     )
-    record = await run_on(lab, path, {"pw": Secret(SECRET), "who": f"x{SECRET}"})
-    shown = repr(record) + json.dumps(record_fields(record))
+    events: list[object] = []
+    error, record = await fail_on(
+        lab, path, StepFailed, parameters={"pw": Secret(SECRET), "who": f"x{SECRET}"}, on_event=events.append
+    )
+    shown = repr(record) + json.dumps(record_fields(record)) + repr(events) + error.message
+    assert record.steps[2].name.startswith("got ")
     assert SECRET not in shown
     for report in page(record), markdown(record):
         assert SECRET not in report

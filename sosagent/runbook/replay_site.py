@@ -93,6 +93,8 @@ def _never_came(playback: Playback, message: str) -> DeadlineExceeded:
 class _ReplayShell:
     """The part of `Shell` that runs programs, implemented on a recording."""
 
+    checksum_tool = ""  # no recording names it
+
     def __init__(self, console: _ReplayConsole, run: Callable[[str], Result]) -> None:
         self.console = console
         self._run = run

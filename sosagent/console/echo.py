@@ -32,8 +32,10 @@ class EchoReader:
     """
 
     def __init__(self, before: str, text: str, widths: Sequence[int] = USUAL_WIDTHS) -> None:
-        self._wanted = before + text
-        self._screens = [_Screen(Text(width, before), self._wanted) for width in widths]
+        wanted = [before + text]
+        if before and not before[-1].isspace():
+            wanted.append(f"{before} {text}")  # the blank at the end of the prompt arrived late
+        self._screens = [_Screen(Text(width, before), one) for width in widths for one in wanted]
         self._held = b""
 
     def feed(self, data: bytes) -> None:

@@ -39,7 +39,8 @@ from .wake import wake
 __all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_existing_shell"]
 
 _PATIENCE_SECONDS = 20.0
-_END_SECONDS = 30.0  # a slow line may still carry keys and replies of the interrupted run
+_END_KEYS = "]Z\r"
+_END_SECONDS = 15.0  # a slow line may still carry keys and replies of the interrupted run
 _UNLOCKED_SECONDS = 2.0
 _UNLOCK_SECONDS = 30.0  # clevis asks its servers as soon as the network is up
 
@@ -249,7 +250,7 @@ async def end_receiver(attempt: Attempt, _observed: Observation, _password: Secr
     """
     console = attempt.console
     await refuse_other_run(console)
-    keys = "]Z\r"
+    keys = _END_KEYS
     if not console.received.follows_enter:
         # Anybody may have printed its mark. The receiver does not answer ^L, and then Enter ends that line.
         answer = await redraw(console)
@@ -259,9 +260,12 @@ async def end_receiver(attempt: Attempt, _observed: Observation, _password: Secr
     console.emit(Event("note", "ending the shell of an interrupted run of sosagent"))
     console.skip()
     mark = console.mark()
-    await console.send(keys)
-    ended = await console.expect([r"=Z\n", TIMEOUT], _END_SECONDS)
-    if ended.index:
+    for line in (keys, f"\r{_END_KEYS}"):  # keys typed before may be in front of the first one
+        await console.send(line)
+        ended = await console.expect([r"=Z\n", TIMEOUT], _END_SECONDS)
+        if not ended.index:
+            break
+    else:
         observed = await settle(console, WAKE_SECONDS, mark=mark)
         if is_decided(observed) and observed.state.action is not Action.END_OURS:
             return observed  # it ended by keys of the interrupted run, which arrived late

@@ -86,6 +86,13 @@ async def test_an_intact_echo(echo: Callable[[bytes], bytes]) -> None:
 
 
 @virtual_time
+async def test_the_blank_of_the_prompt_may_come_with_the_echo() -> None:
+    async with _prompted(lambda data: b" " + data, b"root@vm:~#") as (console, _):
+        assert await console.type_line(" id", tries=1)
+        assert console.open_line == "root@vm:~#  id"
+
+
+@virtual_time
 @pytest.mark.parametrize("seconds", [1.0, 3.0, 5.0])
 async def test_an_echo_that_stalls_is_waited_for(seconds: float) -> None:
     """A machine that swaps, or whose disk is stuck, stops in the middle of an echo."""

@@ -209,7 +209,7 @@ CASES = {
         (), key(REDRAW) + key(WAKE, "=Rsh\r\n") + key("]Z\r", "=Z\r\n" + LOGIN) + LOG_IN, LOG_OUT, state="receiver"
     ),
     "receiver that does not end": Case(
-        ("=R\r\n",), key(REDRAW) + key("\r]Z\r"), state="receiver", error=ConsoleOccupied, message="does not end"
+        ("=R\r\n",), key(REDRAW) + 2 * key("\r]Z\r"), state="receiver", error=ConsoleOccupied, message="does not end"
     ),
     "the mark of a receiver in front of a user's shell": Case(
         ("=R\r\n",), key(REDRAW, REDRAWN + ALICE) + identify(1000, "alice", ALICE) + in_shell("", ALICE),

@@ -5,7 +5,7 @@ Run:  python -m docs
 
 from __future__ import annotations
 
-from docs import completion_table
+from docs import completion_table, json_schema
 from docs.command_line import COMMAND_LINE
 from docs.endpoint_table import ENDPOINT_TABLE
 from docs.error_table import ERROR_TABLE
@@ -30,10 +30,11 @@ PARTS = (
 
 
 def main() -> None:
-    """Write all generated parts, the JSON Schema, the table for completion and the man pages."""
+    """Write all generated parts, the JSON Schemas, the table for completion and the man pages."""
     for part in PARTS:
         part.write()
     FILE.write_text(schema_text(), "utf-8")
+    json_schema.FILE.write_text(json_schema.schema_text(), "utf-8")
     completion_table.FILE.write_text(completion_table.table_text(), "utf-8")
     write_man_pages()
 

@@ -54,7 +54,7 @@ def _lines(path: str, command: Any) -> Iterator[str]:
         yield f"c\t{name}\t{_first_sentence(one.help)}"
     for parameter in (one for one in command.params if not getattr(one, "hidden", False)):
         kind = _kind(path, parameter)
-        most = "*" if parameter.nargs == -1 or getattr(parameter, "multiple", False) else "1"
+        most = "*" if parameter.nargs == -1 or _repeats(parameter) else "1"
         if parameter.param_type_name == "argument":
             yield f"a\t{kind}\t{most}"
         else:
@@ -70,7 +70,7 @@ def _kind(path: str, parameter: Any) -> str:
     Raises:
         KeyError: the tables above lack it.
     """
-    if getattr(parameter, "is_flag", False):
+    if getattr(parameter, "is_flag", False) or getattr(parameter, "count", False):
         return ""
     own = next((_OWN_KINDS[path, name] for name in parameter.opts if (path, name) in _OWN_KINDS), None)
     metavar = str(parameter.metavar or parameter.name.upper())
@@ -79,6 +79,10 @@ def _kind(path: str, parameter: Any) -> str:
     if own is not None:
         return own
     return f"={metavar}" if "|" in metavar or metavar == "lab" else _KINDS[metavar]
+
+
+def _repeats(parameter: Any) -> bool:
+    return any(getattr(parameter, name, False) for name in ("multiple", "count"))
 
 
 def _first_sentence(text: str | None) -> str:

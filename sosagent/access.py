@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Required, TypeAlias, TypedDict, Unpack, cast
 
 from .console.events import Event, EventSink, guarded
+from .console.traffic import TrafficSink
 from .endpoint.located import Locatable
 from .errors import PasswordMissing
 from .paths import StrPath
@@ -53,13 +54,16 @@ class ConnectSettings:
 
     transcript: StrPath | None = None
     on_event: EventSink | None = None
+    on_traffic: TrafficSink | None = None
     ask: Ask | None = None
     kick: bool = False
 
     def __post_init__(self) -> None:
-        """Guard the callback: its failure must not end a job that may have a shell open."""
+        """Guard the callbacks: their failure must not end a job that may have a shell open."""
         if self.on_event is not None:
             object.__setattr__(self, "on_event", guarded(self.on_event))
+        if self.on_traffic is not None:
+            object.__setattr__(self, "on_traffic", guarded(self.on_traffic, "the callback on_traffic"))
 
     def emit(self, event: Event) -> None:
         """Pass `event` to `on_event`."""
@@ -131,6 +135,8 @@ class ConnectOptions(TypedDict, total=False):
     Fields:
         transcript: the file for a recording in asciicast v2, without secrets.
         on_event: is called with each progress event. If it fails, the job goes on, and its result or error notes that.
+        on_traffic: is called with each line that is sent (``">"`` and the text) or received (``"<"``). The text is
+            printable and without secrets, as in the transcript.
         ask: asks the user a question of the endpoint: ``await ask(endpoint, prompt, echo)``. It must not answer with
             the machine's password. None if no user can answer.
         kick: end another user's session on the endpoint, where supported.
@@ -138,6 +144,7 @@ class ConnectOptions(TypedDict, total=False):
 
     transcript: StrPath | None
     on_event: EventSink | None
+    on_traffic: TrafficSink | None
     ask: Ask | None
     kick: bool
 
@@ -164,6 +171,8 @@ class AccessOptions(ConnectOptions, total=False):
             more than the job's remaining time.
         transcript: the file for a recording in asciicast v2, without secrets.
         on_event: is called with each progress event. If it fails, the job goes on, and its result or error notes that.
+        on_traffic: is called with each line that is sent (``">"`` and the text) or received (``"<"``). The text is
+            printable and without secrets, as in the transcript.
         ask: asks the user a question of the endpoint; see `ConnectOptions`.
         kick: end another user's session on the endpoint, where supported.
     """

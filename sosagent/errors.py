@@ -299,7 +299,7 @@ class DeadlineExceeded(ConsoleError):
 
     code = "deadline"
     exit_code = 8
-    default_hint = "Allow more time with --timeout SECONDS."
+    default_hint = "Allow more time, such as --timeout 5m."
 
 
 class StepFailed(ConsoleError):

@@ -93,7 +93,8 @@ import sys, time, sosagent, sosagent.blocking
 def shell():
     return sosagent.blocking.root_shell(target, password=sosagent.find_password(), on_event=say)
 def say(event):
-    print(event.text, flush=True)
+    if event.kind != "detail":
+        print(event.text, flush=True)
 target = sosagent.parse_target(sys.argv[1])
 try:
     if sys.argv[2] == "add":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,7 @@ from .key_options import KeyOptions
 from .machine_options import MachineOptions
 from .options import with_options
 from .preload import preload
-from .show import Progress, error_json, result_json
+from .show import Progress, failed_fields, result_json
 from .show_added import show_result
 from .streams import keep_status
 
@@ -148,6 +148,7 @@ def addkey(machine: MachineOptions, wanted: KeyOptions, how: AddOptions) -> None
     reads, reads it back, and logs out again.
     """
     keys: list[PublicKey] = []
+    displays: list[tuple[Progress, float]] = []
 
     async def prepare(progress: Progress) -> Coroutine[Any, Any, AddKeyResult]:
         machine.check()
@@ -161,6 +162,7 @@ def addkey(machine: MachineOptions, wanted: KeyOptions, how: AddOptions) -> None
         until = None if how.expires is None else parse_expiry(how.expires)
         for one in await run_in_thread(lambda: wanted.find(machine.lookup.target)):
             keys.append(one.key)
+            progress.detail(f"{one.key.type} {one.key.fingerprint} from {one.where}")
             for note in one.notes:
                 progress.note(f"{one.where}: {note}")
         permissions = Permissions(
@@ -169,6 +171,7 @@ def addkey(machine: MachineOptions, wanted: KeyOptions, how: AddOptions) -> None
         access = await machine.access(progress, permissions=permissions)
         from ..jobs.add_key import add_keys
 
+        displays.append((progress, progress.paused_seconds))
         return add_keys(
             access,
             keys,
@@ -181,8 +184,10 @@ def addkey(machine: MachineOptions, wanted: KeyOptions, how: AddOptions) -> None
         )
 
     result = machine.run(
-        prepare, lambda error: error_json(error, host=machine.host, user=machine.user_or_login(), keys=keys)
+        prepare, lambda error: failed_fields(error, host=machine.host, user=machine.user_or_login(), keys=keys)
     )
+    typed = sum(progress.paused_seconds - before for progress, before in displays)
+    result = replace(result, seconds=max(result.seconds - typed, 0.0))
     if not how.dry_run:
         keep_status()
     if machine.json:

@@ -53,10 +53,10 @@ def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[
     """Return an `Ask` that passes questions of the endpoint, marked as such, and our own to the user."""
 
     async def ask(endpoint: str, prompt: str, echo: bool) -> str | None:
-        progress.stop()
         # Name the endpoint, so that the user does not type the machine's password here.
         text = f"The endpoint {endpoint} asks: {prompt} " if endpoint else f"{prompt} "
-        return await in_thread(lambda: input(text) if echo else getpass.getpass(text))
+        with progress.paused():
+            return await in_thread(lambda: input(text) if echo else getpass.getpass(text))
 
     return ask
 
@@ -65,10 +65,10 @@ def ask_code_on_terminal(progress: Progress) -> Callable[[str], Awaitable[Secret
     """Return a function that asks the user for a second factor, without showing what is typed."""
 
     async def ask(prompt: str) -> Secret | None:
-        progress.stop()
-        if not _has_terminal():
-            return None
-        code = await in_thread(lambda: getpass.getpass(f"The machine asks for a second factor: {prompt} "))
+        with progress.paused():
+            if not _has_terminal():
+                return None
+            code = await in_thread(lambda: getpass.getpass(f"The machine asks for a second factor: {prompt} "))
         return Secret(code) if code else None
 
     return ask

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from ..errors import SosError, UsageError
+from ..errors import UsageError
 from ..printable import printable
-from .exits import Reported, expected_errors_only
 from .help.app import App
-from .show import show_error
+from .options import with_options
+from .output_options import OutputOptions
+from .show import as_json
 
 __all__ = ["completion_app"]
 
@@ -22,7 +23,9 @@ completion_app = App("completion", "Complete command lines with the Tab key in b
 
 
 @completion_app.command("install")
+@with_options(OutputOptions)
 def install(
+    output: OutputOptions,
     shell: Annotated[
         str | None,
         typer.Argument(metavar=_METAVAR, help="The shell. By default your login shell ($SHELL).", show_default=False),
@@ -34,20 +37,24 @@ def install(
     """
     from ..completion.install import install as write
 
-    try:
-        with expected_errors_only(False):
-            chosen = _checked(shell or Path(os.environ.get("SHELL", "")).name, by_user=shell is not None)
-            files = write(chosen)
-    except SosError as error:
-        show_error(error)
-        raise Reported(error.exit_code) from None
+    def work() -> tuple[str, list[Path]]:
+        chosen = _checked(shell or Path(os.environ.get("SHELL", "")).name, by_user=shell is not None)
+        return chosen, list(write(chosen))
+
+    chosen, files = output.attempt(work, lambda _: {"status": "failed", "shell": shell})
+    if output.json:
+        names = [str(file) for file in files]
+        print(as_json({"status": "installed", "shell": chosen, "files": names, "error": None}))
+        return
     for file in files:
         print(f"wrote {printable(str(file), 4000)}")
     print(f"Start a new {chosen} to use it.")
 
 
 @completion_app.command("show")
+@with_options(OutputOptions)
 def show(
+    output: OutputOptions,
     shell: Annotated[str, typer.Argument(metavar=_METAVAR, help="The shell.", show_default=False)],
 ) -> None:
     """Print the completion script for a shell, which completes sosagent and sos-addkey.
@@ -57,12 +64,10 @@ def show(
     """
     from ..completion.install import script
 
-    try:
-        with expected_errors_only(False):
-            text = script(_checked(shell, by_user=True))
-    except SosError as error:
-        show_error(error)
-        raise Reported(error.exit_code) from None
+    text = output.attempt(lambda: script(_checked(shell, by_user=True)), lambda _: {"shell": shell})
+    if output.json:
+        print(as_json({"shell": shell, "error": None}, {"script": text}))
+        return
     print(text, end="")
 
 

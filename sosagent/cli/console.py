@@ -6,7 +6,6 @@ import dataclasses
 import re
 import sys
 from collections.abc import Coroutine
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,15 +15,15 @@ from ..errors import SosError, UsageError
 from ..interactive.escape import parse_escape
 from ..keys import PublicKey
 from ..printable import printable
-from .endpoint_options import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
-from .exits import Reported, expected_errors_only
+from .duration import parse_duration
+from .endpoint_options import EndpointOptions, TimeoutOption
 from .help.groups import OUTPUT, PASSWORD
 from .key_reading import ReadOptions
 from .key_sources import find_keys
 from .machine_options import MachineOptions
 from .options import with_options
 from .run import run_prepared
-from .show import Progress, show_error
+from .show import Progress, as_json
 
 if TYPE_CHECKING:
     from ..interactive.options import InteractiveOptions
@@ -69,27 +68,24 @@ def console(
             rich_help_panel=PASSWORD,
         ),
     ] = None,
-    timeout: TimeoutOption = 120.0,
-    verbose: VerboseOption = False,
+    timeout: TimeoutOption = "2m",
 ) -> None:
     """Open an interactive console, like ssh or screen. Enter ~ ? lists the escape commands, Enter ~ . leaves.
 
     The terminal is always restored. At the end, sosagent reports whether a shell is still open on the console.
     """
-    progress = Progress(quiet=not verbose, verbose=verbose)
-    try:
-        with expected_errors_only(verbose), where.suggesting():
-            options = _interactive_options(where, login, progress, record, read_only, escape, pace)
-            prepare = _prepare(where, login, progress, checked_timeout(timeout), options)
-            outcome = run_prepared(prepare, logs_out=False, hint="Nobody was logged out.")
-    except SosError as error:
-        progress.stop()
-        with suppress(OSError):  # the terminal may have gone away
-            show_error(error)
-        raise Reported(error.exit_code) from None
-    finally:
-        progress.stop()
-    print(f"sosagent: left the console of {printable(where.host, 200)}: {outcome}", file=sys.stderr)
+
+    def failed(error: SosError) -> dict[str, Any]:
+        return {"status": "failed", "host": where.host, "outcome": None}
+
+    with where.reporting(failed, silent=True, timed=False) as progress, where.suggesting():
+        options = _interactive_options(where, login, progress, record, read_only, escape, pace)
+        prepare = _prepare(where, login, progress, parse_duration(timeout, "--timeout"), options)
+        outcome = run_prepared(prepare, logs_out=False, hint="Nobody was logged out.")
+    if where.json:
+        print(as_json({"status": "left", "host": where.host, "outcome": outcome, "error": None}))
+    elif not where.quiet:
+        print(f"sosagent: left the console of {printable(where.host, 200)}: {outcome}", file=sys.stderr)
 
 
 def _interactive_options(

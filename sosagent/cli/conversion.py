@@ -17,6 +17,7 @@ __all__ = ["convert_plainly"]
 
 _HOOK = "_runtime_param"
 _PLAIN_TYPES = (str, bool, int, float, Path)
+_NAMES = {int: "whole number", float: "number", Path: "path"}
 
 
 class _PlainConversion:
@@ -34,7 +35,7 @@ class _PlainConversion:
         try:
             return [self._convert(one) for one in value] if several else self._convert(value)
         except ValueError:
-            raise typer.BadParameter(f"{value!r} is not a valid {self._name}", ctx=ctx, param=param) from None
+            raise typer.BadParameter(f"{value!r} is not a {self._name}", ctx=ctx, param=param) from None
 
 
 def convert_plainly(command: Any) -> None:
@@ -46,10 +47,27 @@ def convert_plainly(command: Any) -> None:
         if info is None or not hasattr(parameter, _HOOK):
             continue
         plain = _plain_type(info.annotation)
-        if plain is not None and (info.parameter_info.min, info.parameter_info.max) == (None, None):
-            setattr(parameter, _HOOK, _PlainConversion(plain, plain.__name__))
+        if plain is not None:
+            limits = (info.parameter_info.min, info.parameter_info.max)
+            setattr(parameter, _HOOK, _PlainConversion(*_within(plain, limits)))
     for below in getattr(command, "commands", {}).values():
         convert_plainly(below)
+
+
+def _within(plain: type, limits: tuple[float | None, float | None]) -> tuple[Callable[[Any], Any], str]:
+    """Return a conversion to `plain` that refuses values outside of `limits`, and the name of such a value."""
+    least, most = limits
+    name = _NAMES.get(plain, plain.__name__)
+    if limits == (None, None):
+        return plain, name
+
+    def convert(text: Any) -> Any:
+        value = plain(text)
+        if (least is not None and value < least) or (most is not None and value > most):
+            raise ValueError(text)
+        return value
+
+    return convert, f"{name} from {least} to {most}"
 
 
 def _plain_type(annotation: Any) -> type | None:

@@ -18,9 +18,11 @@ from ..printable import printable
 from ..secrets.sources import find_password, parse_source
 from .ask import answer_from, ask_on_terminal, run_in_thread
 from .exits import prefix_errors
-from .help.groups import CONNECTION, OBSTACLES, OUTPUT, SAFETY
+from .help.groups import CONNECTION, OBSTACLES, SAFETY
+from .output_options import OutputOptions
 
 if TYPE_CHECKING:
+    from ..access import ConnectOptions
     from ..config.machine import Machine
     from ..endpoint.located import Located
     from ..secrets.secret import Secret
@@ -33,15 +35,10 @@ __all__ = [
     "HOST_HELP",
     "ConfigOption",
     "EndpointOptions",
-    "JsonOption",
     "PokeOption",
     "TimeoutOption",
-    "VerboseOption",
     "checked_policy",
-    "checked_timeout",
 ]
-
-_MOST_SECONDS = 24 * 3600
 
 HOST_HELP = (
     "A machine in machines.toml, or the console's endpoint: user@host[:port] or a Host in ~/.ssh/config; "
@@ -106,28 +103,22 @@ ConfigOption = Annotated[
     ),
 ]
 TimeoutOption = Annotated[
-    float,
+    str,
     typer.Option(
         "--timeout",
-        metavar="SECONDS",
+        metavar="TIME",
         help="Time limit for the job; logging out may take 10 s more.",
         rich_help_panel=SAFETY,
     ),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on standard output.", rich_help_panel=OUTPUT)
 ]
 PokeOption = Annotated[
     bool,
     typer.Option("--poke", help="Type what a job would (^L, then ^U and Enter) if the line is silent."),
 ]
-VerboseOption = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Show more progress, and a traceback for a bug.", rich_help_panel=OUTPUT)
-]
 
 
 @dataclass(frozen=True)
-class EndpointOptions:
+class EndpointOptions(OutputOptions):
     """Options that select the endpoint, and how to connect to it."""
 
     host: HostArgument
@@ -172,6 +163,21 @@ class EndpointOptions:
         """
         return self.lookup.machine
 
+    @property
+    def suggestion(self) -> str:
+        """Which machine HOST may mean; empty if it resembles none, or is a name in ssh_config."""
+        if not self.lookup.suggestion:
+            return ""
+        from ..completion.ssh_hosts import names_host
+
+        config = None if self.ssh_config is None else str(self.ssh_config)
+        try:
+            home: Path | None = Path.home()
+        except RuntimeError:
+            home = None
+        known = names_host(self.host.rpartition("@")[2], config, home)
+        return "" if known else self.lookup.suggestion
+
     async def locate(self, progress: Progress, timeout: float) -> Located:
         """Find the console endpoint; see `session.locate.locate`.
 
@@ -181,8 +187,7 @@ class EndpointOptions:
         from ..session.locate import locate
 
         async def read_secret(source: PasswordSource, field: str) -> Secret:
-            progress.stop()
-            with prefix_errors(field):
+            with progress.paused(), prefix_errors(field):
                 return await run_in_thread(lambda: find_password(source=source))
 
         return await locate(self.lookup, timeout=timeout, on_event=progress, read_secret=read_secret)
@@ -199,6 +204,20 @@ class EndpointOptions:
         source = parse_source(self.entry.endpoint_password)
         return answer_from(source, str(self.lookup.target), ask, self.lookup.field("endpoint_password"))
 
+    def connecting(self, progress: Progress, transcript: Path | None = None) -> ConnectOptions:
+        """Return how to connect, as keyword arguments.
+
+        Raises:
+            UsageError: as for `lookup`.
+        """
+        return {
+            "transcript": transcript,
+            "on_event": progress,
+            "on_traffic": progress.traffic if progress.wants_traffic else None,
+            "ask": self.asking(progress),
+            "kick": self.kick,
+        }
+
     @contextmanager
     def suggesting(self) -> Iterator[None]:
         """Add similar names of machines to an error that may come from a mistyped HOST."""
@@ -206,11 +225,11 @@ class EndpointOptions:
             yield
         except EndpointUnreachable as error:
             if error.unknown_host == self.host:
-                error.hint = f"{error.hint} {self.lookup.suggestion}".rstrip()
+                error.hint = f"{error.hint} {self.suggestion}".rstrip()
             raise
         except PasswordMissing as error:
             if self.host:  # `sosagent run` has no HOST with --against lab
-                error.hint = f"{error.hint} {self.lookup.suggestion}".rstrip()
+                error.hint = f"{error.hint} {self.suggestion}".rstrip()
             raise
 
 
@@ -224,14 +243,3 @@ def checked_policy(text: str) -> HostKeyPolicy:
         if text == policy:
             return cast(HostKeyPolicy, policy)
     raise UsageError(f"--host-key must be strict or accept-new, not {printable(text, 60)!r}")
-
-
-def checked_timeout(seconds: float) -> float:
-    """Return `seconds` if it is a valid time limit.
-
-    Raises:
-        UsageError: the time limit is out of range.
-    """
-    if not 0 < seconds <= _MOST_SECONDS:
-        raise UsageError(f"--timeout must be between 0 and {_MOST_SECONDS} seconds")
-    return seconds

@@ -7,6 +7,7 @@ import codecs
 import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ from .background import do_in_background, wait_for_output
 from .exits import Reported
 from .machine_options import MachineOptions, user_option
 from .options import with_options
-from .show import as_json, error_fields
+from .show import as_json
 from .streams import keep_status
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def execute(
         return run_command(await machine.access(progress), prepared, output)
 
     try:
-        done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)), _MAY_HAVE_RUN)
+        done = machine.run(prepare, partial(_failed_fields, machine), _MAY_HAVE_RUN)
     except Reported:
         wait_for_output(None)
         raise Reported(_FAILED) from None
@@ -186,7 +187,7 @@ def _exact(name: str, data: bytes) -> dict[str, str | None]:
         return {name: None, f"{name}_base64": base64.b64encode(data).decode()}
 
 
-def _error_fields(machine: MachineOptions, error: SosError) -> dict[str, Any]:
+def _failed_fields(machine: MachineOptions, error: SosError) -> dict[str, Any]:
     empty = dict.fromkeys(("exit_status", "stdout", "stdout_base64", "stderr", "stderr_base64", "logged_out"))
     notes = list(getattr(error, "__notes__", ()))
-    return {"status": "failed", "host": machine.host} | empty | {"warnings": notes, "error": error_fields(error)}
+    return {"status": "failed", "host": machine.host} | empty | {"warnings": notes}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from ..errors import SosError, UsageError
 from ..printable import printable
+from .colour import in_colour
 
 __all__ = ["Unexpected", "check_descriptors", "error_of", "show_plainly"]
 
@@ -62,7 +63,7 @@ def check_descriptors() -> None:
 
 def show_plainly(error: SosError) -> int:
     """Print an error with nothing but this module, and return the exit status."""
-    print(f"sosagent: {error.message}", file=sys.stderr)
+    print(f"{in_colour('sosagent:', 'error', sys.stderr)} {error.message}", file=sys.stderr)
     if error.hint:
         print(f"  {error.hint}", file=sys.stderr)
     return error.exit_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ from ..printable import printable
 from .exits import Reported
 from .machine_options import LoginOnlyOptions, MachineOptions
 from .options import with_options
-from .show import as_json, error_fields, show_error
+from .show import as_json, show_error
 from .streams import keep_status
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def upload(
 
         return transfer(await machine.access(progress), file, remote, mode=bits, on_progress=progress.count)
 
-    _show(machine, machine.run(prepare, lambda error: as_json(_error_fields(machine, error))), "uploaded")
+    _show(machine, machine.run(prepare, partial(_failed_fields, machine)), "uploaded")
 
 
 @with_options(LoginOnlyOptions)
@@ -89,7 +90,7 @@ def download(
 
         return transfer(await machine.access(progress), remote, target, on_progress=progress.count)
 
-    done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)))
+    done = machine.run(prepare, partial(_failed_fields, machine))
     if target is not None:
         _show(machine, done, "downloaded")
         return
@@ -142,6 +143,5 @@ def _show(machine: MachineOptions, done: Transferred, what: str) -> None:
         print(f"  warning: {printable(warning)}")
 
 
-def _error_fields(machine: MachineOptions, error: SosError) -> dict[str, Any]:
-    notes = list(getattr(error, "__notes__", ()))
-    return {"status": "failed", "host": machine.host, "warnings": notes, "error": error_fields(error)}
+def _failed_fields(machine: MachineOptions, error: SosError) -> dict[str, Any]:
+    return {"status": "failed", "host": machine.host, "warnings": list(getattr(error, "__notes__", ()))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from ..errors import UsageError
-from ..keys.known_hosts import all_sshfp, place_of, planned
+from ..keys.known_hosts import all_sshfp, line_of, place_of, planned
 from ..printable import printable
 from ..replace_file import locked, replace_file
 from .machine_options import LoginOnlyOptions, MachineOptions
 from .options import with_options
-from .show import as_json, error_fields
+from .show import as_json
 
 if TYPE_CHECKING:
     from ..access import Access
@@ -47,10 +48,14 @@ def hostkeys(
     ] = None,
     write_them: Annotated[bool, typer.Option("--write", help="Add the lines to the known_hosts file.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Remove other keys of the same names.")] = False,
+    sshfp: Annotated[
+        bool, typer.Option("--sshfp", help="Print SSHFP records for DNS instead of known_hosts lines.")
+    ] = False,
 ) -> None:
-    """Read a machine's SSH host keys on its console, and print known_hosts lines and SSHFP records.
+    """Read a machine's SSH host keys on its console, and print known_hosts lines or SSHFP records.
 
-    With these lines, ssh does not have to trust the first key that it sees.
+    With these lines, ssh does not have to trust the first key that it sees. Standard output has nothing but the
+    lines; fingerprints, warnings and changes are on standard error.
     """
     names: list[str] = []
     file = into or Path.home() / ".ssh" / "known_hosts"
@@ -67,13 +72,17 @@ def hostkeys(
             )
         return _read(await machine.access(progress), file, names, write_them=write_them, replace=replace)
 
-    host, change = machine.run(prepare, lambda error: as_json({"host": machine.host, "error": error_fields(error)}))
+    host, change = machine.run(prepare, lambda _: {"host": machine.host})
     records = all_sshfp(names, host.keys)
+    lines = [line_of(place_of(one, host.port), key) for one in names for key in host.keys]
     written = file if write_them else None
     if machine.json:
-        print(as_json(_fields(host, change, records, written)))
-    else:
-        _show(host, change, records, written)
+        print(as_json(_fields(host, change, lines, records, written)))
+        return
+    _show(host, change, written, quiet=machine.quiet)
+    if not write_them or sshfp:
+        for line in records if sshfp else lines:
+            print(line)
 
 
 def names_for_ssh(machine: MachineOptions) -> list[str]:
@@ -110,28 +119,34 @@ def _change(file: Path, places: list[str], host: HostKeys, replace: bool) -> Cha
     return planned(text, printable(str(file)), places, host.keys, replace=replace)
 
 
-def _show(host: HostKeys, change: Change | None, records: list[str], written: Path | None) -> None:
-    print(f"{printable(host.hostname)}, port {host.port}")
-    for key in host.keys:
-        print(f"  {key.type} {key.bits or ''} {key.fingerprint}")
+def _show(host: HostKeys, change: Change | None, written: Path | None, *, quiet: bool) -> None:
     for warning in host.warnings:
-        print(f"  warning: {printable(warning)}")
+        _say(f"warning: {printable(warning)}")
     if change is None:
-        print("Use --name NAME to print known_hosts lines and SSHFP records for that name.")
+        _say("Use --name NAME to print known_hosts lines or SSHFP records for that name.")
+    if quiet:
+        return
+    _say(f"{printable(host.hostname)}, port {host.port}")
+    for key in host.keys:
+        _say(f"  {key.type} {key.bits or ''} {key.fingerprint}")
+    if written is None or change is None:
         return
     for line in change.removed:
-        print(f"- {printable(line, 2000)}")
+        _say(f"- {printable(line, 2000)}")
     for line in change.added:
-        print(f"+ {line}")
+        _say(f"+ {line}")
     for key in change.present:
-        print(f"= {key.type} is already in the file")
-    if written is not None:
-        print(f"written to {printable(str(written))}" if change.added or change.removed else "nothing to write")
-    for record in records:
-        print(record)
+        _say(f"= {key.type} is already in the file")
+    _say(f"written to {printable(str(written))}" if change.added or change.removed else "nothing to write")
 
 
-def _fields(host: HostKeys, change: Change | None, records: list[str], written: Path | None) -> dict[str, Any]:
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _fields(
+    host: HostKeys, change: Change | None, lines: list[str], records: list[str], written: Path | None
+) -> dict[str, Any]:
     return {
         "host": host.host,
         "hostname": host.hostname,
@@ -140,6 +155,7 @@ def _fields(host: HostKeys, change: Change | None, records: list[str], written: 
             {"type": key.type, "bits": key.bits, "fingerprint": key.fingerprint, "key": f"{key.type} {key.base64}"}
             for key in host.keys
         ],
+        "lines": lines,
         "warnings": list(host.warnings),
         "added": list(change.added) if change else [],
         "removed": list(change.removed) if change else [],

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SosError
 from ..printable import printable
-from .endpoint_options import JsonOption, VerboseOption
-from .exits import Reported, expected_errors_only
 from .help.app import App
 from .key_options import KeyOptions
 from .options import with_options
-from .show import show_error
+from .output_options import OutputOptions
+from .show import SCHEMA, json_text
 
 if TYPE_CHECKING:
     from ..keys.read import SourcedKey
@@ -29,21 +26,16 @@ def _key() -> None:
 
 
 @key_app.command("show")
-@with_options(KeyOptions)
-def show(keys: KeyOptions, json: JsonOption = False, verbose: VerboseOption = False) -> None:
+@with_options(KeyOptions, OutputOptions)
+def show(keys: KeyOptions, output: OutputOptions) -> None:
     """Show the keys in KEYFILE: type, bits, fingerprints, and the line for authorized_keys.
 
     Accepts the same KEYFILE as sos-addkey, and connects to no machine.
     """
-    try:
-        with expected_errors_only(verbose):
-            sourced = keys.find()
-    except SosError as error:
-        show_error(error)
-        raise Reported(error.exit_code) from None
+    sourced = output.attempt(keys.find)
     sourced = [replace(one, notes=(*one.key.warnings, *one.notes)) for one in sourced]
-    if json:
-        print(jsonlib.dumps([_fields(one) for one in sourced], indent=2))
+    if output.json:
+        print(json_text([_fields(one) for one in sourced]))
         return
     for one in sourced:
         bits = f"{one.key.bits} bits" if one.key.bits else "bits unknown"
@@ -57,6 +49,7 @@ def show(keys: KeyOptions, json: JsonOption = False, verbose: VerboseOption = Fa
 
 def _fields(one: SourcedKey) -> dict[str, Any]:
     return {
+        "schema": SCHEMA,
         "type": one.key.type,
         "bits": one.key.bits,
         "fingerprint": one.key.fingerprint,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,11 +11,10 @@ from ..keys.key import PublicKey
 from ..keys.options import OptionInvalid, check_option, check_options
 from ..keys.read import MAX_COMMENT
 from ..printable import is_clean, printable
+from .duration import span_seconds
 
 __all__ = ["apply_options", "parse_expiry"]
 
-_SPAN = re.compile(r"(\d{1,9})([mhdw])")
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LAST_YEAR = 2105  # some machines count seconds in 32 bits
 
 
@@ -53,7 +51,7 @@ def apply_options(
 
 
 def parse_expiry(text: str, now: datetime | None = None) -> datetime:
-    """Parse a time of expiry: ``90m``, ``2h``, ``3d`` or ``1w`` from now, or a date and time in ISO 8601 format.
+    """Parse a time of expiry: ``90m``, ``1h30m``, ``3d`` or ``1w`` from now, or a date and time in ISO 8601 format.
 
     Args:
         text: the time; without a time zone it is local time.
@@ -64,13 +62,13 @@ def parse_expiry(text: str, now: datetime | None = None) -> datetime:
     """
     now = now or datetime.now(UTC)
     shown = printable(text, 60)
-    span = _SPAN.fullmatch(text.strip())
+    span = span_seconds(text.strip())
     try:
-        until = now + int(span[1]) * _UNITS[span[2]] if span else datetime.fromisoformat(text.strip()).astimezone()
+        until = datetime.fromisoformat(text.strip()).astimezone() if span is None else now + timedelta(seconds=span)
     except (ValueError, OverflowError):
         raise UsageError(
             f"invalid time {shown!r}",
-            hint="Write a duration (90m, 2h, 3d, 1w) or a point in time such as 2026-12-01T00:00Z.",
+            hint="Write a duration (90m, 1h30m, 3d, 1w) or a point in time such as 2026-12-01T00:00Z.",
         ) from None
     if until <= now:
         raise UsageError(f"{shown} is in the past: the key would never work")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import SosError, UsageError
+from ..errors import UsageError
 from ..keys import PublicKey
 from ..printable import printable
 from .addkey import AllowImmutableOption, RemountOption
@@ -20,7 +20,7 @@ from .key_reading import ReadOptions
 from .key_sources import KeyFileUnreadable, find_keys
 from .machine_options import MachineOptions
 from .options import with_options
-from .show import as_json, error_fields
+from .show import as_json
 from .streams import keep_status
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def remove(
         access = await machine.access(progress, permissions=permissions)
         return remove_keys(access, keys, user=machine.user_name, force=force)
 
-    done = machine.run(prepare, lambda error: as_json(_error_fields(machine, error)))
+    done = machine.run(prepare, lambda _: _failed_fields(machine))
     keep_status()
     if machine.json:
         print(as_json(_removed_fields(done)))
@@ -134,7 +134,7 @@ def _listing(machine: MachineOptions) -> KeyListing:
 
         return list_keys(access, user=machine.user_name)
 
-    return machine.run(prepare, lambda error: as_json(_error_fields(machine, error)))
+    return machine.run(prepare, lambda _: _failed_fields(machine))
 
 
 def _show_file(listing: KeyListing) -> None:
@@ -204,5 +204,5 @@ def _key_fields(listed: ListedKey) -> dict[str, Any]:
     }
 
 
-def _error_fields(machine: MachineOptions, error: SosError) -> dict[str, Any]:
-    return {"host": machine.host, "user": machine.user_or_login(), "error": error_fields(error)}
+def _failed_fields(machine: MachineOptions) -> dict[str, Any]:
+    return {"host": machine.host, "user": machine.user_or_login()}

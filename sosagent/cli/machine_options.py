@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
@@ -16,14 +17,15 @@ from ..printable import printable
 from ..secrets.secret import Secret
 from ..secrets.sources import COMMAND_SECONDS, PasswordSource, find_password, parse_source
 from .ask import ask_code_on_terminal, run_in_thread
-from .endpoint_options import EndpointOptions, JsonOption, VerboseOption, checked_timeout
-from .exits import Reported, expected_errors_only, prefix_errors
+from .duration import parse_duration
+from .endpoint_options import EndpointOptions
+from .exits import prefix_errors
 from .help.groups import OBSTACLES, OUTPUT, PASSWORD, SAFETY
 from .run import RUN_AGAIN, run_prepared
-from .show import Progress, show_error
 
 if TYPE_CHECKING:
     from ..access import Access, Become, Permissions
+    from .progress import Progress
 
 __all__ = ["LOGIN", "LoginOnlyOptions", "MachineOptions", "user_option"]
 
@@ -96,11 +98,11 @@ class MachineOptions(EndpointOptions):
         ),
     ] = None
     timeout: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--timeout",
-            metavar="SECONDS",
-            help="Time limit for the job, 120 by default, more for a large payload; logging out may take 10 s more.",
+            metavar="TIME",
+            help="Time limit for the job, 2m by default, more for a large payload; logging out may take 10 s more.",
             show_default=False,
             rich_help_panel=SAFETY,
         ),
@@ -149,14 +151,15 @@ class MachineOptions(EndpointOptions):
             rich_help_panel=OUTPUT,
         ),
     ] = None
-    json: JsonOption = False
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not show progress.", rich_help_panel=OUTPUT)] = False
-    verbose: VerboseOption = False
 
     @property
     def seconds(self) -> float:
-        """The time limit for the job."""
-        return _DEFAULT_SECONDS if self.timeout is None else self.timeout
+        """The time limit for the job.
+
+        Raises:
+            UsageError: --timeout is no time.
+        """
+        return _DEFAULT_SECONDS if self.timeout is None else parse_duration(self.timeout, "--timeout")
 
     def check(self) -> Become | None:
         """Check the options before anything is read or asked, and return how to become root.
@@ -164,8 +167,7 @@ class MachineOptions(EndpointOptions):
         Raises:
             UsageError: an option is invalid.
         """
-        checked_timeout(self.seconds)
-        _ = self.lookup
+        _ = self.seconds, self.lookup
         become = self._value("become")
         if become not in (None, "sudo", "su"):
             raise UsageError(f"--become must be sudo or su, not {printable(become, 60)!r}")
@@ -186,16 +188,20 @@ class MachineOptions(EndpointOptions):
             SosError: from the provider.
         """
         become = self.check()
-        if self.lookup.suggestion:
-            progress.note(f"{self.lookup.suggestion} Using {printable(self.host)} as a host name")
+        if self.lookup.machine is not None and self.lookup.machines is not None:
+            progress.detail(f"{self.host} is a machine in {self.lookup.machines.file}")
+        if self.suggestion:
+            progress.note(f"{self.suggestion} Using {printable(self.host)} as a host name")
         started = time.monotonic()
         located = await self.locate(progress, self.seconds)
-        progress.stop()
         # The user is not asked for a password that the provider has.
         provided = located.password is not None and self.login_name == LOGIN and not self._has_source
         waited = time.monotonic() - started
-        secret = await run_in_thread(self._password) if password and not provided else None
-        second = await run_in_thread(lambda: self._become_password(become))
+        if password:
+            progress.detail(f"password: {'from the provider' if provided else self._origin()}")
+        with progress.paused():
+            secret = await run_in_thread(self._password) if password and not provided else None
+            second = await run_in_thread(lambda: self._become_password(become))
         if not self._asks:  # a user who types does not use up the time limit
             waited = time.monotonic() - started
         from ..access import Access, Permissions
@@ -214,10 +220,7 @@ class MachineOptions(EndpointOptions):
             permissions=permissions or Permissions(),
             timeout=max(self.seconds - waited, _LEAST_SECONDS),
             extend_timeout=self.timeout is None,
-            transcript=self.transcript,
-            on_event=progress,
-            ask=self.asking(progress),
-            kick=self.kick,
+            **self.connecting(progress, self.transcript),
         )
         return with_located(access, located)
 
@@ -236,6 +239,17 @@ class MachineOptions(EndpointOptions):
         by_option = self.password_file is not None or self.password_command is not None
         return not by_option and (source is None or source.kind == "prompt") and "SOS_PASSWORD" not in os.environ
 
+    def _origin(self) -> str:
+        """Say where the machine's password comes from."""
+        source = self._source("password")
+        if self.password_file is not None:
+            return "--password-file"
+        if self.password_command is not None:
+            return "--password-command"
+        if source is not None:
+            return f"{self.lookup.field('password')} in the machines file ({source.kind})"
+        return "SOS_PASSWORD" if "SOS_PASSWORD" in os.environ else "asked for"
+
     @property
     def _has_source(self) -> bool:
         """Whether the user or machines.toml says where the machine's password comes from."""
@@ -245,34 +259,31 @@ class MachineOptions(EndpointOptions):
     def run(
         self,
         prepare: Callable[[Progress], Coroutine[Any, Any, Coroutine[Any, Any, T]]],
-        error_json: Callable[[SosError], str],
+        fields: Callable[[SosError], Mapping[str, object]],
         hint: str = RUN_AGAIN,
     ) -> T:
         """Run a command to its end. An error is shown, and ends the program.
 
         Args:
             prepare: checks the command line, gets the `access`, and returns the job.
-            error_json: returns the JSON object of ``--json`` for an error.
+            fields: returns the command's own fields of the JSON object for an error.
             hint: what the user should know after an interruption.
         """
-        progress = Progress(quiet=self.quiet, verbose=self.verbose)
+        with self.reporting(fields) as progress, self._explaining(), self.suggesting():
+            return run_prepared(prepare(progress), hint=hint)
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Say in an error where the expected name of the machine comes from."""
         try:
-            with expected_errors_only(self.verbose), self.suggesting():
-                return run_prepared(prepare(progress), hint=hint)
-        except SosError as error:
-            progress.stop()
-            if isinstance(error, WrongMachine) and self.expect_host is None and self.entry and self.entry.hostname:
+            yield
+        except WrongMachine as error:
+            if self.expect_host is None and self.entry and self.entry.hostname:
                 error.hint = (
                     "The expected name is hostname in the machines file; check it, and the endpoint's address. "
                     "--expect-host NAME overrides it, and --expect-host '' allows any name."
                 )
-            if self.json:
-                print(error_json(error))
-            else:
-                show_error(error)
-            raise Reported(error.exit_code) from None
-        finally:
-            progress.stop()
+            raise
 
     @property
     def login_name(self) -> str:

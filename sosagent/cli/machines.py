@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,18 +13,18 @@ from ..errors import ConfigInvalid, SosError, UsageError
 from ..printable import printable
 from ..suggest import did_you_mean
 from .ask import confirm
-from .endpoint_options import ConfigOption, JsonOption
-from .exits import Reported, expected_errors_only
+from .endpoint_options import ConfigOption
 from .help.app import App
 from .machine_options import LOGIN
-from .show import as_json, error_fields, show_error
+from .options import with_options
+from .output_options import OutputOptions
+from .show import as_json, json_text
 
 if TYPE_CHECKING:
+    from ..config.imports import Imported
     from ..config.machines import Machines
 
 __all__ = ["machines_app"]
-
-T = TypeVar("T")
 
 _COLUMNS = ("name", "console", "hostname", "login", "groups")
 
@@ -33,17 +32,18 @@ machines_app = App("machines", "List, check and import machines in the machines 
 
 
 @machines_app.command("list")
+@with_options(OutputOptions)
 def list_command(
+    output: OutputOptions,
     group: Annotated[
         str | None,
         typer.Option("--group", metavar="GROUP", help="List only the machines of this group.", show_default=False),
     ] = None,
     config: ConfigOption = None,
-    json: JsonOption = False,
 ) -> None:
     """List the machines: name, console, host name, login, groups."""
-    machines, rows = _run(lambda: _rows(config, group), json)
-    if json:
+    machines, rows = output.attempt(lambda: _rows(config, group))
+    if output.json:
         print(as_json({"file": str(machines.file), "machines": rows, "error": None}))
         return
     if not rows:
@@ -56,11 +56,12 @@ def list_command(
 
 
 @machines_app.command("check")
-def check(config: ConfigOption = None, json: JsonOption = False) -> None:
+@with_options(OutputOptions)
+def check(output: OutputOptions, config: ConfigOption = None) -> None:
     """Check the machines file and report all mistakes with their lines. The exit status is 2 if there are any."""
     from ..config.file import has_machines, load_machines, machines_file, password_file_warnings
 
-    file = _run(lambda: str(machines_file(config)[0]), json)
+    file = output.attempt(lambda: str(machines_file(config)[0]), lambda _: {"status": "invalid"})
 
     def failure_fields(error: SosError) -> dict[str, Any]:
         mistakes = (error.mistakes if isinstance(error, ConfigInvalid) else ()) or (error.message,)
@@ -70,8 +71,8 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
         machines = load_machines(config)
         return len(machines.machines), password_file_warnings(machines)
 
-    count, warnings = _run(load, json, failure_fields)
-    if json:
+    count, warnings = output.attempt(load, failure_fields)
+    if output.json:
         fields = {"status": "ok", "file": file, "machines": count, "mistakes": [], "warnings": warnings}
         print(as_json(fields | {"error": None}))
         return
@@ -84,7 +85,9 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 @machines_app.command("import")
+@with_options(OutputOptions)
 def import_command(
+    output: OutputOptions,
     file: Annotated[
         str,
         typer.Argument(
@@ -107,29 +110,52 @@ def import_command(
 ) -> None:
     """Convert an existing configuration to entries of the machines file, and print them."""
 
-    def work() -> None:
+    def work() -> tuple[Imported, Path | None, Sequence[str]]:
         from ..config.file import add_machines
         from ..config.import_files import import_file
 
         imported = import_file(file, kind)
-        for one in imported.skipped:
-            shown = f"{printable(one.name, 80)}: {printable(one.reason)} ({printable(one.where)})"
-            print(f"skipped {shown}", file=sys.stderr)
-        for note in imported.notes:
-            print(f"note: {printable(note)}", file=sys.stderr)
-        for name, command in imported.commands.items():
-            print(f"warning: the console of {name} is a command: {printable(command, 500)}", file=sys.stderr)
+        if not output.json:
+            _show_remarks(imported)
         if not write:
-            print("\n".join(imported.machines.values()), end="")
-            return
+            return imported, None, ()
         if imported.commands and not allow_commands:
             _confirm_commands(len(imported.commands))
-        place, added = add_machines(config, imported.machines)
-        for name in imported.machines:
-            print(f"added {name}" if name in added else f"skipped {name}: already in the file")
-        print(f"written to {printable(str(place))}" if added else "nothing to write")
+        return imported, *add_machines(config, imported.machines)
 
-    _run(work, json=False)
+    imported, place, added = output.attempt(work, lambda _: {"status": "failed"})
+    if output.json:
+        print(as_json(_import_fields(imported, place, added)))
+        return
+    if place is None:
+        print("\n".join(imported.machines.values()), end="")
+        return
+    for name in imported.machines:
+        print(f"added {name}" if name in added else f"skipped {name}: already in the file")
+    print(f"written to {printable(str(place))}" if added else "nothing to write")
+
+
+def _show_remarks(imported: Imported) -> None:
+    for one in imported.skipped:
+        shown = f"{printable(one.name, 80)}: {printable(one.reason)} ({printable(one.where)})"
+        print(f"skipped {shown}", file=sys.stderr)
+    for note in imported.notes:
+        print(f"note: {printable(note)}", file=sys.stderr)
+    for name, command in imported.commands.items():
+        print(f"warning: the console of {name} is a command: {printable(command, 500)}", file=sys.stderr)
+
+
+def _import_fields(imported: Imported, place: Path | None, added: Sequence[str]) -> dict[str, Any]:
+    return {
+        "status": "converted" if place is None else "written",
+        "file": None if place is None else str(place),
+        "machines": imported.machines,
+        "added": list(added),
+        "skipped": [{"name": one.name, "reason": one.reason, "where": one.where} for one in imported.skipped],
+        "notes": imported.notes,
+        "commands": imported.commands,
+        "error": None,
+    }
 
 
 def _confirm_commands(count: int) -> None:
@@ -143,30 +169,12 @@ def _confirm_commands(count: int) -> None:
 
 
 @machines_app.command("schema")
-def schema_command() -> None:
+@with_options(OutputOptions)
+def schema_command(output: OutputOptions) -> None:
     """Print the JSON Schema of the machines file, for editors."""
     from ..config.machine import schema
 
-    print(json_module.dumps(schema(), indent=2))
-
-
-def _run(work: Callable[[], T], json: bool, fields: Callable[[SosError], dict[str, Any]] = lambda error: {}) -> T:
-    """Run `work` and return its result; show an error and end the program.
-
-    Args:
-        work: the function to run.
-        json: show the error as JSON.
-        fields: more fields of that JSON object.
-    """
-    try:
-        with expected_errors_only(verbose=False):
-            return work()
-    except SosError as error:
-        if json:
-            print(as_json(fields(error) | {"error": error_fields(error)}))
-        else:
-            show_error(error)
-        raise Reported(error.exit_code) from None
+    print(json_text(output.attempt(schema)))
 
 
 def _rows(config: Path | None, group: str | None) -> tuple[Machines, list[dict[str, Any]]]:

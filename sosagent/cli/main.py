@@ -52,7 +52,7 @@ def _main(app: Callable[[], typer.Typer], program: str) -> None:
         os._exit(answer_shell(program, sys.argv[1:]))
     try:
         guard_streams()
-        status = _run(app)
+        status = _run(app, program)
     except Exception as error:  # noqa: BLE001 - a module that cannot be loaded, for example: too many open files
         from .failures import error_of, show_plainly
 
@@ -60,38 +60,24 @@ def _main(app: Callable[[], typer.Typer], program: str) -> None:
     _exit(status)
 
 
-def _run(app: Callable[[], typer.Typer]) -> int:
-    """Run the app and return the exit status. With --json, a wrong command line is reported as JSON as well."""
+def _run(app: Callable[[], typer.Typer], program: str) -> int:
+    """Run the app and return the exit status."""
     import typer
 
     from .conversion import convert_plainly
-    from .exits import Reported
+    from .usage import run_command
 
-    status: object = 0
     if not sys.warnoptions:
         # Libraries warn their programmers, for example of the ciphers of old endpoints; users cannot act on that.
         warnings.simplefilter("ignore")
     command = typer.main.get_command(app())
     convert_plainly(command)
     try:
-        command()
-    except Reported as ended:
-        status = ended.code
+        return run_command(command, program=program)
     except SystemExit as ended:
-        status = ended.code
-        if status == 2 and "--json" in sys.argv:
-            _print_usage_error()
+        return ended.code if isinstance(ended.code, int) else 1
     except BrokenPipeError:
-        status = 141
-    return status if isinstance(status, int) else 1
-
-
-def _print_usage_error() -> None:
-    from ..errors import UsageError
-    from .show import error_json
-
-    error = UsageError("invalid command line; standard error says why")
-    print(error_json(error, host="", user="", keys=[]))
+        return 141
 
 
 def _exit(status: int) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import SosError, UsageError
+from ..errors import UsageError
 from ..printable import printable
 from ..secrets.file import read_file
-from .endpoint_options import JsonOption, VerboseOption
-from .exits import Reported, expected_errors_only
+from .exits import Reported
+from .options import with_options
+from .output_options import OutputOptions
 from .parameters import ParameterOption, read_parameters
-from .show import as_json, error_fields, show_error
+from .show import as_json
 
 if TYPE_CHECKING:
     from ..runbook.replay import Replayed
@@ -26,7 +27,9 @@ _MOST_BYTES = 128 << 20
 _MOST_SHOWN = 20
 
 
+@with_options(OutputOptions)
 def replay(
+    output: OutputOptions,
     cast: Annotated[
         Path, typer.Argument(metavar="CAST", help="A recording made with --transcript.", show_default=False)
     ],
@@ -34,25 +37,15 @@ def replay(
         str, typer.Argument(metavar="RUNBOOK", help="A file, or the name of a shipped runbook.", show_default=False)
     ],
     parameter: ParameterOption = None,
-    json: JsonOption = False,
-    verbose: VerboseOption = False,
 ) -> None:
     """Compare a runbook with the recording of a run, without a connection.
 
     Each step is the same, differs, or is not in the recording. Programs and texts with secrets cannot be compared,
     because recordings do not contain them. Exit status 1 if anything differs.
     """
-    try:
-        with expected_errors_only(verbose):
-            replayed = _replayed(cast, runbook, parameter or [])
-    except SosError as error:
-        if json:
-            short = {"status": "failed", "runbook": runbook, "recording": str(cast)}
-            print(as_json(short | {"error": error_fields(error)}))
-        else:
-            show_error(error)
-        raise Reported(error.exit_code) from None
-    if json:
+    failed = {"status": "failed", "runbook": runbook, "recording": str(cast)}
+    replayed = output.attempt(lambda: _replayed(cast, runbook, parameter or []), lambda _: failed)
+    if output.json:
         print(as_json(_fields(replayed, cast)))
     else:
         for line in _lines(replayed, cast):
@@ -81,7 +74,7 @@ def _read(path: Path) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{shown}, line {line}: invalid UTF-8; this is not a recording") from None
+        raise UsageError(f"{shown}:{line}: invalid UTF-8; this is not a recording") from None
 
 
 def _lines(replayed: Replayed, cast: Path) -> Iterator[str]:

@@ -15,7 +15,7 @@ from ..endpoint.parse import parse_target
 from ..errors import SosError, StepFailed, UsageError
 from ..printable import printable
 from .ask import in_thread
-from .endpoint_options import HOST_HELP, checked_timeout
+from .endpoint_options import HOST_HELP
 from .exits import Reported, expected_errors_only
 from .help.groups import OUTPUT, SAFETY
 from .machine_options import LOGIN, LoginOnlyOptions
@@ -106,10 +106,10 @@ class RunMachineOptions(LoginOnlyOptions):
 
     host: Annotated[str, typer.Argument(metavar="[HOST]", help=HOST_HELP, show_default=False)] = ""
     timeout: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--timeout",
-            metavar="SECONDS",
+            metavar="TIME",
             help="Limit for the whole run.",
             show_default="the runbook's",
             rich_help_panel=SAFETY,
@@ -123,28 +123,32 @@ def run(options: RunOptions, machine: RunMachineOptions) -> None:
 
     The first step that fails ends the run.
     """
-    progress = Progress(quiet=machine.quiet, verbose=machine.verbose)
     record: RunRecord | None = None
     failure: SosError | None = None
-    try:
-        with expected_errors_only(machine.verbose), machine.suggesting():
-            options.check(machine.host)
-            record = _run(options, machine, progress)
-    except SosError as error:
-        from ..runbook.record import record_of
+    with machine.reporting(lambda _: _short_fields(options, machine), silent=options.dry_run) as progress:
+        try:
+            with expected_errors_only(machine.verbose > 0), machine.suggesting():
+                options.check(machine.host)
+                record = _run(options, machine, progress)
+        except SosError as error:
+            from ..runbook.record import record_of
 
-        failure, record = error, record_of(error)
-    progress.stop()
-    report_failure: SosError | None = None
-    if record is not None and options.report is not None:
-        report_failure = _write_report(options.report, record, machine.transcript)
-        if failure is not None and report_failure is not None:
-            failure.add_note(report_failure.message)
-        failure = failure or report_failure
-    _show(options, machine, record, failure)
-    if record is not None and options.report is not None and report_failure is None and not machine.quiet:
-        # On standard error: with --json, standard output is one object.
-        print(f"wrote the report to {shlex.quote(printable(str(options.report), 4000))}", file=sys.stderr)
+            failure, record = error, record_of(error)
+            progress.log("!", error.message)
+        if failure is None:
+            progress.close()
+        progress.stop()
+        report_failure: SosError | None = None
+        if record is not None and options.report is not None:
+            report_failure = _write_report(options.report, record, machine.transcript)
+            if failure is not None and report_failure is not None:
+                failure.add_note(report_failure.message)
+            failure = failure or report_failure
+        _show(options, machine, record, failure)
+        if record is not None and options.report is not None and report_failure is None and not machine.quiet:
+            # On standard error: with --json, standard output is one object.
+            print(f"wrote the report to {shlex.quote(printable(str(options.report), 4000))}", file=sys.stderr)
+        progress.close(failed=True)
     if failure is not None:
         raise Reported(failure.exit_code)
 
@@ -158,7 +162,8 @@ def _run(options: RunOptions, machine: RunMachineOptions, progress: Progress) ->
 
     loaded = load_runbook(options.runbook)
     find_first_step(loaded, options.start_at)
-    values = read_parameters(loaded, options.parameter or [], ask=not options.dry_run)
+    with progress.paused():
+        values = read_parameters(loaded, options.parameter or [], ask=not options.dry_run)
     if options.dry_run:
         user = LOGIN if options.against or not machine.host else machine.login_name
         host = options.against or machine.host or "HOST"
@@ -166,12 +171,14 @@ def _run(options: RunOptions, machine: RunMachineOptions, progress: Progress) ->
     complete_values(loaded.runbook, values)  # before the user is asked for a password
     gate = _gate(progress) if options.step else None
     settings = Settings(options.start_at, _confirm(progress, options.yes), gate, progress.count)
-    seconds = checked_timeout(loaded.runbook.timeout if machine.timeout is None else machine.timeout)
+    if machine.timeout is None:
+        machine = replace(machine, timeout=f"{loaded.runbook.timeout:.3f}")
+    seconds = machine.seconds
     if options.against is not None:
         return run_job(_run_in_lab(machine, progress, loaded, values, settings, seconds))
 
     async def prepare() -> Coroutine[Any, Any, RunRecord]:
-        access = await replace(machine, timeout=seconds).access(progress, password=needs_shell(loaded))
+        access = await machine.access(progress, password=needs_shell(loaded))
         return run_loaded(access, loaded, values, settings)
 
     return run_prepared(prepare())
@@ -194,7 +201,10 @@ async def _run_in_lab(
         config = lab.folder / "ssh_config"
         config.touch()
         target = parse_target(lab.address, identities=(lab.identity,), known_hosts=lab.known_hosts, ssh_config=config)
-        access = Access(target, lab.password, timeout=seconds, transcript=machine.transcript, on_event=progress)
+        traffic = progress.traffic if progress.wants_traffic else None
+        access = Access(
+            target, lab.password, timeout=seconds, transcript=machine.transcript, on_event=progress, on_traffic=traffic
+        )
         return await run_loaded(access, loaded, values, settings)
 
 
@@ -207,8 +217,8 @@ def _confirm(progress: Progress, yes: bool) -> Ask | None:
     async def ask(question: str) -> bool:
         if yes:
             return True
-        progress.stop()
-        answer = await in_thread(lambda: _read_answer(f"{question} [y/N] "))
+        with progress.paused():
+            answer = await in_thread(lambda: _read_answer(f"{question} [y/N] "))
         if answer is None:
             from ..runbook.steps import NOT_ANSWERED
 
@@ -228,9 +238,9 @@ def _gate(progress: Progress) -> Gate:
         raise UsageError("--step asks before each step, but standard input is not a terminal")
 
     async def gate(number: str, title: str) -> Literal["run", "skip", "stop"]:
-        progress.stop()
         while True:
-            text = await in_thread(lambda: _read_answer(f"[{number}] {printable(title)}? [Y]es, [s]kip, s[t]op "))
+            with progress.paused():
+                text = await in_thread(lambda: _read_answer(f"[{number}] {printable(title)}? [Y]es, [s]kip, s[t]op "))
             answer = _GATE_ANSWERS.get(None if text is None else text.strip().lower())
             if answer is not None:
                 return answer
@@ -255,15 +265,18 @@ def _show(options: RunOptions, machine: RunMachineOptions, record: RunRecord | N
     if machine.json:
         from ..runbook.record import record_fields
 
-        short = {"status": "failed", "runbook": options.runbook, "host": machine.host}
-        fields = short if record is None else record_fields(record)
+        fields = _short_fields(options, machine) if record is None else record_fields(record)
         print(as_json(fields | {"error": None if failure is None else error_fields(failure)}))
         return
     if record is not None:
-        for line in lines_of_plan(record) if options.dry_run else lines_of_record(record, machine.verbose):
+        for line in lines_of_plan(record) if options.dry_run else lines_of_record(record, machine.verbose > 0):
             print(line)
     if failure is not None:
         show_error(failure)
+
+
+def _short_fields(options: RunOptions, machine: RunMachineOptions) -> dict[str, Any]:
+    return {"status": "failed", "runbook": options.runbook, "host": machine.host}
 
 
 def _write_report(path: Path, record: RunRecord, transcript: Path | None) -> SosError | None:

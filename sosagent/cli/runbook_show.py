@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..printable import printable
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..runbook.load import Loaded
     from ..runbook.record import RunRecord
 
-__all__ = ["lines_of_plan", "lines_of_record", "lines_of_runbook"]
+__all__ = ["fields_of_runbook", "lines_of_plan", "lines_of_record", "lines_of_runbook"]
 
 _MARKS = {"done": "ok", "failed": "FAILED", "skipped": "skipped", "not run": "not run", "planned": ""}
 _MOST_LINES = 40
@@ -34,6 +34,29 @@ def lines_of_runbook(loaded: Loaded) -> Iterator[str]:
     yield "Steps:"
     for number, step in numbered(loaded):
         yield f"  {number:>4} {title_of(step)}"
+
+
+def fields_of_runbook(loaded: Loaded) -> dict[str, Any]:
+    """Return the JSON fields of a runbook."""
+    from ..runbook.plan import numbered, title_of
+
+    runbook = loaded.runbook
+    return {
+        "title": runbook.name,
+        "description": runbook.description.strip(),
+        "parameters": [
+            {
+                "name": name,
+                "type": one.type,
+                "choices": list(one.choices or ()),
+                "default": one.default,
+                "required": one.default is None,
+                "description": one.description or "",
+            }
+            for name, one in runbook.parameters.items()
+        ],
+        "steps": [{"number": number, "title": title_of(step)} for number, step in numbered(loaded)],
+    }
 
 
 def lines_of_plan(record: RunRecord) -> Iterator[str]:

@@ -12,12 +12,12 @@ from ..endpoint.target import ProviderReference, Target
 from ..errors import SosError, UsageError
 from ..printable import printable
 from .ask import confirm
-from .endpoint_options import EndpointOptions, TimeoutOption, VerboseOption, checked_timeout
-from .exits import Reported, expected_errors_only
+from .duration import parse_duration
+from .endpoint_options import EndpointOptions, TimeoutOption
 from .help.groups import SAFETY
 from .options import with_options
 from .run import run_prepared
-from .show import Progress, show_error
+from .show import Progress, as_json
 from .streams import keep_status
 
 __all__ = ["send_break"]
@@ -51,33 +51,31 @@ def send_break(
     yes: Annotated[
         bool, typer.Option("-y", "--yes", help="Do not ask for confirmation.", rich_help_panel=SAFETY)
     ] = False,
-    timeout: TimeoutOption = 30.0,
-    verbose: VerboseOption = False,
+    timeout: TimeoutOption = "30s",
 ) -> None:
     """Send a BREAK to the machine.
 
     Linux treats the key after it as SysRq; some old systems stop in their monitor. Asks for confirmation, because
     a BREAK cannot be undone, and then shows what the machine prints.
     """
-    progress = Progress(quiet=not verbose, verbose=verbose)
-    try:
-        with expected_errors_only(verbose), where.suggesting():
-            target = where.lookup.target
-            seconds = checked_timeout(timeout)
-            if sysrq is not None and re.fullmatch(r"[a-z0-9]", sysrq) is None:
-                raise UsageError(
-                    f"invalid SysRq key {printable(sysrq, 40)!r}", hint=f"Common keys are {', '.join(_KEYS)}."
-                )
-            if not yes:
+
+    def failed(error: SosError) -> dict[str, Any]:
+        return {"status": "failed", "host": where.host, "sysrq": sysrq, "lines": None}
+
+    with where.reporting(failed, silent=True) as progress, where.suggesting():
+        target = where.lookup.target
+        seconds = parse_duration(timeout, "--timeout")
+        if sysrq is not None and re.fullmatch(r"[a-z0-9]", sysrq) is None:
+            raise UsageError(f"invalid SysRq key {printable(sysrq, 40)!r}", hint=f"Common keys are {', '.join(_KEYS)}.")
+        if not yes:
+            with progress.paused():
                 _confirm(target, sysrq)
-            hint = "The BREAK may have been sent."
-            lines = run_prepared(_prepare(where, sysrq, seconds, progress), logs_out=False, hint=hint)
-    except SosError as error:
-        progress.stop()
-        show_error(error)
-        raise Reported(error.exit_code) from None
-    progress.stop()
+        hint = "The BREAK may have been sent."
+        lines = run_prepared(_prepare(where, sysrq, seconds, progress), logs_out=False, hint=hint)
     keep_status()
+    if where.json:
+        print(as_json({"status": "sent", "host": where.host, "sysrq": sysrq, "lines": lines, "error": None}))
+        return
     print("a BREAK was sent" + (f", and {sysrq}" if sysrq else ""))
     for line in lines:
         print(f"  | {line}")
@@ -90,9 +88,9 @@ async def _prepare(
     from ..jobs import send_break as job
 
     deadline = Deadline(seconds)
-    ask = where.asking(progress)
+    options = where.connecting(progress)
     located = await where.locate(progress, seconds)
-    return job.send_break(located, sysrq=sysrq, timeout=deadline.remaining, on_event=progress, ask=ask, kick=where.kick)
+    return job.send_break(located, sysrq=sysrq, timeout=deadline.remaining, **options)
 
 
 def _confirm(target: Target | ProviderReference, sysrq: str | None) -> None:

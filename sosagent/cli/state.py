@@ -11,25 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import SosError, UsageError
+from ..errors import UsageError
 from ..printable import printable
 from ..replace_file import replace_contents
-from .endpoint_options import EndpointOptions, JsonOption, PokeOption, TimeoutOption, VerboseOption, checked_timeout
-from .exits import Reported, expected_errors_only
+from .duration import parse_duration
+from .endpoint_options import EndpointOptions, PokeOption, TimeoutOption
 from .options import with_options
 from .run import run_prepared
-from .show import Progress, show_error, state_error_json, state_json
+from .show import as_json, state_fields, state_json
 
 if TYPE_CHECKING:
     from ..jobs.state import ConsoleState
+    from .progress import Progress
 
 __all__ = ["screen", "state"]
 
 SecondsOption = Annotated[
-    float,
-    typer.Option(
-        "--quiet-for", metavar="SECONDS", help="Determine the state once the line has been quiet for SECONDS."
-    ),
+    str,
+    typer.Option("--quiet-for", metavar="TIME", help="Determine the state once the line has been quiet for TIME."),
 ]
 
 
@@ -37,28 +36,16 @@ SecondsOption = Annotated[
 def state(
     where: EndpointOptions,
     poke: PokeOption = False,
-    quiet_for: SecondsOption = 1.0,
-    timeout: TimeoutOption = 60.0,
-    json: JsonOption = False,
-    verbose: VerboseOption = False,
+    quiet_for: SecondsOption = "1s",
+    timeout: TimeoutOption = "60s",
 ) -> None:
     """Report the state of a console, and what a job would do in it.
 
     Types nothing without --poke, and never logs in. Many endpoints show no earlier output.
     """
-    progress = Progress(quiet=not verbose, verbose=verbose)
-    try:
-        with expected_errors_only(verbose), where.suggesting():
-            observed = _observe(where, poke, quiet_for, checked_timeout(timeout), progress)
-    except SosError as error:
-        progress.stop()
-        if json:
-            print(state_error_json(error, where.host))
-        else:
-            show_error(error)
-        raise Reported(error.exit_code) from None
-    progress.stop()
-    if json:
+    with where.reporting(lambda error: state_fields(error, where.host), silent=True) as progress, where.suggesting():
+        observed = _observe(where, poke, quiet_for, timeout, progress)
+    if where.json:
         print(state_json(observed))
         return
     hostname = f" ({printable(observed.hostname)})" if observed.hostname else ""
@@ -83,35 +70,33 @@ def screen(
     ] = None,
     size: Annotated[str, typer.Option("--size", metavar="COLUMNSxROWS", help="Size of the terminal.")] = "80x24",
     poke: PokeOption = False,
-    quiet_for: SecondsOption = 1.0,
-    timeout: TimeoutOption = 60.0,
-    verbose: VerboseOption = False,
+    quiet_for: SecondsOption = "1s",
+    timeout: TimeoutOption = "60s",
 ) -> None:
     """Show the console's screen as a terminal displays it: as text, or as an image for a ticket.
 
     Types nothing without --poke, and never logs in.
     """
-    progress = Progress(quiet=not verbose, verbose=verbose)
-    try:
-        with expected_errors_only(verbose), where.suggesting():
-            columns, rows = _size(size)
-            observed = _observe(where, poke, quiet_for, checked_timeout(timeout), progress)
-            from ..picture import Picture
+    with where.reporting(lambda _: {"host": where.host}, silent=True) as progress, where.suggesting():
+        columns, rows = _size(size)
+        observed = _observe(where, poke, quiet_for, timeout, progress)
+        from ..picture import Picture
 
-            now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-            picture = Picture(observed.output, columns, rows, _name(where, observed), now)
-            for path, write in ((svg, picture.svg), (png, picture.png)):
-                if path is not None:
-                    replace_contents(path, write())
-    except SosError as error:
-        progress.stop()
-        show_error(error)
-        raise Reported(error.exit_code) from None
-    progress.stop()
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        picture = Picture(observed.output, columns, rows, _name(where, observed), now)
+        for path, write in ((svg, picture.svg), (png, picture.png)):
+            if path is not None:
+                replace_contents(path, write())
+    silence = "" if observed.output else printable(observed.hint) or "the console sent nothing"
+    if where.json:
+        files = {"svg": None if svg is None else str(svg), "png": None if png is None else str(png)}
+        fields = {"host": observed.host, "columns": columns, "rows": rows, "lines": picture.text().split("\n")}
+        print(as_json(fields | files | {"hint": silence, "error": None}))
+        return
     if svg is None and png is None:
         print(picture.text())
-    if not observed.output:
-        print(f"sosagent: {printable(observed.hint) or 'the console sent nothing'}", file=sys.stderr)
+    if silence:
+        print(f"sosagent: {silence}", file=sys.stderr)
 
 
 def _name(where: EndpointOptions, observed: ConsoleState) -> str:
@@ -121,7 +106,8 @@ def _name(where: EndpointOptions, observed: ConsoleState) -> str:
     return f"{name} ({printable(observed.hostname, 80)})" if observed.hostname not in (None, "", name) else name
 
 
-def _observe(where: EndpointOptions, poke: bool, seconds: float, timeout: float, progress: Progress) -> ConsoleState:
+def _observe(where: EndpointOptions, poke: bool, quiet_for: str, time_limit: str, progress: Progress) -> ConsoleState:
+    seconds, timeout = parse_duration(quiet_for, "--quiet-for"), parse_duration(time_limit, "--timeout")
     from ..deadline import Deadline
     from ..endpoint.target import ProviderReference
     from ..jobs.state import console_state
@@ -134,9 +120,7 @@ def _observe(where: EndpointOptions, poke: bool, seconds: float, timeout: float,
             poke=poke,
             seconds=seconds,
             timeout=deadline.remaining,
-            on_event=progress,
-            ask=where.asking(progress),
-            kick=where.kick,
+            **where.connecting(progress),
         )
 
     observed = run_prepared(prepare(), logs_out=False, hint="Nobody was logged in or out.")

@@ -11,6 +11,8 @@ import io
 import os
 import sys
 
+from .colour import in_colour
+
 __all__ = ["finish_output", "guard_streams", "keep_status"]
 
 _OUTPUT_FAILED = 2
@@ -126,7 +128,8 @@ def finish_output(status: int) -> int:
     except BrokenPipeError:
         status = 141
     if _state.output is not None and _state.output.failure:
-        print(f"sosagent: cannot write to standard output: {_state.output.failure}", file=sys.stderr)
+        name = in_colour("sosagent:", "error", sys.stderr)
+        print(f"{name} cannot write to standard output: {_state.output.failure}", file=sys.stderr)
         if status == 0 and not _state.keep_status:
             status = _OUTPUT_FAILED
     return status

@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-__all__ = ["read_small", "ssh_hosts"]
+__all__ = ["names_host", "read_small", "ssh_hosts"]
 
 _MOST_BYTES = 1 << 20
 _MOST_FILES = 100
@@ -33,6 +34,17 @@ def ssh_hosts(config: str | None, home: Path | None) -> list[str]:
         config: the file; by default the user's and the system's.
         home: the user's home folder, if there is one.
     """
+    return [word for word in _host_words(config, home) if not set(word) & set("*?!")]
+
+
+def names_host(name: str, config: str | None, home: Path | None) -> bool:
+    """Return whether a Host line names `name`, or has a pattern for it other than ``*``; see `ssh_hosts`."""
+    words = _host_words(config, home)
+    return any(word.strip("*") and fnmatchcase(name, word.replace("[", "[[]")) for word in words)
+
+
+def _host_words(config: str | None, home: Path | None) -> list[str]:
+    """Return the words of all Host lines, each once."""
     own = None if home is None else home / ".ssh"
     system = Path("/etc/ssh")
     files = [(Path(config), own)] if config else [(system / "ssh_config", system)]
@@ -55,7 +67,7 @@ def _names(file: Path, folder: Path | None, home: Path | None, seen: set[Path], 
             continue
         words = ["".join(pair) for pair in _WORD.findall(match[2].partition(" #")[0])]
         if match[1].lower() == "host":
-            yield from (word for word in words if not set(word) & set("*?!"))
+            yield from words
             continue
         for word in words:
             for path in _included(word, folder, home):

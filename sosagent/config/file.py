@@ -79,7 +79,7 @@ def load_machines(path: StrPath | None = None) -> Machines:
         except _NoHome as error:
             lines, own = lines_of(text), ("machines", name, error.field)
             line = line_in(lines, own if own in lines else ("defaults", error.field))
-            where = f"{printable(str(file))}, line {line}: [machines.{name}] {error.field}"
+            where = f"{printable(str(file))}:{line}: [machines.{name}] {error.field}"
             raise ConfigInvalid(f"{where}: {_NO_HOME}") from None
     return Machines(machines, file)
 
@@ -142,12 +142,12 @@ def _read(file: Path, chosen: bool) -> str:
     # Other users may read it. They must not write to it, because it names programs to run.
     data = read_file(file, "the machines file", others=OTHERS_WRITE, most=_MAX_BYTES, kind=ConfigInvalid)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:2]:
-        raise ConfigInvalid(f"{shown}, line 1: the text is UTF-16", hint="Save it as UTF-8.")
+        raise ConfigInvalid(f"{shown}:1: the text is UTF-16", hint="Save it as UTF-8.")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigInvalid(f"{shown}, line {line}: the text is not UTF-8", hint="Save it as UTF-8.") from None
+        raise ConfigInvalid(f"{shown}:{line}: the text is not UTF-8", hint="Save it as UTF-8.") from None
 
 
 def _with_absolute_paths(machine: Machine, folder: Path) -> Machine:

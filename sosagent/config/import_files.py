@@ -94,7 +94,7 @@ class _Files:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            raise UsageError(f"{shown} is not UTF-8 text: see line {line}") from None
+            raise UsageError(f"{shown}:{line}: the text is not UTF-8") from None
 
     def source(self, name: str, text: str, form: Format, base: Path) -> Source:
         """Return a file whose included files are read from the folder `base`."""

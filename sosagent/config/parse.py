@@ -61,7 +61,7 @@ def parse_machines(text: str, name: str) -> Machines:
 
     machines = _machines(data, report)
     if wrong:
-        mistakes = tuple(f"{shown}, line {line}: {message}" for line, message in sorted(wrong, key=lambda one: one[0]))
+        mistakes = tuple(f"{shown}:{line}: {message}" for line, message in sorted(wrong, key=lambda one: one[0]))
         error = ConfigInvalid(mistakes[0], hint="\n".join(mistakes[1:]))
         error.mistakes = mistakes
         raise error

@@ -34,14 +34,14 @@ def read_toml(text: str, shown: str) -> dict[str, Any]:
     """
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) > _MAX_LINE:
-            raise ConfigInvalid(f"{shown}, line {number}: longer than {_MAX_LINE} characters")
+            raise ConfigInvalid(f"{shown}:{number}: longer than {_MAX_LINE} characters")
         if _LONG_KEY.search(line):
-            raise ConfigInvalid(f"{shown}, line {number}: a key has too many parts")
+            raise ConfigInvalid(f"{shown}:{number}: a key has too many parts")
     try:
         return tomllib.loads(text)
     except ValueError as error:
         number, message = _explain(text, str(error))
-        raise ConfigInvalid(f"{shown}, line {number}: {printable(message, 200)}") from None
+        raise ConfigInvalid(f"{shown}:{number}: {printable(message, 200)}") from None
     except RecursionError:
         raise ConfigInvalid(f"{shown}: the values are nested too deeply") from None
 

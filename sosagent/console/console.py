@@ -31,7 +31,6 @@ from .way_out import WayOut
 __all__ = ["Console", "Mark"]
 
 _TAIL_LINES = 12
-
 _E = TypeVar("_E", bound=ConsoleError)
 
 
@@ -131,6 +130,8 @@ class Console:
 
     def note_state(self, name: str) -> None:
         """Record the name of the console state that was recognised."""
+        if name != self.state:
+            self.emit(Event("detail", f"state: {name}"))
         self.state = name
 
     def error(self, kind: type[_E], message: str, hint: str | None = None) -> _E:
@@ -291,8 +292,7 @@ class Console:
     async def quiet(self, seconds: float, at_most: float) -> bool:
         """Wait until nothing but kernel messages is received for `seconds`, or longer on a slow line.
 
-        Returns:
-            False if output still flows after `at_most` seconds.
+        Return False if output still flows after `at_most` seconds.
         """
         deadline = self.line.wait(at_most)
         while await self.receive(max(seconds, self.line.quiet_seconds), ignore_kernel=True) is not None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from ..secrets.marks import NOT_RECORDED
 from ..secrets.secret import Secret
 from .redact import Redactor
+from .traffic import Traffic, TrafficSink
 from .transcript import Transcript
 
 __all__ = ["Recorder"]
@@ -24,6 +25,7 @@ class Recorder:
 
     def __init__(self, transcript: Transcript | None) -> None:
         self._transcript = transcript
+        self._traffic: Traffic | None = None
         self._redactor = Redactor()
         self._output = bytearray()
         self._private = False
@@ -47,6 +49,10 @@ class Recorder:
         """Forget the output received so far."""
         self._output.clear()
 
+    def pass_traffic_to(self, sink: TrafficSink) -> None:
+        """Pass what is recorded from now on to `sink` as well, line by line."""
+        self._traffic = Traffic(sink)
+
     def switch_to(self, transcript: Transcript | None) -> None:
         """Record to `transcript` from now on, or to no file. The previous one stays open."""
         if self._transcript is not None:
@@ -55,9 +61,13 @@ class Recorder:
 
     def close(self) -> None:
         """Finish the transcript."""
+        rest = self._redactor.flush()
         if self._transcript is not None:
-            self._transcript.output(self._redactor.flush())
+            self._transcript.output(rest)
             self._transcript.close()
+        if self._traffic is not None:
+            self._traffic.output(rest)
+            self._traffic.close()
 
     def add_secret(self, secret: Secret) -> None:
         """Replace `secret` in everything recorded and redacted from now on."""
@@ -87,6 +97,8 @@ class Recorder:
             return
         if self._transcript is not None:
             self._transcript.output(data)
+        if self._traffic is not None:
+            self._traffic.output(data)
         self._output += data
         if len(self._output) > 2 * _OUTPUT_SIZE:
             del self._output[:-_OUTPUT_SIZE]
@@ -99,6 +111,8 @@ class Recorder:
         """Record `text` in place of what was sent."""
         if self._transcript is not None:
             self._transcript.input(text)
+        if self._traffic is not None:
+            self._traffic.input(text)
 
     def add_marker(self, label: str) -> None:
         """Add a marker to the transcript, which a player can jump to."""

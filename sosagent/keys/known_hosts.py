@@ -17,7 +17,7 @@ from ..printable import printable
 from . import PublicKey
 from .host_patterns import matches
 
-__all__ = ["Change", "address_of", "all_sshfp", "place_of", "planned", "sshfp"]
+__all__ = ["Change", "address_of", "all_sshfp", "line_of", "place_of", "planned", "sshfp"]
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:{_LABEL}(?:\.{_LABEL})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?)")
@@ -72,6 +72,11 @@ def place_of(name: str, port: int = 22) -> str:
     return name.lower() if port == 22 else f"[{name.lower()}]:{port}"
 
 
+def line_of(place: str, key: PublicKey) -> str:
+    """Return the known_hosts line of a host key for a place, which `place_of` returns."""
+    return f"{place} {key.type} {key.base64}"
+
+
 def planned(text: str, file: str, places: Sequence[str], keys: Sequence[PublicKey], *, replace: bool) -> Change:
     """Plan the change after which the file has `keys`, and no other keys of their types, for `places`.
 
@@ -90,7 +95,7 @@ def planned(text: str, file: str, places: Sequence[str], keys: Sequence[PublicKe
     places = tuple(dict.fromkeys(places))
     missing = {(place, key) for place in places for key in keys}
     for number, line in enumerate(lines):
-        where = f"{file}, line {number + 1}"
+        where = f"{file}:{number + 1}"
         _refuse_revoked(line.split(), keys, where)
         for place in places:
             line = _without_other_keys(lines[number], place, keys, where, missing, replace=replace)
@@ -99,7 +104,7 @@ def planned(text: str, file: str, places: Sequence[str], keys: Sequence[PublicKe
                 lines[number] = line
     before = text.split("\n")
     kept = "\n".join(line for line, old in zip(lines, before, strict=True) if line or not old)
-    added = [f"{place} {key.type} {key.base64}" for place in places for key in keys if (place, key) in missing]
+    added = [line_of(place, key) for place in places for key in keys if (place, key) in missing]
     present = tuple(key for key in keys if all((place, key) not in missing for place in places))
     if added and kept and not kept.endswith("\n"):
         kept += "\n"

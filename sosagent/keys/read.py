@@ -136,7 +136,7 @@ def _each(text: str, name: str, from_private: bool, ignore_comment: bool) -> Ite
     at = 0
     while at < len(lines):
         line = lines[at].strip(" \t")
-        where = f"{name}, line {at + 1}"
+        where = f"{name}:{at + 1}"
         if not line or line.startswith("#"):
             at += 1
         elif is_putty(line):

@@ -76,7 +76,7 @@ def _json(line: str, name: str, at: int, expected: str) -> Any:
 
 def _invalid(name: str, line: int, message: str) -> UsageError:
     return UsageError(
-        f"{printable(name, 200)}, line {line}: {message}",
+        f"{printable(name, 200)}:{line}: {message}",
         hint="--transcript writes recordings. One that was cut off can be read without its last line.",
     )
 

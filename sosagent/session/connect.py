@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Unpack
 
 from ..access import ConnectOptions, ConnectSettings
+from ..console import Console
 from ..console.endpoint import Endpoint
 from ..console.events import Event
 from ..console.transcript import Transcript
@@ -37,7 +38,7 @@ async def connect(
     Args:
         target: HOST as on the command line, a `Target`, or a connected transport.
         timeout: seconds for everything that is done with the console, including connecting; None for no limit.
-        options: ``transcript=``, ``on_event=``, ``ask=`` and ``kick=``, see `ConnectOptions`.
+        options: ``transcript=``, ``on_event=``, ``on_traffic=``, ``ask=`` and ``kick=``, see `ConnectOptions`.
 
     Returns:
         A context manager whose value is a `ConnectedConsole`. At its end, also on an error or a cancellation, it logs
@@ -79,9 +80,12 @@ async def open_console(
             recorder.close()
         raise
     settings.emit(Event("done", f"connected to {printable(transport.name)}"))
+    settings.emit(Event("detail", f"endpoint type: {endpoint.dialect.title}{_speed(transport)}"))
     async with ConnectedConsole(
         transport, transcript=recorder, on_event=settings.on_event, endpoint=endpoint
     ) as console:
+        if settings.on_traffic is not None:
+            console.recorder.pass_traffic_to(console.guard(settings.on_traffic, "the callback on_traffic"))
         console.set_deadline(deadline)
         if only_to_leave:
             console.leave_within(deadline.remaining)
@@ -93,6 +97,7 @@ async def open_console(
             raise
         finally:
             await finish(_leave(console, failure))
+            settings.emit(Event("detail", _traffic(console)))
             if failure is not None:
                 for text in console.local_failures:
                     failure.add_note(text)
@@ -115,6 +120,16 @@ async def _open(target: Target, settings: ConnectSettings, deadline: Deadline) -
             )
     except TimeoutError:
         raise DeadlineExceeded(f"no connection to {target} within {seconds:.0f} s") from None
+
+
+def _speed(transport: Transport) -> str:
+    return "" if transport.baud is None else f", {transport.baud} baud"
+
+
+def _traffic(console: Console) -> str:
+    damage = console.damage_report()
+    counts = f"{console.bytes_sent:,} bytes sent, {console.bytes_received:,} received, {console.exchanges} exchanges"
+    return f"{counts}. {damage}" if damage else counts
 
 
 async def _leave(console: ConnectedConsole, failure: BaseException | None) -> None:

@@ -208,7 +208,7 @@ def test_state(without_password: list[str]) -> None:
     status, out, err = invoke("state", *without_password, "--poke", "--json")
     state = json.loads(out)
     assert (status, state["name"], state["hostname"], state["error"]) == (0, "login", "lab", None)
-    assert set(state) == {"host", "name", "title", "would", "hint", "hostname", "tail", "error"}
+    assert set(state) == {"schema", "host", "name", "title", "would", "hint", "hostname", "tail", "error"}
     status, out, err = invoke("state", "-F", without_password[1], "--json", "127.0.0.1:1")
     assert (status, json.loads(out)["error"]["code"]) == (3, "endpoint-unreachable")
 
@@ -233,7 +233,7 @@ async def test_help_and_version() -> None:
     assert status == 0
     for option in ("--login", "--user", "--identity", "--ssh-config", "--known-hosts", "--host-key", "--password-file",
                    "--password-command", "--timeout", "--expect-host", "--dry-run", "--json", "--transcript",
-                   "--become", "--become-password-file", "--take-over", "--remount",
+                   "--log-file", "--become", "--become-password-file", "--take-over", "--remount",
                    "--continue-boot"):  # fmt: skip
         assert option in out
     assert max(map(len, out.splitlines())) <= 80

@@ -25,9 +25,12 @@ ONE, TWO = new_key("one"), new_key("two")
 def show(
     *arguments: object, stdin: bytes | None = None, env: Mapping[str, str] | None = None
 ) -> tuple[int, list[dict[str, object]], str]:
-    """Run ``sosagent key show --json``; return the exit status, the keys and standard error."""
+    """Run ``sosagent key show --json``; return the exit status, the keys, and standard error or the error."""
     status, out, err = invoke("key", "show", "--json", *arguments, stdin=stdin, env=env)
-    return status, json.loads(out) if out else [], err
+    shown = json.loads(out)
+    if isinstance(shown, dict):
+        return status, [], f"{err}{shown['error']['message']} {shown['error']['hint']}"
+    return status, shown, err
 
 
 def comments(shown: list[dict[str, object]]) -> list[object]:
@@ -40,6 +43,7 @@ def test_key_show(tmp_path: Path) -> None:
     status, (shown,), err = show(file)
     assert (status, err) == (0, "")
     assert shown == {
+        "schema": 1,
         "type": "ssh-ed25519",
         "bits": 256,
         "fingerprint": ONE.fingerprint,
@@ -49,7 +53,7 @@ def test_key_show(tmp_path: Path) -> None:
     }
     status, out, _ = invoke("key", "show", file)
     assert status == 0
-    for text in (f"{file}, line 2", "256 bits", ONE.fingerprint, ONE.md5, ONE.line):
+    for text in (f"{file}:2", "256 bits", ONE.fingerprint, ONE.md5, ONE.line):
         assert text in out
 
 
@@ -58,7 +62,7 @@ def test_key_show_reports_file_and_line(tmp_path: Path) -> None:
     file.write_text(f"{ONE.line}\n{ONE.line[:40]}\n")
     status, shown, err = show(file)
     assert (status, shown) == (2, [])
-    assert f"{file}, line 2" in err
+    assert f"{file}:2" in err
 
 
 def test_options_that_change_the_line(tmp_path: Path) -> None:

@@ -99,3 +99,22 @@ def test_verify_uses_the_address_of_the_machine(write: Write) -> None:
 def test_the_user_is_known_although_the_file_is_broken(write: Write) -> None:
     write("nonsense", ".config/sosagent/machines.toml")
     assert MachineOptions("h", login="me").user_or_login() == "me"
+
+
+@pytest.mark.parametrize(
+    ("host", "config", "noted"),
+    [
+        ("web1-sos", "Host web1-sos\n", False),
+        ("web1-sos", "Host other web1-s*\n  Port 1\n", False),
+        ("web1-sos", "Match all\nHost *\n", True),
+        ("web1-sos", "", True),
+    ],
+)
+async def test_a_name_of_ssh_config_is_no_mistyped_machine(
+    host: str, config: str, noted: bool, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write("[machines.web1-os]\nconsole = 'u@h'\n")
+    progress = Progress(quiet=True)
+    await options(file, host=host, ssh_config=write(config, "config")).access(progress)
+    progress.stop()
+    assert ("did you mean 'web1-os'" in capsys.readouterr().err) is noted

@@ -143,7 +143,7 @@ async def test_every_command_reports_an_invalid_file(write: Write) -> None:
                 continue
             status, out, err = await command(*call, "--config", file, *extra)
             assert status == 2, call
-            assert f"{file}, line 3: password: the file must not contain a password" in out + err
+            assert f"{file}:3: password: the file must not contain a password" in out + err
             assert PASSWORD not in out + err
 
 
@@ -184,7 +184,7 @@ async def test_check(write: Write) -> None:
     write("[machines.a]\nconsole='h'\nx=1\n[machines.b]\nbaud=1\n")
     status, out, err = await command("machines", "check", "--config", file)
     assert (status, out) == (2, "")
-    assert [f"{file}, line {line}: " in err for line in (3, 4, 5)] == [True] * 3
+    assert [f"{file}:{line}: " in err for line in (3, 4, 5)] == [True] * 3
     status, out, _ = await command("machines", "check", "--config", file, "--json")
     said = json.loads(out)
     assert (status, said["status"], len(said["mistakes"])) == (2, "invalid", 3)

@@ -61,7 +61,7 @@ def test_usage_errors(cast: Path, book: Path, tmp_path: Path) -> None:
     cast.write_bytes(text + b"\xff\n")
     done = replay(cast, book, "--json")
     assert (done.status, json.loads(done.out)["error"]["code"]) == (2, "usage")
-    assert f"line {len(text.splitlines()) + 1}:" in done.out
+    assert f":{len(text.splitlines()) + 1}:" in done.out
 
 
 def test_what_is_no_recording_is_refused(book: Path, tmp_path: Path) -> None:

@@ -32,11 +32,11 @@ def test_the_path_of_the_file(write: Write, monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.mark.parametrize(
     ("data", "mode", "words"),
     [
-        (b"# \xff\n", 0o600, "line 1: the text is not UTF-8"),
-        (b"# a\n# \xe9\n", 0o600, "line 2: the text is not UTF-8"),
+        (b"# \xff\n", 0o600, ":1: the text is not UTF-8"),
+        (b"# a\n# \xe9\n", 0o600, ":2: the text is not UTF-8"),
         (b"#" * ((1 << 20) + 1), 0o600, "larger than 1 MiB"),
-        ("\ufeffx = 'a'\n".encode("utf-16-le"), 0o600, "line 1: the text is UTF-16"),
-        ("x = 'a'\n".encode("utf-16-be"), 0o600, "line 1: the text is UTF-16"),
+        ("\ufeffx = 'a'\n".encode("utf-16-le"), 0o600, ":1: the text is UTF-16"),
+        ("x = 'a'\n".encode("utf-16-be"), 0o600, ":1: the text is UTF-16"),
         (b"", 0o602, "written by others"),
         (b"", 0o620, "written by others"),
     ],
@@ -65,11 +65,11 @@ def test_paths_are_relative_to_the_file(write: Write, tmp_path: Path) -> None:
     for text, words in (
         (
             "[machines.a]\nconsole='h'\nidentity='~nobody-there/id'\n",
-            r"line 3: \[machines.a\] identity: ~ has no meaning",
+            r":3: \[machines.a\] identity: ~ has no meaning",
         ),
         (
             "[defaults]\npassword='file:~nobody-there/x'\n[machines.a]\nconsole='h'\n",
-            r"line 2: \[machines.a\] password: ~",
+            r":2: \[machines.a\] password: ~",
         ),
     ):
         with pytest.raises(sosagent.ConfigInvalid, match=words):
@@ -113,7 +113,7 @@ def test_adding_machines_keeps_the_existing_text(write: Write, tmp_path: Path) -
 
 
 def test_nothing_is_added_to_an_invalid_file(write: Write) -> None:
-    for text, words in (("nonsense", "line 1"), ("machines = {a = {console = 'h'}}\n", "with the new machines")):
+    for text, words in (("nonsense", ":1"), ("machines = {a = {console = 'h'}}\n", "with the new machines")):
         file = write(text)
         with pytest.raises(sosagent.ConfigInvalid, match=words):
             add_machines(file, {"b": '[machines.b]\nconsole = "y"\n'})

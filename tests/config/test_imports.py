@@ -110,12 +110,12 @@ def test_ssh_config() -> None:
         "old.box": {"console": "old.box"},
     }
     assert [(one.name, one.where) for one in imported.skipped] == [
-        ("*", "the file, line 8"), ("!bastion", "the file, line 8"), ("*.example.net", "the file, line 8"),
-        ("bad/name", "the file, line 10"),
+        ("*", "the file:8"), ("!bastion", "the file:8"), ("*.example.net", "the file:8"),
+        ("bad/name", "the file:10"),
     ]  # fmt: skip
     assert imported.notes[:2] == [
-        "the file, line 2: Include config.d/* is not followed; import those files too",
-        "the file, line 11: Match host x is not imported: it names no machine",
+        "the file:2: Include config.d/* is not followed; import those files too",
+        "the file:11: Match host x is not imported: it names no machine",
     ]
 
 
@@ -131,7 +131,7 @@ def test_an_ini_inventory() -> None:
         "nothing": {"console": "telnet://ts1:2001", "groups": ["db", "prod"]},
     }
     skipped = {skip.name: skip.reason for skip in imported.skipped}
-    assert imported.skipped[0].where == "the file, line 23"
+    assert imported.skipped[0].where == "the file:23"
     assert list(skipped) == ["odd", "bare", "bad$name", "bad"]
     assert "template" in skipped["odd"]
     assert skipped["bare"] == "no console; set the variable sos_console"
@@ -148,7 +148,7 @@ def test_ports_of_an_inventory() -> None:
     result = import_machines(text, "ansible")
     imported = tables(result)
     assert [note.partition(" is not imported")[0] for note in result.notes] == [
-        "the file, line 7: the address of odd", "the file, line 8: the address of far",
+        "the file:7: the address of odd", "the file:8: the address of far",
     ]  # fmt: skip
     assert {name: one.get("address") for name, one in imported.items()} == {
         "db1": "db1:2222", "web1": "10.0.0.5:2200", "web2": "10.0.0.5:2200", "v6": "[fe80::1]:2022", "own": "own:2",
@@ -165,7 +165,7 @@ def test_a_json_inventory() -> None:
         "web1": {"console": "web1@sos.example.net", "groups": ["prod", "web"], "address": "10.0.0.5"},
         "db": {"console": "serial:///dev/ttyUSB0"},
     }
-    assert imported.skipped == [Skipped("plain", "no console; set the variable sos_console", "the file, line 1")]
+    assert imported.skipped == [Skipped("plain", "no console; set the variable sos_console", "the file:1")]
     assert "hunter2" not in repr(imported)
 
 
@@ -207,10 +207,10 @@ def test_conserver() -> None:
         "old.box": {"console": "exec:console -M con3 old.box"},
         "again": {"console": "exec:console -M con6 again"},
     }
-    assert [(one.name, one.where.partition(", ")[2]) for one in imported.skipped] == [
-        ("dash", "line 11"), ("loop", "line 12"), ("two words", "line 10"),
+    assert [(one.name, one.where.removeprefix("the file")) for one in imported.skipped] == [
+        ("dash", ":11"), ("loop", ":12"), ("two words", ":10"),
     ]  # fmt: skip
-    assert [note.removeprefix("the file, ").partition(": ")[2] or note for note in imported.notes] == [
+    assert [note.removeprefix("the file:").partition(": ")[2] or note for note in imported.notes] == [
         "#include /etc/conserver/more.cf is not followed; import those files too",
         "there is no default 'loop' before this line",
         "there is no default 'loop' before this line",
@@ -265,7 +265,7 @@ ansible_port=22022
         "d1": "10.1.1.1:2222", "d5": "[2001:db8::5]:22022", "d6": "d6.example.net:2200",
         "2001-db8--7": "[2001:db8::7]:2200", "0--8": "[::8]:22022", "b0": "b0:22022", "b1": "b1:22022",
     }  # fmt: skip
-    assert result.notes[0].startswith("the file, line 5: 2001:db8::7 is imported as 2001-db8--7")
+    assert result.notes[0].startswith("the file:5: 2001:db8::7 is imported as 2001-db8--7")
 
 
 def test_texts_that_ansible_marks_as_unsafe() -> None:
@@ -280,32 +280,32 @@ def test_texts_that_ansible_marks_as_unsafe() -> None:
     result = import_machines(json.dumps({"_meta": {"hostvars": hosts}}, indent=1), "ansible")
     assert tables(result) == {"w1": {"console": "{{ w }}@h", "address": "10.0.0.1"}, "w2": {"console": "w2@sos"}}
     assert result.notes == [
-        "the file, line 12: the address of w2 is not imported: ansible_host is encrypted with Ansible Vault"
+        "the file:12: the address of w2 is not imported: ansible_host is encrypted with Ansible Vault"
     ]
     assert [(one.name, one.reason, one.where) for one in result.skipped] == [
-        ("w3", "sos_console is encrypted with Ansible Vault", "the file, line 18"),
-        ("w4", "a contains a template that refers to itself", "the file, line 23"),
-        ("w5", "sos_console is not text", "the file, line 27"),
+        ("w3", "sos_console is encrypted with Ansible Vault", "the file:18"),
+        ("w4", "a contains a template that refers to itself", "the file:23"),
+        ("w5", "sos_console is not text", "the file:27"),
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ("[a]\nw ; a comment\n", "line 2: ';' is not an assignment"),
-        ("[a]\nw x='1\n", "line 2: no closing quotation"),
-        ("[a] # b ; c\nx y\n", "line 2: 'y' is not an assignment"),
-        ("[a] ; b\n", "line 1: ';' is not an assignment"),
-        ("[a b]\n", "line 1: invalid section"),
-        ("[a:sons]\n", "line 1: unknown kind of section"),
-        ("w\n[a:vars]\nx=1\n", "line 2: [a:vars] names the group a, which does not exist"),
-        ("[a:children]\nb\n", "line 2: [a:children] names the group b, which does not exist"),
-        ("[a:children]\nb c\n", "line 2: 'b c' is not the name of a group"),
+        ("[a]\nw ; a comment\n", ":2: ';' is not an assignment"),
+        ("[a]\nw x='1\n", ":2: no closing quotation"),
+        ("[a] # b ; c\nx y\n", ":2: 'y' is not an assignment"),
+        ("[a] ; b\n", ":1: ';' is not an assignment"),
+        ("[a b]\n", ":1: invalid section"),
+        ("[a:sons]\n", ":1: unknown kind of section"),
+        ("w\n[a:vars]\nx=1\n", ":2: [a:vars] names the group a, which does not exist"),
+        ("[a:children]\nb\n", ":2: [a:children] names the group b, which does not exist"),
+        ("[a:children]\nb c\n", ":2: 'b c' is not the name of a group"),
         ("[a:children]\nb\n[b:children]\na\n", "contains itself"),
-        ("w:\n", "line 1: 'w:' is not the name of a host"),
-        ("w[01:2]\n", "line 1: w[01:2] is not a valid range: both values"),
-        ("w[1:]\n", "line 1: w[1:] is not a valid range: a range needs its last value"),
-        ("[all:vars]\nx\n", "line 2: 'x' is not an assignment"),
+        ("w:\n", ":1: 'w:' is not the name of a host"),
+        ("w[01:2]\n", ":1: w[01:2] is not a valid range: both values"),
+        ("w[1:]\n", ":1: w[1:] is not a valid range: a range needs its last value"),
+        ("[all:vars]\nx\n", ":2: 'x' is not an assignment"),
     ],
 )
 def test_lines_that_ansible_refuses(text: str, where: str) -> None:
@@ -332,8 +332,8 @@ console C5 { master con5; }
         "c4": "exec:console -M con4 c4", "C5": "exec:console -M con5 C5",
     }  # fmt: skip
     assert [(one.name, one.reason, one.where) for one in result.skipped] == [
-        ("c6", "conserver refuses its syntax", "cf, line 9"),
-        ("c5", "conserver uses the later console of that name, in line 10", "cf, line 8"),
+        ("c6", "conserver refuses its syntax", "cf:9"),
+        ("c5", "conserver uses the later console of that name, in line 10", "cf:8"),
     ]
 
 
@@ -342,7 +342,7 @@ def test_inventories_that_would_take_long() -> None:
     references = "".join(f"v{n} = {f'{{{{ v{n + 1} }}}}' * 300}\n" for n in range(9))
     text = f"w sos_console='{{{{ v0 }}}}u@h'\nx[0:9999][0:9999][5:1]\n[all:vars]\n{references}v9 =\n"
     assert tables(import_machines(text, "ansible")) == {"w": {"console": "u@h"}}
-    with pytest.raises(sosagent.UsageError, match=r"line 1: .* is not a valid range"):
+    with pytest.raises(sosagent.UsageError, match=r":1: .* is not a valid range"):
         import_machines("w" + "[1:1]" * 5000, "ansible")
     assert time.process_time() - started < 20
 
@@ -365,12 +365,10 @@ async def test_included_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     )  # fmt: skip
     assert f"skipped m3: ssh never applies this Host to it: another pattern excludes it ({tmp_path}" in err
     assert f"skipped other: ssh never applies this Host to it: another pattern excludes it ({tmp_path}" in err
-    assert "/.ssh/more/2, line 1)" in err and "line 4: Include none matches no file" in err
+    assert "/.ssh/more/2:1)" in err and ":4: Include none matches no file" in err
     status, out, err = await command("machines", "import", tmp_path / "cf")
     assert (status, tomllib.loads(out)["machines"]["c1"]["console"]) == (0, "exec:console -M b c1")
-    assert (
-        "cf, line 4: #include none.cf: cannot read" in err and "more.cf, line 3: #include cf is nested too deep" in err
-    )
+    assert "cf:4: #include none.cf: cannot read" in err and "more.cf:3: #include cf is nested too deep" in err
     status, out, err = await command("machines", "import", tmp_path / "hosts")
     assert status == 0 and f"{tmp_path / 'group_vars'} is not read" in err
 

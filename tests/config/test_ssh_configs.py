@@ -27,7 +27,7 @@ def test_the_record_is_that_of_these_files() -> None:
 def test_machines_are_the_names_of_ssh(number: int, tmp_path: Path) -> None:
     file, answer = write(number, tmp_path), ANSWERS[number]
     if answer is None:
-        with pytest.raises(sosagent.UsageError, match=r"^\S+, line \d+: "):
+        with pytest.raises(sosagent.UsageError, match=r"^\S+:\d+: "):
             import_file(str(file), "ssh")
         return
     imported = import_file(str(file), "ssh")

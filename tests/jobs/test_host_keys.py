@@ -103,7 +103,7 @@ def test_lines_are_added_once() -> None:
 
 def test_other_key_is_replaced_only_on_request(tmp_path: Path) -> None:
     before = f"a,web {OTHER.type} {OTHER.base64} note\n{lines('web', RSA)}"
-    with pytest.raises(sosagent.HostKeyChanged, match="f, line 1") as caught:
+    with pytest.raises(sosagent.HostKeyChanged, match="f:1") as caught:
         planned(before, "f", ["web"], [ED, RSA], replace=False)
     assert OTHER.fingerprint in caught.value.message
     assert "--replace" in caught.value.hint
@@ -124,12 +124,12 @@ def test_other_lines_are_kept_exactly() -> None:
 
 
 def test_revoked_key_is_refused() -> None:
-    with pytest.raises(sosagent.HostKeyChanged, match=r"line 1.*revoked"):
+    with pytest.raises(sosagent.HostKeyChanged, match=r":1.*revoked"):
         planned(f"@revoked {lines('*', ED)}", "f", ["web"], [ED], replace=True)
 
 
 def test_pattern_is_not_replaced() -> None:
-    with pytest.raises(sosagent.HostKeyChanged, match="line 1") as caught:
+    with pytest.raises(sosagent.HostKeyChanged, match=":1") as caught:
         planned(lines("*.example.org", OTHER), "f", ["web.example.org"], [ED], replace=True)
     assert "edit it yourself" in caught.value.hint
     assert planned(lines("!web.example.org,*", OTHER), "f", ["web.example.org"], [ED], replace=False).added

@@ -28,7 +28,7 @@ def test_each_line_is_classified() -> None:
         assert one.text == line
         assert words in one.why_not
         assert bool(one.why_not) == (bool(words) or one.entry is None)
-        assert ", line 1" not in one.why_not
+        assert ":1" not in one.why_not
     assert listed[2].limits == ("until 20270101Z; sshd before 9.1 ignores the whole line",)
 
 

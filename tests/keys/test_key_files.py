@@ -43,7 +43,7 @@ def test_a_file_of_keys(name: str, forge: Forge, tmp_path: Path) -> None:
         return
     with pytest.raises(sosagent.KeyInvalid) as caught:
         read_keys(data, "my.pub", from_private=outcome.from_private)
-    assert caught.value.message.startswith(f"my.pub, line {outcome.line}: " if outcome.line else "my.pub ")
+    assert caught.value.message.startswith(f"my.pub:{outcome.line}: " if outcome.line else "my.pub ")
     assert outcome.words in caught.value.message
     assert outcome.hint in caught.value.hint
 

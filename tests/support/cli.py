@@ -14,6 +14,7 @@ import typer
 
 from sosagent.cli.app import sosagent_app
 from sosagent.cli.conversion import convert_plainly
+from sosagent.cli.usage import run_command
 
 __all__ = ["Ended", "run_sosagent"]
 
@@ -55,11 +56,7 @@ def run_sosagent(*arguments: object, **environment: str) -> Ended:
 def _run(words: list[str]) -> int:
     command = typer.main.get_command(sosagent_app())
     convert_plainly(command)
-    try:
-        command(words)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
-    return 0
+    return run_command(command, words)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import typer
 import sosagent
 from sosagent.cli.app import sosagent_app
 from sosagent.cli.conversion import convert_plainly
+from sosagent.cli.usage import run_command
 
 __all__ = ["ADDKEY", "PACKAGES", "SOSAGENT", "Write", "command", "invoke", "run_process", "writer"]
 
@@ -101,16 +102,12 @@ def invoke(
         The exit status, standard output and standard error.
     """
     out, err = io.StringIO(), io.StringIO()
-    status: object = 0
     with (
         mock.patch.dict(os.environ, env or {}),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin or b""), "utf-8")),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
-        try:
-            _command()(args=[str(argument) for argument in arguments], prog_name="sosagent")
-        except SystemExit as ended:
-            status = ended.code
+        status = run_command(_command(), [str(argument) for argument in arguments], "sosagent")
     assert "Traceback" not in out.getvalue() + err.getvalue()
-    return status if isinstance(status, int) else 1, out.getvalue(), err.getvalue()
+    return status, out.getvalue(), err.getvalue()

@@ -237,7 +237,7 @@ FILES: dict[str, tuple[Callable[[Forge], bytes], Expected | Refused]] = {
     "blanks and tabs": (_edited(r"(\S+) (\S+) ", r"  \1\t \2\t"), Expected((_ED,))),
     "the same twice": (
         _with(lambda text: (text + text).encode()),
-        _one("line 2 contains the key again"),
+        _one(":2 contains the key again"),
     ),
     # comments
     "no comment": (_edited(r" \S+$", ""), Expected((("ssh-ed25519", "", ""),))),

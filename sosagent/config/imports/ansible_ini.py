@@ -150,7 +150,7 @@ class _Reader:
 
     def _refuse(self, why: str) -> NoReturn:
         raise UsageError(
-            f"{self._name}, line {self.number}: {why}",
+            f"{self._name}:{self.number}: {why}",
             hint="Ansible refuses this file as well. Correct the line; `ansible-inventory -i FILE --list` checks it.",
         )
 

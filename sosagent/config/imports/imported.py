@@ -97,4 +97,4 @@ class Imported:
         self.notes.append(f"{self._where(line, file)}: {text}")
 
     def _where(self, line: int, file: str | None) -> str:
-        return f"{file or self.file}, line {line}"
+        return f"{file or self.file}:{line}"

@@ -71,7 +71,7 @@ class _Reader:
         """
         patterns: list[str] = ["*"]
         for number, line in enumerate(source.text.split("\n"), 1):
-            where = f"{source.name}, line {number}"
+            where = f"{source.name}:{number}"
             keyword, words = _split(line, where)
             if keyword and keyword not in _KNOWN:
                 self._imported.note(f"unknown keyword {printable(keyword, 60)}", number, file=source.name)
@@ -102,7 +102,7 @@ class _Reader:
             self._imported.note(NOT_FOLLOWED.format(shown), number, file=source.name)
             return
         if len(around) > _MAX_LEVEL:
-            raise UsageError(f"{source.name}, line {number}: {shown} is nested too deep")
+            raise UsageError(f"{source.name}:{number}: {shown} is nested too deep")
         try:
             files = source.included(pattern)
         except (OSError, UsageError) as error:

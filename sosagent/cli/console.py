@@ -26,6 +26,7 @@ from .run import run_prepared
 from .show import Progress, as_json
 
 if TYPE_CHECKING:
+    from ..console.events import Event
     from ..interactive.options import InteractiveOptions
 
 __all__ = ["console"]
@@ -142,13 +143,20 @@ async def _prepare(
     from ..interactive.session import run_session
 
     machine = _machine(where, login)
+
+    def show(event: Event) -> None:
+        if event.kind == "detail":
+            progress.log("·", event.text)  # a line in the middle of the session would hide what the user types
+        else:
+            progress(event)
+
     access = Access(
         await where.locate(progress, timeout),
         None,
         login=machine.login_name,
         expect_host=None if machine.entry is None else machine.entry.hostname,
         timeout=timeout,
-        on_event=progress,
+        on_event=show,
         ask=where.asking(progress),
         kick=where.kick,
     )

@@ -28,7 +28,7 @@ __all__ = ["Progress"]
 _LEAST_SECONDS = 0.1  # shorter steps are not named as the longest
 _TRAFFIC = 500
 #: The marks of lines, for terminals whose character set lacks them.
-_ASCII = {"✓": "+", "·": "-"}
+_ASCII = {"✓": "+", "✗": "!", "·": "-"}
 
 
 class Progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -125,4 +124,4 @@ def _texts(
 
 
 def _one_line(error: SosError) -> str:
-    return re.sub(r"\s*\n\s*", " ", error.message)
+    return " ".join(map(str.strip, error.message.splitlines()))

@@ -55,7 +55,7 @@ def upload(
     """
 
     async def prepare(progress: Progress) -> Coroutine[Any, Any, Transferred]:
-        _check(machine)
+        machine.check()
         bits = _mode(mode)
         from ..jobs.transfer import upload as transfer
 
@@ -83,7 +83,7 @@ def download(
     target = None if file == _STANDARD else file or Path(remote.rpartition("/")[2])
 
     async def prepare(progress: Progress) -> Coroutine[Any, Any, Transferred]:
-        _check(machine)
+        machine.check()
         if target is None and machine.json:
             raise UsageError("--json and the file cannot both go to standard output", hint="Name a FILE.")
         from ..jobs.transfer import download as transfer
@@ -105,15 +105,6 @@ def download(
         raise Reported(failed.exit_code) from None
     for warning in done.warnings:
         print(f"warning: {printable(warning)}", file=sys.stderr)
-
-
-def _check(machine: MachineOptions) -> None:
-    machine.check()
-    if machine.user is not None:
-        raise UsageError(
-            "--user selects an authorized_keys file and does not apply to file transfers",
-            hint="The file is read or written as the user who logs in, or as root with --become.",
-        )
 
 
 def _mode(text: str | None) -> int | None:

@@ -349,3 +349,16 @@ class LoginOnlyOptions(MachineOptions):
     """The options of a job for which only the login counts, so that the help does not show --user."""
 
     user: Annotated[str | None, typer.Option("-u", "--user", metavar="NAME", hidden=True)] = None
+
+    def check(self) -> Become | None:
+        """Check the options; see `MachineOptions.check`.
+
+        Raises:
+            UsageError: an option is invalid, or is --user.
+        """
+        if self.user is not None:
+            raise UsageError(
+                "--user selects an authorized_keys file, which this command does not use",
+                hint="The command works as the user who logs in (--login), or as root with --become.",
+            )
+        return super().check()

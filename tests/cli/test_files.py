@@ -51,6 +51,7 @@ async def test_wrong_arguments_are_rejected(lab: Lab, arguments: list[str], tmp_
         (("upload", str(file), "file"), "Start the path with /"),
         (("download", "~/file", "-", "--json"), "standard output"),
         (("download", "~/file", "--user", "bob"), "authorized_keys"),
+        (("hostkeys", "--user", "bob"), "authorized_keys"),
     ):
         code, out, err = await run_cli(lab, arguments, *words)
         assert code == 2, err

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import gc
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,11 @@ SHELLS = {
 def pytest_configure() -> None:
     """Let ^C interrupt Python and what it starts, also where a shell started the tests in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Commands under test must not ask the person who runs the tests.
+    with contextlib.suppress(OSError):
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+        fcntl.ioctl(terminal, termios.TIOCNOTTY)
+        os.close(terminal)
     # A file of keys in memory causes a warning, which the tests do not expect.
     words = ["stat", "-f", "-c", "%T", tempfile.gettempdir()]
     if subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip() == "tmpfs":

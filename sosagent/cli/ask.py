@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import getpass
-import os
 import re
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from ..errors import SosError, UsageError
 from ..secrets.secret import Secret
+from ..user_terminal import ask_line, has_terminal, terminal_descriptor
 from .exits import Unexpected, prefix_errors
 
 if TYPE_CHECKING:
@@ -36,16 +35,19 @@ def confirm(question: str, *, no_terminal: str, hint: str, refused: str) -> None
 
     Args:
         question: the whole question.
-        no_terminal, hint: the error and its hint if standard input is not a terminal.
+        no_terminal, hint: the error and its hint if there is no terminal.
         refused: the error if the answer is not yes.
 
     Raises:
         UsageError: the user did not confirm.
     """
-    if not sys.stdin.isatty():
+    if not has_terminal():
         raise UsageError(no_terminal, hint=hint)
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    try:
+        answer = ask_line(f"{question} [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
         raise UsageError(refused)
 
 
@@ -56,7 +58,7 @@ def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[
         # Name the endpoint, so that the user does not type the machine's password here.
         text = f"The endpoint {endpoint} asks: {prompt} " if endpoint else f"{prompt} "
         with progress.paused():
-            return await in_thread(lambda: input(text) if echo else getpass.getpass(text))
+            return await in_thread(lambda: ask_line(text) if echo else getpass.getpass(text))
 
     return ask
 
@@ -66,23 +68,12 @@ def ask_code_on_terminal(progress: Progress) -> Callable[[str], Awaitable[Secret
 
     async def ask(prompt: str) -> Secret | None:
         with progress.paused():
-            if not _has_terminal():
+            if not has_terminal():
                 return None
             code = await in_thread(lambda: getpass.getpass(f"The machine asks for a second factor: {prompt} "))
         return Secret(code) if code else None
 
     return ask
-
-
-def _has_terminal() -> bool:
-    """Return whether there is a terminal to ask on; standard input may be something else."""
-    if sys.stdin.isatty():
-        return True
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
 
 
 def answer_from(source: PasswordSource, endpoint: str, ask: Ask | None, where: str = "") -> Ask:
@@ -169,12 +160,12 @@ def _terminal_modes_kept() -> Iterator[None]:
     except ImportError:  # on Windows
         yield
         return
-    try:
-        before = termios.tcgetattr(sys.stdin.fileno())
-    except (termios.error, ValueError):
-        yield
-        return
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, before)
+    with terminal_descriptor() as terminal:
+        if terminal is None:
+            yield
+            return
+        before = termios.tcgetattr(terminal)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(terminal, termios.TCSANOW, before)

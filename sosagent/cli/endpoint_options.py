@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ..endpoint.target import HostKeyPolicy, SshSettings
 from ..errors import EndpointUnreachable, PasswordMissing, UsageError
 from ..printable import printable
 from ..secrets.sources import find_password, parse_source
+from ..user_terminal import has_terminal
 from .ask import answer_from, ask_on_terminal, run_in_thread
 from .exits import prefix_errors
 from .help.groups import CONNECTION, OBSTACLES, SAFETY
@@ -198,7 +198,7 @@ class EndpointOptions(OutputOptions):
         Raises:
             UsageError: as for `lookup`.
         """
-        ask = ask_on_terminal(progress) if sys.stdin.isatty() else None
+        ask = ask_on_terminal(progress) if has_terminal() else None
         if self.entry is None or self.entry.endpoint_password is None:
             return ask
         source = parse_source(self.entry.endpoint_password)

@@ -162,7 +162,7 @@ def _confirm_commands(count: int) -> None:
     confirm(
         f"Add {'this machine' if count == 1 else f'these {count} machines'}? "
         "The command runs on this computer whenever the machine is used.",
-        no_terminal="the file names commands to run on this computer, and standard input is not a terminal",
+        no_terminal="the file names commands to run on this computer, and there is no terminal",
         hint="Read them above. --allow-commands adds them without a question.",
         refused="the commands were not confirmed; nothing was written",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from ..errors import UsageError
 from ..printable import printable
 from ..secrets.secret import Secret
 from ..secrets.sources import find_password, parse_source
+from ..user_terminal import ask_line, has_terminal
 
 if TYPE_CHECKING:
     from ..runbook.load import Loaded
@@ -49,7 +49,7 @@ def read_parameters(loaded: Loaded, assignments: list[str], *, ask: bool) -> dic
     values: dict[str, str | Secret] = {
         name: _read_secret(name, value) if _is_secret(loaded, name) else value for name, value in texts.items()
     }
-    if ask and sys.stdin.isatty():
+    if ask and has_terminal():
         for name, parameter in loaded.runbook.parameters.items():
             if name not in values and parameter.default is None:
                 values[name] = _ask(name, parameter)
@@ -79,11 +79,10 @@ def _ask(name: str, parameter: Parameter) -> str | Secret:
     prompt = printable(f"{parameter.description} ({name}): " if parameter.description else f"{name}: ", 300)
     if parameter.type == "secret":
         return find_password(source=parse_source("prompt"), prompt=prompt)
-    print(prompt, end="", file=sys.stderr, flush=True)  # standard output may be JSON
-    line = sys.stdin.readline()
-    if not line:
-        raise UsageError(f"no value was entered for the parameter {name}")
-    return line.removesuffix("\n")
+    try:
+        return ask_line(prompt)
+    except EOFError:
+        raise UsageError(f"no value was entered for the parameter {name}") from None
 
 
 def _read_secret(name: str, value: str) -> Secret:

@@ -154,7 +154,7 @@ def _confirmed(keys: list[SourcedKey], source: str, yes: bool) -> list[SourcedKe
             print(f"    with options: {printable(','.join(one.key.options), 2000)}", file=sys.stderr)
     confirm(
         "Are these the right keys?",
-        no_terminal="fetched keys need confirmation, and standard input is not a terminal",
+        no_terminal="fetched keys need confirmation, and there is no terminal",
         hint="--yes accepts them without confirmation.",
         refused="the fetched keys were not confirmed; nothing was sent",
     )

@@ -14,6 +14,7 @@ import typer
 from ..endpoint.parse import parse_target
 from ..errors import SosError, StepFailed, UsageError
 from ..printable import printable
+from ..user_terminal import ask_line, has_terminal
 from .ask import in_thread
 from .endpoint_options import HOST_HELP
 from .exits import Reported, expected_errors_only
@@ -218,14 +219,14 @@ def _confirm(progress: Progress, yes: bool) -> Ask | None:
         if yes:
             return True
         with progress.paused():
-            answer = await in_thread(lambda: _read_answer(f"{question} [y/N] "))
+            answer = await in_thread(lambda: ask_line(f"{question} [y/N] "))
         if answer is None:
             from ..runbook.steps import NOT_ANSWERED
 
             raise StepFailed(f"nobody answered: {question}", hint=NOT_ANSWERED)
         return answer.strip().lower() in ("y", "yes")
 
-    return ask if yes or sys.stdin.isatty() else None
+    return ask if yes or has_terminal() else None
 
 
 def _gate(progress: Progress) -> Gate:
@@ -234,26 +235,18 @@ def _gate(progress: Progress) -> Gate:
     Raises:
         UsageError: there is no terminal.
     """
-    if not sys.stdin.isatty():
-        raise UsageError("--step asks before each step, but standard input is not a terminal")
+    if not has_terminal():
+        raise UsageError("--step asks before each step, but there is no terminal")
 
     async def gate(number: str, title: str) -> Literal["run", "skip", "stop"]:
         while True:
             with progress.paused():
-                text = await in_thread(lambda: _read_answer(f"[{number}] {printable(title)}? [Y]es, [s]kip, s[t]op "))
+                text = await in_thread(lambda: ask_line(f"[{number}] {printable(title)}? [Y]es, [s]kip, s[t]op "))
             answer = _GATE_ANSWERS.get(None if text is None else text.strip().lower())
             if answer is not None:
                 return answer
 
     return gate
-
-
-def _read_answer(question: str) -> str:
-    print(question, end="", file=sys.stderr, flush=True)
-    line = sys.stdin.readline()
-    if not line:
-        raise EOFError
-    return line
 
 
 # -- results ----------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def _confirm(target: Target | ProviderReference, sysrq: str | None) -> None:
     with_key = "" if sysrq is None else f" and SysRq {sysrq}"
     confirm(
         f"Send a BREAK{with_key} to {target}? This {effect}.",
-        no_terminal="a BREAK needs confirmation, and standard input is not a terminal",
+        no_terminal="a BREAK needs confirmation, and there is no terminal",
         hint="--yes sends it without confirmation.",
         refused="nothing was sent",
     )

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Literal
 from ..errors import PasswordMissing, UsageError
 from ..paths import StrPath
 from ..printable import printable
+from ..user_terminal import has_terminal
 from .file import read_file
 from .secret import Secret
 
@@ -124,7 +124,7 @@ def find_password(
 
 
 def _from_terminal(prompt: str) -> Secret:
-    if not sys.stdin.isatty():
+    if not has_terminal():
         raise PasswordMissing("no password for the machine, and no terminal to ask for one on")
     try:
         return _checked(getpass.getpass(prompt), "the answer")

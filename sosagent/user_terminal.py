@@ -1,0 +1,57 @@
+"""The user's terminal, on which questions are asked: standard input if it is one, otherwise /dev/tty."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["ask_line", "has_terminal", "terminal_descriptor"]
+
+_TTY = "/dev/tty"
+
+
+def has_terminal() -> bool:
+    """Return whether there is a terminal to ask on; standard input may be a file or a pipe."""
+    with terminal_descriptor() as descriptor:
+        return descriptor is not None
+
+
+@contextmanager
+def terminal_descriptor() -> Iterator[int | None]:
+    """Yield a descriptor of the terminal; None if there is none."""
+    if sys.stdin.isatty():
+        yield sys.stdin.fileno()
+        return
+    try:
+        descriptor = os.open(_TTY, os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def ask_line(question: str) -> str:
+    """Show `question` on the terminal, and return the line that the user types, without its end.
+
+    Raises:
+        EOFError: at end of input, or without a terminal.
+    """
+    with terminal_descriptor() as descriptor:
+        if descriptor is None:
+            raise EOFError
+        if descriptor == sys.stdin.fileno():
+            # Standard output may be JSON.
+            print(question, end="", file=sys.stderr, flush=True)
+            line = sys.stdin.readline()
+        else:
+            os.write(descriptor, question.encode())
+            with open(descriptor, encoding="utf-8", errors="replace", closefd=False) as terminal:
+                line = terminal.readline()
+    if not line:
+        raise EOFError
+    return line.removesuffix("\n")

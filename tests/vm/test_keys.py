@@ -202,6 +202,6 @@ def test_host_keys(vm: Machine, tmp_path: Path) -> None:
     assert (status, done["error"]["code"], file.read_bytes()) == (3, "host-key-changed", before)
     status, done = run(vm, "hostkeys", "--name", name, "--into", file, "--write", "--replace")
     assert status == 0
-    assert ["is not the public half" in warning for warning in done["warnings"]] == [True]
+    assert ["is not the public half" in warning for warning in done["warnings"]] == [True], done["warnings"]
     vm.do("systemctl restart ssh")
     wait_for(lambda: checked() == 0, 30, "sshd with its new key")

@@ -12,4 +12,4 @@ echo f $i
 printf 'k %s\n' "$(ssh-keygen -y -P '' -f $i 2>/dev/null || dropbearkey -y -f $i 2>/dev/null | grep AAAA)"
 [ -f $i.pub ] && printf 'p %s\n' "$(head -n 1 $i.pub)"
 done
-ssh-keyscan -T 5 -p ${p:-22} 127.0.0.1 2>/dev/null | sed 's/^[^ ]* /s /'
+ssh-keyscan -T 15 -p ${p:-22} 127.0.0.1 2>/dev/null | sed 's/^[^ ]* /s /'

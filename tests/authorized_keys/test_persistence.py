@@ -43,16 +43,21 @@ def live(memory: Path, tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(home)], check=True)
 
 
+async def _add_twice(sh: list[str], home: Path, key: sosagent.PublicKey, text: str) -> None:
+    """Add `key`, which is there the second time; `text` is in the only warning each time."""
+    for result in ("added", "present"):
+        done = await add(sh, home, key)
+        assert done.keys[0].result == result
+        (warning,) = done.warnings
+        assert text in warning
+
+
 @as_root
 @pytest.mark.parametrize("exists", [False, True])
 async def test_a_home_in_memory(exists: bool, sh: list[str], memory: Path, key: sosagent.PublicKey) -> None:
     if exists:
         keys_file(memory, f"{ONE.line}\n")
-    for result in ("added", "present"):
-        done = await add(sh, memory, key)
-        assert done.keys[0].result == result
-        (warning,) = done.warnings
-        assert f"is in memory (tmpfs at {memory}): the key is lost when the machine restarts" in warning
+    await _add_twice(sh, memory, key, f"is in memory (tmpfs at {memory}): the key is lost when the machine restarts")
 
 
 @as_root
@@ -62,11 +67,7 @@ async def test_an_overlay_with_changes_in_memory(
 ) -> None:
     if not exists:
         (live / ".ssh" / "authorized_keys").unlink()
-    for result in ("added", "present"):
-        done = await add(sh, live, key)
-        assert done.keys[0].result == result
-        (warning,) = done.warnings
-        assert f"is in memory (tmpfs at {memory})" in warning
+    await _add_twice(sh, live, key, f"is in memory (tmpfs at {memory})")
 
 
 @as_root

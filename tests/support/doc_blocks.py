@@ -177,6 +177,8 @@ def _pattern(line: str) -> re.Pattern[str] | None:
     # The tests set SOS_PASSWORD, so there is no password prompt. An ellipsis stands for omitted lines.
     if not words or words == ["..."] or line.rstrip().endswith("password on the machine:"):
         return None
+    if line.startswith("= done in "):  # which step took longest varies
+        return re.compile(r"done in \S+ s(?:, of which .+)?")
     varies = re.compile(r"[\d/]|^(SHA256|MD5):|…")
     return re.compile(" ".join(r"\S+" if varies.search(word) else re.escape(word) for word in words))
 

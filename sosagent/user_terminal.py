@@ -20,7 +20,7 @@ def has_terminal() -> bool:
 
 @contextmanager
 def terminal_descriptor() -> Iterator[int | None]:
-    """Yield a descriptor of the terminal; None if there is none."""
+    """Yield a descriptor of the terminal, or None without a terminal."""
     if sys.stdin.isatty():
         yield sys.stdin.fileno()
         return

@@ -314,7 +314,8 @@ class _Append:
         kept = [(key, verdict) for key, verdict in judged if key not in self._replaced]
         unmet = list(restrictions(report.lines, [key for key, _ in kept], [verdict for _, verdict in kept]))
         found = obstacles(report, self._file.user, self._file.path, used)
-        found += filter(None, [loss_at_restart(report, self._file.path)])
+        if (loss := loss_at_restart(report, self._file.path)) is not None:
+            found.append(loss)
         problems = [one for one in (*found, *unmet) if one.refuses]
         return Appended(
             self._file.path,

@@ -109,7 +109,7 @@ async def _ask_server(shell: Shell, user: str, connection: Connection) -> Server
 
 
 async def examine(shell: Shell, file: KeyFile, report: Report, keys: Sequence[PublicKey]) -> Report:
-    """Return `report` with what else decides whether sshd accepts `keys`: groups, revoked keys, a chroot, the mount."""
+    """Return `report` with more that decides about logins with `keys`: groups, revoked keys, a chroot, the mount."""
     if gids := writing_groups(report, file.path):
         text = program("inspect_groups", text=Expanded(" ".join(map(str, gids))))
         lines = (await shell.run(text)).lines

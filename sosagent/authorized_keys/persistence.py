@@ -19,12 +19,14 @@ def may_be_lost(report: Report) -> bool:
     The folders of ext4 consist of whole blocks. Those of tmpfs do not, and those of ramfs have the size 0. A folder
     that an overlay has changed has one link, as on Btrfs.
     """
-    folders = [info for info in report.paths if info.kind == "d" and info.size is not None]
-    return any(info.size == 0 or info.size % _BLOCK or info.links == 1 for info in folders if info.size is not None)
+    folders = (info for info in report.paths if info.kind == "d")
+    return any(
+        info.size is not None and (info.size == 0 or info.size % _BLOCK != 0 or info.links == 1) for info in folders
+    )
 
 
 def loss_at_restart(report: Report, path: str) -> Obstacle | None:
-    """Return what is to be said about a file that may be lost when the machine restarts; None if it stays.
+    """Return a warning if a file may be lost when the machine restarts; None if it persists.
 
     Args:
         report: the report of the machine, with the mounts if `may_be_lost`.

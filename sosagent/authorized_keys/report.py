@@ -75,7 +75,7 @@ class Mount:
         point: where it is mounted.
         options: the options of this mount.
         kind: its type.
-        source: its device, or what else its type has there.
+        source: its device, or the word that its type has in its place.
         super_options: the options of the file system.
     """
 

@@ -20,7 +20,7 @@ _PLAIN = re.compile(_NUMBER, re.ASCII)
 
 
 def span_seconds(text: str) -> float | None:
-    """Return the seconds of a duration with units, such as ``1h30m``; None if `text` is none."""
+    """Return the seconds of a duration with units, such as ``1h30m``; None if `text` has another form."""
     match = _SPAN.fullmatch(text)
     if match is None or not text:
         return None

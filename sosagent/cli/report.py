@@ -17,12 +17,12 @@ from ..printable import printable
 from .report_text import (
     MARKS,
     coloured_html,
-    duration_of_run,
     escaped,
     escaped_lines,
-    final_state,
     has_colours,
+    run_facts,
     started_at,
+    step_facts,
 )
 
 if TYPE_CHECKING:
@@ -132,17 +132,12 @@ def _head(record: RunRecord) -> str:
     description = (
         f'<p class="about lines">{escaped_lines(record.description.strip())}</p>' if record.description.strip() else ""
     )
-    facts = (
-        ("Status", _status(record.status)),
-        ("Machine", escaped(record.hostname) or "unknown: there was no login"),
-        ("Machine-id", escaped(record.machine_id or "")),
-        ("Endpoint", escaped(record.host)),
-        ("User", escaped(record.user)),
-        ("Started", f'<time datetime="{record.began.isoformat(timespec="seconds")}">{started_at(record)}</time>'),
-        ("Duration", duration_of_run(record)),
-        ("Runbook", f"<code>{escaped(record.source)}</code>"),
-        ("Initial state", escaped(record.state_found)),
-        ("Final state", final_state(record)),
+    facts = run_facts(
+        record,
+        status=_status(record.status),
+        started=f'<time datetime="{record.began.isoformat(timespec="seconds")}">{started_at(record)}</time>',
+        text=escaped,
+        code=lambda text: f"<code>{escaped(text)}</code>",
     )
     return f"<h1>{escaped(record.runbook)}</h1>\n{description}\n{_rows('About this run', facts)}"
 
@@ -178,8 +173,8 @@ def _table_of_steps(record: RunRecord) -> str:
     rows = []
     for at, step in enumerate(record.steps):
         name = escaped(step.name, 200)
-        told = step.said if step.status not in ("done", "failed") else ""  # the details of those have it
-        note = f'<br><span class="note">{escaped(told, 300)}</span>' if told else ""
+        remark = step.said if step.status not in ("done", "failed") else ""  # the details of those have it
+        note = f'<br><span class="note">{escaped(remark, 300)}</span>' if remark else ""
         linked = f'<a href="#step-{at + 1}">{name}</a>' if _has_details(step) else name
         seconds = f"{step.seconds:.1f} s" if step.status in ("done", "failed") else ""
         rows.append(
@@ -216,13 +211,7 @@ def _steps(record: RunRecord) -> Iterator[str]:
 
 
 def _step(step: StepRecord, place: int, changed: bool) -> str:
-    facts = [_status(step.status), f"<code>{escaped(step.action, 40)}</code>"]
-    if step.status in ("done", "failed"):
-        facts.append(f"{step.seconds:.1f} s, started at {step.started:.1f} s")
-    if step.times > 1:
-        facts.append(f"run {step.times} times")
-    if step.exit_status is not None:
-        facts.append(f"exit status {step.exit_status}")
+    facts = [_status(step.status), f"<code>{escaped(step.action, 40)}</code>", *step_facts(step)]
     parts = [
         f'<section class="step" id="step-{place}" aria-labelledby="name-{place}">',
         f'<h3 id="name-{place}">{escaped(step.number, 80)}. {escaped(step.name, 200)}</h3>',

@@ -15,7 +15,7 @@ from .. import __version__
 from ..printable import printable
 from ..terminal.screen import screen_of
 from ..terminal.sgr import plain_text
-from .report_text import MARKS, duration_of_run, final_state, started_at
+from .report_text import MARKS, run_facts, started_at, step_facts
 
 if TYPE_CHECKING:
     from ..runbook.record import RunRecord, StepRecord
@@ -78,18 +78,7 @@ def _parts(record: RunRecord, cast: str | None, most: int) -> Iterator[str]:
 
 
 def _facts(record: RunRecord) -> str:
-    facts = (
-        ("Status", _status(record.status)),
-        ("Machine", _inline(record.hostname) or "unknown: there was no login"),
-        ("Machine-id", _inline(record.machine_id or "")),
-        ("Endpoint", _inline(record.host)),
-        ("User", _inline(record.user)),
-        ("Started", started_at(record)),
-        ("Duration", duration_of_run(record)),
-        ("Runbook", _code(record.source)),
-        ("Initial state", _inline(record.state_found)),
-        ("Final state", final_state(record)),
-    )
+    facts = run_facts(record, status=_status(record.status), started=started_at(record), text=_inline, code=_code)
     return "\n".join(f"- **{name}:** {value}" for name, value in facts if value)
 
 
@@ -120,13 +109,7 @@ def _table(steps: Iterable[StepRecord]) -> str:
 
 def _step(step: StepRecord, most: int) -> Iterator[str]:
     yield f"### {_inline(step.number, 80)}. {_inline(step.name, _NAME)}"
-    facts = [_status(step.status), _code(step.action)]
-    if step.status in ("done", "failed"):
-        facts.append(f"{step.seconds:.1f} s, started at {step.started:.1f} s")
-    if step.times > 1:
-        facts.append(f"run {step.times} times")
-    if step.exit_status is not None:
-        facts.append(f"exit status {step.exit_status}")
+    facts = [_status(step.status), _code(step.action), *step_facts(step)]
     yield " · ".join(facts)
     if step.said and step.said != f"exit status {step.exit_status}":
         yield _inline(step.said)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..printable import printable
 from ..terminal.sgr import Colour, Style, StyledText, last_characters, styled_runs
 
 if TYPE_CHECKING:
-    from ..runbook.record import RunRecord
+    from ..runbook.record import RunRecord, StepRecord
 
 __all__ = [
     "MARKS",
@@ -19,7 +20,9 @@ __all__ = [
     "escaped_lines",
     "final_state",
     "has_colours",
+    "run_facts",
     "started_at",
+    "step_facts",
 ]
 
 #: A symbol for each status, next to its name.
@@ -44,6 +47,42 @@ def final_state(record: RunRecord) -> str:
     if record.logged_out is None:
         return ""
     return "the initial state is restored" if record.logged_out else "the initial state was not restored"
+
+
+def run_facts(
+    record: RunRecord, *, status: str, started: str, text: Callable[[str], str], code: Callable[[str], str]
+) -> tuple[tuple[str, str], ...]:
+    """Return names and values that describe a run; some values may be empty.
+
+    Args:
+        record: the record of the run.
+        status, started: its status and its start, in the form of the report.
+        text, code: bring any text, and a text in a monospaced font, into that form.
+    """
+    return (
+        ("Status", status),
+        ("Machine", text(record.hostname) or "unknown: there was no login"),
+        ("Machine-id", text(record.machine_id or "")),
+        ("Endpoint", text(record.host)),
+        ("User", text(record.user)),
+        ("Started", started),
+        ("Duration", duration_of_run(record)),
+        ("Runbook", code(record.source)),
+        ("Initial state", text(record.state_found)),
+        ("Final state", final_state(record)),
+    )
+
+
+def step_facts(step: StepRecord) -> list[str]:
+    """Return how long a step took, how often it ran, and its exit status, as far as they are known."""
+    facts = []
+    if step.status in ("done", "failed"):
+        facts.append(f"{step.seconds:.1f} s, started at {step.started:.1f} s")
+    if step.times > 1:
+        facts.append(f"run {step.times} times")
+    if step.exit_status is not None:
+        facts.append(f"exit status {step.exit_status}")
+    return facts
 
 
 def escaped(text: str, limit: int = _TEXT) -> str:

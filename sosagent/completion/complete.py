@@ -164,7 +164,7 @@ def _fitting(answer: Answer, word: str) -> Answer:
 
 
 def _text(answer: Answer, cut: int) -> str:
-    """Return the answer as the scripts read it: a line with what else fits, and a line for each candidate."""
+    """Return the answer as the scripts read it: a line about files and blanks, and a line for each candidate."""
     open_end = all(value.endswith(("=", ":", "/", "@")) for value, _ in answer.items) and bool(answer.items)
     lines = [" ".join(filter(None, (answer.files, "nospace" if open_end else ""))) or "words"]
     lines += [f"{value[cut:]}\t{''.join(filter(str.isprintable, text))}" for value, text in answer.items]

@@ -6,12 +6,14 @@ import asyncio
 import math
 from collections import deque
 
-__all__ = ["QUIET_SECONDS", "LineClock", "LineWait"]
+__all__ = ["QUIET_SECONDS", "STALL_SECONDS", "LineClock", "LineWait"]
 
 #: A prompt counts once the line has been quiet for this long, and for three bytes more. The echo of what is typed there
 #: is compared, so a prompt that was recognised too early does no harm; a password has no echo and needs more
 #: (login/password.py).
 QUIET_SECONDS = 0.03
+#: A busy machine may stop for this long in the middle of a line: it swaps, or its disk is stuck.
+STALL_SECONDS = 6.0
 
 _BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
 _SLOW_SECONDS = 0.002  # per byte: a line of less than 5000 baud

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from ..errors import ConsoleError, ConsoleStateUnknown
 from ..terminal.text import Text
 from .echo import USUAL_WIDTHS, EchoReader, resembles, shows_line
-from .line_clock import LineClock
+from .line_clock import STALL_SECONDS, LineClock
 from .pacing import Pacer
 from .received import ReceivedText
 
@@ -16,7 +16,6 @@ __all__ = ["LineTyper"]
 
 _ECHO_SECONDS = 2.0
 _ECHO_PAUSE = 0.5  # the longest pause in the middle of an echo on a fast line
-_STALL_SECONDS = 6.0  # for the rest of an echo that is right so far: a busy machine stalls
 _NEW_PROMPT_SECONDS = 3.0
 _MAX_ECHO = 64 * 1024
 _SHORT = 64  # bytes that may always be sent at once
@@ -196,12 +195,13 @@ class LineTyper:
 
     async def _await_echo(self, before: str, text: str) -> bool:
         """Wait for the echo; return whether it shows `text` after `before`."""
-        deadline, patient = self._line.wait(_ECHO_SECONDS), self._line.wait(_STALL_SECONDS)
+        deadline = self._line.wait(_ECHO_SECONDS)
+        patient = self._line.wait(STALL_SECONDS)  # for an echo that is right so far
         loop = asyncio.get_running_loop()
         started, reader, read = loop.time(), EchoReader(before, text), 0
-        while not (patient if reader.shows_beginning else deadline).passed:
+        while not (patient if (begins := reader.shows_beginning) else deadline).passed:
             pause = _ECHO_PAUSE if self._echo and not self._line.byte_seconds else _ECHO_SECONDS
-            if reader.shows_beginning:
+            if begins:
                 pause = patient.remaining
             if await self._console.receive(pause, ignore_kernel=True) is None:
                 break

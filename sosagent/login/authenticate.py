@@ -8,17 +8,18 @@ import secrets
 
 from ..console.console import Console, Mark
 from ..console.events import Event
+from ..console.line_clock import STALL_SECONDS
 from ..deadline import Deadline
 from ..errors import ConsoleOccupied
 from ..printable import printable
 from ..secrets.secret import Secret
-from ..terminal.states import SILENT, UNKNOWN, Action, Observation
+from ..terminal.states import SILENT, Action, Observation
 from .attempt import Attempt, Stage
 from .confirm import ask_again
 from .failures import state_error
 from .find_shell import find_shell
 from .history import forget_lines
-from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, settle
+from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_cut_off, is_decided, observe, settle
 from .password import LATER_PROMPTS, PASSWORD_PROMPTS, type_password
 from .probe import probe
 from .reader import Reader, ask_reader
@@ -31,7 +32,6 @@ _NAME_TRIES = 5
 _OWN_KEYS = re.compile(rb"[\x0c\x1a]")  # as a getty echoes them
 _FACTOR = "second-factor"
 _SILENT_SECONDS = 20.0  # before silence is tested for a shell without a prompt
-_STALL_SECONDS = 6.0
 _DIALOGUE = (*PASSWORD_PROMPTS, *LATER_PROMPTS)
 #: After the name, these are not tested for a shell: a prompt of the usual form, a message of the endpoint, a boot.
 _STAYS = (Action.PROBE, Action.BUSY, Action.CLOSED, Action.RECONNECT, Action.WAIT, Action.MAINTAIN)
@@ -150,8 +150,7 @@ async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
     await console.send("\r")
     observed = await settle(console, WAKE_SECONDS, mark=mark)
     # It may be the beginning of a prompt for a password, whose rest a busy machine prints late.
-    begins = observed.state is UNKNOWN and console.open_line[-1:].isalnum()
-    if begins and await console.receive(_STALL_SECONDS, ignore_kernel=True) is not None:
+    if is_cut_off(console, observed) and await console.receive(STALL_SECONDS, ignore_kernel=True) is not None:
         observed = await settle(console, WAKE_SECONDS, mark=mark)
     if observed.state is SILENT:
         lost = not console.received.count_lines_since(mark)

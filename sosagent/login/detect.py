@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..console.console import Console, Mark
 from ..console.events import Event
-from ..console.line_clock import QUIET_SECONDS
+from ..console.line_clock import QUIET_SECONDS, STALL_SECONDS
 from ..endpoint.dialects import PLAIN, dialect_of_prompt
 from ..errors import EndpointLost
 from ..terminal.states import NOTHING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation
@@ -26,7 +26,7 @@ from .listen import (
     refuse_other_run,
     refuse_typing,
 )
-from .observe import WAKE_SECONDS, observe, press, settle
+from .observe import WAKE_SECONDS, is_cut_off, observe, press, settle
 from .redraw import erase, redraw
 from .wake import wake
 
@@ -36,7 +36,6 @@ _GREETING_LINES = 15
 _LISTEN_SHARED_SECONDS = 1.0  # where others may use the console at the same time, let them speak first
 _OUTPUT_SECONDS = 8.0
 _ERASE_SECONDS = 1.0
-_STALL_SECONDS = 6.0
 
 
 async def find_state(console: Console, *, take_over: bool = False, interrupted: float | None = None) -> Observation:
@@ -117,8 +116,8 @@ async def _without_enter(console: Console, take_over: bool, interrupted: float |
     if observed.state is UNKNOWN:
         observed = await _erase_unfinished(console, take_over)
     # The rest of a line may come late: a machine stalls, or a slow line still shows what an interrupted run left there.
-    late = observed.state is UNKNOWN and (interrupted is not None or console.open_line[-1:].isalnum())
-    if late and await console.receive(_STALL_SECONDS) is not None:
+    late = is_cut_off(console, observed) or (observed.state is UNKNOWN and interrupted is not None)
+    if late and await console.receive(STALL_SECONDS) is not None:
         observed = await settle(console, _OUTPUT_SECONDS, mark=console.machine_start)
     return observed
 

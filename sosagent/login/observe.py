@@ -13,6 +13,7 @@ __all__ = [
     "SUSPEND_SECONDS",
     "WAKE_SECONDS",
     "conclude",
+    "is_cut_off",
     "is_decided",
     "observe",
     "press",
@@ -51,6 +52,11 @@ def conclude(console: Console, state: State, hostname: str | None = None) -> Obs
     """Record `state` as the console's, and return it as an observation."""
     console.note_state(state.name)
     return Observation(state, hostname)
+
+
+def is_cut_off(console: Console, observed: Observation) -> bool:
+    """Return whether unknown text ends in the middle of a word, so that its rest may come late."""
+    return observed.state is UNKNOWN and console.open_line[-1:].isalnum()
 
 
 def is_decided(observed: Observation) -> bool:

@@ -30,7 +30,7 @@ class SystemFont:
 
 
 def system_font(character: str) -> SystemFont | None:
-    """Return the font of the system to draw a character in, or None if there is none."""
+    """Return the system font that has a character, or None."""
     code = ord(character)
     return next((font for font in _fonts() if any(first <= code <= last for first, last in font.ranges)), None)
 

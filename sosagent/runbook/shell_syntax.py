@@ -48,7 +48,7 @@ class SyntaxMistake:
 
 @lru_cache(maxsize=256)
 def syntax_mistake(program: str) -> SyntaxMistake | None:
-    """Return the first mistake in a program for sh; None if there is none, or if this computer has no sh.
+    """Return the first mistake in a program for sh; None if it has no mistakes, or if this computer has no sh.
 
     Args:
         program: as it is run: without blanks at its start and end.

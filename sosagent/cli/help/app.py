@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from shutil import get_terminal_size
@@ -10,6 +9,8 @@ from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from ..colour import colour_allowed
 
 __all__ = ["App", "HelpCommand", "HelpGroup", "full_name", "single_command"]
 
@@ -36,7 +37,7 @@ class _WithHelp:
         from .page import page_of
 
         page = page_of(full_name(ctx), self)
-        formatter.write(help_text(page, get_terminal_size().columns, bold=_may_be_bold()))
+        formatter.write(help_text(page, get_terminal_size().columns, bold=colour_allowed(sys.stdout)))
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words after the name in the usage line of an error message."""
@@ -101,7 +102,3 @@ def single_command(name: str, function: Callable[..., None]) -> typer.Typer:
     app = App(name, "")
     app.command(name)(function)
     return app
-
-
-def _may_be_bold() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +15,8 @@ import pytest
 import sosagent
 from sosagent.lab import Lab
 
+from ..support.forks import forked
+
 BINARY = random.Random(3).randbytes(20_000)
 
 
@@ -23,7 +24,7 @@ async def start(
     lab: Lab, arguments: list[str], *words: str, stdin: bytes | BinaryIO | None = None
 ) -> asyncio.subprocess.Process:
     job = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sosagent", "exec", *arguments, *words,
+        *forked(), "exec", *arguments, *words,
         env={**os.environ, "SOS_PASSWORD": lab.password.reveal()},
         stdin=asyncio.subprocess.PIPE if isinstance(stdin, bytes) else stdin or asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

@@ -7,17 +7,17 @@ import json
 import os
 import random
 import stat
-import sys
 from pathlib import Path
 
 from sosagent.lab import Lab
 
+from ..support.forks import forked
 from ..support.transfers import RANDOM
 
 
 async def run_cli(lab: Lab, arguments: list[str], *words: str) -> tuple[int, bytes, str]:
     job = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sosagent", words[0], *arguments, *words[1:],
+        *forked(), words[0], *arguments, *words[1:],
         env={**os.environ, "SOS_PASSWORD": lab.password.reveal()},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
@@ -62,7 +62,7 @@ async def test_full_standard_output_is_reported(lab: Lab, arguments: list[str]) 
     (lab.machine.home / "file").write_bytes(b"x" * 5000)
     job = await asyncio.create_subprocess_exec(
         "/bin/sh", "-c", 'exec "$@" >/dev/full', "sh",
-        sys.executable, "-m", "sosagent", "download", *arguments, "~/file", "-",
+        *forked(), "download", *arguments, "~/file", "-",
         env={**os.environ, "SOS_PASSWORD": lab.password.reveal()}, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     _, err = await job.communicate()
@@ -84,7 +84,7 @@ async def test_ctrl_c_reports_how_to_resume(lab: Lab, arguments: list[str], tmp_
     file.write_bytes(random.Random(5).randbytes(8 << 20))
     part = lab.machine.home / ".file.sosagent-part/part"
     job = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sosagent", "upload", *arguments, str(file), "~/file",
+        *forked(), "upload", *arguments, str(file), "~/file",
         env={**os.environ, "SOS_PASSWORD": lab.password.reveal()}, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     while not part.exists() or not part.stat().st_size:

@@ -10,7 +10,6 @@ import shutil
 import socket
 import stat
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -29,6 +28,7 @@ from sosagent.picture import Picture
 from sosagent.runbook.record import RunRecord, StepRecord
 
 from ..conftest import installed
+from ..support.forks import forked
 
 HERE = Path(sosagent.__file__).parents[1]
 RUN = "document.documentElement.setAttribute('data-ran','1')"
@@ -222,7 +222,7 @@ def test_output_of_the_machine_is_escaped(tmp_path: Path) -> None:
     runbook.write_text(json.dumps({"name": SEEN, "steps": [{"name": SEEN, "run": program}]}))
     arguments = ["run", str(runbook), "--against", "lab", "--report", str(path), "--transcript", str(cast)]
     done = subprocess.run(
-        [sys.executable, "-m", "sosagent", *arguments],
+        [*forked(), *arguments],
         cwd=HERE, capture_output=True, text=True, timeout=90, check=False,
         env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
     )  # fmt: skip
@@ -292,7 +292,7 @@ def test_the_page_does_not_name_a_recording_of_another_run(tmp_path: Path) -> No
     cast.write_text("{}")
     os.utime(cast, (0, 0))
     arguments = ["run", str(runbook), "-n", "--report", str(path), "--transcript", str(cast)]
-    subprocess.run([sys.executable, "-m", "sosagent", *arguments], cwd=HERE, check=True, timeout=60)
+    subprocess.run([*forked(), *arguments], cwd=HERE, check=True, timeout=60)
     assert "old.cast" not in path.read_text("utf-8")
     assert "this was a dry run" in path.read_text("utf-8")
 

@@ -20,6 +20,7 @@ from sosagent.runbook.schema import runbook_schema
 from ..runbook.runs import SECRET, write_runbook
 from ..runbook.test_check import FILES
 from ..support.cli import run_sosagent
+from ..support.forks import forked
 
 
 def test_a_new_runbook_is_valid_and_runs(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_a_new_runbook_is_valid_and_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["my book.yml", "it's.yml", "a;reboot.yml", "-n.yml", "$(id).yml", "ü.yml"])
 def test_a_new_runbook_prints_a_command_that_a_shell_accepts(name: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "sosagent", "runbook", "new", "--", name],
+        [*forked(), "runbook", "new", "--", name],
         cwd=tmp_path, capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )  # fmt: skip
@@ -125,7 +126,7 @@ def test_a_failed_step_is_exit_status_9_and_its_secret_is_not_shown(tmp_path: Pa
 def test_ctrl_c_cleans_up_and_shows_the_record(tmp_path: Path) -> None:
     path = write_runbook(tmp_path, "  - run: echo a\n  - {run: sleep 20, timeout: 2}", "finally: [{run: echo cleaned}]")
     process = subprocess.Popen(
-        [sys.executable, "-m", "sosagent", "run", str(path), "--against", "lab"],
+        [*forked(), "run", str(path), "--against", "lab"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..support.commands import SOSAGENT
+from ..support.forks import forked
 from ..support.ports import wait_for
 from ..vm.conftest import generated
 from .systems import KEYS, SYSTEMS, Running, System
@@ -252,7 +252,7 @@ def _run(case: Case, job: Job) -> tuple[int, Any]:
     if "su" in rest:
         rest += ["--become-password-file", str(secret)]
     done = subprocess.run(
-        [SOSAGENT, *command.split(), *case.machine.arguments, *rest, "--login", job.login, "--json",
+        [*forked(), *command.split(), *case.machine.arguments, *rest, "--login", job.login, "--json",
          *_TIME],
         env={
             "PATH": os.environ["PATH"], "HOME": str(case.folder),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from sosagent.providers import ask_provider, keys_of
 from sosagent.providers.sos import console_of
 
 from ..conftest import new_key
-from ..support.commands import run_process
+from ..support.commands import SOSAGENT, run_process
 from ..support.web import Answer, Web, serving
 
 ID = "6d8bb9e7-2f5c-4e0b-9a63-3f1f2a7c9d10"
@@ -368,8 +367,7 @@ async def addkey(lab: Lab, *arguments: object, **env: str) -> tuple[int, str, st
     names = ("SOSAGENT_PACKET_API", "METAL_AUTH_TOKEN")
     options = ["-F", lab.folder / "config", "-i", lab.identity, "--known-hosts", lab.known_hosts]
     env = {name: os.environ[name] for name in names if name in os.environ} | env
-    command = ["-m", "sosagent", "addkey", *options, *arguments]
-    status, out, err = await run_process(*command, stdin=None, command=sys.executable, **env)
+    status, out, err = await run_process("addkey", *options, *arguments, stdin=None, command=SOSAGENT, **env)
     assert not [secret for secret in (TOKEN, lab.password.reveal()) if secret in out + err]
     return status, out, err
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from sosagent.runbook.record import record_fields
 from sosagent.secrets.secret import Secret
 
 from ..conftest import new_key, until
+from ..support.forks import forked
 from .runs import SECRET, fail_on, output_of, run_on, statuses, write_runbook
 
 
@@ -98,7 +98,7 @@ async def test_a_pattern_that_would_take_years_is_stopped(step: str, tmp_path: P
         tmp_path, f"  - {{run: {{program: 'echo {'a' * 60}!', {step}}}}}", "on_failure: [{run: 'echo cleaned'}]"
     )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sosagent", "run", path, "--against", "lab", "--json",
+        *forked(), "run", path, "--against", "lab", "--json",
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(30):

@@ -20,6 +20,8 @@ from sosagent.cli.app import sosagent_app
 from sosagent.cli.conversion import convert_plainly
 from sosagent.cli.usage import run_command
 
+from .forks import forked
+
 __all__ = ["ADDKEY", "PACKAGES", "SOSAGENT", "Write", "command", "invoke", "run_process", "writer"]
 
 ADDKEY = str(Path(sys.executable).with_name("sos-addkey"))
@@ -48,7 +50,7 @@ def writer(folder: Path) -> Write:
 async def run_process(
     *arguments: object, stdin: bytes | None = None, command: str = ADDKEY, **env: str
 ) -> tuple[int, str, str]:
-    """Run a command as a user does, without the test's environment.
+    """Run a command as a user does, without the test's environment. Our own commands run in a fork (see forks.py).
 
     Args:
         arguments: the arguments of the command.
@@ -59,8 +61,11 @@ async def run_process(
     Returns:
         The exit status, standard output and standard error.
     """
+    name = Path(command).name
+    own = name in ("sosagent", "sos-addkey") and not any(one.startswith("PYTHON") for one in env)
+    words = forked(name) if own else [command]
     process = await asyncio.create_subprocess_exec(
-        command, *map(str, arguments),
+        *words, *map(str, arguments),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **env},
     )  # fmt: skip
@@ -75,7 +80,7 @@ async def command(
 ) -> tuple[int, str, str]:
     """Run the command. Return its exit status and what it printed on standard output and error."""
     env = {"SOS_PASSWORD": SOS_PASSWORD} if SOS_PASSWORD else {}
-    env |= {"PYTHONPATH": PACKAGES, "SOSAGENT_CONFIG": SOSAGENT_CONFIG}
+    env["SOSAGENT_CONFIG"] = SOSAGENT_CONFIG
     return await run_process(*arguments, stdin=None, command=name, **env)
 
 

@@ -6,10 +6,10 @@ import os
 import random
 import signal
 import subprocess
-import sys
 
 import pytest
 
+from ..support.forks import forked
 from ..support.ports import wait_for
 from .image import PASSWORD
 from .machine import Machine
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.vm
 
 def start(vm: Machine, *words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "sosagent", "exec", *vm.arguments, *words],
+        [*forked(), "exec", *vm.arguments, *words],
         env={**os.environ, "SOS_PASSWORD": PASSWORD}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )  # fmt: skip

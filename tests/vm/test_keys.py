@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ import pytest
 import sosagent
 
 from ..conftest import installed
+from ..support.forks import forked
 from ..support.ports import answers, wait_for
 from .conftest import generated
 from .fido import security_key
@@ -25,15 +25,13 @@ from .machine import Machine
 
 pytestmark = pytest.mark.vm
 
-BIN = Path(sys.executable).parent
 
-
-def run(vm: Machine, *words: object) -> tuple[int, Any]:
+def run(vm: Machine, *arguments: object) -> tuple[int, Any]:
     """Run a command on the machine's console, and return its exit status and its JSON."""
-    command, *rest = map(str, words)
-    program = [str(BIN / "sos-addkey")] if command == "add" else [str(BIN / "sosagent"), *command.split()]
+    command, *rest = map(str, arguments)
+    words = forked("sos-addkey") if command == "add" else [*forked(), *command.split()]
     done = subprocess.run(
-        [*program, *vm.arguments, *rest, "--json"],
+        [*words, *vm.arguments, *rest, "--json"],
         env={**os.environ, "SOS_PASSWORD": PASSWORD}, capture_output=True, text=True, timeout=120, check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip

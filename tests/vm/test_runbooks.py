@@ -6,13 +6,13 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..support.forks import forked
 from ..support.ports import answers, wait_for
 from .image import PASSWORD
 from .machine import Machine
@@ -25,7 +25,7 @@ NEW_PASSWORD = "another p4ssword, $(not) 'run'"
 def run(vm: Machine, name: str, *words: object, status: int = 0, **env: str) -> dict[str, Any]:
     """Run a shipped runbook on the machine's console and return its record."""
     done = subprocess.run(
-        [sys.executable, "-m", "sosagent", "run", name, *vm.arguments, *map(str, words), "--json"],
+        [*forked(), "run", name, *vm.arguments, *map(str, words), "--json"],
         env={**os.environ, "SOS_PASSWORD": PASSWORD, **env}, capture_output=True, text=True, timeout=250, check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip

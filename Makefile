@@ -51,9 +51,10 @@ $(READY): $(INSTALLED)
 demo: $(INSTALLED)
 	@$(BIN)/python examples/demo.py
 
+# The quiet tests first: they compile the tests once, which otherwise each worker would do.
 test: $(READY)
-	$(BIN)/python -m pytest -m 'not vm and not quiet and not pages' -n $(WORKERS) --dist worksteal
 	$(BIN)/python -m pytest -m 'quiet and not vm and not pages'
+	$(BIN)/python -m pytest -m 'not vm and not quiet and not pages' -n $(WORKERS) --dist worksteal
 
 soak: $(READY)
 	$(BIN)/python -m tests.support.soak --runs $(or $(RUNS),1000)

@@ -34,7 +34,8 @@ _TOKEN = re.compile(
     r"|(?P<newline>\r*\n)"
     r"|\x1b\[(?P<params>[0-?]*)[ -/]*(?P<final>[@-~])"
     # A newline ends a string (OSC, DCS, APC, PM, SOS), so that an unterminated one does not hide all later output.
-    r"|\x1b[P\]X^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\|(?=[\x1b\r\n]))"
+    # Where the text ends after it, the start of the next sequence was cut off (see _UNFINISHED).
+    r"|\x1b[P\]X^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\|(?=[\x1b\r\n]|\Z))"
     r"|\x1b[ -/]+[0-~]"
     r"|\x1b[0-OQ-WYZ`-~\\]"
     r"|(?P<control>[\x00-\x1f\x7f])"

@@ -30,6 +30,8 @@ CASES = [
     (b"\x1b[?2004hroot@vm:~# \x1b[?2004l", [], "root@vm:~# "),
     (b"\x1b]0;title\x07$ ", [], "$ "),
     (b"\x1b]52;c;aGk=\x1b\\$ ", [], "$ "),
+    (b"\x1b]0;cut off\x1b[0m$ ", [], "$ "),
+    (b"\x1b]\x1b[A$ ", [], "$ "),
     (b"\x1bPq#0;1\x1b\\ok", [], "ok"),
     (b"\x1b(B\x1b)0ok\x1b=", [], "ok"),
     (b"a\x00b\x07c", [], "abc"),

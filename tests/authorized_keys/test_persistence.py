@@ -11,6 +11,7 @@ import pytest
 import sosagent
 from sosagent.authorized_keys.persistence import loss_at_restart, may_be_lost
 from sosagent.authorized_keys.report import parse_report
+from sosagent.printable import printable
 
 from ..support.authorized_keys import ONE, add, as_root, keys_file
 
@@ -57,7 +58,8 @@ async def _add_twice(sh: list[str], home: Path, key: sosagent.PublicKey, text: s
 async def test_a_home_in_memory(exists: bool, sh: list[str], memory: Path, key: sosagent.PublicKey) -> None:
     if exists:
         keys_file(memory, f"{ONE.line}\n")
-    await _add_twice(sh, memory, key, f"is in memory (tmpfs at {memory}): the key is lost when the machine restarts")
+    place = f"is in memory (tmpfs at {printable(str(memory), 80)})"
+    await _add_twice(sh, memory, key, f"{place}: the key is lost when the machine restarts")
 
 
 @as_root
@@ -67,7 +69,7 @@ async def test_an_overlay_with_changes_in_memory(
 ) -> None:
     if not exists:
         (live / ".ssh" / "authorized_keys").unlink()
-    await _add_twice(sh, live, key, f"is in memory (tmpfs at {memory})")
+    await _add_twice(sh, live, key, f"is in memory (tmpfs at {printable(str(memory), 80)})")
 
 
 @as_root

@@ -194,7 +194,7 @@ def nothing_forbidden_is_sent(request: pytest.FixtureRequest, monkeypatch: pytes
     assert not found, found[:3]
 
 
-async def until(condition: object, seconds: float = 10.0) -> None:
+async def until(condition: object, seconds: float = 30.0) -> None:
     """Poll a condition until it is true, such as one in another process, which offers no event to wait for."""
     assert callable(condition)
     async with asyncio.timeout(seconds):

@@ -209,7 +209,7 @@ async def test_what_is_said_about_each_configuration(tmp_path: Path) -> None:
                 _home(0o755)(world)
                 if found := await _wrong(claim, world):
                     wrong[name] = found
-        await until(lambda: not console.shell_open, 5)
+        await until(lambda: not console.shell_open)
     assert wrong == {}
 
 
@@ -228,4 +228,4 @@ async def test_a_home_that_does_not_exist(instead: str, tmp_path: Path) -> None:
             await sosagent.add_key(console, _KEY, password=PASSWORD, timeout=90.0)
         assert caught.value.exit_code == 6
         assert not (tmp_path / "root/.ssh").exists()
-        await until(lambda: not console.shell_open, 5)
+        await until(lambda: not console.shell_open)

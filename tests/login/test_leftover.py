@@ -79,7 +79,7 @@ async def test_the_next_run_ends_the_plain_shell_of_a_cut_run(shell: str, line: 
                 await there.expect("never")
         assert console.shell_open
         await run(console, "root")
-        await until(lambda: not console.shell_open, 5)
+        await until(lambda: not console.shell_open)
         assert OpenLogin(console.place).seconds() is None
 
 

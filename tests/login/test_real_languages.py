@@ -86,7 +86,7 @@ async def test_a_restricted_shell_in_another_language(language: str, prompt: str
     async with root_console(tmp_path, root, more=_SHELL.format(shell="/bin/rbash")) as console:
         error = await add(console)
         assert error is not None and "a restricted shell" in error.message, error
-        await until(lambda: not console.shell_open, 5)  # type: ignore[union-attr]
+        await until(lambda: not console.shell_open)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("language", ["de", "fr", "ja", "zh_CN"])
@@ -108,7 +108,7 @@ async def test_a_shell_that_ignores_an_end_of_file_in_another_language(language:
         async with sosagent.connect(console, timeout=60) as connected:
             await connected.login(PASSWORD)
             await connected.logout()
-        await until(lambda: not console.shell_open, 5)  # type: ignore[union-attr]
+        await until(lambda: not console.shell_open)  # type: ignore[union-attr]
 
 
 async def test_the_time_until_an_account_is_unlocked_in_another_language(tmp_path: Path) -> None:

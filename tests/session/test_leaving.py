@@ -97,7 +97,7 @@ async def run(console: RealConsole, timeout: float = 90.0) -> sosagent.SosError 
 async def announced_or_closed(console: RealConsole, error: BaseException | None) -> None:
     """Check that no shell is open, unless the error begins with that."""
     if not str(error).startswith("A shell of ours may be open"):
-        await until(lambda: not console.shell_open, 3)
+        await until(lambda: not console.shell_open)
 
 
 @pytest.mark.timeout(240)
@@ -113,7 +113,7 @@ async def test_no_login_shell_stays_open(name: str, tmp_path: Path) -> None:
     async with real_console(tmp_path, shell, account.files, account.hidden) as console:
         error = await run(console)
         assert type(error) is (account.error or type(None)), error
-        await until(lambda: not console.shell_open, 3)
+        await until(lambda: not console.shell_open)
         assert not (tmp_path / "home" / "chosen").exists()
 
 
@@ -132,7 +132,7 @@ async def test_our_shell_ends_if_the_tty_is_hung_up(shell: str, profile: str, tm
                     tty = os.open(machine.tty, os.O_RDWR | os.O_NOCTTY)
                     fcntl.ioctl(tty, _TIOCVHANGUP)
                     os.close(tty)
-                    await until(lambda: not Path(f"/proc/{number}").exists(), 10)
+                    await until(lambda: not Path(f"/proc/{number}").exists())
                     connected.set_deadline(1)
 
 
@@ -156,7 +156,7 @@ async def test_cancelled_after_the_password(after: float, tmp_path: Path) -> Non
         job.cancel()
         (error,) = await asyncio.gather(job, return_exceptions=True)
         assert isinstance(error, asyncio.CancelledError)
-        await until(lambda: not console.shell_open, 3)
+        await until(lambda: not console.shell_open)
 
 
 @pytest.mark.parametrize("shown", ["reboot: x", "Linux version 6", "vm login: "])
@@ -171,7 +171,7 @@ async def test_output_that_looks_like_a_restart(shown: str, tmp_path: Path) -> N
                     f"printf '\\n%s' '{shown}' >{console.tty}; sleep 4; echo >{console.tty}; echo A"
                 )
                 assert result.output == b"A"
-        await until(lambda: not console.shell_open, 3)
+        await until(lambda: not console.shell_open)
 
 
 @pytest.mark.parametrize("shell", ["/bin/bash", "/bin/dash"])
@@ -218,4 +218,4 @@ async def test_stopped_while_the_start_line_is_typed(
         (error,) = await asyncio.gather(task, return_exceptions=True)
         assert isinstance(error, asyncio.CancelledError if how == "cancelled" else sosagent.DeadlineExceeded), error
         assert not getattr(error, "open_shell", ""), error
-        await until(lambda: not machine.shell_open, 3)
+        await until(lambda: not machine.shell_open)

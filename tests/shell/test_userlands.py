@@ -30,13 +30,13 @@ async def test_a_key_is_added(name: str, tmp_path: Path) -> None:
         if name in _REFUSED:
             with pytest.raises(sosagent.EditRefused, match=_REFUSED[name]):
                 await sosagent.add_key(console, key, password=PASSWORD, timeout=90.0)
-            await until(lambda: not console.shell_open, 5)
+            await until(lambda: not console.shell_open)
             return
         done = await sosagent.add_key(console, key, password=PASSWORD, timeout=90.0)
         assert (done.status, done.logged_out) == ("added", True)
         assert done.exchanges < 16, "nothing is repeated"
         assert file.read_text() == f"{_OLD.line}\n{key.line}\n"
-        await until(lambda: not console.shell_open, 5)
+        await until(lambda: not console.shell_open)
 
 
 #: Login shells that reject the start line, or that scroll it, and what their profile contains.
@@ -56,7 +56,7 @@ async def test_a_login_shell_that_rejects_the_start_line(name: str, tmp_path: Pa
     async with real_console(tmp_path, shell, files) as console:
         async with sosagent.root_shell(console, password=PASSWORD, timeout=90.0) as opened:
             assert (await opened.run("echo A B;echo $LC_ALL")).lines == ["A B", "C"]
-        await until(lambda: not console.shell_open, 5)
+        await until(lambda: not console.shell_open)
 
 
 @pytest.mark.parametrize("name", ["busybox", "mksh and toybox"])
@@ -77,7 +77,7 @@ async def test_without_su_no_file_of_another_user_is_touched(tmp_path: Path) -> 
     async with machine_of("openwrt", tmp_path) as (console, _):
         with pytest.raises(sosagent.EditRefused, match="has no su"):
             await sosagent.add_key(console, new_key(), user="operator", password=PASSWORD, timeout=90.0)
-        await until(lambda: not console.shell_open, 5)
+        await until(lambda: not console.shell_open)
 
 
 async def test_files_on_a_machine_without_cksum_and_od(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ async def test_the_next_run_ends_the_receiver_of_a_cut_run(name: str, tool: str,
         assert console.shell_open
         done = await sosagent.add_key(console, new_key(), password=PASSWORD, timeout=90.0)
         assert (done.status, done.state_found, done.logged_out) == ("added", "receiver", True)
-        await until(lambda: not console.shell_open, 5)
+        await until(lambda: not console.shell_open)
 
 
 @pytest.mark.damages
@@ -153,4 +153,4 @@ async def test_damage_without_raw_mode(damage: bytes, tmp_path: Path) -> None:
             for number in range(2):
                 assert (await shell.run(f"echo xwx {number}")).lines == [f"xwx {number}"]
             assert damaged == 4
-        await until(lambda: not console.shell_open, 5)
+        await until(lambda: not console.shell_open)

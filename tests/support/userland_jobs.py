@@ -387,8 +387,8 @@ async def run_jobs(name: str, folder: Path) -> dict[str, str]:
                     await run(world)
                 except (AssertionError, AttributeError, OSError, sosagent.SosError) as error:
                     failed[job] = _shown(error)
-        await until(lambda: not console.shell_open, 5)
-        await until(lambda: not [*(folder / "root").glob("run/.sos*"), *(folder / "root").glob("tmp/.sos*")], 10)
+        await until(lambda: not console.shell_open)
+        await until(lambda: not [*(folder / "root").glob("run/.sos*"), *(folder / "root").glob("tmp/.sos*")])
     return failed
 
 

@@ -25,6 +25,7 @@ from sosagent.endpoint.dialects import DIALECTS
 from sosagent.lab import Lab, open_lab
 from sosagent.transports import Transport
 
+from .support.forks import share_server
 from .support.order import ordered
 from .support.virtual_time import loop_factory
 
@@ -37,9 +38,11 @@ SHELLS = {
 }
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let ^C interrupt Python and what it starts, also where a shell started the tests in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.getoption("numprocesses", None):
+        share_server()
     # Commands under test must not ask the person who runs the tests.
     with contextlib.suppress(OSError):
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)

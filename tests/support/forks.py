@@ -30,7 +30,9 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-__all__ = ["forked"]
+__all__ = ["forked", "share_server"]
+
+_VARIABLE = "SOSAGENT_TEST_FORKS"
 
 _CLIENT = Path(__file__).with_name("fork_client.py")
 
@@ -40,9 +42,16 @@ def forked(name: str = "sosagent") -> list[str]:
     return [sys.executable, "-I", "-S", str(_CLIENT), _server(), name]
 
 
+def share_server() -> None:
+    """Start the server now, for this process and all that it starts."""
+    os.environ[_VARIABLE] = _server()
+
+
 @cache
 def _server() -> str:
-    """Start a server that ends with this process. Return the path of its socket."""
+    """Start a server that ends with this process, if none is shared. Return the path of its socket."""
+    if _VARIABLE in os.environ:
+        return os.environ[_VARIABLE]
     folder = tempfile.mkdtemp(prefix="sosagent-forks-")
     path = str(Path(folder, "socket"))
     with socket.socket(socket.AF_UNIX) as listener:

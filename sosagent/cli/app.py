@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
+
 import typer
 
+from ..completion.table import find_command
 from .addkey import addkey
 from .exits import VersionOption
 from .help.app import App, single_command
@@ -20,46 +24,55 @@ Every command that logs in finds out what is on the console, logs in, does one j
 the console as it was. It ends another user's session or program only if an option allows it."""
 
 
-def sosagent_app() -> typer.Typer:
-    """Return `sosagent` with all its commands."""
-    # Imported here because `sos-addkey` needs none of these modules.
-    from .completion import completion_app
-    from .console import console
-    from .execute import execute
-    from .files import download, upload
-    from .hostkeys import hostkeys
-    from .key import key_app
-    from .keys import keys_app
-    from .lab import lab
-    from .machines import machines_app
-    from .replay import replay
-    from .runbook import runbook_app
-    from .runbook_run import run
-    from .send_break import send_break
-    from .show_help import show_help
-    from .state import screen, state
+#: The commands: name, topic in the help, and the module and attribute that have it.
+_COMMANDS = (
+    ("addkey", KEY_COMMANDS, "addkey", "addkey"),
+    ("hostkeys", KEY_COMMANDS, "hostkeys", "hostkeys"),
+    ("exec", MACHINE_COMMANDS, "execute", "execute"),
+    ("run", MACHINE_COMMANDS, "runbook_run", "run"),
+    ("replay", MACHINE_COMMANDS, "replay", "replay"),
+    ("upload", MACHINE_COMMANDS, "files", "upload"),
+    ("download", MACHINE_COMMANDS, "files", "download"),
+    ("console", VIEW_COMMANDS, "console", "console"),
+    ("state", VIEW_COMMANDS, "state", "state"),
+    ("screen", VIEW_COMMANDS, "state", "screen"),
+    ("break", VIEW_COMMANDS, "send_break", "send_break"),
+    ("lab", SET_UP_COMMANDS, "lab", "lab"),
+    ("help", SET_UP_COMMANDS, "show_help", "show_help"),
+    ("keys", KEY_COMMANDS, "keys", "keys_app"),
+    ("key", KEY_COMMANDS, "key", "key_app"),
+    ("runbook", MACHINE_COMMANDS, "runbook", "runbook_app"),
+    ("machines", SET_UP_COMMANDS, "machines", "machines_app"),
+    ("completion", SET_UP_COMMANDS, "completion", "completion_app"),
+)
 
+
+def sosagent_app(words: Sequence[str] | None = None) -> typer.Typer:
+    """Return `sosagent` with its commands.
+
+    Args:
+        words: the command line behind the program's name. Commands that its first two words do not name have only
+            their name and summary, because importing all of them takes longer than the rest of the start. By default
+            all commands are complete.
+    """
     app = App("sosagent", _ABOUT)
     app.callback()(_options)
-    app.command("addkey", rich_help_panel=KEY_COMMANDS)(addkey)
-    app.add_typer(keys_app, rich_help_panel=KEY_COMMANDS)
-    app.command("hostkeys", rich_help_panel=KEY_COMMANDS)(hostkeys)
-    app.add_typer(key_app, rich_help_panel=KEY_COMMANDS)
-    app.command("exec", rich_help_panel=MACHINE_COMMANDS)(execute)
-    app.command("run", rich_help_panel=MACHINE_COMMANDS)(run)
-    app.add_typer(runbook_app, rich_help_panel=MACHINE_COMMANDS)
-    app.command("replay", rich_help_panel=MACHINE_COMMANDS)(replay)
-    app.command("upload", rich_help_panel=MACHINE_COMMANDS)(upload)
-    app.command("download", rich_help_panel=MACHINE_COMMANDS)(download)
-    app.command("console", rich_help_panel=VIEW_COMMANDS)(console)
-    app.command("state", rich_help_panel=VIEW_COMMANDS)(state)
-    app.command("screen", rich_help_panel=VIEW_COMMANDS)(screen)
-    app.command("break", rich_help_panel=VIEW_COMMANDS)(send_break)
-    app.add_typer(machines_app, rich_help_panel=SET_UP_COMMANDS)
-    app.command("lab", rich_help_panel=SET_UP_COMMANDS)(lab)
-    app.add_typer(completion_app, rich_help_panel=SET_UP_COMMANDS)
-    app.command("help", rich_help_panel=SET_UP_COMMANDS)(show_help)
+    wanted = None if words is None else set(" ".join(words[:2]).split())
+    summaries = {} if wanted is None else find_command("sosagent", [])[0].subcommands
+    for name, topic, module, attribute in _COMMANDS:
+        if wanted is not None and name not in wanted:
+            app.command(name, rich_help_panel=topic, help=summaries[name])(_not_imported)
+            continue
+        command = getattr(import_module(f".{module}", __package__), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, rich_help_panel=topic)
+        else:
+            app.command(name, rich_help_panel=topic)(command)
     return app
+
+
+def _not_imported() -> None:
+    """Take the place of a command that the command line does not name."""
 
 
 def addkey_app() -> typer.Typer:

@@ -27,7 +27,7 @@ def main() -> None:
     def app() -> typer.Typer:
         from .app import sosagent_app
 
-        return sosagent_app()
+        return sosagent_app(sys.argv[1:])
 
     _main(app, "sosagent")
 

@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from sosagent.cli.app import sosagent_app
+from sosagent.cli.help.page import page_of
 
 from ..support.commands import run_process
 
@@ -45,6 +49,19 @@ def test_help_on_all_commands_imports_nothing_slow(words: tuple[str, ...]) -> No
     status, modules = modules_after("main", *words)
     assert status == ("0" if words else "2")
     assert modules & set(_SLOW) <= {"json"}
+
+
+@pytest.mark.parametrize("words", [("state", "--help"), ("help", "state")])
+def test_only_the_command_that_is_named_is_imported(words: tuple[str, ...]) -> None:
+    status, modules = modules_after("main", *words)
+    assert (status, "sosagent.cli.state" in modules) == ("0", True)
+    assert not modules & {f"sosagent.cli.{name}" for name in ("execute", "keys", "machines", "replay", "runbook")}
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["stat"], ["state"]])
+def test_the_list_of_commands_is_the_same(words: list[str]) -> None:
+    complete, short = (typer.main.get_command(app) for app in (sosagent_app(), sosagent_app(words)))
+    assert page_of("sosagent", short) == page_of("sosagent", complete)
 
 
 def test_a_wrong_command_line_imports_no_more() -> None:

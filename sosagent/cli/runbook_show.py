@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..runbook.load import Loaded
     from ..runbook.record import RunRecord
 
-__all__ = ["fields_of_runbook", "lines_of_plan", "lines_of_record", "lines_of_runbook"]
+__all__ = ["fields_of_runbook", "lines_of_plan", "lines_of_record", "lines_of_runbook", "lines_of_steps"]
 
 _MARKS = {"done": "ok", "failed": "FAILED", "skipped": "skipped", "not run": "not run", "planned": ""}
 _MOST_LINES = 40
@@ -69,6 +69,20 @@ def lines_of_plan(record: RunRecord) -> Iterator[str]:
         if "\n" in step.output or not step.name.endswith(step.output):
             yield from (f"        {line}" for line in step.output.splitlines())
     yield "Nothing was done."
+
+
+def lines_of_steps(record: RunRecord, first: int) -> Iterator[str]:
+    """Yield the steps of a plan before the question whether to run them.
+
+    Args:
+        record: the plan.
+        first: index of the first step that runs.
+    """
+    yield f"{printable(record.runbook)} on {printable(record.host)}, as {printable(record.user)}:"
+    for step in record.steps:
+        top = step.number.partition(".")[0]
+        if not top.isdecimal() or int(top) > first:
+            yield f"  [{step.number}] {printable(step.name)}" + (f"  ({step.said})" if step.said else "")
 
 
 def lines_of_record(record: RunRecord, everything: bool) -> Iterator[str]:

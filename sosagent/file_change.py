@@ -124,7 +124,8 @@ def shortened(diff: Sequence[str], hint: str, most: int = _MOST_SHOWN) -> list[s
 
 def _change(path: str, is_new: bool, body: Sequence[str], redact: Callable[[str], str]) -> FileChange:
     head = [f"--- {'/dev/null' if is_new else path}", f"+++ {path}"] if body else []
-    lines = (printable(redact(line.expandtabs()), _MOST_LINE) for line in (*head, *body))
+    # A long line loses its start, but not the sign in front of it.
+    lines = (line[0] + printable(redact(line[1:].expandtabs()), _MOST_LINE) for line in (*head, *body))
     return FileChange(path, tuple(lines))
 
 

@@ -91,7 +91,8 @@ async def upload(
         mode: the mode of the file; by default the mode of the file it replaces, whose owner is kept too, or 0600.
         on_progress: is called with the number of bytes on the machine and the size of the file.
         dry_run: write nothing; the result has what would change.
-        confirm: asks the user before an existing file is replaced, which must then still be as it was shown.
+        confirm: asks the user before an existing file is replaced, which must then still be as it was shown. The
+            machine's dead-man's switch must wait for the answer, too.
 
     Raises:
         NotConfirmed: the user did not confirm the change.

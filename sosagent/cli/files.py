@@ -58,7 +58,7 @@ def upload(
     """
 
     def question(change: FileChange) -> str:
-        return f"Replace {change.path}?"
+        return f"Replace {change.path} on {machine.host}?"
 
     async def prepare(progress: Progress) -> Coroutine[Any, Any, Transferred]:
         machine.check()

@@ -91,7 +91,7 @@ def remove(
 
     def question(change: FileChange) -> str:
         lines = len(change.removed)
-        return f"Remove {'this line' if lines == 1 else f'these {lines} lines'} from {change.path}?"
+        return f"Remove {'this line' if lines == 1 else f'these {lines} lines'} from {change.path} on {machine.host}?"
 
     async def prepare(progress: Progress) -> Coroutine[Any, Any, KeysRemoved]:
         machine.check()

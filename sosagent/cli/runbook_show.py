@@ -19,7 +19,7 @@ _MOST_LINES = 40
 
 def lines_of_runbook(loaded: Loaded) -> Iterator[str]:
     """Yield what a user wants to know before running a runbook: its purpose, parameters and steps."""
-    from ..runbook.plan import numbered, title_of
+    from ..runbook.plan import changes_machine, numbered, title_of
 
     runbook = loaded.runbook
     yield printable(runbook.name)
@@ -33,12 +33,12 @@ def lines_of_runbook(loaded: Loaded) -> Iterator[str]:
         yield f"  {name} ({printable(kind, 200)}, {default}) {printable(one.description or '')}".rstrip()
     yield "Steps:"
     for number, step in numbered(loaded):
-        yield f"  {number:>4} {title_of(step)}"
+        yield f"  {number:>4} {title_of(step)}" + ("  (changes the machine)" if changes_machine(step) else "")
 
 
 def fields_of_runbook(loaded: Loaded) -> dict[str, Any]:
     """Return the JSON fields of a runbook."""
-    from ..runbook.plan import numbered, title_of
+    from ..runbook.plan import changes_machine, numbered, title_of
 
     runbook = loaded.runbook
     return {
@@ -55,7 +55,10 @@ def fields_of_runbook(loaded: Loaded) -> dict[str, Any]:
             }
             for name, one in runbook.parameters.items()
         ],
-        "steps": [{"number": number, "title": title_of(step)} for number, step in numbered(loaded)],
+        "steps": [
+            {"number": number, "title": title_of(step), "changes": changes_machine(step)}
+            for number, step in numbered(loaded)
+        ],
     }
 
 

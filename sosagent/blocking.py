@@ -20,6 +20,7 @@ from .api import list_keys as _list_keys
 from .api import remove_key as _remove_key
 from .api import root_shell as _root_shell
 from .endpoint.located import Locatable
+from .file_change import Confirm
 from .jobs.add_key import add_key as _add_key
 from .jobs.execute import exec as _exec
 from .jobs.state import console_state as _console_state
@@ -97,13 +98,23 @@ class Shell:
         """
         return self._call(self._shell.run, text)
 
-    def upload(self, source: StrPath | bytes, target: str, *, mode: int | None = None) -> Transfer:
+    def upload(
+        self,
+        source: StrPath | bytes,
+        target: str,
+        *,
+        mode: int | None = None,
+        dry_run: bool = False,
+        confirm: Confirm | None = None,
+    ) -> Transfer:
         """Copy a file to the machine, verify its checksum, and replace the target atomically.
 
         Args:
             source: the local file, or its contents.
             target: the file on the machine: ``/path`` or ``~/path``.
             mode: the permission bits; by default those of the replaced file, or 0600.
+            dry_run: write nothing; `Transfer.change` has what would change.
+            confirm: asks the user before an existing file is replaced: ``await confirm(change)``.
 
         Returns:
             The result of the transfer.
@@ -112,7 +123,7 @@ class Shell:
             EditRefused: the machine cannot store the file; the old one is unchanged.
             SosError: another of its subclasses; the next call resumes the transfer.
         """
-        return self._call(self._shell.upload, source, target, mode=mode)
+        return self._call(self._shell.upload, source, target, mode=mode, dry_run=dry_run, confirm=confirm)
 
     def download(self, source: str, target: StrPath | None) -> Transfer:
         """Copy a file from the machine, and verify its checksum.

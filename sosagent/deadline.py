@@ -38,6 +38,10 @@ class Deadline:
         """Return `seconds`, or what remains if that is less."""
         return min(seconds, self.remaining)
 
+    def postpone(self, seconds: float) -> None:
+        """Move the moment by `seconds`, such as the time in which a person answered a question."""
+        self._at += seconds
+
     def timeout(self, seconds: float = math.inf) -> asyncio.Timeout:
         """Return a context that raises `TimeoutError` at the deadline, or after `seconds` if that is earlier."""
         limit = self.within(seconds)

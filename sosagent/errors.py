@@ -30,6 +30,7 @@ __all__ = [
     "LineDamaged",
     "LoginRefused",
     "MachineRestarted",
+    "NotConfirmed",
     "NotVerified",
     "PasswordMissing",
     "SosError",
@@ -134,6 +135,12 @@ class PasswordMissing(UsageError):
 
     code = "password-missing"
     default_hint = "Use --password-file, --password-command or the variable SOS_PASSWORD, or run it on a terminal."
+
+
+class NotConfirmed(UsageError):
+    """The user was asked before a change, and did not answer yes. Nothing was changed."""
+
+    code = "not-confirmed"
 
 
 class ConsoleError(SosError):

@@ -45,13 +45,25 @@ def ask_line(question: str) -> str:
         if descriptor is None:
             raise EOFError
         if descriptor == sys.stdin.fileno():
-            # Standard output may be JSON.
-            print(question, end="", file=sys.stderr, flush=True)
+            # Standard output may be JSON, and standard error a file.
+            if sys.stderr.isatty() or not _write(descriptor, question):
+                print(question, end="", file=sys.stderr, flush=True)
             line = sys.stdin.readline()
         else:
-            os.write(descriptor, question.encode())
+            _write(descriptor, question)
             with open(descriptor, encoding="utf-8", errors="replace", closefd=False) as terminal:
                 line = terminal.readline()
     if not line:
         raise EOFError
     return line.removesuffix("\n")
+
+
+def _write(descriptor: int, text: str) -> bool:
+    """Write to the terminal; return whether that was possible, which it is not if it is open for reading only."""
+    rest = memoryview(text.encode("utf-8", "replace"))
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    except OSError:
+        return False
+    return True

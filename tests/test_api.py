@@ -25,7 +25,7 @@ from sosagent.endpoint.target import SshOptions, SshSettings
 from sosagent.lab import Lab
 from sosagent.terminal.screen import screen_of
 
-from .conftest import new_key, until
+from .conftest import new_key, processes_of, until
 
 HERE = Path(__file__).parent
 PACKAGE = Path(sosagent.__file__).parent
@@ -115,8 +115,20 @@ async def test_keys_are_listed_and_removed(lab: Lab, lab_target: sosagent.SshTar
     listing = await sosagent.list_keys(lab_target, password=lab.password, expect_host="lab")
     assert [listed.entry.key for listed in listing.keys if listed.entry] == [one, two, three]
     assert (listing.user, listing.logged_out) == ("root", True)
-    done = await sosagent.remove_key(lab_target, two.fingerprint, password=lab.password)
-    assert done.removed == (two.line,)
+    shown: list[sosagent.FileChange] = []
+
+    async def confirm(change: sosagent.FileChange) -> bool:
+        shown.append(change)
+        assert processes_of("sleep 447")  # the dead-man's switch waits for the answer, too
+        return len(shown) > 1
+
+    plan = await sosagent.remove_key(lab_target, two.fingerprint, password=lab.password, dry_run=True)
+    with pytest.raises(sosagent.NotConfirmed):
+        await sosagent.remove_key(lab_target, two.fingerprint, password=lab.password, confirm=confirm, timeout=117)
+    assert two.line in lab.authorized_keys.read_text()
+    done = await sosagent.remove_key(lab_target, two.fingerprint, password=lab.password, confirm=confirm, timeout=117)
+    assert done.removed == plan.removed == (two.line,)
+    assert shown == [plan.change, done.change]
     with pytest.raises(sosagent.EditRefused, match="no key that gives root a shell would remain"):
         await sosagent.remove_key(lab_target, [one, three.line], password=lab.password)
     await sosagent.remove_key(lab_target, [one, three.line], password=lab.password, force=True)

@@ -17,12 +17,14 @@ from typing import Literal
 from ..access import Permissions
 from ..console.events import Event
 from ..errors import LineDamaged, NotVerified
+from ..file_change import FileChange
 from ..keys import PublicKey
 from ..printable import printable
 from ..shell.frame import EMPTY_CKSUM, cksum_appended
 from ..shell.refusal import edit_refused, not_verified
 from ..shell.shell import Shell
 from .connections import Connection
+from .edits import Review
 from .expiry import check_times, expiring
 from .inspection import examine, inspect, inspect_and_append, with_link_targets
 from .key_file import KeyFile, Unlock, key_file_of
@@ -31,7 +33,7 @@ from .obstacles import cannot_write, fix_modes, not_restored, unlock_after
 from .outcome import Appended, KeyOutcome, Outcome, effective, needs_replacing, refuse_blocked, restrictions
 from .persistence import loss_at_restart
 from .report import Report, parse_report
-from .rewrite import counted_by, replace_keys
+from .rewrite import counted_by, edits_for, replace_keys
 from .sshd_rules import obstacles
 
 __all__ = ["append_keys"]
@@ -130,6 +132,7 @@ class _Append:
         self._warnings: tuple[str, ...] = ()
         self._replaced: list[PublicKey] = []
         self._backup = ""
+        self._change: FileChange | None = None  # what a dry run would change
 
     async def run(self) -> Appended:
         """Inspect, append and read back; again if another program wrote meanwhile or an obstacle may be removed."""
@@ -147,6 +150,9 @@ class _Append:
             absent = [
                 key for key, verdict in judged if verdict.presence is Presence.ABSENT and key not in self._replaced
             ]
+            if self._dry_run:
+                edits = await edits_for(self._shell, self._file, report, self._replaced, absent)
+                self._change = await Review(dry_run=True).before(self._shell, self._file, report, edits)
             if self._dry_run or not absent:
                 return await self._finish(verdicts, report, report.count, "would-add")
             after = await self._append(absent, report)
@@ -330,6 +336,7 @@ class _Append:
             tuple(printable(one.sentence, 400) for one in unmet if one.refuses),
             tuple(dict.fromkeys(printable(one.remedy, 300) for one in problems if one.remedy)),
             printable(self._backup),
+            self._change,
         )
 
     def _result(self, key: PublicKey, verdict: Verdict, absent: Outcome) -> Outcome:

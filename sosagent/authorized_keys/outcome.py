@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..file_change import FileChange
 from ..keys import PublicKey
 from ..keys.option_values import time_of
 from ..keys.options import value_of
@@ -53,6 +54,7 @@ class Appended:
         unmet: those for which the lines in the file do otherwise than requested, such as access that does not end.
         remedies: what helps against both, in sentences.
         backup: path of the old file, if lines were replaced.
+        change: what a dry run would change.
     """
 
     file: str
@@ -67,6 +69,7 @@ class Appended:
     unmet: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     backup: str = ""
+    change: FileChange | None = None
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from ..access import Permissions
 from ..console.events import Event
+from ..file_change import FileChange
 from ..keys import PublicKey
 from ..printable import printable
 from ..shell.checksums import read_by_shell
@@ -22,34 +23,19 @@ from ..shell.frame import EMPTY_CKSUM, cksum, cksum_replaced
 from ..shell.programs import Expanded
 from ..shell.refusal import edit_refused, not_verified
 from ..shell.shell import Shell
+from .edits import NO_REVIEW, Edit, Review
 from .inspection import inspect, unsafe_path
 from .key_file import KeyFile, is_typeable, key_file_of, printf_format
 from .line import joined_at, parse_line
 from .obstacles import cannot_write, not_restored, unlock_after
 from .report import Report, parse_report
 
-__all__ = ["Edit", "Rewritten", "copy_commands", "counted_by", "remove_keys", "repair_keys", "replace_keys"]
+__all__ = ["Rewritten", "copy_commands", "counted_by", "edits_for", "remove_keys", "repair_keys", "replace_keys"]
 
 _OFFSET = re.compile(rb"o (\d{1,15}) (\d{1,10} \d{1,15})")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: Patterns of `case` for lines that may contain two keys, or do not start with ASCII.
 _SUSPICIOUS = r'*AAAA*ssh-*\ AAAA*|*AAAA*ecdsa-*\ AAAA*|*AAAA*sk-*\ AAAA*|"${l#[ -~]}"'
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One change to a file.
-
-    Fields:
-        offset: the offset of `old` in the file, in bytes.
-        old, new: the current bytes, and those that replace them: printable ASCII and newlines.
-        prefix_cksum: output of ``cksum`` for the part of the file before `offset`.
-    """
-
-    offset: int
-    old: bytes
-    new: bytes
-    prefix_cksum: str
 
 
 @dataclass(frozen=True)
@@ -60,11 +46,13 @@ class Rewritten:
         file: the file that sshd reads, with links resolved.
         backup: path of the old file; empty if nothing had to be changed.
         lines: the lines that were removed or repaired, as they were.
+        change: what was shown before, or would be changed; None if nothing was shown.
     """
 
     file: str
     backup: str
     lines: tuple[str, ...]
+    change: FileChange | None = None
 
 
 @dataclass(frozen=True)
@@ -84,13 +72,16 @@ async def remove_keys(
     own: bool,
     logged_in: bool,
     permissions: Permissions | None = None,
+    review: Review = NO_REVIEW,
 ) -> Rewritten:
     """Remove every line that sshd reads as one of `keys` from the authorized_keys of `user`.
 
     Args:
         shell, keys, user, own, logged_in, permissions: see `append_keys`.
+        review: what happens before the change.
 
     Raises:
+        NotConfirmed: the user did not confirm it.
         EditRefused: nothing was changed; the message gives the reason.
         NotVerified: the file is not as expected afterwards; the hint names the backup.
     """
@@ -103,7 +94,7 @@ async def remove_keys(
         if entry is not None and any(entry.key.same_key(key) for key in keys):
             has_newline = line.offset + len(line.text) < report.length
             edits.append(Edit(line.offset, line.text + b"\n" * has_newline, b"", line.prefix_cksum))
-    return await _rewrite(shell, file, report, edits, permissions or Permissions())
+    return await _rewrite(shell, file, report, edits, permissions or Permissions(), review)
 
 
 async def replace_keys(
@@ -118,16 +109,28 @@ async def replace_keys(
 
     Args:
         shell, permissions: see `append_keys`.
-        file, report: from `inspect`.
-        keys: keys that are in the file, with the options that they should have.
-        absent: keys that are not in the file.
+        file, report, keys, absent: see `edits_for`.
 
     Raises:
         EditRefused, NotVerified: see `remove_keys`.
     """
+    return await _rewrite(shell, file, report, await edits_for(shell, file, report, keys, absent), permissions)
+
+
+async def edits_for(
+    shell: Shell, file: KeyFile, report: Report, keys: Sequence[PublicKey], absent: Sequence[PublicKey]
+) -> list[Edit]:
+    """Return the changes by which a file gets `keys` in place of their lines, and `absent` at its end.
+
+    Args:
+        shell: see `append_keys`.
+        file, report: from `inspect`.
+        keys: keys that are in the file, with the options that they should have.
+        absent: keys that are not in the file.
+    """
     edits: list[Edit] = []
     written: list[PublicKey] = []
-    for line in await _find_lines(shell, file, file.pattern_for(keys)):
+    for line in await _find_lines(shell, file, file.pattern_for(keys)) if keys else ():
         entry = parse_line(line.text.decode("utf-8", "replace"), any_options=True)
         key = next((one for one in keys if entry is not None and one.same_key(entry.key)), None)
         if key is None:
@@ -144,7 +147,7 @@ async def replace_keys(
             edits[-1] = replace(last, new=last.new + text)
         else:
             edits.append(Edit(report.length, b"", newline + text, report.checksum or EMPTY_CKSUM))
-    return await _rewrite(shell, file, report, edits, permissions)
+    return edits
 
 
 async def repair_keys(
@@ -182,7 +185,12 @@ async def _find_lines(shell: Shell, file: KeyFile, pattern: str) -> list[_FileLi
 
 
 async def _rewrite(
-    shell: Shell, file: KeyFile, report: Report, edits: Sequence[Edit], permissions: Permissions
+    shell: Shell,
+    file: KeyFile,
+    report: Report,
+    edits: Sequence[Edit],
+    permissions: Permissions,
+    review: Review = NO_REVIEW,
 ) -> Rewritten:
     """Apply `edits`, which are in the order of their offsets, if the file is as in `report`."""
     file = replace(file, path=report.checked_paths[0].path if report.checked_paths else file.path)
@@ -191,6 +199,15 @@ async def _rewrite(
     if not is_typeable(file.path):
         raise unsafe_path(file.path)
     _refuse_hard_links(report, file.path)
+    lines = tuple(edit.old.decode("utf-8", "replace").rstrip("\n") for edit in edits)
+    change = await review.before(shell, file, report, edits)
+    if review.dry_run:
+        return Rewritten(file.path, "", lines, change)
+    return Rewritten(file.path, await _apply(shell, file, report, edits, permissions), lines, change)
+
+
+async def _apply(shell: Shell, file: KeyFile, report: Report, edits: Sequence[Edit], permissions: Permissions) -> str:
+    """Rewrite the file if it is as in `report`, and return the path of the old one."""
     want = was = report.checksum or EMPTY_CKSUM
     counted = await counted_by(shell)
     for edit in reversed(edits):  # in reverse order, so that the part before each one is still unchanged
@@ -217,7 +234,7 @@ async def _rewrite(
             complaints=reply.lines,
             hint=f"Backup of the old file: {printable(backup)}. Another program may have appended at the same time.",
         )
-    return Rewritten(file.path, backup, tuple(edit.old.decode("utf-8", "replace").rstrip("\n") for edit in edits))
+    return backup
 
 
 async def counted_by(shell: Shell) -> Callable[[bytes], bytes]:

@@ -81,7 +81,7 @@ class AddOptions:
     dry_run: Annotated[
         bool,
         typer.Option(
-            "-n", "--dry-run", help="Show what would be added and where; change nothing.", rich_help_panel=SAFETY
+            "-n", "--dry-run", help="Show what would change, as a diff; change nothing.", rich_help_panel=SAFETY
         ),
     ] = False
     remount: RemountOption = False

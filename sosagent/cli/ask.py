@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from ..errors import SosError, UsageError
+from ..errors import NotConfirmed, SosError, UsageError
 from ..secrets.secret import Secret
 from ..user_terminal import ask_line, has_terminal, terminal_descriptor
 from .exits import Unexpected, prefix_errors
@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from ..transports.base import Ask
     from .show import Progress
 
-__all__ = ["answer_from", "ask_code_on_terminal", "ask_on_terminal", "confirm", "in_thread", "run_in_thread"]
+__all__ = [
+    "answer_from",
+    "ask_code_on_terminal",
+    "ask_on_terminal",
+    "ask_yes_or_no",
+    "confirm",
+    "in_thread",
+    "run_in_thread",
+]
 
 T = TypeVar("T")
 
@@ -39,16 +47,26 @@ def confirm(question: str, *, no_terminal: str, hint: str, refused: str) -> None
         refused: the error if the answer is not yes.
 
     Raises:
-        UsageError: the user did not confirm.
+        UsageError: there is no terminal.
+        NotConfirmed: the user did not confirm.
     """
     if not has_terminal():
         raise UsageError(no_terminal, hint=hint)
     try:
-        answer = ask_line(f"{question} [y/N] ")
+        confirmed = ask_yes_or_no(question)
     except EOFError:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes"):
-        raise UsageError(refused)
+        confirmed = False
+    if not confirmed:
+        raise NotConfirmed(refused)
+
+
+def ask_yes_or_no(question: str) -> bool:
+    """Ask on the terminal, and return whether the answer is yes; Enter alone means no.
+
+    Raises:
+        EOFError: at end of input, or without a terminal.
+    """
+    return ask_line(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def ask_on_terminal(progress: Progress) -> Callable[[str, str, bool], Awaitable[str | None]]:
@@ -105,7 +123,7 @@ def answer_from(source: PasswordSource, endpoint: str, ask: Ask | None, where: s
     return answer
 
 
-async def in_thread(question: Callable[[], str]) -> str | None:
+async def in_thread(question: Callable[[], T]) -> T | None:
     """Run `question`, which waits for the user, in a thread; return the answer, or None at end of input."""
     try:
         return await run_in_thread(question)

@@ -16,10 +16,12 @@ from ..printable import printable
 from .exits import Reported
 from .machine_options import LoginOnlyOptions, MachineOptions
 from .options import with_options
+from .review import ReviewOptions, show_diff
 from .show import as_json, show_error
 from .streams import keep_status
 
 if TYPE_CHECKING:
+    from ..file_change import FileChange
     from ..jobs.transfer import Transferred
     from .show import Progress
 
@@ -33,9 +35,10 @@ RemoteArgument = Annotated[
 ]
 
 
-@with_options(LoginOnlyOptions)
+@with_options(LoginOnlyOptions, ReviewOptions)
 def upload(
     machine: LoginOnlyOptions,
+    review: ReviewOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The local file.", show_default=False)],
     remote: RemoteArgument,
     mode: Annotated[
@@ -50,18 +53,30 @@ def upload(
 ) -> None:
     """Copy a file to a machine over its console.
 
-    The copy is compared, and replaces the remote file in one step. Run the command again to resume an
-    interrupted transfer.
+    The copy is compared, and replaces the remote file in one step. On a terminal, the command shows how an existing
+    file would change, and asks first. Run the command again to resume an interrupted transfer.
     """
+
+    def question(change: FileChange) -> str:
+        return f"Replace {change.path} on {machine.host}?"
 
     async def prepare(progress: Progress) -> Coroutine[Any, Any, Transferred]:
         machine.check()
         bits = _mode(mode)
         from ..jobs.transfer import upload as transfer
 
-        return transfer(await machine.access(progress), file, remote, mode=bits, on_progress=progress.count)
+        return transfer(
+            await machine.access(progress),
+            file,
+            remote,
+            mode=bits,
+            on_progress=progress.count,
+            dry_run=review.dry_run,
+            confirm=review.asking(progress, question),
+        )
 
-    _show(machine, machine.run(prepare, partial(_failed_fields, machine)), "uploaded")
+    done = machine.run(prepare, partial(_failed_fields, machine))
+    _show(machine, done, "would-upload" if review.dry_run else "uploaded")
 
 
 @with_options(LoginOnlyOptions)
@@ -116,17 +131,24 @@ def _mode(text: str | None) -> int | None:
 
 
 def _show(machine: MachineOptions, done: Transferred, what: str) -> None:
-    keep_status()
-    file = done.file
+    file, dry_run = done.file, what == "would-upload"
+    if not dry_run:
+        keep_status()
     if machine.json:
+        fields: dict[str, Any] = {"diff": list(file.change.diff) if file.change else []} if what != "downloaded" else {}
         names = ("path", "size", "cksum", "sha256", "resumed_from", "bytes_sent", "bytes_received")
-        fields = {name: getattr(file, name) for name in names}
+        fields |= {name: getattr(file, name) for name in names}
         print(
             as_json(
                 {"status": what, "host": done.host, **fields, "seconds": round(file.seconds, 3)}
                 | {"warnings": list(done.warnings), "logged_out": done.logged_out, "error": None}
             )
         )
+        return
+    if dry_run:
+        for warning in done.warnings:
+            print(f"warning: {printable(warning)}")
+        show_diff(file.change)
         return
     print(f"{what} {file.size:,} bytes, compared: {file.path}")
     print(f"  SHA-256 {file.sha256}" if file.sha256 else f"  cksum {file.cksum} (the machine has no sha256sum)")

@@ -20,10 +20,12 @@ from .key_reading import ReadOptions
 from .key_sources import KeyFileUnreadable, find_keys
 from .machine_options import MachineOptions
 from .options import with_options
+from .review import ReviewOptions, show_diff
 from .show import as_json
 from .streams import keep_status
 
 if TYPE_CHECKING:
+    from ..file_change import FileChange
     from ..jobs.keys import KeyListing, KeysRemoved, ListedKey
     from .show import Progress
 
@@ -68,9 +70,10 @@ def audit(machine: MachineOptions) -> None:
 
 
 @keys_app.command("remove")
-@with_options(MachineOptions)
+@with_options(MachineOptions, ReviewOptions)
 def remove(
     machine: MachineOptions,
+    review: ReviewOptions,
     which: Annotated[
         list[str],
         typer.Argument(metavar="KEY", help="A fingerprint, or a file of public keys.", show_default=False),
@@ -81,7 +84,14 @@ def remove(
     remount: RemountOption = False,
     allow_immutable: AllowImmutableOption = False,
 ) -> None:
-    """Remove keys from a user's authorized_keys. A backup of the file is kept beside it."""
+    """Remove keys from a user's authorized_keys. A backup of the file is kept beside it.
+
+    On a terminal, shows the change and asks first.
+    """
+
+    def question(change: FileChange) -> str:
+        lines = len(change.removed)
+        return f"Remove {'this line' if lines == 1 else f'these {lines} lines'} from {change.path} on {machine.host}?"
 
     async def prepare(progress: Progress) -> Coroutine[Any, Any, KeysRemoved]:
         machine.check()
@@ -91,21 +101,29 @@ def remove(
 
         permissions = Permissions(remount=remount, allow_immutable=allow_immutable)
         access = await machine.access(progress, permissions=permissions)
-        return remove_keys(access, keys, user=machine.user_name, force=force)
+        confirm = review.asking(progress, question)
+        return remove_keys(access, keys, user=machine.user_name, force=force, dry_run=review.dry_run, confirm=confirm)
 
     done = machine.run(prepare, lambda _: _failed_fields(machine))
-    keep_status()
+    if not review.dry_run:
+        keep_status()
     if machine.json:
-        print(as_json(_removed_fields(done)))
-        return
-    print(f"{printable(done.file)} on {printable(done.hostname)}")
-    for line in done.removed:
-        print(f"  removed   {printable(line, 200)}")
-    if done.backup:
-        print(f"  backup: {printable(done.backup)}")
+        print(as_json(_removed_fields(done, dry_run=review.dry_run)))
     else:
+        _show_removed(done, dry_run=review.dry_run)
+
+
+def _show_removed(done: KeysRemoved, *, dry_run: bool) -> None:
+    print(f"{printable(done.file)} on {printable(done.hostname)}")
+    if not done.removed:
         print("  no line contained it")
-    print(f"  {done.remaining} usable keys remain")
+    elif not dry_run:
+        for line in done.removed:
+            print(f"  removed   {printable(line, 200)}")
+        print(f"  backup: {printable(done.backup)}")
+    print(f"  {done.remaining} usable keys {'would remain' if dry_run else 'remain'}")
+    if dry_run:
+        show_diff(done.change)
 
 
 def _fingerprint_or_keys(text: str) -> Sequence[str | PublicKey]:
@@ -160,9 +178,9 @@ def _show_warnings(warnings: tuple[str, ...]) -> None:
         print(f"  warning: {printable(warning)}")
 
 
-def _removed_fields(done: KeysRemoved) -> dict[str, Any]:
+def _removed_fields(done: KeysRemoved, *, dry_run: bool) -> dict[str, Any]:
     return {
-        "status": "removed" if done.removed else "absent",
+        "status": ("would-remove" if dry_run else "removed") if done.removed else "absent",
         "host": done.host,
         "user": done.user,
         "file": done.file,
@@ -170,6 +188,7 @@ def _removed_fields(done: KeysRemoved) -> dict[str, Any]:
         "removed": done.removed,
         "backup": done.backup,
         "left": done.remaining,
+        "diff": list(done.change.diff) if done.change else [],
         "warnings": done.warnings,
         "logged_out": done.logged_out,
         "error": None,

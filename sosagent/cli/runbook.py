@@ -77,10 +77,12 @@ def _mistakes(error: SosError) -> Sequence[str]:
 def _asks(loaded: Loaded) -> str:
     """Return what the user of a runbook that asks questions should know."""
     from ..runbook.examine import questions
+    from ..runbook.unasked import changes_unasked
 
     count = questions(loaded)
     asked = "1 question" if count == 1 else f"{count} questions"
-    return f"; it asks {asked}: without a terminal, --yes is needed" if count else ""
+    before = "; on a terminal, it asks before it changes the machine" if changes_unasked(loaded) else ""
+    return before + (f"; it asks {asked}: without a terminal, --yes is needed" if count else "")
 
 
 @runbook_app.command("list")

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..endpoint.parse import parse_target
-from ..errors import SosError, StepFailed, UsageError
+from ..errors import NotConfirmed, SosError, StepFailed, UsageError
 from ..printable import printable
 from ..user_terminal import ask_line, has_terminal
-from .ask import in_thread
+from .ask import ask_yes_or_no, in_thread
 from .endpoint_options import HOST_HELP
 from .exits import Reported, expected_errors_only
 from .help.groups import OUTPUT, SAFETY
 from .machine_options import LOGIN, LoginOnlyOptions
 from .options import with_options
 from .parameters import ParameterOption, read_parameters
+from .review import ask_about
 from .run import run_job, run_prepared
-from .runbook_show import lines_of_plan, lines_of_record
+from .runbook_show import lines_of_plan, lines_of_record, lines_of_steps
 from .show import Progress, as_json, error_fields, show_error
 from .streams import keep_status
 
@@ -72,7 +73,10 @@ class RunOptions:
         typer.Option("--from", metavar="STEP", help="Start at this step: its number or name.", show_default=False),
     ] = None
     yes: Annotated[
-        bool, typer.Option("-y", "--yes", help="Answer yes to all questions of the runbook.", rich_help_panel=SAFETY)
+        bool,
+        typer.Option(
+            "-y", "--yes", help="Answer yes to all questions, also to those of the runbook.", rich_help_panel=SAFETY
+        ),
     ] = False
     report: Annotated[
         Path | None,
@@ -122,7 +126,8 @@ class RunMachineOptions(LoginOnlyOptions):
 def run(options: RunOptions, machine: RunMachineOptions) -> None:
     """Run a runbook on a machine through its serial console.
 
-    The first step that fails ends the run.
+    The first step that fails ends the run. On a terminal, a runbook that changes the machine without a question of
+    its own is shown first, and runs if you answer yes.
     """
     record: RunRecord | None = None
     failure: SosError | None = None
@@ -159,10 +164,11 @@ def _run(options: RunOptions, machine: RunMachineOptions, progress: Progress) ->
     from ..runbook.load import load_runbook
     from ..runbook.plan import needs_shell, planned
     from ..runbook.run import find_first_step, run_loaded
+    from ..runbook.unasked import changes_unasked
     from ..runbook.values import complete_values, parameter_values
 
     loaded = load_runbook(options.runbook)
-    find_first_step(loaded, options.start_at)
+    first = find_first_step(loaded, options.start_at)
     with progress.paused():
         values = read_parameters(loaded, options.parameter or [], ask=not options.dry_run)
     if options.dry_run:
@@ -179,6 +185,9 @@ def _run(options: RunOptions, machine: RunMachineOptions, progress: Progress) ->
         return run_job(_run_in_lab(machine, progress, loaded, values, settings, seconds))
 
     async def prepare() -> Coroutine[Any, Any, RunRecord]:
+        if not options.yes and not options.step and changes_unasked(loaded, first):
+            known = parameter_values(loaded.runbook, values)
+            await _ask_about_changes(progress, planned(loaded, known, machine.host, machine.login_name), first)
         access = await machine.access(progress, password=needs_shell(loaded))
         return run_loaded(access, loaded, values, settings)
 
@@ -212,6 +221,19 @@ async def _run_in_lab(
 # -- questions --------------------------------------------------------------------------------
 
 
+async def _ask_about_changes(progress: Progress, plan: RunRecord, first: int) -> None:
+    """Show the steps that run, and ask whether to run them; without a terminal, nobody is asked.
+
+    Raises:
+        NotConfirmed: the answer was no.
+    """
+    if not has_terminal():
+        return
+    lines = list(lines_of_steps(plan, first))
+    if not await ask_about(progress, lines, f"Run these {len(lines) - 1} steps on {plan.host}?"):
+        raise NotConfirmed("the answer was no; nothing was sent")
+
+
 def _confirm(progress: Progress, yes: bool) -> Ask | None:
     """Return the function that answers the questions of the runbook; None if no user is present."""
 
@@ -219,12 +241,12 @@ def _confirm(progress: Progress, yes: bool) -> Ask | None:
         if yes:
             return True
         with progress.paused():
-            answer = await in_thread(lambda: ask_line(f"{question} [y/N] "))
+            answer = await in_thread(lambda: ask_yes_or_no(question))
         if answer is None:
             from ..runbook.steps import NOT_ANSWERED
 
             raise StepFailed(f"nobody answered: {question}", hint=NOT_ANSWERED)
-        return answer.strip().lower() in ("y", "yes")
+        return answer
 
     return ask if yes or has_terminal() else None
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..runbook.load import Loaded
     from ..runbook.record import RunRecord
 
-__all__ = ["fields_of_runbook", "lines_of_plan", "lines_of_record", "lines_of_runbook"]
+__all__ = ["fields_of_runbook", "lines_of_plan", "lines_of_record", "lines_of_runbook", "lines_of_steps"]
 
 _MARKS = {"done": "ok", "failed": "FAILED", "skipped": "skipped", "not run": "not run", "planned": ""}
 _MOST_LINES = 40
@@ -19,7 +19,7 @@ _MOST_LINES = 40
 
 def lines_of_runbook(loaded: Loaded) -> Iterator[str]:
     """Yield what a user wants to know before running a runbook: its purpose, parameters and steps."""
-    from ..runbook.plan import numbered, title_of
+    from ..runbook.plan import changes_machine, numbered, title_of
 
     runbook = loaded.runbook
     yield printable(runbook.name)
@@ -33,12 +33,12 @@ def lines_of_runbook(loaded: Loaded) -> Iterator[str]:
         yield f"  {name} ({printable(kind, 200)}, {default}) {printable(one.description or '')}".rstrip()
     yield "Steps:"
     for number, step in numbered(loaded):
-        yield f"  {number:>4} {title_of(step)}"
+        yield f"  {number:>4} {title_of(step)}" + ("  (changes the machine)" if changes_machine(step) else "")
 
 
 def fields_of_runbook(loaded: Loaded) -> dict[str, Any]:
     """Return the JSON fields of a runbook."""
-    from ..runbook.plan import numbered, title_of
+    from ..runbook.plan import changes_machine, numbered, title_of
 
     runbook = loaded.runbook
     return {
@@ -55,7 +55,10 @@ def fields_of_runbook(loaded: Loaded) -> dict[str, Any]:
             }
             for name, one in runbook.parameters.items()
         ],
-        "steps": [{"number": number, "title": title_of(step)} for number, step in numbered(loaded)],
+        "steps": [
+            {"number": number, "title": title_of(step), "changes": changes_machine(step)}
+            for number, step in numbered(loaded)
+        ],
     }
 
 
@@ -69,6 +72,20 @@ def lines_of_plan(record: RunRecord) -> Iterator[str]:
         if "\n" in step.output or not step.name.endswith(step.output):
             yield from (f"        {line}" for line in step.output.splitlines())
     yield "Nothing was done."
+
+
+def lines_of_steps(record: RunRecord, first: int) -> Iterator[str]:
+    """Yield the steps of a plan before the question whether to run them.
+
+    Args:
+        record: the plan.
+        first: index of the first step that runs.
+    """
+    yield f"{printable(record.runbook)} on {printable(record.host)}, as {printable(record.user)}:"
+    for step in record.steps:
+        top = step.number.partition(".")[0]
+        if not top.isdecimal() or int(top) > first:
+            yield f"  [{step.number}] {printable(step.name)}" + (f"  ({step.said})" if step.said else "")
 
 
 def lines_of_record(record: RunRecord, everything: bool) -> Iterator[str]:

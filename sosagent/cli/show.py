@@ -89,6 +89,7 @@ def result_json(result: AddKeyResult) -> str:
             "problems": list(result.problems),
             "remedies": list(result.remedies),
             "backup": result.backup or None,
+            "diff": list(result.change.diff) if result.change else [],
             "error": None,
         }
     )
@@ -117,6 +118,7 @@ def failed_fields(error: SosError, *, host: str, user: str, keys: list[PublicKey
         "problems": [],
         "remedies": [],
         "backup": None,
+        "diff": [],
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..printable import printable
+from .review import show_diff
 
 if TYPE_CHECKING:
     from ..jobs.add_key import AddKeyResult
@@ -51,7 +52,7 @@ def show_result(result: AddKeyResult, address: str, *, dry_run: bool) -> None:
     if result.verification is not None:
         _show_verification(result.verification)
     elif dry_run:
-        print("Nothing was changed (--dry-run).")
+        show_diff(result.change)
     elif result.problems:
         there = "was there already" if result.status == "present" else "is in the file"
         print(f"The key {there}, but this is not what you asked for: see above.")

@@ -16,6 +16,7 @@ from ..authorized_keys.key_file import check_user, key_file_of
 from ..authorized_keys.outcome import Appended, KeyOutcome
 from ..endpoint.located import Locatable
 from ..errors import UsageError
+from ..file_change import FileChange
 from ..keys import PublicKey, parse_public_keys
 from ..session.machine import Done, on_machine, rights_of
 from ..session.root_shell import RootShell
@@ -58,6 +59,7 @@ class AddKeyResult:
         remedies: what helps against the problems, in sentences.
         backup: path of the old file on the machine, if lines were replaced.
         changes: the commands that changed something else, with the state before each.
+        change: what a dry run would change in the file; None if it was no dry run.
         verification: the result of a login over SSH, if one was requested.
         seconds: duration of the whole job.
         bytes_sent, bytes_received, exchanges: the traffic on the console.
@@ -84,6 +86,7 @@ class AddKeyResult:
     problems: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     backup: str = ""
+    change: FileChange | None = None
 
 
 async def add_key(
@@ -233,4 +236,5 @@ def _result(done: Done[tuple[Appended, Verification | None]], user: str, seconds
         problems=appended.unmet if works else appended.problems,
         remedies=() if works and not appended.unmet else appended.remedies,
         backup=appended.backup,
+        change=appended.change,
     )

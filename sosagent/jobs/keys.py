@@ -8,17 +8,19 @@ from datetime import UTC, datetime
 
 from ..access import Access, Permissions
 from ..authorized_keys import rewrite
+from ..authorized_keys.edits import NO_REVIEW, Review
 from ..authorized_keys.inspection import examine, inspect
 from ..authorized_keys.key_file import check_user, key_file_of
 from ..authorized_keys.line import Entry, parse_line
 from ..authorized_keys.sshd_rules import login_obstacles
 from ..errors import KeyInvalid, UsageError
+from ..file_change import Confirm, FileChange
 from ..keys import PublicKey, parse_public_keys
 from ..keys.from_patterns import has_names, nobody_because
 from ..keys.option_values import is_utc, time_of
 from ..keys.options import PERMISSIONS, permissions, value_of
 from ..printable import printable
-from ..session.machine import on_machine, rights_of
+from ..session.machine import on_machine, rights_of, with_question
 from ..session.root_shell import RootShell
 from ..shell.refusal import edit_refused
 
@@ -93,9 +95,10 @@ class KeysRemoved:
 
     Fields:
         host, user, file, hostname, warnings, logged_out: as in `KeyListing`.
-        removed: the lines removed; empty if none contained one of the keys.
+        removed: the lines removed, or that a dry run would remove; empty if none contained one of the keys.
         backup: path of the old file on the machine; empty if nothing was changed.
-        remaining: how many lines still give a shell from any address, without a time limit.
+        remaining: how many lines give a shell from any address, without a time limit, after the change.
+        change: the change of the file, if it was shown; None without a dry run and a question.
     """
 
     host: str
@@ -107,6 +110,7 @@ class KeysRemoved:
     remaining: int
     warnings: tuple[str, ...]
     logged_out: bool
+    change: FileChange | None = None
 
 
 async def list_keys(access: Access, *, user: str | None = None) -> KeyListing:
@@ -134,6 +138,8 @@ async def remove_keys(
     *,
     user: str | None = None,
     force: bool = False,
+    dry_run: bool = False,
+    confirm: Confirm | None = None,
 ) -> KeysRemoved:
     """Remove keys from the authorized_keys of `user` by a safe rewrite with a backup.
 
@@ -142,8 +148,11 @@ async def remove_keys(
         which: keys, or fingerprints as printed by ``ssh-keygen -l`` (SHA256 or MD5).
         user: the owner of the file; by default the user who logs in.
         force: remove them even if no usable key remains.
+        dry_run: only find out what would be removed.
+        confirm: asks the user before the change. The file is changed only if it is as it was shown.
 
     Raises:
+        NotConfirmed: the user did not confirm the change.
         UsageError: a fingerprint is invalid, or not in the file.
         EditRefused: nothing was changed; the message gives the reason.
         NotVerified: the file is not as expected afterwards; the hint names the backup.
@@ -154,8 +163,13 @@ async def remove_keys(
             raise UsageError(f"{printable(one, 80)!r} is not a fingerprint: those start with SHA256: or MD5:")
 
     async def remove(session: RootShell) -> KeysRemoved:
-        return await remove_in(session, access, which, user=owner, force=force, permissions=access.permissions)
+        return await remove_in(
+            session, access, which, user=owner, force=force, permissions=access.permissions, review=review
+        )
 
+    review = Review(dry_run, confirm)
+    if confirm is not None:
+        access = with_question(access)
     done = await on_machine(access, remove)
     return replace(done.value, host=done.host, logged_out=done.session.left)
 
@@ -168,6 +182,7 @@ async def remove_in(
     user: str,
     force: bool = False,
     permissions: Permissions | None = None,
+    review: Review = NO_REVIEW,
 ) -> KeysRemoved:
     """Remove keys in a shell that is open already; see `remove_keys`. `host` and `logged_out` are not set."""
     before = await _list_in(session, access, user)
@@ -179,7 +194,7 @@ async def remove_in(
             f"no key that gives {user} a shell would remain", hint="Add another one first, or use --force."
         )
     rights = rights_of(access, session, user)
-    done = await rewrite.remove_keys(session.shell, keys, **rights, permissions=permissions)
+    done = await rewrite.remove_keys(session.shell, keys, **rights, permissions=permissions, review=review)
     return KeysRemoved(
         host="",
         user=user,
@@ -190,6 +205,7 @@ async def remove_in(
         remaining=len(remaining),
         warnings=before.warnings,
         logged_out=False,
+        change=done.change,
     )
 
 

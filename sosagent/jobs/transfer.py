@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..access import Access
+from ..file_change import Confirm
 from ..paths import StrPath, as_path
-from ..session.machine import Done, on_machine
+from ..session.machine import Done, on_machine, with_question
 from ..session.root_shell import RootShell
 from ..shell.download import inspect
 from ..shell.local_file import Source, check_local_target
@@ -47,6 +48,8 @@ async def upload(
     *,
     mode: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    dry_run: bool = False,
+    confirm: Confirm | None = None,
 ) -> Transferred:
     """Copy a file to a machine; see `shell.upload.upload`. The timeout grows with the file, as for a slow line.
 
@@ -59,8 +62,12 @@ async def upload(
     access = _with_more_time(access, opened.size, _BITS / _SLOW_BAUD, f"at {_SLOW_BAUD} baud")
 
     async def run(session: RootShell) -> Transfer:
-        return await session.shell.upload(source, target, mode=mode, on_progress=on_progress)
+        return await session.shell.upload(
+            source, target, mode=mode, on_progress=on_progress, dry_run=dry_run, confirm=confirm
+        )
 
+    if confirm is not None:
+        access = with_question(access)
     return _transferred(await on_machine(access, run))
 
 

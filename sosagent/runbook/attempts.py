@@ -10,7 +10,7 @@ from typing import Literal
 from ..console.events import Event
 from .model import Step
 from .outcome import Outcome
-from .plan import program_of
+from .plan import changes_machine, program_of
 from .record import Status, StepRecord
 from .site import Site
 from .words import excerpt
@@ -74,4 +74,5 @@ class Attempts:
             site.console.output[-_SCREEN_BYTES:],
             program_of(step),
             outcome.coloured,
+            changes_machine(step),
         )

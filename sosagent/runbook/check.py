@@ -18,7 +18,7 @@ from .words import excerpt, mistakes_of, unknown
 
 __all__ = ["invalid", "read_runbook"]
 
-_COMMON = ("name", "when", "repeat", "timeout")
+_COMMON = ("name", "when", "repeat", "timeout", "changes")
 #: Those of them whose values have models.
 _MODIFIERS: dict[str, type[Strict]] = {"when": Condition, "repeat": Repeat}
 #: Actions that need no options.
@@ -133,7 +133,7 @@ class _Reader:
         options = self._make_short(ACTIONS[action], value, path, action)
         modifiers = {key: self._make_short(_MODIFIERS[key], value, path, key) for key in _MODIFIERS if key in value}
         data = {key: one for key, one in modifiers.items() if one is not None}
-        data |= {key: value[key] for key in ("name", "timeout") if key in value}
+        data |= {key: value[key] for key in ("name", "timeout", "changes") if key in value}
         # With invalid options the step is discarded; any valid ones let the other keys be checked.
         step: Step | None = self._make(Step, {**data, "action": action, "options": options or Logout()}, path)
         return step if len(self.mistakes) == before else None

@@ -65,6 +65,7 @@ class Step(Strict):
     """One step: an action, and when, how often and how long it runs.
 
     Fields:
+        changes: whether it changes the machine; None if the action decides that.
         action: the key of the action, one of `actions.ACTIONS`.
         options: the action's options, an instance of its model. `check.read_runbook` makes it.
     """
@@ -73,6 +74,7 @@ class Step(Strict):
     when: Condition | None = None
     repeat: Repeat | None = None
     timeout: Seconds | None = None
+    changes: bool | None = None
     action: str
     options: Strict
 

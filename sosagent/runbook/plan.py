@@ -20,11 +20,13 @@ from .scope import Scope
 from .values import parameter_values
 from .words import excerpt
 
-__all__ = ["needs_shell", "numbered", "planned", "program_of", "title_of", "unrun_step"]
+__all__ = ["changes_machine", "needs_shell", "numbered", "planned", "program_of", "title_of", "unrun_step"]
 
 #: The most characters shown of a line of a program.
 _PROGRAM_LINE = 65536
 _TITLE = 120
+#: The actions that change the machine, unless the step has ``changes: false``.
+_CHANGING = ("add_key", "remove_key", "upload", "send_break")
 _NEED_A_SHELL = ("login", "run", "add_key", "remove_key", "upload", "download")
 #: The action -> the most telling part of its options.
 _SUBJECTS: dict[str, Callable[[Any], str | None]] = {
@@ -68,7 +70,15 @@ def program_of(step: Step) -> str:
 
 def unrun_step(number: str, step: Step, scope: Scope, status: Literal["skipped", "not run"], why: str) -> StepRecord:
     """Return the record of a step that is not run."""
-    return StepRecord(number, title_of(step, scope), step.action, status, said=why, program=program_of(step))
+    return StepRecord(
+        number,
+        title_of(step, scope),
+        step.action,
+        status,
+        said=why,
+        program=program_of(step),
+        changes=changes_machine(step),
+    )
 
 
 def _first_line(text: str) -> str:
@@ -91,6 +101,11 @@ def numbered(loaded: Loaded, prefix: str = "") -> Iterator[tuple[str, Step]]:
                 yield from numbered(loaded.included[step.options.runbook], f"{number}.")
 
 
+def changes_machine(step: Step) -> bool:
+    """Whether a step changes the machine, as far as the runbook says so."""
+    return step.action in _CHANGING if step.changes is None else step.changes
+
+
 def needs_shell(loaded: Loaded) -> bool:
     """Whether any step logs in."""
     return any(step.action in _NEED_A_SHELL for _, step in numbered(loaded))
@@ -109,7 +124,7 @@ def planned(loaded: Loaded, values: Mapping[str, str | Secret], host: str, user:
     steps = tuple(
         StepRecord(
             number, title_of(step, inner), step.action, "planned", said=_modifiers(step), output=_filled(inner, step),
-            program=program_of(step),
+            program=program_of(step), changes=changes_machine(step),
         )
         for number, step, inner in _numbered_in(scope, "")
     )  # fmt: skip
@@ -148,6 +163,8 @@ def _modifiers(step: Step) -> str:
     if step.when is not None:
         comparison = "" if step.when.comparison is None else " {} {!r}".format(*step.when.comparison)
         words.append(f"{'unless' if step.when.negate else 'if'} {step.when.that}{comparison}")
+    if changes_machine(step):
+        words.append("changes the machine")
     if step.repeat is not None:
         words.append(f"up to {step.repeat.times} times")
     return printable(", ".join(words), 300)

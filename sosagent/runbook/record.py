@@ -35,6 +35,7 @@ class StepRecord:
         program: the program of a `run` step, as in the runbook; empty for other actions.
         coloured: the output with its colours and bold as SGR sequences, and no other control sequences; empty if it
             has none.
+        changes: whether the step changes the machine, as far as the runbook says so.
     """
 
     number: str
@@ -50,6 +51,7 @@ class StepRecord:
     screen: bytes = b""
     program: str = ""
     coloured: str = ""
+    changes: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def record_fields(record: RunRecord) -> dict[str, Any]:
             "name": step.name,
             "action": step.action,
             "program": step.program.splitlines(),
+            "changes": step.changes,
             "status": step.status,
             "started": round(step.started, 3),
             "seconds": round(step.seconds, 3),

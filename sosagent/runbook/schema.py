@@ -16,6 +16,10 @@ __all__ = ["runbook_schema"]
 _TEXT = {"type": "string"}
 #: A field that accepts a number or a boolean as text.
 _ANY_TEXT = {"type": ["string", "number", "boolean"]}
+_CHANGES = (
+    "The step changes the machine, so the user is asked before the run. By default true for add_key, remove_key, "
+    "upload and send_break, false for all others."
+)
 _SECONDS = {"type": "number", "exclusiveMinimum": 0, "maximum": 86400}
 
 
@@ -43,6 +47,7 @@ def runbook_schema() -> dict[str, Any]:
                     "when": {**_or_text("Condition", "that"), "description": "Run the step only if this is true."},
                     "repeat": {"$ref": "#/$defs/Repeat", "description": "Repeat the step until a condition is true."},
                     "timeout": {**_SECONDS, "description": "Seconds for the step."},
+                    "changes": {"type": "boolean", "description": _CHANGES},
                 },
                 "oneOf": [{"required": [name]} for name in ACTIONS],
             },

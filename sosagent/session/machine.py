@@ -10,6 +10,7 @@ from typing import Generic, TypedDict, TypeVar
 
 from ..access import Access, ConnectSettings
 from ..console.console import Console
+from ..console.question import QUESTION_SECONDS
 from ..console.way_out import WAY_OUT_SECONDS
 from ..deadline import Deadline
 from ..endpoint.located import Located
@@ -25,11 +26,15 @@ from .locate import locate
 from .lock import alone
 from .root_shell import RootShell, root_shell
 
-__all__ = ["Done", "Rights", "There", "at_console", "at_machine", "locked", "on_machine", "rights_of", "with_located"]
+__all__ = [
+    "Done", "Rights", "There", "at_console", "at_machine", "locked", "on_machine", "rights_of", "with_located",
+    "with_question",
+]  # fmt: skip
 
 T = TypeVar("T")
 
 _READ_ONLY_SECONDS = 10.0
+_DEAD_MAN_MARGIN = 30
 #: For connecting again to log out: as long as the job may take, but at least this long and at most a minute. Closing
 #: the lost connection takes the tenth second of the way out.
 _LOG_OUT_SECONDS, _MOST_LOG_OUT_SECONDS = WAY_OUT_SECONDS - 1.0, 60.0
@@ -96,6 +101,11 @@ def with_located(access: Access, located: Located) -> Access:
         )
         expect_host = located.hostname
     return replace(access, target=located, password=password, expect_host=expect_host)
+
+
+def with_question(access: Access) -> Access:
+    """Return `access` for a job that asks the user in between: our shell on the machine waits for the answer."""
+    return replace(access, dead_man=access.dead_man or int(access.timeout + QUESTION_SECONDS) + _DEAD_MAN_MARGIN)
 
 
 async def on_machine(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Done[T]:

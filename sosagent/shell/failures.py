@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 _NO_ANSWER = "No damage was seen on the line. The lines above are the last that came from the machine."
-_CLOSES = "The dead-man's switch closes our shell within the time limit and 30 s."
+_CLOSES = "The dead-man's switch closes our shell 30 s after the time limit, or 5 minutes later if the job asked you."
 _MAY_HAVE_RUN = "The program may have run. Find out what it did before you run it again."
 #: As shells report it: "cksum: not found", "command not found: cksum", "can't execute 'cksum': No such file".
 _NO_CKSUM = re.compile(r"\bcksum\b.*: \S|: cksum$")

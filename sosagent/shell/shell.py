@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..file_change import Confirm
 from ..paths import StrPath, as_path
 from .download import download
 from .tools import Tools, ask_tools
@@ -32,9 +33,14 @@ class Shell(VerifiedShell):
         *,
         mode: int | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        dry_run: bool = False,
+        confirm: Confirm | None = None,
     ) -> Transfer:
         """Copy a file to the machine; see `upload.upload`."""
-        return await upload(self, source, target, find_tools=self.find_tools, mode=mode, on_progress=on_progress)
+        return await upload(
+            self, source, target, find_tools=self.find_tools, mode=mode, on_progress=on_progress,
+            dry_run=dry_run, confirm=confirm,
+        )  # fmt: skip
 
     async def download(
         self,

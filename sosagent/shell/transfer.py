@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 from ..errors import ConsoleError, LineDamaged, NotVerified, UsageError
+from ..file_change import FileChange
 from ..printable import printable
 from .programs import Word
 from .refusal import refused
@@ -58,6 +59,7 @@ class Transfer:
         resumed_from: how many bytes an interrupted run had transferred before.
         bytes_sent, bytes_received: the traffic on the line.
         data: the contents, after a download without a target.
+        change: the change of the file on the machine, after a dry run or a question; otherwise None.
     """
 
     path: str
@@ -69,6 +71,7 @@ class Transfer:
     bytes_sent: int
     bytes_received: int
     data: bytes | None = field(default=None, repr=False)
+    change: FileChange | None = None
 
 
 class SendOptions(TypedDict, total=False):

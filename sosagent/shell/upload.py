@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..console.events import Event
+from ..console.question import ask_before
 from ..errors import ConsoleError, EditRefused, UsageError
+from ..file_change import Confirm, FileChange
 from ..paths import StrPath
 from ..printable import printable
 from .checksums import file_command
 from .local_file import FileSums, Source
+from .overwritten import look_at_old_file
 from .programs import Expanded, program
 from .refusal import not_verified, refused
 from .tools import FindTools
@@ -72,6 +75,8 @@ async def upload(
     find_tools: FindTools,
     mode: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    dry_run: bool = False,
+    confirm: Confirm | None = None,
 ) -> Transfer:
     """Copy a file to the machine. An existing file is replaced only when the new one is complete and compared.
 
@@ -85,8 +90,12 @@ async def upload(
         find_tools: returns the tools that the machine has.
         mode: the mode of the file; by default the mode of the file it replaces, whose owner is kept too, or 0600.
         on_progress: is called with the number of bytes on the machine and the size of the file.
+        dry_run: write nothing; the result has what would change.
+        confirm: asks the user before an existing file is replaced, which must then still be as it was shown. The
+            machine's dead-man's switch must wait for the answer, too.
 
     Raises:
+        NotConfirmed: the user did not confirm the change.
         UsageError: the source cannot be read, or `target` is invalid.
         EditRefused: the file cannot be written; the message gives the reason, and nothing was replaced.
         NotVerified: what arrived differs from the source.
@@ -94,7 +103,7 @@ async def upload(
     """
     path, opened = remote_word(target), Source(source)
     try:
-        return await _Upload(shell, opened, path, target, find_tools, mode, on_progress).run()
+        return await _Upload(shell, opened, path, target, find_tools, mode, on_progress, dry_run, confirm).run()
     finally:
         opened.close()
 
@@ -111,9 +120,13 @@ class _Upload:
         find_tools: FindTools,
         mode: int | None,
         on_progress: Callable[[int, int], None] | None,
+        dry_run: bool,
+        confirm: Confirm | None,
     ) -> None:
         self._shell, self._source, self._path = shell, source, path
-        self._name = printable(target)
+        self._target, self._name = target, printable(target)
+        self._dry_run, self._confirm = dry_run, confirm
+        self._expected = ""  # the checksum of the old file that the user has seen
         self._mode = mode
         self._find_tools = find_tools
         self._on_progress = (
@@ -129,16 +142,45 @@ class _Upload:
         target = await self._inspect()
         sums = self._source.checksums(self._source.size, self._shell.checksum_tool)
         self._arrived = resumed = self._resumable(target)
-        if resumed:
+        if resumed and not self._dry_run:
             console.emit(
                 Event("note", f"{resumed:,} bytes are on the machine from an interrupted run; resuming after them")
             )
         await self._refuse_full_disk(target)
+        change, asked = await self._review(target, sums)
+        if self._dry_run:
+            compared = True
+        else:
+            compared = await self._transfer(target, sums)
+        return Transfer(
+            path=self._name,
+            size=self._source.size,
+            cksum=sums.cksum,
+            sha256=sums.sha256 if compared else None,
+            seconds=time.monotonic() - started - asked,
+            resumed_from=resumed,
+            bytes_sent=console.bytes_sent - sent,
+            bytes_received=console.bytes_received - received,
+            change=change,
+        )
+
+    async def _review(self, target: _Target, sums: FileSums) -> tuple[FileChange | None, float]:
+        """Find out what changes, and ask the user; return the change and the seconds until the answer."""
+        if not self._dry_run and self._confirm is None:
+            return None, 0.0
+        modes = target.mode, self._new_mode(target)
+        old = await look_at_old_file(self._shell, self._target, self._source, sums, self._find_tools, modes)
+        self._expected = old.expected
+        confirm = self._confirm if old.exists and not self._dry_run else None
+        return old.change, await ask_before(old.change, confirm, self._shell.console)
+
+    async def _transfer(self, target: _Target, sums: FileSums) -> bool:
+        """Send what is missing on the machine, and install it; return whether the SHA-256 was compared too."""
         try:
-            if not resumed:
+            if not self._arrived:
                 await self._create_part()
             await self._send()
-            compared = await self._install(target, sums)
+            return await self._install(target, sums)
         except EditRefused:
             raise
         except BaseException as error:
@@ -146,16 +188,6 @@ class _Upload:
                 state = f"at least {self._arrived:,} of {self._source.size:,} bytes are on the machine"
                 error.add_note(f"{state}; run the command again to resume")
             raise
-        return Transfer(
-            path=self._name,
-            size=self._source.size,
-            cksum=sums.cksum,
-            sha256=sums.sha256 if compared else None,
-            seconds=time.monotonic() - started,
-            resumed_from=resumed,
-            bytes_sent=console.bytes_sent - sent,
-            bytes_received=console.bytes_received - received,
-        )
 
     def _program(self, *parts: str, **values: str) -> str:
         return program(
@@ -201,7 +233,8 @@ class _Upload:
     async def _refuse_full_disk(self, target: _Target) -> None:
         needed = self._source.size - self._arrived
         if target.free is not None and target.free < needed:
-            await self._remove_part()
+            if not self._dry_run:
+                await self._remove_part()
             raise refused(
                 f"{self._name} needs {needed:,} bytes, but only {target.free:,} are free on that disk",
                 hint="Free some space there or choose another folder, then run again.",
@@ -273,12 +306,12 @@ class _Upload:
 
     async def _install(self, target: _Target, sums: FileSums) -> bool:
         """Compare the part file and move it to the target; return whether the SHA-256 was compared too."""
-        mode = self._mode if self._mode is not None else target.mode if target.mode is not None else _NEW_MODE
         values = {
+            "was": self._expected,
             "want": sums.shown,
             "sum": sums.sha256,
             "owner": Expanded(target.owner or target.uid),
-            "mode": Expanded(f"{mode:04o}"),
+            "mode": Expanded(f"{self._new_mode(target):04o}"),
         }
         answers, complaints = await self._ask("enter_part_folder", "install_part", **values)
         self._refuse_foreign_folder(answers)
@@ -288,6 +321,11 @@ class _Upload:
                 f"what arrived for {self._name} differs from the source; nothing was replaced",
                 complaints=complaints,
                 hint="Did something write to the source during the upload? Run again to start over.",
+            )
+        if "x" in answers:
+            raise refused(
+                f"another program changed {self._name} after it was shown; it was not replaced",
+                hint="Run the command again: it shows the change anew, and sends nothing twice.",
             )
         if "k" not in answers:
             raise refused(f"{self._name} cannot be replaced; the uploaded part file is beside it", complaints)
@@ -299,6 +337,11 @@ class _Upload:
                 hint="Another program wrote to it at the same time.",
             )
         return "h" in answers
+
+    def _new_mode(self, target: _Target) -> int:
+        if self._mode is not None:
+            return self._mode
+        return _NEW_MODE if target.mode is None else target.mode
 
     def _report_progress(self) -> None:
         if self._on_progress is not None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import sosagent
 from sosagent.access import Permissions
+from sosagent.authorized_keys.edits import Review
+from sosagent.authorized_keys.key_file import key_file_of
 from sosagent.authorized_keys.line import joined_at
 from sosagent.authorized_keys.rewrite import Rewritten, remove_keys, repair_keys
+from sosagent.session.machine import Rights
 
 from ..conftest import installed, new_key
 from ..support.authorized_keys import ONE, as_root, attributes, fill, is_read_only, keys_file
@@ -206,3 +211,62 @@ def test_joined_keys_are_recognised() -> None:
     assert joined_at(ONE.line) is None
     assert joined_at(f"{ONE.line} was {TWO.line}") is None
     assert joined_at(f"# {ONE.line}{TWO.line}") is None
+
+
+async def test_a_change_is_shown_and_made_only_if_it_is_confirmed(sh: list[str], tmp_path: Path) -> None:
+    content = b"# gr\xfc\xdfe \t\x1b[m\\n\n" + f"{ONE.line}\r\n\n{TWO.line}\n\n\n".encode()
+    file = keys_file(tmp_path, content)
+    shown: list[sosagent.FileChange] = []
+    answers = iter((False, True))
+
+    async def confirm(change: sosagent.FileChange) -> bool:
+        shown.append(change)
+        return next(answers)
+
+    async with verified_shell(sh, tmp_path) as (shell, _):
+        rights = Rights(user="root", own=True, logged_in=True)
+        done = await remove_keys(shell, [TWO], **rights, review=Review(dry_run=True, confirm=confirm))
+        assert (done.lines, done.backup, shown) == ((TWO.line,), "", [])
+        with pytest.raises(sosagent.NotConfirmed):
+            await remove_keys(shell, [TWO], **rights, review=Review(confirm=confirm))
+        assert file.read_bytes() == content
+        again = await remove_keys(shell, [TWO], **rights, review=Review(confirm=confirm))
+        assert file.read_bytes() == content.replace(f"{TWO.line}\n".encode(), b"")
+        assert shown == [done.change, again.change]
+        assert shown[0].diff[3:] == (
+            " # gr\\xfc\\xdfe   \\x1b[m\\n", f" {ONE.line}\\x0d", " ", f"-{TWO.line}", " ", " ",
+        )  # fmt: skip
+        nothing = await remove_keys(shell, [TWO], **rights, review=Review(confirm=confirm))
+        assert (nothing.lines, nothing.change) == ((), None)
+        await shell.close()
+
+
+async def test_a_file_that_changed_after_it_was_shown_stays_as_it_is(sh: list[str], tmp_path: Path) -> None:
+    file = keys_file(tmp_path, ALL)
+    changed = ALL.replace("# ours", "# your")  # as long as before
+
+    async def confirm(_: sosagent.FileChange) -> bool:
+        file.write_text(changed)
+        return True
+
+    async with verified_shell(sh, tmp_path) as (shell, _):
+        with pytest.raises(sosagent.EditRefused, match="another program changed"):
+            await remove_keys(shell, [TWO], user="root", own=True, logged_in=True, review=Review(confirm=confirm))
+        await shell.close()
+    assert (file.read_text(), list(file.parent.iterdir())) == (changed, [file])
+
+
+@as_root
+async def test_the_file_of_another_user_is_read_with_the_rights_of_that_user(sh: list[str], tmp_path: Path) -> None:
+    content = f"# it's ours\n{ONE.line}\n\n\n".encode()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "keys")
+        file.parent.chmod(0o755)  # those of pytest are closed to others
+        file.write_bytes(content)
+        file.chmod(0o644)
+        key_file = replace(key_file_of("nobody", own=False, logged_in=True), path=str(file))
+        async with verified_shell(sh, tmp_path) as (shell, _):
+            assert (await shell.run(key_file.ask("print_file"))).output == content + b"."
+            file.chmod(0o600)
+            assert content not in (await shell.run(key_file.ask("print_file"))).output
+            await shell.close()

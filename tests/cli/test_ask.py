@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 import sosagent
+from sosagent.cli import ask
 from sosagent.cli.ask import answer_from, in_thread
 from sosagent.secrets.sources import PasswordSource
 
@@ -47,16 +48,41 @@ async def test_only_the_endpoints_own_password_prompt_is_answered(
 ) -> None:
     asked: list[str] = []
 
-    async def ask(name: str, words: str, echo: bool) -> str | None:
+    async def asking(name: str, words: str, echo: bool) -> str | None:
         asked.append(words)
         return "typed"
 
-    answer = answer_from(PasswordSource("command", "echo stored"), "u@h", ask)
+    answer = answer_from(PasswordSource("command", "echo stored"), "u@h", asking)
     assert await answer(endpoint, prompt, echo) == ("stored" if own else "typed")
     assert await answer(endpoint, prompt, echo) == "typed"
     assert len(asked) == (1 if own else 2)
     alone = answer_from(PasswordSource("command", "echo stored"), "u@h", None)
     assert await alone(endpoint, prompt, echo) == ("stored" if own else None)
     assert await alone(endpoint, prompt, echo) is None
-    prompted = answer_from(PasswordSource("prompt"), "u@h", ask)
+    prompted = answer_from(PasswordSource("prompt"), "u@h", asking)
     assert await prompted(endpoint, prompt, echo) == "typed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "yes"),
+    [
+        ("y", True),
+        ("Y", True),
+        (" yes ", True),
+        ("YES", True),
+        ("", False),
+        ("n", False),
+        ("yeah", False),
+        ("ja", False),
+    ],
+)
+def test_only_yes_is_yes(answer: str, yes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def line(question: str) -> str:
+        asked.append(question)
+        return answer
+
+    monkeypatch.setattr(ask, "ask_line", line)
+    assert ask.ask_yes_or_no("Sure?") is yes
+    assert asked == ["Sure? [y/N] "]

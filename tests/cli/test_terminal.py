@@ -53,3 +53,18 @@ async def test_a_runbook_asks_where_standard_input_is_a_pipe(lab: Lab, arguments
     for answer, expected in (("y", 0), ("n", 9)):
         output, status = await asyncio.to_thread(_in_terminal, words, answer, question=r"Really go on\? \[y/N\] ")
         assert status == expected, output
+
+
+async def test_a_change_is_asked_about_where_standard_input_is_a_pipe(
+    lab: Lab, arguments: list[str], key: sosagent.PublicKey
+) -> None:
+    file = lab.machine.home / ".ssh" / "authorized_keys"
+    file.parent.mkdir(mode=0o700)
+    file.write_text(f"{key.line}\n")
+    for path in (file.parent, file):
+        os.chown(path, lab.machine.home.stat().st_uid, -1)
+    words = ["keys", "remove", *arguments, key.fingerprint, "--force"]
+    for answer, expected in (("n", 2), ("y", 0)):
+        output, status = await asyncio.to_thread(_in_terminal, words, answer, question=r"Remove this line.*\[y/N\] ")
+        assert status == expected, output
+        assert (key.line in file.read_text()) == (expected == 2)

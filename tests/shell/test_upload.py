@@ -236,3 +236,70 @@ async def test_read_only_disk_is_reported(sh: list[str], disk: Path) -> None:
         with pytest.raises(sosagent.EditRefused, match="read-only"):
             await shell.upload(b"new", "~/file")
     assert (disk / "file").read_bytes() == b"old"
+
+
+async def test_a_file_is_replaced_only_if_that_is_confirmed(sh: list[str], home: Path) -> None:
+    file = home / "file"
+    file.write_bytes(b"old\n")
+    shown: list[sosagent.FileChange] = []
+    answers = iter((False, True))
+
+    async def confirm(change: sosagent.FileChange) -> bool:
+        shown.append(change)
+        return next(answers)
+
+    async with shell_in(sh, home) as shell:
+        done = await shell.upload(b"new\n", "~/file", dry_run=True, confirm=confirm)
+        assert (file.read_bytes(), shown, done.size) == (b"old\n", [], 4)
+        with pytest.raises(sosagent.NotConfirmed, match="the answer was no; ~/file is unchanged"):
+            await shell.upload(b"new\n", "~/file", confirm=confirm)
+        assert (file.read_bytes(), names(home)) == (b"old\n", ["file"])
+        again = await shell.upload(b"new\n", "~/file", confirm=confirm)
+        assert (file.read_bytes(), names(home)) == (b"new\n", ["file"])
+        assert shown == [done.change, again.change]
+        assert shown[0].diff == ("--- ~/file", "+++ ~/file", "@@ -1 +1 @@", "-old", "+new")
+        for target in ("~/file", "~/other"):  # nothing changes, and a new file
+            await shell.upload(b"new\n", target, confirm=confirm)
+        assert names(home) == ["file", "other"]
+
+
+@pytest.mark.parametrize("before", [b"old", None])
+async def test_a_file_that_changed_after_it_was_shown_is_not_replaced(
+    sh: list[str], home: Path, before: bytes | None
+) -> None:
+    file = home / "file"
+    if before is not None:
+        file.write_bytes(before)
+
+    async def confirm(_: sosagent.FileChange) -> bool:
+        file.write_bytes(b"odd")  # as long as before
+        return True
+
+    def create(done: int, size: int) -> None:
+        if done == size:
+            file.write_bytes(b"odd")
+
+    async with shell_in(sh, home) as shell:
+        # A new file is not asked about: somebody else creates it when the part is complete.
+        progress = create if before is None else None
+        for _ in range(2 if before is None else 1):
+            with pytest.raises(sosagent.EditRefused, match="another program changed ~/file after it was shown"):
+                await shell.upload(b"new", "~/file", confirm=confirm, on_progress=progress)
+            assert file.read_bytes() == b"odd"
+            if before is None:
+                file.unlink()
+        file.write_bytes(b"old")
+        done = await shell.upload(b"new", "~/file")
+        assert (done.resumed_from, file.read_bytes(), names(home)) == (3, b"new", ["file"])
+
+
+async def test_what_cannot_be_read_is_shown_as_such(home: Path) -> None:
+    if os.getuid() == 0:
+        pytest.skip("root can read every file")
+    file = home / "file"
+    file.write_bytes(b"old")
+    file.chmod(0o200)
+    async with shell_in(["sh"], home) as shell:
+        done = await shell.upload(b"new", "~/file", dry_run=True)
+    assert done.change is not None
+    assert done.change.diff[2] == "-(contents that cannot be read)"

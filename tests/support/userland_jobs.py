@@ -24,6 +24,7 @@ from _pytest.outcomes import Skipped
 import sosagent
 from sosagent.access import Access, access_to
 from sosagent.authorized_keys.append import append_keys
+from sosagent.authorized_keys.edits import Review
 from sosagent.authorized_keys.inspection import examine, inspect
 from sosagent.authorized_keys.key_file import KeyFile, key_file_of
 from sosagent.authorized_keys.outcome import Appended
@@ -173,7 +174,11 @@ async def _list(world: World) -> None:
 
 async def _remove(world: World) -> None:
     world.write(f"# gr\xfc\n{_OLD.line}\n{_NEW.line}\n{_THIRD.line}\n")
-    done = await remove_keys(world.shell, [_NEW], **rights_of(world.access, world.there.session, "root"))
+    rights = rights_of(world.access, world.there.session, "root")
+    plan = await remove_keys(world.shell, [_NEW], **rights, review=Review(dry_run=True))
+    assert plan.change is not None
+    assert plan.change.diff[3:] == (" # gr\xfc", f" {_OLD.line}", f"-{_NEW.line}", f" {_THIRD.line}")
+    done = await remove_keys(world.shell, [_NEW], **rights)
     assert world.file.read_text() == f"# gr\xfc\n{_OLD.line}\n{_THIRD.line}\n"
     backup = world.root / done.backup.lstrip("/")
     assert _NEW.line in backup.read_text()
@@ -292,6 +297,16 @@ async def _transfer(world: World) -> None:
     assert (world.home / "file").read_bytes() == _DATA
     assert (world.home / "file").stat().st_mode & 0o777 == 0o640
     assert (await world.shell.download("~/file", None)).data == _DATA
+
+    async def confirm(_: sosagent.FileChange) -> bool:
+        return True
+
+    done = await world.shell.upload(b"new\n", "~/file", confirm=confirm)
+    assert done.change is not None
+    assert done.change.diff[2:] and (world.home / "file").read_bytes() == b"new\n"
+    plan = await world.shell.upload(b"newer\n", "~/file", dry_run=True)
+    assert plan.change is not None
+    assert plan.change.diff[3:] == ("-new", "+newer")
     assert not list(world.home.glob(".file*"))
 
 
@@ -330,7 +345,7 @@ JOBS: dict[str, tuple[tuple[str, ...], Callable[[World], Awaitable[None]]]] = {
     "verify an append": (("verify_append",), _verify),
     "undo an append": (("undo_append",), _undo),
     "list": ((), _list),
-    "remove": (("find_lines", "rewrite"), _remove),
+    "remove": (("find_lines", "print_file", "rewrite"), _remove),
     "repair": ((), _repair),
     "expiry": (("clock",), _expiry),
     "obstacles": (("mount_options", "list_attributes", "login_obstacles", "sshd_log"), _obstacles),

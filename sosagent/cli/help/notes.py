@@ -43,6 +43,8 @@ def _examples(*pairs: tuple[str, str]) -> tuple[Example, ...]:
     return tuple(Example(purpose, command) for purpose, command in pairs)
 
 
+_NOT_CONFIRMED = "A wrong option or an invalid file, or you did not confirm the change. Nothing was changed."
+
 _GROUPS: Mapping[str, Notes] = {
     "sosagent": Notes(
         _examples(
@@ -98,13 +100,14 @@ _KEYS: Mapping[str, Notes] = {
     "sosagent keys remove": Notes(
         _examples(
             ("Remove the keys in a file", "sosagent keys remove web1-sos old-laptop.pub"),
+            ("Show what would be removed", "sosagent keys remove --dry-run web1-sos old-laptop.pub"),
             (
                 "Remove a key of which you have only the fingerprint",
                 "sosagent keys remove web1-sos SHA256:UqS7QEBiQEdX0Q3dDkXhHhq2ZyvJpNNZ2mXkZ0sOQyM",
             ),
         ),
-        but(CHANGES, {"0": "The keys are not in the file any more."}),
-        ("howto/manage-keys.md",),
+        but(CHANGES, {"0": "The keys are not in the file any more.", "2": _NOT_CONFIRMED}),
+        ("howto/manage-keys.md", "howto/changes.md"),
         ("sosagent keys list", "sosagent keys audit"),
     ),
     "sosagent key show": Notes(
@@ -124,8 +127,8 @@ _KEYS: Mapping[str, Notes] = {
                 "sosagent hostkeys --name web1.example.net --write web1-sos",
             ),
         ),
-        LOGS_IN,
-        ("howto/manage-keys.md",),
+        but(LOGS_IN, {"2": _NOT_CONFIRMED}),
+        ("howto/manage-keys.md", "howto/changes.md"),
         ("sosagent addkey",),
     ),
 }
@@ -152,8 +155,15 @@ _MACHINE: Mapping[str, Notes] = {
             ("Run it, and write a report for the ticket", "sosagent run boot-errors web1-sos --report errors.html"),
             ("Try your own runbook on a simulated machine", "sosagent run --against lab restart.yml -p service=ssh"),
         ),
-        but(CHANGES, {"0": "All steps had the expected result.", "9": "A step did not have the expected result."}),
-        ("howto/write-a-runbook.md", "howto/shipped-runbooks.md"),
+        but(
+            CHANGES,
+            {
+                "0": "All steps had the expected result.",
+                "2": _NOT_CONFIRMED,
+                "9": "A step did not have the expected result.",
+            },
+        ),
+        ("howto/write-a-runbook.md", "howto/shipped-runbooks.md", "howto/changes.md"),
         ("sosagent runbook", "sosagent replay"),
     ),
     "sosagent replay": Notes(
@@ -167,8 +177,8 @@ _MACHINE: Mapping[str, Notes] = {
             ("Copy a file to the machine", "sosagent upload web1-sos sshd_config /etc/ssh/sshd_config"),
             ("Copy a program", "sosagent upload --mode 0755 web1-sos repair /usr/local/sbin/repair"),
         ),
-        but(CHANGES, {"0": "The file is on the machine, and was compared."}),
-        ("howto/transfer-files.md",),
+        but(CHANGES, {"0": "The file is on the machine, and was compared.", "2": _NOT_CONFIRMED}),
+        ("howto/transfer-files.md", "howto/changes.md"),
         ("sosagent download", "sosagent exec"),
     ),
     "sosagent download": Notes(

@@ -5,8 +5,9 @@
 #   sos_sum     expected SHA-256, compared if sha256sum exists
 #   sos_owner   UID or UID:GID to set
 #   sos_mode    mode to set
+#   sos_was     if not empty, the checksum that the old file must still have, or "new" if there must be none
 #
-# Prints "c" if the contents differ, "k" when the file is in place, "h" if sha256sum compared it, and "a CHECKSUM"
+# Prints "c" if the contents differ, "x" if the old file is not as it was, "k" when the file is in place, "h" if sha256sum compared it, and "a CHECKSUM"
 # of the file at sos_path. The target is reached through "..", not through sos_path: a user who may write to a parent
 # folder could change where that leads.
 t=../${sos_path##*/}
@@ -18,6 +19,15 @@ chown $sos_owner part && chmod $sos_mode part && {
 command -v chcon && chcon --reference="$t" part
 sync part || sync
 } >/dev/null 2>&1 && {
+case $sos_was in
+""):;;
+new)if [ -e "$t" ]; then false; fi;;
+*)[ "$($sos_digest <"$t")" = "$sos_was" ];;
+esac || {
+echo x
+false
+}
+} && {
 mv -fT part "$t" 2>/dev/null || if [ -d "$t" ]; then
 false
 else

@@ -20,7 +20,7 @@ from docs.generated import GeneratedPart
 from docs.runbook_schema import FILE, schema_text
 from sosagent.lab import Lab, open_lab
 
-from ..conftest import new_key
+from ..conftest import installed, new_key
 from ..support.doc_blocks import (
     LANGUAGES,
     NOTES,
@@ -36,6 +36,7 @@ from ..support.doc_blocks import (
 from ..support.doc_outputs import differences, problems_of, shape_of
 from ..support.follow import pages_in_order
 from ..support.site import problems
+from ..support.site_in_browser import browser_problems, search_problems
 
 #: The most blocks that may need what the tests do not have, such as a cable or a terminal.
 MOST_NOT_RUN = 10
@@ -223,6 +224,25 @@ def test_what_a_page_loads_from_elsewhere_is_detected(text: str, tmp_path: Path)
     assert len(problems(tmp_path)) == 1
     (tmp_path / "x.css").write_text('@import "y.css";')
     assert len(problems(tmp_path)) == 2
+
+
+@pytest.mark.pages
+def test_a_page_that_is_cut_off_is_detected(tmp_path: Path) -> None:
+    installed(["chromium"])
+    wide = f"<p style='white-space: pre; %s'>{'console ' * 30}</p>"
+    for name, style in {"hidden": "overflow: hidden", "wide": "", "fits": "overflow: auto"}.items():
+        (tmp_path / f"{name}.html").write_text(f"<!doctype html><body><article>{wide % style}</article>")
+    found = "\n".join(browser_problems(tmp_path, {}))
+    assert re.findall(r"/(\w+)\.html: cut off in a window of (\d+)", found) == [("hidden", "1400"), ("hidden", "380")]
+    assert re.findall(r"/(\w+)\.html: \d+ pixels wide in a window of (\d+)", found) == [
+        ("wide", "1400"),
+        ("wide", "380"),
+    ]
+
+
+def test_a_search_that_finds_something_else_is_detected() -> None:
+    assert search_problems({"a": ["A", "B"], "c": []}, {"a": "B", "c": None}) == []
+    assert len(search_problems({"a": ["A", "B"], "c": ["A"]}, {"a": "C", "c": None, "d": "D"})) == 3
 
 
 def test_a_site_without_pages_is_detected(tmp_path: Path) -> None:

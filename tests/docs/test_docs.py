@@ -232,7 +232,10 @@ def test_a_page_that_is_cut_off_is_detected(tmp_path: Path) -> None:
     wide = f"<p style='white-space: pre; %s'>{'console ' * 30}</p>"
     for name, style in {"hidden": "overflow: hidden", "wide": "", "fits": "overflow: auto"}.items():
         (tmp_path / f"{name}.html").write_text(f"<!doctype html><body><article>{wide % style}</article>")
+    output = f"<pre class=language-console><code style='display: block; overflow: auto'>{'console ' * 30}</code></pre>"
+    (tmp_path / "output.html").write_text(f"<!doctype html><body><article>{output}</article>")
     found = "\n".join(browser_problems(tmp_path, {}))
+    assert re.findall(r"/(\w+)\.html: an output needs scrolling in a window of (\d+)", found) == [("output", "1400")]
     assert re.findall(r"/(\w+)\.html: cut off in a window of (\d+)", found) == [("hidden", "1400"), ("hidden", "380")]
     assert re.findall(r"/(\w+)\.html: \d+ pixels wide in a window of (\d+)", found) == [
         ("wide", "1400"),

@@ -27,7 +27,8 @@ SEARCHES = {
 }
 _SECONDS = 300
 _MEASURE = "/measure.html"
-#: Loads each page in a frame of each width. An element with text may be cut off only where one can scroll to the rest.
+#: Loads each page in a frame of each width. An element with text may be cut off only where one can scroll to the rest,
+#: and the whole output of a command is visible on a desk.
 _PAGE = """<!doctype html><meta charset="utf-8"><body style="margin:0"><script>
 const {pages, widths, searches} = INPUT;
 const found = {cut: [], searches: {}, errors: []};
@@ -52,6 +53,9 @@ function measure(page, path, width) {
     if (element.scrollWidth > element.clientWidth + 1 && ["hidden", "clip"].includes(style.overflowX))
       found.cut.push(`${path}: cut off in a window of ${width}: ${short(element)}`);
   }
+  for (const element of width === widths[0] ? page.querySelectorAll(".language-console code") : [])
+    if (element.scrollWidth > element.clientWidth + 1)
+      found.cut.push(`${path}: an output needs scrolling in a window of ${width}: ${short(element)}`);
 }
 async function search(words) {
   const page = await load("/index.html", widths[0]);

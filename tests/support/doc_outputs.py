@@ -22,22 +22,26 @@ _VARIES = (
     (r"\bSHA256:[A-Za-z0-9+/]{43}(?![A-Za-z0-9+/])", "FINGERPRINT"),
     (r"\bmachine-id [0-9a-f]{32}\b", "machine-id ID"),
     (r"\b127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+    (r" -p \d+ ", " -p PORT "),
     (r"(?:/var)?/tmp/sosagent-lab(?:-\w+)?", ""),  # the lab's machine has its files there; a real one has none of it
     (r"[ \t]+", " "),  # the width of a column depends on the paths in it
 )
 _ANY_LINES = "..."
 
 
-def differences(shown: list[str], printed: str, hostname: str = os.uname().nodename) -> list[str]:
+def differences(shown: list[str], printed: str, own_name: str = os.uname().nodename) -> list[str]:
     """Return how the output of a command differs from the lines of a page.
 
-    A line ``...`` of the page stands for any number of lines.
+    Args:
+        shown: the lines of the page. A line ``...`` stands for any number of lines.
+        printed: the output.
+        own_name: what the machine calls itself; the pages call it web-1.
 
     Returns:
         The lines of a diff, from the page to the output; none if they are the same.
     """
-    # The lab's machine reports the host name of the computer on which it runs.
-    printed = re.sub(rf"\b{re.escape(hostname)}\b", "web-1", printed)
+    # A machine without a system of its own reports this computer's host name.
+    printed = re.sub(rf"\b{re.escape(own_name)}\b", "web-1", printed)
     # The password comes from SOS_PASSWORD, so nothing asks for it.
     wanted = _plain([line for line in shown if not line.rstrip().endswith("password on the machine:")])
     lines = _plain(printed.splitlines())
@@ -64,14 +68,14 @@ def shape_of(value: Any) -> Any:
     return [shape_of(one) for one in value[:1]] if isinstance(value, list) else None
 
 
-def problems_of(block: Block, number: int, work: Path, hostname: str = os.uname().nodename) -> list[str]:
+def problems_of(block: Block, number: int, work: Path, own_name: str = os.uname().nodename) -> list[str]:
     """Return how the result of a block differs from the page.
 
     Args:
         block: the block.
         number: its number on the page, as in the names of the files.
         work: the folder of the outputs and exit statuses (see `script_of`).
-        hostname: the name of the computer on which it ran.
+        own_name: what the machine calls itself; the pages call it web-1.
     """
     problems = []
     turns = turns_of(block) if block.language == "console" else []
@@ -86,7 +90,7 @@ def problems_of(block: Block, number: int, work: Path, hostname: str = os.uname(
             and shape_of(json.loads(printed)) != shape_of(json.loads(block.text))
         ):
             problems.append(f"{block.place}: the JSON fields differ from those of\n{printed}")
-        different = differences(turns[at][1], printed, hostname) if turns else []
+        different = differences(turns[at][1], printed, own_name) if turns else []
         if different:
             problems.append("\n".join([f"{block.place}: the output differs from the page:", *different]))
     if block.is_run and list(work.glob(f"{number}.*.sh")) and not list(work.glob(f"{number}.*.status")):

@@ -33,6 +33,8 @@ _CACHE = Path(platformdirs.user_cache_dir("sosagent")) / "follow"
 _SUITE, _PYTHON = "bookworm", "3.11"
 _INSTALL = ROOT / "docs/install.md"
 _SECONDS, _PAGE_SECONDS = 1800, 300
+#: Packages of Debian that a reader's computer may have, which the lab's machine uses if so.
+_ALSO_INSTALLED = ("openssh-server",)
 #: Packages of Python that pages install, besides sosagent, and that pipx updates.
 _ALSO_NEEDED = ("uv", "pytest", "pip", "setuptools", "wheel")
 _USER, _HOSTNAME, _WORK = "you", "desk", "/tmp/blocks"
@@ -141,7 +143,7 @@ def _packages() -> list[str]:
 
 def _root() -> Path:
     """Return the root file system of the Debian; make it first if it does not exist."""
-    packages = ",".join(["python3", *_packages()])
+    packages = ",".join(["python3", *_packages(), *_ALSO_INSTALLED])
     folder = _CACHE / f"root-{hashlib.sha256(f'{_SUITE} {packages} {_CUSTOMIZE}'.encode()).hexdigest()[:12]}"
     if not folder.exists():
         unfinished, hook = folder.with_suffix(".new"), folder.with_suffix(".sh")

@@ -24,7 +24,7 @@ SHELLCHECK_OFF := SC2034,SC2046,SC2059,SC2086,SC2094,SC2154,SC2162,SC2164,SC2216
 # Programs that run a thousand times start faster from their bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test soak vm-test vm-matrix lint docs bench format clean
+.PHONY: help demo test soak vm-test vm-matrix lint docs follow bench format clean
 
 help:
 	@echo "make demo     start a lab and add a key to its machine with the real command"
@@ -36,6 +36,7 @@ help:
 	@echo "make vm-matrix  run each job on each system of docs/reference/machines.md (needs root, about 15 minutes)"
 	@echo "make lint     run ruff, mypy --strict, the import contracts, the size limits and shellcheck"
 	@echo "make docs     build the documentation in site/, and run the commands and programs of its pages"
+	@echo "make follow   copy and paste every command of the pages in a clean Debian 12 (needs root)"
 	@echo "make bench    run the benchmarks and print their tables"
 
 $(INSTALLED): pyproject.toml
@@ -91,6 +92,9 @@ docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python -m tests.support.site site
 	$(BIN)/python -m pytest -m pages -n $(PAGES_WORKERS) tests/docs
+
+follow: $(READY)
+	$(BIN)/python -m tests.support.follow
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

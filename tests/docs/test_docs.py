@@ -20,7 +20,7 @@ from docs.generated import GeneratedPart
 from docs.runbook_schema import FILE, schema_text
 from sosagent.lab import Lab, open_lab
 
-from ..conftest import new_key
+from ..conftest import installed, new_key
 from ..support.doc_blocks import (
     LANGUAGES,
     NOTES,
@@ -28,18 +28,18 @@ from ..support.doc_blocks import (
     Block,
     blocks_of,
     command_lines,
-    differences,
     documents,
     parse,
     script_of,
-    shape_of,
-    turns_of,
     write_commands,
 )
+from ..support.doc_outputs import differences, problems_of, shape_of
+from ..support.follow import pages_in_order
 from ..support.site import problems
+from ..support.site_in_browser import browser_problems, search_problems
 
 #: The most blocks that may need what the tests do not have, such as a cable or a terminal.
-MOST_NOT_RUN = 8
+MOST_NOT_RUN = 10
 
 PAGES = documents()
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
@@ -74,7 +74,7 @@ async def test_the_blocks_of_a_page_work(page: Path, tmp_path: Path) -> None:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-    wrong = [problem for number, block in enumerate(blocks) for problem in _problems(block, number, work)]
+    wrong = [problem for number, block in enumerate(blocks) for problem in problems_of(block, number, work)]
     assert not wrong, "\n\n".join(wrong)
 
 
@@ -99,25 +99,6 @@ def _set_up(home: Path, lab: Lab) -> None:
         os.chown(path, owner.st_uid, owner.st_gid)
 
 
-def _problems(block: Block, number: int, work: Path) -> list[str]:
-    """Return how the result of a block differs from the page."""
-    problems = []
-    turns = turns_of(block) if block.language == "console" else []
-    for at, status in enumerate(sorted(work.glob(f"{number}.*.status"), key=lambda one: int(one.name.split(".")[1]))):
-        printed = status.with_suffix(".out").read_text("utf-8", "replace")
-        wanted = block.notes.get("exit", "0") if not turns or at == len(turns) - 1 else "0"
-        if status.read_text().strip() != wanted:
-            problems.append(f"{block.place}: exit status {status.read_text().strip()}, not {wanted}\n{printed}")
-        if "printed by" in block.notes and shape_of(json.loads(printed)) != shape_of(json.loads(block.text)):
-            problems.append(f"{block.place}: the JSON fields differ from those of\n{printed}")
-        missing = differences(turns[at][1], printed) if turns else []
-        if missing:
-            problems.append(f"{block.place}: these lines are missing: {missing}\nfrom the output:\n{printed}")
-    if block.is_run and list(work.glob(f"{number}.*.sh")) and not list(work.glob(f"{number}.*.status")):
-        problems.append(f"{block.place}: the block did not run")
-    return problems
-
-
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "json"], ids=lambda one: one.place)
 def test_the_json_of_the_pages_is_valid(block: Block) -> None:
     json.loads(block.text)
@@ -128,12 +109,38 @@ def test_every_block_has_a_known_language_and_known_notes() -> None:
     assert [one.place for one in BLOCKS if one.language not in LANGUAGES or set(one.notes) - set(NOTES)] == []
 
 
+@pytest.mark.parametrize(
+    ("page", "output"),
+    [
+        ("added 2 keys", "added 3 keys"),
+        ("added 2 keys", "added 2 keys\nand more"),
+        ("added 2 keys\nand more", "added 2 keys"),
+        ("one\n...\ntwo", "one\nthree"),
+        ("one\ntwo", "two\none"),
+        ("in /root/.ssh/authorized_keys", "in /home/alice/.ssh/authorized_keys"),
+        ("exit status 0  0.20 s", "exit status 1  0.20 s"),
+        ("SHA256:abc you", "SHA256:abd you"),
+    ],
+)
+def test_a_different_output_is_detected(page: str, output: str) -> None:
+    assert differences(page.splitlines(), page.replace("\n...", "")) == []
+    assert differences(page.splitlines(), output) != []
+
+
 def test_the_comparison_with_a_page() -> None:
-    printed = "  connected to web1-sos    0.20 s\n  added     SHA256:abc you@laptop\nsosagent: ready\n"
-    assert differences(["✓ connected to web1-sos   7.00 s", "...", "sosagent: ready"], printed) == []
-    assert differences(["  removed  SHA256:abc you@laptop"], printed) == ["  removed  SHA256:abc you@laptop"]
-    assert differences(["sosagent: ready", "✓ connected to web1-sos  0.20 s"], printed) != []
+    printed = f"  connected to web1    0.20 s\n  added     SHA256:{'a+/' * 14}b you@laptop\n  done in 2.00 s\nready\n"
+    page = ["✓ connected to web1   7.00 s", "...", "= done in 0.30 s, of which 0.20 s: connected", "ready"]
+    assert differences(page, printed) == []
+    page[1] = f"  added     SHA256:{'Z' * 43} you@laptop"
+    assert differences(page, printed) == []
+    assert differences(["sosagent: ready", *page], printed) != []
     assert shape_of({"keys": [{"type": "a"}]}) != shape_of({"keys": [{"kind": "a"}]})
+
+
+def test_the_pages_are_followed_in_the_order_of_the_navigation() -> None:
+    pages = pages_in_order()
+    assert [page.name for page in pages[:3]] == ["install.md", "index.md", "tutorial.md"]
+    assert sorted(pages) == sorted((ROOT / "docs").rglob("*.md"))
 
 
 def test_a_wrong_command_line_in_a_page_is_detected(tmp_path: Path) -> None:
@@ -159,7 +166,7 @@ def test_few_blocks_do_not_run() -> None:
 )
 def test_the_command_lines_are_valid(block: Block) -> None:
     for words in command_lines(block):
-        if "--help" not in words:
+        if not {"--help", "--version"} & set(words):
             parse(words)
 
 
@@ -217,6 +224,28 @@ def test_what_a_page_loads_from_elsewhere_is_detected(text: str, tmp_path: Path)
     assert len(problems(tmp_path)) == 1
     (tmp_path / "x.css").write_text('@import "y.css";')
     assert len(problems(tmp_path)) == 2
+
+
+@pytest.mark.pages
+def test_a_page_that_is_cut_off_is_detected(tmp_path: Path) -> None:
+    installed(["chromium"])
+    wide = f"<p style='white-space: pre; %s'>{'console ' * 30}</p>"
+    for name, style in {"hidden": "overflow: hidden", "wide": "", "fits": "overflow: auto"}.items():
+        (tmp_path / f"{name}.html").write_text(f"<!doctype html><body><article>{wide % style}</article>")
+    output = f"<pre class=language-console><code style='display: block; overflow: auto'>{'console ' * 30}</code></pre>"
+    (tmp_path / "output.html").write_text(f"<!doctype html><body><article>{output}</article>")
+    found = "\n".join(browser_problems(tmp_path, {}))
+    assert re.findall(r"/(\w+)\.html: an output needs scrolling in a window of (\d+)", found) == [("output", "1400")]
+    assert re.findall(r"/(\w+)\.html: cut off in a window of (\d+)", found) == [("hidden", "1400"), ("hidden", "380")]
+    assert re.findall(r"/(\w+)\.html: \d+ pixels wide in a window of (\d+)", found) == [
+        ("wide", "1400"),
+        ("wide", "380"),
+    ]
+
+
+def test_a_search_that_finds_something_else_is_detected() -> None:
+    assert search_problems({"a": ["A", "B"], "c": []}, {"a": "B", "c": None}) == []
+    assert len(search_problems({"a": ["A", "B"], "c": ["A"]}, {"a": "C", "c": None, "d": "D"})) == 3
 
 
 def test_a_site_without_pages_is_detected(tmp_path: Path) -> None:

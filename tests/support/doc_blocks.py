@@ -10,13 +10,13 @@ A comment above a block describes how to test it:
     <!-- only checked: WHY --> the runbook cannot run on the lab; it is only checked
     <!-- printed by: COMMAND --> this command prints JSON with the same fields
     <!-- not run: WHY -->      the block needs something that the tests do not have; only its syntax is checked
+    <!-- only followed: WHY --> only tests.support.follow runs the block, in a Debian of its own
 """
 
 from __future__ import annotations
 
 import ast
 import itertools
-import os
 import re
 import shlex
 import shutil
@@ -24,13 +24,12 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from docs.command_line import commands
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("sh", "console", "python", "yaml", "toml", "json", "ini", "text")
-NOTES = ("exit", "file", "run with", "only checked", "printed by", "not run")
+NOTES = ("exit", "file", "run with", "only checked", "printed by", "not run", "only followed")
 
 OURS = (["sosagent"], ["sos-addkey"])
 
@@ -63,7 +62,7 @@ class Block:
     @property
     def is_run(self) -> bool:
         """Whether the tests run the block."""
-        return "not run" not in self.notes
+        return not self.notes.keys() & {"not run", "only followed"}
 
     @property
     def file(self) -> str:
@@ -150,64 +149,51 @@ def parse(words: list[str]) -> None:
     command.make_context(name, words[len(name.split()) :])
 
 
-def differences(shown: list[str], printed: str) -> list[str]:
-    """Return the lines of the page that a command did not print in this order. Figures and paths are ignored."""
-    # The lab's machine has no host name, so it reports this computer's.
-    printed = re.sub(rf"\b{re.escape(os.uname().nodename)}\b", "web-1", printed)
-    rest = [_plain(line) for line in printed.splitlines()]
-    missing = []
-    for line in shown:
-        pattern = _pattern(line)
-        if pattern is None:
-            continue
-        at = next((at for at, one in enumerate(rest) if pattern.fullmatch(one)), None)
-        if at is None:
-            missing.append(line)
-        else:
-            rest = rest[at + 1 :]
-    return missing
+def script_of(blocks: list[Block], folder: Path, shown_as: Path | None = None, *, as_printed: bool = False) -> str:
+    """Return a bash program for a whole page, so that later blocks see the variables of earlier ones.
 
-
-def _plain(line: str) -> str:
-    return " ".join(line.replace("✓", " ").split())
-
-
-def _pattern(line: str) -> re.Pattern[str] | None:
-    words = _plain(line).split()
-    # The tests set SOS_PASSWORD, so there is no password prompt. An ellipsis stands for omitted lines.
-    if not words or words == ["..."] or line.rstrip().endswith("password on the machine:"):
-        return None
-    if line.startswith("= done in "):  # which step took longest varies
-        return re.compile(r"done in \S+ s(?:, of which .+)?")
-    varies = re.compile(r"[\d/]|^(SHA256|MD5):|…")
-    return re.compile(" ".join(r"\S+" if varies.search(word) else re.escape(word) for word in words))
-
-
-def shape_of(value: Any) -> Any:
-    """Return the keys of a JSON value, recursively; of a list, those of its first element."""
-    if isinstance(value, dict):
-        return {key: shape_of(one) for key, one in value.items()}
-    return [shape_of(one) for one in value[:1]] if isinstance(value, list) else None
-
-
-def script_of(blocks: list[Block], folder: Path) -> str:
-    """Return a bash program for a whole page, so that later blocks see the variables of earlier ones."""
+    Args:
+        blocks: the blocks of the page.
+        folder: the folder for the programs of the blocks, and later for their outputs and exit statuses.
+        shown_as: its path where the program runs.
+        as_printed: whether to run the blocks as a reader would: no checks beyond what the page says.
+    """
+    there = shown_as or folder
     lines = [
         "set -E; cd",
         "turn() { failed=0; trap 's=$?; ((failed)) || failed=$s' ERR",
-        f'  source {folder}/"$1.sh" >{folder}/"$1.out" 2>&1 </dev/null',
-        f'  trap - ERR; echo "$failed" >{folder}/"$1.status"; }}',
+        f'  source {there}/"$1.sh" >{there}/"$1.out" 2>&1 </dev/null',
+        f'  trap - ERR; echo "$failed" >{there}/"$1.status"; }}',
     ]
     for number, block in enumerate(blocks):
-        for at, text in enumerate(_turns(block)):
+        for at, text in enumerate(_as_printed(block) if as_printed else _turns(block)):
             name = f"{number}.{at}"
             (folder / f"{name}.sh").write_text(text + "\n", "utf-8")
             lines.append(f"turn {name}")
     return "\n".join([*lines, "kill $(jobs -p) 2>/dev/null; wait"])
 
 
+def _as_printed(block: Block) -> list[str]:
+    """Return what a reader does with a block, one text for each turn: run it, or save it if it has a file name."""
+    if "not run" in block.notes:
+        return []
+    if "file" in block.notes:
+        return [_write(block, block.text)]
+    if block.language == "console":
+        return [command for command, _ in turns_of(block)]
+    if block.language == "python":
+        return [f"{_write(block, block.program)}python {shlex.quote(block.file)}"]
+    return [block.text] if block.language == "sh" else []
+
+
+def _write(block: Block, text: str) -> str:
+    """Return the bash commands that save `text` as the block's file."""
+    name = shlex.quote(block.file)
+    return f"mkdir -p \"$(dirname {name})\"; cat >{name} <<'END OF BLOCK'\n{text}END OF BLOCK\nchmod 600 {name}\n"
+
+
 def _turns(block: Block) -> list[str]:
-    """Return the bash commands that run a block, one for each turn."""
+    """Return the bash commands that test a block, one for each turn."""
     name = shlex.quote(block.file)
     if block.is_run and "printed by" in block.notes:
         return [f"{block.notes['printed by']} 2>/dev/null"]
@@ -218,7 +204,6 @@ def _turns(block: Block) -> list[str]:
     if block.language == "sh" and "file" not in block.notes:
         return [block.text]
     text = block.program if block.language == "python" else block.text
-    write = f"mkdir -p \"$(dirname {name})\"; cat >{name} <<'END OF BLOCK'\n{text}END OF BLOCK\nchmod 600 {name}"
     do = {
         "python": "" if "file" in block.notes else f"python {name}",
         "toml": f"sosagent machines check --config {name}",
@@ -226,7 +211,7 @@ def _turns(block: Block) -> list[str]:
     }.get(block.language, "")
     if block.language == "yaml" and "only checked" not in block.notes:
         do += f" && sosagent run {name} --against lab --yes {block.notes.get('run with', '')}"
-    return [f"{write}\n{do}".rstrip()]
+    return [f"{_write(block, text)}{do}".rstrip()]
 
 
 def write_commands(folder: Path) -> None:

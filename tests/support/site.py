@@ -1,4 +1,7 @@
-"""Check that the documentation works offline: `python -m tests.support.site FOLDER`, part of `make docs`."""
+"""Check that the documentation works offline: `python -m tests.support.site FOLDER`, part of `make docs`.
+
+With Chromium, it also checks that nothing is cut off, and the search.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from .site_in_browser import SEARCHES, browser_problems, chromium
 
 __all__ = ["problems"]
 
@@ -31,7 +36,12 @@ def _problems(site: Path) -> Iterator[str]:
 
 def main() -> None:
     """Exit with status 1 if anything is wrong."""
-    wrong = problems(Path(sys.argv[1]))
+    site = Path(sys.argv[1])
+    wrong = problems(site)
+    if chromium():
+        wrong += browser_problems(site, SEARCHES)
+    else:
+        print("chromium is not installed, so the widths of the pages and the search are not checked")
     for problem in wrong:
         print(problem)
     sys.exit(1 if wrong else 0)

@@ -220,7 +220,8 @@ class Console:
         open_line = NOT_RECORDED if self.recorder.private else self.open_line
         lines = [line for line in [*self.received.lines, open_line] if line.strip()]
         distinct = [line for line, _ in itertools.groupby(lines)]  # the empty rows of an editor are all the same
-        return tuple(printable(self.redact(line)) for line in distinct[-count:])
+        # A row that was full may have split a secret, so the lines are redacted together.
+        return tuple(printable(line) for line in self.redact("\n".join(distinct)).split("\n")[-count:])
 
     # -- recording ----------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..file_change import Confirm
 from ..paths import StrPath
 from ..shell.shell import Shell as _Shell
 from ..shell.transfer import Transfer
@@ -57,6 +58,8 @@ class Shell:
         *,
         mode: int | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        dry_run: bool = False,
+        confirm: Confirm | None = None,
     ) -> Transfer:
         """Copy a file to the machine, verify its checksum, and replace the target atomically.
 
@@ -65,6 +68,8 @@ class Shell:
             target: the file on the machine: ``/path`` or ``~/path``.
             mode: the permission bits; by default those of the replaced file, or 0600.
             on_progress: is called with the bytes that have arrived, and all bytes.
+            dry_run: write nothing; `Transfer.change` has what would change.
+            confirm: asks the user before an existing file is replaced: ``await confirm(change)``.
 
         Returns:
             The result of the transfer.
@@ -73,7 +78,9 @@ class Shell:
             EditRefused: the machine cannot store the file; the old one is unchanged.
             SosError: another of its subclasses; the next call resumes the transfer.
         """
-        return await self._shell.upload(source, target, mode=mode, on_progress=on_progress)
+        return await self._shell.upload(
+            source, target, mode=mode, on_progress=on_progress, dry_run=dry_run, confirm=confirm
+        )
 
     async def download(
         self,

@@ -11,6 +11,7 @@ from docs.endpoint_table import ENDPOINT_TABLE
 from docs.error_table import ERROR_TABLE
 from docs.machine_table import MACHINE_TABLE
 from docs.man_pages import write as write_man_pages
+from docs.public_names import PUBLIC_NAMES
 from docs.runbook_format import RUNBOOK_FORMAT
 from docs.runbook_schema import FILE, schema_text
 from docs.settings_table import SETTINGS_TABLE
@@ -22,6 +23,7 @@ PARTS = (
     ENDPOINT_TABLE,
     ERROR_TABLE,
     MACHINE_TABLE,
+    PUBLIC_NAMES,
     RUNBOOK_FORMAT,
     SETTINGS_TABLE,
     STATE_TABLE,

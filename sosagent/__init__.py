@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .config.file import load_machines
     from .config.machine import Machine
     from .config.machines import Machines
-    from .console import Console, Event
+    from .console import Event
     from .endpoint.parse import parse_target
     from .endpoint.target import (
         ExecTarget,
@@ -73,8 +73,9 @@ if TYPE_CHECKING:
     from .secrets.secret import Secret
     from .secrets.sources import find_password
     from .session.connect import connect
-    from .session.console import ConnectedConsole
-    from .shell.shell import Result, Shell
+    from .session.console import Console
+    from .session.shell import Shell
+    from .shell.shell import Result
     from .shell.transfer import Transfer
     from .terminal.expect import EOF, TIMEOUT, Match
 
@@ -87,7 +88,6 @@ __all__ = [
     "AddKeyResult",
     "ConfigInvalid",
     "ConnectOptions",
-    "ConnectedConsole",
     "Console",
     "ConsoleError",
     "ConsoleOccupied",
@@ -164,8 +164,7 @@ _LAZY = {
     "AccessOptions": "access",
     "AddKeyResult": "jobs.add_key",
     "ConnectOptions": "access",
-    "ConnectedConsole": "session.console",
-    "Console": "console",
+    "Console": "session.console",
     "ConsoleState": "jobs.state",
     "EOF": "terminal.expect",
     "Event": "console",
@@ -186,7 +185,7 @@ _LAZY = {
     "RunRecord": "runbook.record",
     "Secret": "secrets.secret",
     "SerialTarget": "endpoint.target",
-    "Shell": "shell.shell",
+    "Shell": "session.shell",
     "SshTarget": "endpoint.target",
     "StepRecord": "runbook.record",
     "TIMEOUT": "terminal.expect",

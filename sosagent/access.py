@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, Required, TypeAlias, TypedDict, Unpack, cast
+from typing import Any, Literal, Required, TypeAlias, TypedDict, Unpack
 
 from .console.events import Event, EventSink, guarded
 from .console.traffic import TrafficSink
@@ -123,10 +123,6 @@ class Access(ConnectSettings, LoginSettings):
     def note(self, text: str) -> None:
         """Show `text` to the user."""
         self.emit(Event("note", text))
-
-    def connect_options(self) -> ConnectOptions:
-        """Return the options for connecting as keyword arguments."""
-        return cast(ConnectOptions, {one.name: getattr(self, one.name) for one in fields(ConnectSettings)})
 
 
 class ConnectOptions(TypedDict, total=False):

@@ -8,7 +8,6 @@ from dataclasses import fields
 from typing import Unpack
 
 from .access import AccessOptions, ConnectSettings, access_to
-from .console import Console
 from .deadline import Deadline
 from .endpoint.located import Locatable
 from .errors import UsageError
@@ -18,9 +17,10 @@ from .jobs.host_keys import host_keys as _host_keys
 from .jobs.keys import KeyListing, KeysRemoved, remove_keys
 from .jobs.keys import list_keys as _list_keys
 from .keys import PublicKey, parse_public_keys
+from .session.console import Console, connected
 from .session.machine import at_machine
 from .session.root_shell import root_shell as _root_shell
-from .shell.shell import Shell
+from .session.shell import Shell
 from .transports import Transport
 
 __all__ = ["host_keys", "list_keys", "remove_key", "root_shell"]
@@ -146,17 +146,18 @@ async def root_shell(target: Locatable | Transport | Console, **options: Unpack[
     """
     if not isinstance(target, Console):
         async with at_machine(access_to(target, **options)) as there:
-            yield there.session.shell
+            yield Shell(there.session.shell)
         return
     if wrong := [name for name in _CONNECT_OPTIONS if name in options]:
         raise UsageError(f"{', '.join(wrong)}: this console is already connected", hint="Pass it to connect().")
-    access = access_to(target.transport, **options)
+    console = connected(target)
+    access = access_to(console.transport, **options)
     password = access.known_password
-    deadline = Deadline(target.time_left())
-    limited = target.time_left() is not None
+    deadline = Deadline(console.time_left())
+    limited = console.time_left() is not None
     try:
-        async with _root_shell(target, password, settings=access, dead_man=access.dead_man) as session:
-            yield session.shell
+        async with _root_shell(console, password, settings=access, dead_man=access.dead_man) as session:
+            yield Shell(session.shell)
     finally:
         # Logging out had a deadline of its own; restore the console's.
-        target.set_deadline(max(deadline.remaining, _LEAST_SECONDS) if limited else None)
+        console.set_deadline(max(deadline.remaining, _LEAST_SECONDS) if limited else None)

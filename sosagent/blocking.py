@@ -2,38 +2,42 @@
 
 Each call runs an event loop in a thread of its own, so it also works where a loop is running already, such as in a
 notebook. ``on_event`` and ``ask`` are called in that thread. Ctrl-C logs out of the machine, even if it is pressed
-several times, and then raises KeyboardInterrupt. A connected transport or `Console` belongs to another loop, so pass
-HOST or a `Target`.
+several times, and then raises KeyboardInterrupt. A connected transport, or a console of `sosagent.connect`, belongs to
+another loop, so pass HOST, a `Target`, or a `Console` of this module.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from typing import Any, ParamSpec, TypeVar, Unpack
 
-from .access import AccessOptions
+from .access import AccessOptions, ConnectOptions
 from .api import host_keys as _host_keys
 from .api import list_keys as _list_keys
 from .api import remove_key as _remove_key
 from .api import root_shell as _root_shell
+from .blocking_console import Console, loop_console, turns_of
 from .endpoint.located import Locatable
 from .file_change import Confirm
 from .jobs.add_key import add_key as _add_key
 from .jobs.execute import exec as _exec
+from .jobs.state import ConsoleState
 from .jobs.state import console_state as _console_state
 from .loop_thread import LoopThread
 from .paths import StrPath
 from .runbook.api import run_runbook as _run_runbook
+from .session.connect import connect as _connect
+from .session.shell import Shell as _Shell
 from .shell.shell import Result
-from .shell.shell import Shell as _Shell
 from .shell.transfer import Transfer
 from .transports import Transport
+from .turns import Turns
 
 __all__ = [
-    "Shell", "add_key", "console_state", "exec", "host_keys", "list_keys", "remove_key", "root_shell", "run_runbook",
+    "Console", "Shell", "add_key", "connect", "console_state", "exec", "host_keys", "list_keys", "remove_key",
+    "root_shell", "run_runbook",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -53,12 +57,46 @@ def _blocking(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
 
 
 add_key = _blocking(_add_key)
-console_state = _blocking(_console_state)
+"""`sosagent.add_key` without asyncio."""
 exec = _blocking(_exec)
+"""`sosagent.exec` without asyncio."""
 host_keys = _blocking(_host_keys)
+"""`sosagent.host_keys` without asyncio."""
 list_keys = _blocking(_list_keys)
+"""`sosagent.list_keys` without asyncio."""
 remove_key = _blocking(_remove_key)
+"""`sosagent.remove_key` without asyncio."""
 run_runbook = _blocking(_run_runbook)
+"""`sosagent.run_runbook` without asyncio."""
+
+
+def console_state(
+    target: Locatable | Transport | Console,
+    *,
+    poke: bool = False,
+    seconds: float = 2.0,
+    timeout: float = 60.0,
+    **options: Unpack[ConnectOptions],
+) -> ConsoleState:
+    """Look at a console; see `sosagent.console_state`.
+
+    Args:
+        target: HOST as on the command line, a `Target`, a transport, or a `Console`.
+        poke: if the line is silent, type what a job would type: ^L, then ^U and Enter. Otherwise nothing is typed.
+        seconds: how long the line must be quiet before its state is determined.
+        timeout: seconds for the whole job, unless it is a `Console`.
+        options: how to connect; see `ConnectOptions`.
+
+    Returns:
+        The state and the output of the console. It neither logs in nor out.
+
+    Raises:
+        ConsoleError: no connection, or the timeout has passed.
+    """
+    if isinstance(target, Console):
+        return turns_of(target).call(_console_state, loop_console(target), poke=poke, seconds=seconds)
+    with LoopThread("sosagent console_state") as loop:
+        return loop.call(_console_state(target, poke=poke, seconds=seconds, timeout=timeout, **options))
 
 
 class Shell:
@@ -66,20 +104,12 @@ class Shell:
 
     Args:
         shell: the shell with asyncio.
-        loop: the event loop that it belongs to.
+        turns: runs its calls.
     """
 
-    def __init__(self, shell: _Shell, loop: LoopThread) -> None:
+    def __init__(self, shell: _Shell, turns: Turns) -> None:
         self._shell = shell
-        self._loop = loop
-        self._turn = asyncio.Lock()  # a console serves one call at a time
-
-    def _call(self, call: Callable[P, Coroutine[Any, Any, T]], *arguments: P.args, **options: P.kwargs) -> T:
-        async def in_turn() -> T:
-            async with self._turn:
-                return await call(*arguments, **options)
-
-        return self._loop.call(in_turn())
+        self._call = turns.call
 
     def run(self, text: str) -> Result:
         """Run a program on the machine, at most once, and return its exact result.
@@ -143,7 +173,39 @@ class Shell:
 
 
 @contextmanager
-def root_shell(target: Locatable | Transport, **options: Unpack[AccessOptions]) -> Iterator[Shell]:
+def connect(
+    target: Locatable | Transport, *, timeout: float | None = None, **options: Unpack[ConnectOptions]
+) -> Iterator[Console]:
+    """Connect to a console endpoint::
+
+        with sosagent.blocking.connect("user@sos.example.net", timeout=60) as console:
+            console.login(password)
+            console.send("uname -r\\r")
+            print(console.expect(r"\\n(\\S+)\\r").groups)
+
+    At the end, also on an error or Ctrl-C, it logs out of the shell that `Console.login` opened, leaves the endpoint
+    and closes the connection. Calls that other threads have not finished then end with RuntimeError.
+
+    Args:
+        target: HOST as on the command line, a `Target`, or a transport.
+        timeout: seconds for everything that is done with the console, including connecting; None for no limit.
+        options: ``transcript=``, ``on_event=``, ``on_traffic=``, ``ask=`` and ``kick=``, see `ConnectOptions`.
+
+    Returns:
+        A context manager whose value is a `Console`.
+
+    Raises:
+        TargetInvalid, EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown,
+        HostKeyChanged: each says what to do next.
+    """
+    with LoopThread("sosagent connect") as loop:
+        turns = Turns(loop)
+        with _opened(_connect(target, timeout=timeout, **options), turns) as console:
+            yield Console(console, turns)
+
+
+@contextmanager
+def root_shell(target: Locatable | Transport | Console, **options: Unpack[AccessOptions]) -> Iterator[Shell]:
     """Get from the console's state to a verified shell, and log out at the end of the block::
 
         with sosagent.blocking.root_shell("user@sos.example.net", password=password) as shell:
@@ -153,7 +215,7 @@ def root_shell(target: Locatable | Transport, **options: Unpack[AccessOptions]) 
     with `sosagent.root_shell`.
 
     Args:
-        target: HOST as on the command line, a `Target`, or a transport.
+        target: HOST as on the command line, a `Target`, a transport, or a `Console` of `connect`.
         options: how to get to the shell: ``password=`` and others, see `AccessOptions`.
 
     Returns:
@@ -163,13 +225,27 @@ def root_shell(target: Locatable | Transport, **options: Unpack[AccessOptions]) 
         UsageError, PasswordMissing: nothing was sent.
         ConsoleError: no shell; see the subclasses in `sosagent.errors`.
     """
+    if isinstance(target, Console):
+        turns = Turns(turns_of(target).loop, turns_of(target))
+        with _opened(_root_shell(loop_console(target), **options), turns) as shell:
+            yield Shell(shell, turns)
+        return
     with LoopThread("sosagent root_shell") as loop:
-        stack = AsyncExitStack()
-        try:
-            shell = loop.call(stack.enter_async_context(_root_shell(target, **options)))
-            yield Shell(shell, loop)
-        except BaseException as error:
-            # If the interruption came just when the shell was open, it is on the stack.
-            loop.call(stack.__aexit__(type(error), error, error.__traceback__))
-            raise
-        loop.call(stack.aclose())
+        turns = Turns(loop)
+        with _opened(_root_shell(target, **options), turns) as shell:
+            yield Shell(shell, turns)
+
+
+@contextmanager
+def _opened(context: AbstractAsyncContextManager[T], turns: Turns) -> Iterator[T]:
+    """Enter `context` in the loop of `turns`; at the end, end the calls of `turns`, and leave it."""
+    stack = AsyncExitStack()
+    try:
+        value = turns.call(stack.enter_async_context, context)
+        stack.push_async_callback(turns.end)
+        yield value
+    except BaseException as error:
+        # If the interruption came just when the context was entered, it is on the stack.
+        turns.loop.call(stack.__aexit__(type(error), error, error.__traceback__))
+        raise
+    turns.loop.call(stack.aclose())

@@ -51,6 +51,7 @@ class SosError(Exception):
         tail: the console's last lines, oldest first, printable.
         code: a short stable name for programs.
         exit_code: the exit status of the command line.
+        default_hint: the hint of errors of this class that have no other.
         open_shell: a sentence that a shell of ours may be open on the machine, with which the message begins; may be
             empty.
         record: for a run of a runbook, what was done before the error: a `RunRecord`; see `runbook.record.record_of`.

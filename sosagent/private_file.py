@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .errors import UsageError
 from .printable import printable
+from .sudo import give_to_caller, make_folders, trusted_users
 
 __all__ = ["open_private"]
 
@@ -25,15 +26,18 @@ def open_private(path: Path, flags: int) -> int:
         OSError: it cannot be opened.
     """
     if flags & os.O_CREAT:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(path.parent)
     if not hasattr(os, "geteuid"):  # Windows
         return os.open(path, flags, 0o600)
     if path.is_symlink():
         raise _refused(path, "is a symbolic link")
     _check(path.parent, path.parent.stat())
+    existed = path.exists()
     # Opening a FIFO would wait for the other end.
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     try:
+        if not existed:
+            give_to_caller(descriptor, path.parent)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise _refused(path, "is not a regular file")
@@ -47,7 +51,7 @@ def open_private(path: Path, flags: int) -> int:
 
 
 def _check(path: Path, found: os.stat_result) -> None:
-    if found.st_uid not in (os.geteuid(), 0):
+    if found.st_uid not in trusted_users():
         raise _refused(path, "belongs to another user")
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise _refused(path, "can be written by other users")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .errors import UsageError
 from .printable import printable
+from .sudo import give_to_caller, make_folders, take_owner
 
 __all__ = ["append_line", "locked", "replace_contents", "replace_file"]
 
@@ -22,7 +23,8 @@ _LOCK_PAUSE = 0.02
 def replace_file(path: Path, text: str) -> None:
     """Replace the contents of `path` with `text` atomically: a reader sees the old file or the new one.
 
-    The file keeps its mode, and a symbolic link stays a link. A new file gets mode 0600, a new folder 0700.
+    The file keeps its mode and its owner, and a symbolic link stays a link. A new file gets mode 0600, a new folder
+    0700; see `sudo` for their owner.
 
     Args:
         path: the file; its folder is created if it is missing.
@@ -32,7 +34,7 @@ def replace_file(path: Path, text: str) -> None:
         UsageError: the file cannot be written; its contents are unchanged.
     """
     try:
-        path.resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(path.resolve().parent)
     except OSError as error:
         raise _cannot_write(path, error) from None
     replace_contents(path, text.encode("utf-8", "surrogateescape"))
@@ -45,14 +47,15 @@ def replace_contents(path: Path, data: bytes) -> None:
         if real.exists() and not real.is_file():
             real.write_bytes(data)
             return
-        mode = real.stat().st_mode & 0o777 if real.exists() else 0o600
+        old = real.stat() if real.exists() else None
         handle, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
         try:
             with os.fdopen(handle, "wb") as opened:
+                take_owner(handle, old, real.parent)
                 opened.write(data)
                 opened.flush()
                 os.fsync(opened.fileno())
-            Path(name).chmod(mode)
+            Path(name).chmod(0o600 if old is None else old.st_mode & 0o777)
             Path(name).replace(real)
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -71,7 +74,10 @@ def append_line(path: Path, line: bytes) -> None:
     Raises:
         OSError: it cannot be written; the file is unchanged.
     """
+    existed = path.exists()
     with FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as opened:
+        if not existed:
+            give_to_caller(opened.fileno(), path.resolve().parent)
         size = opened.seek(0, os.SEEK_END)
         if size and os.pread(opened.fileno(), 1, size - 1) != b"\n":
             line = b"\n" + line
@@ -101,9 +107,11 @@ def locked(path: Path) -> Iterator[None]:
         return
     try:
         real = path.resolve()
-        real.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(real.parent)
         existed = real.exists()
         descriptor = _open_locked(real)
+        if not existed:
+            give_to_caller(descriptor, real.parent)
     except OSError as error:
         raise UsageError(f"cannot open {printable(str(path))}: {error.strerror}") from None
     try:

@@ -89,7 +89,22 @@ async def test_a_blocking_function_in_a_running_loop(lab: Lab, lab_target: sosag
 
 
 INTERRUPTED = """
-import sys, time, sosagent, sosagent.blocking
+import sys, threading, time, sosagent, sosagent.blocking
+def wait(console):
+    try:
+        console.expect("never", 60)
+    except RuntimeError as error:
+        print(error, flush=True)
+def console(what):
+    with sosagent.blocking.connect(target, timeout=100, on_event=say) as one:
+        one.login(sosagent.find_password())
+        if what == "thread":
+            other = threading.Thread(target=wait, args=[one])
+            other.start()
+        print("working", flush=True)
+        if what == "expect":
+            one.expect("never", 60)
+        time.sleep(60)
 def shell():
     return sosagent.blocking.root_shell(target, password=sosagent.find_password(), on_event=say)
 def say(event):
@@ -99,6 +114,8 @@ target = sosagent.parse_target(sys.argv[1])
 try:
     if sys.argv[2] == "add":
         sosagent.blocking.add_key(target, open(sys.argv[3]).read(), password=sosagent.find_password(), on_event=say)
+    elif sys.argv[2] in ("expect", "asleep", "thread"):
+        console(sys.argv[2])
     else:
         with shell() as one:
             if sys.argv[2] == "run":
@@ -138,8 +155,11 @@ def as_users(lab: ThreadedLab, home: Path) -> dict[str, str]:
         ("run", "working", "logged out"),
         ("between", "working", "logged out"),
         ("add", "shell ready", "logged out"),
+        ("expect", "working", ""),
+        ("asleep", "working", ""),
+        ("thread", "working", "the block that opened this console has ended"),
     ],
-    ids=["enter", "run", "between", "add"],
+    ids=["enter", "run", "between", "add", "expect", "asleep", "thread"],
 )
 def test_ctrl_c_logs_out(what: str, moment: str, last: str, far_lab: ThreadedLab, tmp_path: Path) -> None:
     public = tmp_path / "key.pub"
@@ -160,7 +180,7 @@ def test_ctrl_c_logs_out(what: str, moment: str, last: str, far_lab: ThreadedLab
         process.send_signal(signal.SIGINT)
         time.sleep(0.05)
     said, trouble = process.communicate(timeout=40)
-    assert said.splitlines()[-2:] == [last, "interrupted"], (said, trouble)
+    assert said.splitlines()[-2:] == [*filter(None, [last]), "interrupted"], (said, trouble)
     assert not logged_in(far_lab)
 
 
@@ -171,3 +191,76 @@ def test_threads_that_share_a_shell_take_turns(far_lab: ThreadedLab) -> None:
     ):
         results = list(pool.map(lambda number: list(shell.run(f"echo {number}").lines), range(8)))
     assert results == [[str(number)] for number in range(8)]
+
+
+def test_a_blocking_console(far_lab: ThreadedLab, tmp_path: Path) -> None:
+    events = list[sosagent.Event]()
+    cast = tmp_path / "cast"
+    with sosagent.blocking.connect(far_lab.target, timeout=60, transcript=cast, on_event=events.append) as console:
+        console.send("\r")
+        assert console.expect([r"never", r"login: $"], 20).index == 1
+        assert console.open_line.endswith("login: ")
+        assert sosagent.blocking.console_state(console, seconds=0.1).name == console.state == "login"
+        console.login(far_lab.password.reveal())
+        assert logged_in(far_lab)
+        console.type_line("echo $((40 + 2))")
+        console.send("\r")
+        assert console.expect(r"\n(42)\n").groups == ("42",)
+        assert any("root@lab" in row for row in console.screen())
+        assert console.quiet(0.1, 5.0)
+        with console.unrecorded(sosagent.Secret("hunter22")):
+            console.send("echo hunter22\r")
+            console.expect("\nhunter22")
+        console.skip()
+        assert console.expect([sosagent.TIMEOUT, "hunter22"], 0.1).index == 0
+        console.set_deadline(30)
+        assert 0 < (console.time_left() or 0) <= 30
+        console.mark_recording("here")
+        console.logout()
+        assert not logged_in(far_lab)
+        with sosagent.blocking.root_shell(console, password=far_lab.password) as shell:
+            assert shell.run("echo one").output == b"one"
+            assert (console.bytes_sent > 100, console.bytes_received > 100, console.exchanges > 3) == (True,) * 3
+        assert not logged_in(far_lab)
+        with pytest.raises(sosagent.UsageError, match="already connected"):
+            sosagent.blocking.root_shell(console, password="x", timeout=3).__enter__()
+        console.login(far_lab.password)
+    assert not logged_in(far_lab)
+    assert "connected to" in events[1].text
+    assert b"hunter22" not in console_bytes(cast)
+    for late in (lambda: console.send("x"), lambda: console.open_line, lambda: shell.run("true")):
+        with pytest.raises(RuntimeError):
+            late()
+
+
+def console_bytes(cast: Path) -> bytes:
+    """Return a recording."""
+    assert b'"here"' in cast.read_bytes()
+    return cast.read_bytes()
+
+
+@pytest.mark.parametrize("error", [KeyError("mine"), SystemExit(3)])
+def test_a_blocking_console_logs_out_after_an_error(error: BaseException, far_lab: ThreadedLab) -> None:
+    with pytest.raises(type(error)), sosagent.blocking.connect(far_lab.target, timeout=60) as console:
+        console.login(far_lab.password)
+        assert logged_in(far_lab)
+        raise error
+    assert not logged_in(far_lab)
+    with pytest.raises(sosagent.DeadlineExceeded), sosagent.blocking.connect(far_lab.target, timeout=0.01):
+        pass
+
+
+def test_threads_that_share_a_console_take_turns(far_lab: ThreadedLab) -> None:
+    """Their calls do not overlap; what a thread still waits for when the block ends raises RuntimeError."""
+    with ThreadPoolExecutor(4) as pool:
+        with sosagent.blocking.connect(far_lab.target, timeout=60) as console:
+            console.login(far_lab.password)
+            assert len(set(pool.map(lambda _: console.screen()[0], range(8)))) == 1
+            list(pool.map(lambda number: console.quiet(0.05, 5.0), range(8)))
+            waiting = [pool.submit(console.expect, "never", 50.0) for _ in range(2)]
+            while not all(one.running() for one in waiting):
+                time.sleep(0.01)
+        for one in waiting:
+            with pytest.raises(RuntimeError, match="has ended"):
+                one.result(timeout=20)
+    assert not logged_in(far_lab)

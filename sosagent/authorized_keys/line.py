@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..keys import KEY_TYPES, PublicKey, parse_blob
+from ..keys.certificate import certified_key
 from ..keys.from_patterns import nobody_because
 from ..keys.options import are_options, split_options, value_of
 
-__all__ = ["Entry", "Presence", "Verdict", "is_used", "joined_at", "judge", "parse_line"]
+__all__ = ["Entry", "Presence", "Verdict", "fingerprint_of", "is_used", "joined_at", "judge", "parse_line"]
 
 #: Options that leave a key fully usable for a login (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
 _HARMLESS = frozenset({"agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding"})
@@ -118,6 +119,28 @@ def parse_line(line: str, *, any_options: bool = False) -> Entry | None:
     if key is None or not (any_options or are_options(options)):
         return None
     return Entry(key, options)
+
+
+def fingerprint_of(line: str) -> str | None:
+    """Return the fingerprint of the key in a line as ``ssh-keygen -l`` prints it, whether sshd accepts the line or not.
+
+    Args:
+        line: a line of the file.
+
+    Returns:
+        The SHA256 fingerprint; for a certificate, that of the key it is for. None if the line contains no whole key of
+        a known type.
+    """
+    entry = parse_line(line, any_options=True)
+    if entry is not None:
+        return entry.key.fingerprint
+    line = line.strip(" \t\r\n")
+    split = split_options(line)
+    for text in (line, *([split[1]] if split is not None else [])):
+        words = text.split()
+        if len(words) > 1 and (key := certified_key(words[0], words[1])) is not None:
+            return key.fingerprint
+    return None
 
 
 def joined_at(line: str) -> int | None:

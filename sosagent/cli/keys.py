@@ -213,7 +213,7 @@ def _key_fields(listed: ListedKey) -> dict[str, Any]:
     return {
         "type": entry.key.type if entry else None,
         "bits": entry.key.bits if entry else None,
-        "fingerprint": entry.key.fingerprint if entry else None,
+        "fingerprint": listed.fingerprint,
         "comment": entry.key.comment if entry else None,
         "options": list(entry.options) if entry else [],
         "usable": not listed.why_not,

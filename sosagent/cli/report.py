@@ -14,6 +14,7 @@ from .. import __version__
 from ..errors import UsageError
 from ..picture import Picture
 from ..printable import printable
+from ..sudo import take_owner
 from .report_text import (
     MARKS,
     coloured_html,
@@ -95,6 +96,7 @@ def write_page(path: Path, text: str) -> None:
         handle, name = tempfile.mkstemp(dir=real.parent, prefix=".sosagent-")  # mode 0600
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
+                take_owner(handle, real.stat() if real.exists() else None, real.parent)
                 file.write(text)
             Path(name).replace(real)
         except BaseException:

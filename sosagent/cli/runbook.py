@@ -11,6 +11,7 @@ import typer
 
 from ..errors import ConfigInvalid, SosError, UsageError
 from ..printable import printable
+from ..sudo import give_to_caller
 from .exits import Reported, expected_errors_only
 from .help.app import App
 from .options import with_options
@@ -136,6 +137,7 @@ def new(
             return
         try:
             with path.open("x", encoding="utf-8") as file:
+                give_to_caller(file.fileno(), path.resolve().parent)
                 file.write(NEW)
         except OSError as error:
             raise UsageError(f"cannot create {printable(str(path))}: {error.strerror}") from None

@@ -220,13 +220,8 @@ class Console:
         open_line = NOT_RECORDED if self.recorder.private else self.open_line
         lines = [line for line in [*self.received.lines, open_line] if line.strip()]
         distinct = [line for line, _ in itertools.groupby(lines)]  # the empty rows of an editor are all the same
-        return tuple(printable(self.redact(line)) for line in distinct[-count:])
-
-    def screen(self, columns: int = 80, rows: int = 24) -> list[str]:
-        """Return the printable rows, from the top, that a terminal of this size would show now."""
-        from ..terminal.screen import screen_of  # importing pyte takes long
-
-        return screen_of(self.output, columns, rows)
+        # A row that was full may have split a secret, so the lines are redacted together.
+        return tuple(printable(line) for line in self.redact("\n".join(distinct)).split("\n")[-count:])
 
     # -- recording ----------------------------------------------------------------------------
 
@@ -292,7 +287,8 @@ class Console:
     async def quiet(self, seconds: float, at_most: float) -> bool:
         """Wait until nothing but kernel messages is received for `seconds`, or longer on a slow line.
 
-        Return False if output still flows after `at_most` seconds.
+        Returns:
+            True if the line is quiet; False if output still flows after `at_most` seconds.
         """
         deadline = self.line.wait(at_most)
         while await self.receive(max(seconds, self.line.quiet_seconds), ignore_kernel=True) is not None:
@@ -303,21 +299,7 @@ class Console:
     async def expect(
         self, patterns: Pattern | Sequence[Pattern], seconds: float = 30.0, *, exact: bool = False
     ) -> Match:
-        """Wait until one of `patterns` matches the text received since the last match.
-
-        Args:
-            patterns: regular expressions (text or compiled), TIMEOUT, EOF; one or a list. One that
-                ends in ``$`` is a prompt and matches on the open line only.
-            seconds: how long to wait.
-            exact: take texts literally.
-
-        Returns:
-            The match; for TIMEOUT and EOF in the list, one with that index and no text.
-
-        Raises:
-            DeadlineExceeded: nothing matched in time, and TIMEOUT is not in the list.
-            EndpointLost: the connection ended, and EOF is not in the list.
-        """
+        """Wait until one of `patterns` matches; see `sosagent.Console.expect`."""
         listed = [patterns] if not isinstance(patterns, Sequence) or isinstance(patterns, str) else patterns
         compiled = compile_patterns(listed, exact=exact)
         deadline = self.line.wait(seconds)

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from ..secrets.marks import REDACTED
 from ..secrets.secret import Secret
 from ..terminal.kernel import looks_like_kernel_line
+from .split_secrets import redact_split, start_of_secret
 
 __all__ = ["EchoMask", "Redactor", "redact_secrets"]
 
 _MIN_LENGTH = 4  # shorter secrets occur inside too many ordinary words
 _MAX_MASKED = 64 * 1024
+_MARK = REDACTED.encode()
 
 
 class Redactor:
@@ -34,21 +36,29 @@ class Redactor:
             self._secrets.sort(key=lambda one: -len(one.reveal()))
 
     def redact(self, text: str) -> str:
-        """Return `text` with every secret replaced."""
-        pattern = "|".join(re.escape(secret.reveal()) for secret in self._secrets)
-        return re.sub(pattern, REDACTED, text) if pattern else text
+        """Return `text` with every secret replaced, also if control characters or newlines are in the middle of it."""
+        if not self._secrets:
+            return text
+        return self._replace(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+    def _replace(self, data: bytes) -> bytes:
+        pattern = re.compile(b"|".join(map(re.escape, self._values)))
+        return redact_split(pattern.sub(_MARK, data), pattern, _MARK)
+
+    @property
+    def _values(self) -> list[bytes]:
+        return [secret.reveal().encode("utf-8", "surrogatepass") for secret in self._secrets]
 
     def redact_stream(self, data: bytes) -> bytes:
         """Process the next bytes of a stream; return those that can be shown now.
 
-        The end of `data` is held back while it may be the start of a secret; `flush` returns it.
+        A secret is also replaced if escape sequences, control characters or the end of a row are in the middle of it;
+        these stay. The end of `data` is held back while it may be the start of a secret; `flush` returns it.
         """
         if not self._secrets:
             return data
-        data, self._held = self._held + data, b""
-        values = [secret.reveal().encode() for secret in self._secrets]
-        data = re.sub(b"|".join(map(re.escape, values)), REDACTED.encode(), data)
-        held = max(_partial_match(data, value) for value in values)
+        data, self._held = self._replace(self._held + data), b""
+        held = start_of_secret(data, self._values)
         if held:
             data, self._held = data[:-held], data[-held:]
         return data
@@ -65,11 +75,6 @@ def redact_secrets(text: str, secrets: Iterable[Secret]) -> str:
     for secret in secrets:
         redactor.add(secret)
     return redactor.redact(text)
-
-
-def _partial_match(data: bytes, value: bytes) -> int:
-    """Return how many bytes at the end of `data` may be the start of `value`."""
-    return next((size for size in range(min(len(value) - 1, len(data)), 0, -1) if value.startswith(data[-size:])), 0)
 
 
 class EchoMask:

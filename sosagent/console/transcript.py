@@ -20,6 +20,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..paths import StrPath
 from ..printable import playable, printable
+from ..sudo import take_owner
 
 __all__ = ["Transcript"]
 
@@ -53,7 +54,9 @@ def _create(path: Path) -> tuple[int, Path]:
     if os.name == "nt":  # where an open file cannot be renamed
         path.unlink(missing_ok=True)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), path
+    old = path.lstat() if path.is_file() and not path.is_symlink() else None
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".sosagent-")
+    take_owner(descriptor, old, path.parent)
     return descriptor, Path(name)
 
 

@@ -79,12 +79,14 @@ class Target:
     Fields:
         dialect: the endpoint's dialect: a name from `DIALECTS`, or a `Dialect` of your own. None to detect it.
         console: the machine's name on the endpoint, where the endpoint shows a menu of several consoles.
+
+    Attributes:
+        in_clear: whether the connection is unencrypted, so that others on the network can read it.
     """
 
     dialect: str | Dialect | None = None
     console: str | None = None
 
-    #: Whether the connection is unencrypted, so that others on the network can read it.
     in_clear: ClassVar[bool] = False
 
 

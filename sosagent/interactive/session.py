@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager, suppress
 
 from ..access import Access
 from ..console.console import Console
+from ..deadline import Deadline
 from ..endpoint.dialect import spell_keys
 from ..errors import EndpointLost, UsageError
 from ..login.entrance import enter_endpoint
 from ..printable import printable
-from ..session.connect import connect
+from ..session.connect import open_console
 from ..session.machine import locked
 from ..terminal.live import Live
 from ..transports.remember import remembering
@@ -56,7 +57,7 @@ async def run_session(access: Access, options: InteractiveOptions) -> str:
                 terminal = UserTerminal()
                 if options.record is not None:
                     recording.start(options.record, f"sosagent {access.host}", terminal.size())
-                async with connect(access.target, timeout=access.timeout, **access.connect_options()) as console:
+                async with open_console(access.target, Deadline(access.timeout), access) as console:
                     return await InteractiveSession(console, terminal, recording, access, options).run()
         finally:
             if terminal is not None:

@@ -11,7 +11,7 @@ from ..authorized_keys import rewrite
 from ..authorized_keys.edits import NO_REVIEW, Review
 from ..authorized_keys.inspection import examine, inspect
 from ..authorized_keys.key_file import check_user, key_file_of
-from ..authorized_keys.line import Entry, parse_line
+from ..authorized_keys.line import Entry, fingerprint_of, parse_line
 from ..authorized_keys.sshd_rules import login_obstacles
 from ..errors import KeyInvalid, UsageError
 from ..file_change import Confirm, FileChange
@@ -58,6 +58,15 @@ class ListedKey:
     why_not: str = ""
     limits: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str | None:
+        """The key's fingerprint (``SHA256:...``) as ``ssh-keygen -l`` prints it, also if sshd does not accept the line.
+
+        For a certificate, which sshd does not accept in this file, it is that of the key in it, as with ``ssh-keygen``.
+        None if the line contains no whole key.
+        """
+        return fingerprint_of(self.text)
 
     @property
     def allows_shell(self) -> bool:

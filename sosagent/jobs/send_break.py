@@ -6,12 +6,13 @@ import asyncio
 from contextlib import suppress
 from typing import Unpack
 
-from ..access import ConnectOptions
+from ..access import ConnectOptions, ConnectSettings
 from ..console import Console
+from ..deadline import Deadline
 from ..endpoint.located import Locatable
 from ..login.entrance import enter_endpoint
 from ..printable import printable
-from ..session.connect import connect
+from ..session.connect import open_console
 from ..transports import Transport
 
 __all__ = ["send_break"]
@@ -42,7 +43,7 @@ async def send_break(
         UsageError: the endpoint cannot send a BREAK.
         ConsoleError: no connection, or the timeout has passed.
     """
-    async with connect(target, timeout=timeout, **options) as console:
+    async with open_console(target, Deadline(timeout), ConnectSettings(**options)) as console:
         await enter_endpoint(console)
         await _listen(console)
         console.recorder.clear_output()  # earlier output is not an answer

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Unpack
 
-from ..access import ConnectOptions
-from ..console import Console
+from ..access import ConnectOptions, ConnectSettings
+from ..console.console import Console as _Console
+from ..deadline import Deadline
 from ..endpoint.located import Locatable
 from ..errors import ConsoleOccupied, ConsoleSilent
 from ..login.detect import find_state
 from ..login.failures import endpoint_text
 from ..login.listen import listen
-from ..session.connect import connect
+from ..session.connect import open_console
+from ..session.console import Console, connected
 from ..terminal.states import SILENT, UNKNOWN, Observation
 from ..transports import Transport
 
@@ -72,12 +74,13 @@ async def console_state(
     If it is cancelled, it leaves the console as it is.
     """
     if isinstance(target, Console):
-        return await _observe(target, target.transport.name, poke, seconds)
-    async with connect(target, timeout=timeout, **options) as console:
+        console = connected(target)
+        return await _observe(console, console.transport.name, poke, seconds)
+    async with open_console(target, Deadline(timeout), ConnectSettings(**options)) as console:
         return await _observe(console, target.name if isinstance(target, Transport) else str(target), poke, seconds)
 
 
-async def _observe(console: Console, host: str, poke: bool, seconds: float) -> ConsoleState:
+async def _observe(console: _Console, host: str, poke: bool, seconds: float) -> ConsoleState:
     hint = ""
     try:
         observation = await find_state(console) if poke else await listen(console, seconds)

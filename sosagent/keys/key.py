@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..printable import printable
@@ -172,7 +173,18 @@ def blob_type(blob: bytes) -> str:
 
 
 def _fields(blob: bytes) -> list[bytes]:
-    fields: list[bytes] = []
+    fields = list(blob_fields(blob))
+    if not fields:
+        raise ValueError("the key is empty")
+    return fields
+
+
+def blob_fields(blob: bytes) -> Iterator[bytes]:
+    """Yield the strings (RFC 4251 5) that a blob consists of.
+
+    Raises:
+        ValueError: the next one is not complete.
+    """
     position = 0
     while position < len(blob):
         if position + 4 > len(blob):
@@ -181,11 +193,8 @@ def _fields(blob: bytes) -> list[bytes]:
         position += 4
         if position + length > len(blob):
             raise ValueError(_WRONG_LENGTH)
-        fields.append(blob[position : position + length])
+        yield blob[position : position + length]
         position += length
-    if not fields:
-        raise ValueError("the key is empty")
-    return fields
 
 
 def _check_fields(key_type: str, fields: list[bytes]) -> None:

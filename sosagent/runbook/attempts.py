@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -28,7 +27,7 @@ class Attempts:
     Fields:
         number: of the step.
         current_title: returns the step's title, in which more names have values after a login.
-        started: when, on the clock of `time.monotonic`.
+        started: when, in seconds from the start of the run; see `WorkClock`.
         times: how often it has been run.
         status: becomes ``done`` or ``skipped``.
         outcome: the outcome of the latest attempt.
@@ -36,7 +35,7 @@ class Attempts:
 
     number: str
     current_title: Callable[[], str]
-    started: float = field(default_factory=time.monotonic)
+    started: float
     times: int = 0
     status: Status = "failed"
     outcome: Outcome = field(default_factory=Outcome)
@@ -51,13 +50,13 @@ class Attempts:
         result = f": {excerpt(text, _EVENT_TEXT)}" if text else ""
         site.console.emit(Event(kind, f"[{self.number}] {self.title}{result}"))
 
-    def record(self, site: Site, step: Step, began: float) -> StepRecord:
+    def record(self, site: Site, step: Step, now: float) -> StepRecord:
         """Return the record of the step.
 
         Args:
             site: where it ran.
             step: the step.
-            began: when the run started, on the clock of `time.monotonic`.
+            now: the seconds since the start of the run.
         """
         outcome = self.outcome
         return StepRecord(
@@ -65,8 +64,8 @@ class Attempts:
             self.title,
             step.action,
             self.status,
-            self.started - began,
-            time.monotonic() - self.started,
+            self.started,
+            now - self.started,
             self.times,
             outcome.message,
             outcome.output,

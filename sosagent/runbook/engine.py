@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from .scope import Scope
 from .site import Site
 from .steps import NOT_ANSWERED, STEPS, Ask, confirm
 from .values import complete_values
+from .work_clock import WorkClock
 
 __all__ = ["Engine", "Settings"]
 
@@ -72,15 +72,15 @@ class Engine:
     """
 
     def __init__(self, access: Access, loaded: Loaded, scope: Scope, settings: Settings, first: int) -> None:
-        self.access = access
+        self._clock = clock = WorkClock()
+        self.access = replace(access, ask=clock.without(access.ask), ask_code=clock.without(access.ask_code))
         self.loaded = loaded
         self.scope = scope
-        self.settings = settings
+        self.settings = replace(settings, ask=clock.without(settings.ask), gate=clock.without(settings.gate))
         self.first = first
         self.records: list[StepRecord] = []
         self.site: Site | None = None
         self._began = datetime.now(UTC)
-        self._clock = time.monotonic()
 
     async def run(self) -> RunRecord:
         """Run it; see `run.run_loaded`."""
@@ -194,7 +194,7 @@ class Engine:
         def title() -> str:
             return self._redact(title_of(step, replace(scope, known={**before, "hostname": site.hostname})))
 
-        attempts = Attempts(number, title)
+        attempts = Attempts(number, title, self._clock.seconds)
         place = len(self.records)
         try:
             if await self._is_wanted(scope, step, attempts):
@@ -216,7 +216,7 @@ class Engine:
             attempts.emit(site, "failed", "interrupted")
             raise
         finally:
-            self.records.insert(place, attempts.record(site, step, self._clock))
+            self.records.insert(place, attempts.record(site, step, self._clock.seconds))
 
     async def _is_wanted(self, scope: Scope, step: Step, attempts: Attempts) -> bool:
         if step.when is not None and not scope.holds(step.when):
@@ -344,7 +344,7 @@ class Engine:
             tuple(self.records),
             hostname="" if site is None else site.hostname,
             machine_id=None if site is None else site.machine_id,
-            seconds=time.monotonic() - self._clock,
+            seconds=self._clock.seconds,
             state_found="" if site is None else site.state_found,
             logged_out=None if site is None else site.logged_out,
             warnings=() if site is None else tuple(site.troubles),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..printable import printable
+from ..sudo import trusted_users
 
 __all__ = ["OTHERS_TOUCH", "OTHERS_WRITE", "read_file", "trouble_with"]
 
@@ -89,7 +90,7 @@ def _trouble(status: os.stat_result, path: Path, shown: str, others: int | None)
         return f"{shown} is neither a file nor a pipe", ""
     if os.name != "posix" or others is None:
         return "", ""
-    if status.st_uid not in _trusted_users():
+    if status.st_uid not in trusted_users():
         return f"{shown} belongs to another user (uid {status.st_uid}), who can change it", "Become its owner: chown."
     if mode & others:
         read = others & stat.S_IROTH
@@ -97,12 +98,6 @@ def _trouble(status: os.stat_result, path: Path, shown: str, others: int | None)
         hint = f"chmod {change} {shlex.quote(printable(str(path)))}"
         return f"{shown} can be {'read' if read else 'written'} by others", hint
     return "", ""
-
-
-def _trusted_users() -> set[int]:
-    """Return the user ids of root, of the caller, and of the user who called sudo (sudo(8), SUDO_UID)."""
-    caller = os.environ.get("SUDO_UID", "") if os.getuid() == 0 else ""
-    return {0, os.getuid(), *([int(caller)] if caller.isdecimal() and len(caller) < 11 else [])}
 
 
 def _read_all(descriptor: int, pipe: bool, most: int, until: float) -> bytes:

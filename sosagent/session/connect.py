@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Unpack
 
 from ..access import ConnectOptions, ConnectSettings
-from ..console import Console
 from ..console.endpoint import Endpoint
 from ..console.events import Event
 from ..console.transcript import Transcript
@@ -20,7 +19,7 @@ from ..paths import StrPath
 from ..printable import printable
 from ..transports import Transport
 from ..transports.opening import open_transport
-from .console import ConnectedConsole
+from .console import ConnectedConsole, Console
 from .finish import finish
 from .locate import locate
 
@@ -32,7 +31,7 @@ _LEAST_SECONDS = 0.001
 @asynccontextmanager
 async def connect(
     target: Locatable | Transport, *, timeout: float | None = None, **options: Unpack[ConnectOptions]
-) -> AsyncIterator[ConnectedConsole]:
+) -> AsyncIterator[Console]:
     """Connect to a console endpoint.
 
     Args:
@@ -41,15 +40,15 @@ async def connect(
         options: ``transcript=``, ``on_event=``, ``on_traffic=``, ``ask=`` and ``kick=``, see `ConnectOptions`.
 
     Returns:
-        A context manager whose value is a `ConnectedConsole`. At its end, also on an error or a cancellation, it logs
-        out of the shell that `ConnectedConsole.login` opened, leaves the endpoint and closes the connection.
+        A context manager whose value is a `Console`. At its end, also on an error or a cancellation, it logs out of the
+        shell that `Console.login` opened, leaves the endpoint and closes the connection.
 
     Raises:
         TargetInvalid, EndpointUnreachable, EndpointRefused, EndpointBusy, HostKeyUnknown,
         HostKeyChanged: each says what to do next.
     """
     async with open_console(target, Deadline(timeout), ConnectSettings(**options)) as console:
-        yield console
+        yield Console(console)
 
 
 @asynccontextmanager
@@ -126,14 +125,14 @@ def _speed(transport: Transport) -> str:
     return "" if transport.baud is None else f", {transport.baud} baud"
 
 
-def _traffic(console: Console) -> str:
+def _traffic(console: ConnectedConsole) -> str:
     damage = console.damage_report()
     counts = f"{console.bytes_sent:,} bytes sent, {console.bytes_received:,} received, {console.exchanges} exchanges"
     return f"{counts}. {damage}" if damage else counts
 
 
 async def _leave(console: ConnectedConsole, failure: BaseException | None) -> None:
-    """Log out if `ConnectedConsole.login` has logged in, within the time of the way out, and leave the endpoint."""
+    """Log out if `Console.login` has logged in, within the time of the way out, and leave the endpoint."""
     if isinstance(failure, EndpointLost):
         console.leave_within(_LEAST_SECONDS)  # there is nobody to wait for
     else:

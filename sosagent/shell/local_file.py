@@ -14,6 +14,7 @@ from typing import BinaryIO
 from ..errors import UsageError
 from ..paths import StrPath
 from ..printable import printable
+from ..sudo import give_to_caller, take_owner, trusted_users
 from .checksums import FileChecksum
 
 __all__ = ["FileSums", "PartFile", "Source", "check_local_target"]
@@ -152,6 +153,8 @@ class PartFile:
         if self._target is None or self.path is None:
             return self._read(0, self.size)
         try:
+            if self._target.exists():
+                take_owner(self._file.fileno(), self._target.stat(), self._target.parent)
             os.fsync(self._file.fileno())
             self._file.close()
             self.path.replace(self._target)
@@ -177,13 +180,16 @@ class PartFile:
 def _open_part(path: Path) -> BinaryIO:
     """Open a part file, which may be there already if it is ours alone."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    existed = path.exists()
     try:
         descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
+        if not existed:
+            give_to_caller(descriptor, path.resolve().parent)
     except OSError as error:
         raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from None
     status = os.fstat(descriptor)
     file = os.fdopen(descriptor, "r+b")
-    ours = status.st_uid == getattr(os, "geteuid", lambda: status.st_uid)()
+    ours = not hasattr(os, "geteuid") or status.st_uid in trusted_users()
     if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1 or not ours:
         file.close()
         raise UsageError(

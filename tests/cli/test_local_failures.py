@@ -176,8 +176,9 @@ async def test_closed_and_full_streams(streams: str, arguments: list[str], keyfi
         assert "cannot write to standard output: " + ("it is closed" if "&" in streams else _FULL) in err
 
 
-@pytest.mark.parametrize("words", ["--version", "--help", "key show KEY", "runbook list", "state HOST --quiet-for 0.1"])
-@pytest.mark.parametrize("streams", [">&-", ">/dev/full", ">/dev/full 2>&-"])
+# Every command: test_every_command.py.
+@pytest.mark.parametrize("words", ["--version", "--help", "state HOST --quiet-for 0.1"])
+@pytest.mark.parametrize("streams", [">&-", ">/dev/full 2>&-"])
 async def test_output_that_cannot_be_written_is_an_error(
     words: str, streams: str, arguments: list[str], keyfile: Path
 ) -> None:
@@ -218,14 +219,30 @@ async def test_standard_error_that_nobody_reads_does_not_stop_the_job(
     assert not lab.machine.in_use
 
 
-async def test_closing_the_terminal_logs_out(arguments: list[str], keyfile: Path, lab: Lab) -> None:
-    child = pexpect.spawn(ADDKEY, [*arguments, str(keyfile)], timeout=20)
-    await asyncio.to_thread(child.expect, "logged in as root")
+async def hang_up(child: pexpect.spawn[str]) -> int:
+    """Close the terminal of a command, as a user closes a window, and return its exit status."""
     os.close(child.child_fd)  # SIGHUP, and every write fails with EIO
     status = await asyncio.to_thread(child.wait)
     child.closed, child.child_fd = True, -1
-    assert status in (130, 0)  # 0: the job had ended already
+    return int(status)
+
+
+@pytest.mark.parametrize("words", ["addkey HOST KEY", "upload HOST FILE /root/x", "exec HOST -- sleep 60"])
+async def test_closing_the_terminal_logs_out(words: str, arguments: list[str], keyfile: Path, lab: Lab) -> None:
+    (keyfile.parent / "file").write_bytes(os.urandom(100_000))
+    filled = words.replace("KEY", str(keyfile)).replace("FILE", str(keyfile.parent / "file"))
+    filled = filled.replace("/root", str(lab.machine.home)).replace("HOST", " ".join(arguments))
+    child = pexpect.spawn(SOSAGENT, filled.split(), timeout=60)
+    await asyncio.to_thread(child.expect, "logged in as root")
+    # 0: the job had ended already; 255: there is no exit status of the command on the machine.
+    assert await hang_up(child) in ((255, 0) if words.startswith("exec") else (130, 0))
     await until(lambda: not lab.machine.in_use)
+
+
+async def test_closing_the_terminal_of_a_lab_ends_it() -> None:
+    child = pexpect.spawn(SOSAGENT, ["lab"], timeout=60)
+    await asyncio.to_thread(child.expect, "Ctrl-C")
+    assert await hang_up(child) in (0, 130)
 
 
 async def test_a_second_sigterm_ends_a_job_that_cannot_log_out(keyfile: Path, tmp_path: Path) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sosagent.console.redact import EchoMask, Redactor
+from sosagent.console.split_secrets import redact_split
 from sosagent.secrets.secret import Secret
 
 PASSWORD = b"s3cret-Passw0rd"
@@ -41,6 +47,77 @@ def test_the_start_of_a_secret_is_held_back() -> None:
     assert redactor.redact_stream(b"a hunt") == b"a "
     assert redactor.redact_stream(b"ing") == b"hunting"
     assert redactor.flush() == b""
+
+
+#: What may be between two characters of a secret -> what remains of it.
+SPLITS = {
+    "a colour": b"\x1b[1;31m",
+    "a colour written with colons": b"\x1b[38:2::1:2:3m",
+    "a NUL": b"\0",
+    "several": b"\0\x1b[0m\x7f\x1b[K\x0f",
+    "a cursor movement": b"\x1b[5;40H",
+    "a cursor movement of one column": b"\x1b[C",
+    "a carriage return": b"\r",
+    "a new row": b"\r\n",
+    "a full row of readline": b" \r",
+    "a saved cursor": b"\x1b7",
+    "a character set": b"\x1b(B",
+    "a title": b"\x1b]0;t\x07",
+    "a title that ends with ST": b"\x1b]0;t\x1b\\",
+    "a title without an end": b"\x1b]0;t\n",
+    "a bell": b"\a",
+    "a zero-width space": "\u200b".encode(),
+    "a soft hyphen": "\xad".encode(),
+    "a byte order mark": "\ufeff".encode(),
+    "a tag": "\U000e0041".encode(),
+}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
+@pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
+@pytest.mark.parametrize("secret", ["hunter2", "Grüße 17 €"])
+def test_a_secret_that_is_split(secret: str, split: bytes, size: int) -> None:
+    """At each place, in each portion. What is between stays."""
+    value = secret.encode()
+    for at in range(1, len(value)):
+        redactor = _redactor(secret)
+        data = b"sh: " + value[:at] + split + value[at:] + b": not found\r\n# "
+        portions = [data[start : start + size] for start in range(0, len(data), size)]
+        shown = b"".join([*map(redactor.redact_stream, portions), redactor.flush()])
+        assert shown == b"sh: (a secret)" + split + b": not found\r\n# ", at
+    assert _redactor(secret).redact(f"a {secret[:3]}\n{secret[3:]}") == "a (a secret)\n"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+@pytest.mark.parametrize("secret", ["hunter2", "Grüße 17", "ab  cd"])
+def test_a_secret_in_a_row_that_a_line_editor_has_filled(secret: str, size: int) -> None:
+    """As bash and zsh print it: the first character of the next row is printed twice."""
+    for at in range(1, len(secret) - 1):
+        for end in (b"", b" \r\x1b[K"):
+            data = b"# " + secret[:at].encode() + end + secret[at].encode() + b"\r" + secret[at:].encode() + b"."
+            redactor = _redactor(secret)
+            portions = [data[start : start + size] for start in range(0, len(data), size)]
+            shown = b"".join([*map(redactor.redact_stream, portions), redactor.flush()])
+            assert shown.replace(b" ", b"") == b"#(asecret)" + end.strip(b" ") + b"\r.", (at, end)
+
+
+@given(words=st.lists(st.sampled_from([b"hunter2", b"h", b"hunt", b"x", b" ", *SPLITS.values()])), draw=st.data())
+def test_no_portions_show_a_secret_or_lose_anything_else(words: list[bytes], draw: st.DataObject) -> None:
+    whole = b"".join(words)
+    cuts = sorted(draw.draw(st.lists(st.integers(0, len(whole)))))
+    redactor = _redactor("hunter2")
+    portions = [whole[start:end] for start, end in itertools.pairwise([0, *cuts, len(whole)])]
+    shown = b"".join([*map(redactor.redact_stream, portions), redactor.flush()])
+    assert shown == redact_split(whole, re.compile(b"hunter2"), b"(a secret)")
+
+
+def test_an_endless_gap_is_shown_at_last() -> None:
+    redactor = _redactor("hunter2")
+    shown = redactor.redact_stream(b"hunt")
+    for _ in range(100):
+        shown += redactor.redact_stream(b"\x1b[0m" * 100)
+    assert len(shown) > 30000
+    assert shown + redactor.flush() == b"hunt" + b"\x1b[0m" * 10000
 
 
 @pytest.mark.parametrize("size", [1, 4, 100])

@@ -15,10 +15,10 @@ import sosagent
 from sosagent.access import LoginSettings
 from sosagent.console import Console
 from sosagent.endpoint.target import ExecTarget
-from sosagent.session.connect import connect
 from sosagent.session.root_shell import root_shell
 
 from ..conftest import installed
+from ..support.consoles import inner_console
 from ..support.ptys import on_pty
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root: only root's shell is used")
@@ -124,6 +124,6 @@ async def test_kick_takes_over_the_console(tmp_path: Path, held: bool) -> None:
         if held:
             await stack.enter_async_context(attached(port, tmp_path))
         words = ("console", "-C", "/dev/null", "-M", "127.0.0.1", "-p", str(port), "-l", "somebody", "vm")
-        async with connect(ExecTarget(words), timeout=60, kick=True) as console:
+        async with inner_console(ExecTarget(words), timeout=60, kick=True) as console:
             async with root_shell(console, NOBODY, settings=PRESS_ENTER) as session:
                 assert (await session.shell.run("echo in")).output == b"in"

@@ -19,6 +19,7 @@ from sosagent.session.connect import connect
 from sosagent.session.root_shell import root_shell
 
 from ..conftest import installed, new_key
+from ..support.consoles import inner_console
 from ..support.ports import free_port
 from .test_conserver import NOBODY, PRESS_ENTER, needs_root
 
@@ -126,7 +127,7 @@ async def test_a_console_of_a_conserver_that_ends_during_the_job(tmp_path: Path)
     async with conserver(tmp_path) as (port, server):
         with pytest.raises(EndpointLost, match=r"lost connection|shutting down") as caught:
             async with (
-                connect(client(port, "vm"), timeout=100) as console,
+                inner_console(client(port, "vm"), timeout=100) as console,
                 root_shell(console, NOBODY, settings=PRESS_ENTER, dead_man=3) as session,
             ):
                 assert (await session.shell.run("echo in")).output == b"in"

@@ -16,6 +16,7 @@ from sosagent.lab import Lab
 from sosagent.printable import is_clean
 
 from ..conftest import new_key, until
+from ..support.consoles import inner_console
 
 
 async def add(
@@ -87,11 +88,11 @@ class Far(sosagent.transports.Transport):
 async def test_a_far_endpoint(delay: float, lab: Lab, lab_target: sosagent.SshTarget) -> None:
     """sosagent waits for a slow answer, and does not take earlier output for it."""
     key = new_key()
-    async with sosagent.connect(lab_target) as console:
+    async with inner_console(lab_target) as console:
         done = await sosagent.add_key(Far(console.transport, delay), key, password=lab.password)
     assert (done.status, done.logged_out) == ("added", True)
     await until(lambda: lab.machine.on_output is None)
-    async with sosagent.connect(lab_target) as console:
+    async with inner_console(lab_target) as console:
         with pytest.raises(sosagent.LoginRefused):
             await sosagent.add_key(Far(console.transport, delay), key, password="wrong")
     await still_works(lab, lab_target)
@@ -130,7 +131,7 @@ async def test_another_host_than_expected_gets_no_password(lab: Lab, lab_target:
 
 
 async def test_an_existing_shell_that_shows_no_prompt_is_left_open(lab: Lab, lab_target: sosagent.SshTarget) -> None:
-    async with sosagent.connect(lab_target, timeout=20) as console:
+    async with inner_console(lab_target, timeout=20) as console:
         await console.send("\r")
         await console.expect("login: $")
         await console.send("root\r")
@@ -146,7 +147,7 @@ async def test_an_existing_shell_that_shows_no_prompt_is_left_open(lab: Lab, lab
 
 
 async def test_a_second_client_gets_a_busy_error(lab: Lab, lab_target: sosagent.SshTarget) -> None:
-    async with sosagent.connect(lab_target):
+    async with inner_console(lab_target):
         with pytest.raises(sosagent.EndpointBusy, match="one connection at a time"):
             await add(lab, lab_target)
     await until(lambda: lab.machine.on_output is None)
@@ -174,7 +175,7 @@ async def test_cancelled_at_any_step_it_logs_out(after: int, lab: Lab, lab_targe
 async def test_cancelled_at_any_byte_it_logs_out(lab: Lab, lab_target: sosagent.SshTarget) -> None:
     whole = (await add(lab, lab_target)).bytes_received
     for limit in range(20, whole, whole // 12):
-        async with sosagent.connect(lab_target, timeout=30) as console:
+        async with inner_console(lab_target, timeout=30) as console:
             seen = 0
             receive = console.transport.read
 

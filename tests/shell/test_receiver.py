@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
+from sosagent.console import Console
 from sosagent.shell.frame import END, Ended, Reply, ReplyReader, checked, request
 from sosagent.shell.shell import Result
 from sosagent.shell.start_line import MODES_SAVED, start_line
@@ -65,7 +66,7 @@ async def test_tty_modes_are_restored_and_no_process_stays(sh: list[str], tmp_pa
         await until(lambda: not processes_of(f"sleep {seconds}"))
 
 
-async def event_after(console: sosagent.Console, reader: ReplyReader, data: bytes, kind: type) -> object:
+async def event_after(console: Console, reader: ReplyReader, data: bytes, kind: type) -> object:
     """Send `data` and return the first event of `kind`."""
     await console.send(data)
     while (received := await console.receive(10)) is not None:

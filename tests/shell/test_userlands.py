@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import sosagent
+from sosagent.session.shell import verified
 from sosagent.shell.frame import cksum
 
 from ..conftest import new_key, until
@@ -87,7 +88,7 @@ async def test_files_on_a_machine_without_cksum_and_od(tmp_path: Path) -> None:
             assert (await shell.upload(data, "~/file")).cksum == cksum(data)
             assert (home / "file").read_bytes() == data
             assert (await shell.download("~/file", None)).data == data
-            assert shell.checksum_tool == "sha256sum"
+            assert verified(shell).checksum_tool == "sha256sum"
 
 
 async def test_files_are_refused_if_nothing_can_compare_them(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ async def test_the_next_run_ends_the_receiver_of_a_cut_run(name: str, tool: str,
         with pytest.raises(sosagent.EndpointLost):
             async with sosagent.root_shell(connection, password=PASSWORD, timeout=90.0) as shell:
                 assert (await shell.run("echo A B")).lines == ["A B"]
-                assert shell.checksum_tool == tool
+                assert verified(shell).checksum_tool == tool
                 connection.cut = True
                 await shell.run("echo lost")
         assert console.shell_open

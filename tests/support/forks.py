@@ -30,9 +30,12 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-__all__ = ["forked", "share_server"]
+__all__ = ["CLOSED", "ENCODING", "forked", "share_server"]
 
 _VARIABLE = "SOSAGENT_TEST_FORKS"
+#: Variables of a command: the numbers of the standard streams that are closed, as in "01", and the encoding of the
+#: rest.
+CLOSED, ENCODING = "TESTS_CLOSED_STREAMS", "TESTS_STREAM_ENCODING"
 
 _CLIENT = Path(__file__).with_name("fork_client.py")
 
@@ -131,13 +134,22 @@ def _run(data: bytes, streams: list[int]) -> NoReturn:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         random.seed()
         sys.argv = [os.fsdecode(word) for word in words]
-        # As Python opens them in the C and in UTF-8 locales.
-        sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
-        sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        _open_streams(os.environ.pop(CLOSED, ""), os.environ.pop(ENCODING, "utf-8"))
         (main.addkey_main if sys.argv[0].endswith("sos-addkey") else main.main)()
     finally:
         os._exit(99)
+
+
+def _open_streams(closed: str, encoding: str) -> None:
+    """Open the standard streams as Python does in the C and in UTF-8 locales, or with another PYTHONIOENCODING."""
+    errors = "surrogateescape" if encoding == "utf-8" else "strict"
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if str(number) in closed:
+            os.close(number)
+            setattr(sys, name, None)
+        else:
+            mode, how = "w" if number else "r", "backslashreplace" if number == 2 else errors
+            setattr(sys, name, open(number, mode, encoding=encoding, errors=how, closefd=False))  # noqa: SIM115
 
 
 def _import_all() -> None:

@@ -33,6 +33,10 @@ def blocking(key: str) -> int:
     """The same without asyncio."""
     assert_type(sosagent.blocking.add_key("web1-sos", key, password=PASSWORD), sosagent.AddKeyResult)
     assert_type(sosagent.blocking.console_state("web1-sos"), sosagent.ConsoleState)
+    with sosagent.blocking.connect("web1-sos", timeout=30) as console:
+        assert_type(console.expect("login: $", 10), sosagent.Match)
+        assert_type(console.screen(), list[str])
+        console.login(PASSWORD, become="sudo")
     with sosagent.blocking.root_shell("web1-sos", password=PASSWORD) as shell:
         return shell.run("true").status
 
@@ -42,6 +46,8 @@ def blocking(key: str) -> int:
 # WRONG: sosagent.blocking.list_keys("web1-sos", password=3)
 # WRONG: sosagent.blocking.root_shell("web1-sos", password="x", become="doas")
 # WRONG: sosagent.blocking.console_state("web1-sos").nam
+# WRONG: sosagent.blocking.connect("web1-sos").__enter__().send()
+# WRONG: sosagent.blocking.connect("web1-sos").__enter__().expect("x", exac=True)
 
 if __name__ == "__main__":
     print(asyncio.run(main("x")), blocking("x"))

@@ -14,6 +14,7 @@ import pytest
 import sosagent
 from sosagent.session.root_shell import root_shell
 
+from ..support.consoles import inner_console
 from ..support.ports import wait_for
 from .image import PASSWORD
 from .machine import Machine
@@ -42,7 +43,7 @@ def keys_of(identity: Path) -> list[sosagent.PublicKey]:
 
 async def at_login(vm: Machine) -> None:
     """Check that Enter brings up a login prompt on the console, not a shell."""
-    async with sosagent.connect(vm.target, timeout=30) as console:
+    async with inner_console(vm.target, timeout=30) as console:
         await console.send("\r")
         # After a wrong password, util-linux login accepts an empty user name.
         if (await console.expect(["vm login: $", "Password: $"], 20)).index == 1:
@@ -124,7 +125,7 @@ def test_the_file_that_sshd_reads_and_its_refusals(vm: Machine, identity: Path) 
 
 
 async def test_a_root_shell_left_open_stays_as_it_was(vm: Machine, identity: Path) -> None:
-    async with sosagent.connect(vm.target, timeout=60) as console:
+    async with inner_console(vm.target, timeout=60) as console:
         async with root_shell(console, sosagent.Secret(PASSWORD)):
             pass
         await console.send("root\r")
@@ -137,13 +138,13 @@ async def test_a_root_shell_left_open_stays_as_it_was(vm: Machine, identity: Pat
     done = await sosagent.add_key(vm.target, keys_of(identity), password="never typed")
     assert (done.status, done.state_found, done.logged_out) == ("added", "shell", True)
     assert vm.ssh(identity, "true").returncode == 0
-    async with sosagent.connect(vm.target, timeout=60) as console:
+    async with inner_console(vm.target, timeout=60) as console:
         await console.send("echo $mark-$PWD; stty -a | grep -o '.ixon'\r")
         await console.expect("kept-/var/tmp\n-ixon")
 
 
 async def test_when_the_line_dies_the_switch_closes_the_shell(vm: Machine) -> None:
-    async with sosagent.connect(vm.target, timeout=60) as console:
+    async with inner_console(vm.target, timeout=60) as console:
         async with root_shell(console, sosagent.Secret(PASSWORD), dead_man=3) as session:
             await session.shell.run("true")
             assert "sleep 3" in vm.do("ps -t ttyS0 -o args=")
@@ -159,7 +160,7 @@ async def test_when_the_line_dies_before_the_switch_silence_closes_the_shell(vm:
     from sosagent.login.transitions import Login
     from sosagent.shell.shell import Shell
 
-    async with sosagent.connect(vm.target, timeout=60) as console:
+    async with inner_console(vm.target, timeout=60) as console:
         await Login(console, LoginSettings()).enter(sosagent.Secret(PASSWORD))
         await Shell(console, replace=True, keep_modes=False, dead_man=60).start()
     wait_for(lambda: "agetty" in vm.do("ps -t ttyS0 -o args=; true"), 45, "a new getty")

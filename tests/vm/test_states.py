@@ -25,6 +25,7 @@ from sosagent.shell.shell import Shell
 from sosagent.transports import Transport
 
 from ..conftest import new_key
+from ..support.consoles import inner_console
 from ..support.ports import wait_for
 from .image import PASSWORD
 from .machine import Machine, machine
@@ -361,7 +362,7 @@ async def test_a_program_that_cannot_be_suspended_stops_the_job(name: str, vm: M
 
 
 async def test_the_receiver_of_an_interrupted_run_is_ended(vm: Machine) -> None:
-    async with sosagent.connect(vm.target, timeout=60) as console:
+    async with inner_console(vm.target, timeout=60) as console:
         async with root_shell(console, sosagent.Secret(PASSWORD), dead_man=300) as session:
             await session.shell.run("true")
             await console.transport.aclose()
@@ -374,7 +375,7 @@ async def test_the_receiver_of_an_interrupted_run_is_ended(vm: Machine) -> None:
 
 async def test_the_shell_of_an_interrupted_run_is_closed(vm: Machine) -> None:
     """A run interrupted before the start line leaves a shell that the next run recognises by its age."""
-    async with sosagent.connect(vm.target, timeout=60) as console:
+    async with inner_console(vm.target, timeout=60) as console:
         await Login(console, LoginSettings()).enter(sosagent.Secret(PASSWORD))
     notes: list[str] = []
     done = await add(vm, password="not needed", on_event=lambda event: notes.append(event.text))
@@ -388,7 +389,7 @@ async def test_the_shell_of_an_interrupted_run_is_closed(vm: Machine) -> None:
 
 
 async def test_the_start_line_of_an_interrupted_run_ends_by_itself(vm: Machine) -> None:
-    async with sosagent.connect(vm.target, timeout=60) as console:
+    async with inner_console(vm.target, timeout=60) as console:
         await Login(console, LoginSettings()).enter(sosagent.Secret(PASSWORD))
         await Shell(console, replace=True, keep_modes=False, dead_man=60).start()
     done = await add(vm)
@@ -408,7 +409,7 @@ async def test_a_job_waits_for_a_booting_machine() -> None:
 
 
 async def test_a_machine_that_reboots_during_a_job(vm: Machine) -> None:
-    async with sosagent.connect(vm.target, timeout=120) as console:
+    async with inner_console(vm.target, timeout=120) as console:
         with pytest.raises(sosagent.MachineRestarted) as caught:
             async with root_shell(console, sosagent.Secret(PASSWORD)) as session:
                 await session.shell.run("true")
@@ -601,7 +602,7 @@ async def test_when_the_line_dies_at_any_moment_the_shell_is_closed(vm: Machine)
     """The line dies at random moments after the ready mark; the dead-man's switch is set to 3 s."""
     moments = random.Random(3)
     for _ in range(5):
-        async with sosagent.connect(vm.target, timeout=60) as console:
+        async with inner_console(vm.target, timeout=60) as console:
             cut = moments.random() * 0.5
             with pytest.raises(sosagent.EndpointLost):
                 async with root_shell(console, sosagent.Secret(PASSWORD), dead_man=3) as session:

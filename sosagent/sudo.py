@@ -1,0 +1,86 @@
+"""Files that root writes for the user who called sudo (sudo(8), SUDO_UID and SUDO_GID) belong to that user.
+
+Otherwise `sudo sosagent`, with a sudo that keeps HOME, would leave files in the user's home that later runs cannot
+change.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+__all__ = ["give_to_caller", "make_folders", "take_owner", "trusted_users"]
+
+_ROOT = 0
+
+
+def _caller() -> tuple[int, int] | None:
+    """Return the user and group id of the user who called sudo (-1 if the group is unknown); None without sudo."""
+    if not hasattr(os, "geteuid") or os.geteuid() != _ROOT:
+        return None
+    user, group = (_number(os.environ.get(name, "")) for name in ("SUDO_UID", "SUDO_GID"))
+    return None if user < 0 else (user, group)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 11 else -1
+
+
+def trusted_users() -> set[int]:
+    """Return the user ids of root, of this process, and of the user who called sudo. Not for Windows."""
+    caller = _caller()
+    return {_ROOT, os.getuid(), os.geteuid(), *([caller[0]] if caller else [])}
+
+
+def give_to_caller(descriptor: int, folder: Path) -> None:
+    """Give a new file or folder to the user who called sudo, if the folder that it is in belongs to that user.
+
+    Args:
+        descriptor: of the file; its contents do not matter.
+        folder: where it is.
+
+    Raises:
+        OSError: the file system does not allow it.
+    """
+    caller = _caller()
+    if caller is not None and folder.stat().st_uid == caller[0]:
+        os.fchown(descriptor, *caller)
+
+
+def take_owner(descriptor: int, old: os.stat_result | None, folder: Path) -> None:
+    """Give a file that takes the place of another one to the owner and group of that one. Only root does that.
+
+    Args:
+        descriptor: of the new file.
+        old: the file that it replaces; None if there is none, and `give_to_caller` applies.
+        folder: where it is.
+
+    Raises:
+        OSError: the file system does not allow it.
+    """
+    if old is None:
+        give_to_caller(descriptor, folder)
+    elif hasattr(os, "geteuid") and os.geteuid() == _ROOT and old.st_uid != _ROOT:
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+
+
+def make_folders(folder: Path) -> None:
+    """Create a folder and those above it that are missing, with mode 0700; see `give_to_caller`.
+
+    Raises:
+        OSError: one of them cannot be created, or would be the home folder, which is not ours to create.
+    """
+    if folder.is_dir():
+        return
+    if str(folder) == os.environ.get("HOME"):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+    if folder.parent != folder:
+        make_folders(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if _caller() is not None:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            give_to_caller(descriptor, folder.parent)
+        finally:
+            os.close(descriptor)

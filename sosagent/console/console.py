@@ -308,7 +308,7 @@ class Console:
         Args:
             patterns: regular expressions (text or compiled), TIMEOUT, EOF; one or a list. One that
                 ends in ``$`` is a prompt and matches on the open line only.
-            seconds: how long to wait.
+            seconds: how long to wait, besides the time that bytes take on a slow line.
             exact: take texts literally.
 
         Returns:
@@ -328,7 +328,7 @@ class Console:
                 if compiled.eof is None:
                     raise
                 return Match(compiled.eof, "", "")
-            if data is None:
+            if data is None and deadline.passed:
                 if compiled.timeout is not None:
                     return Match(compiled.timeout, "", "")
                 raise self.connection.too_late(f"none of the expected text came within {seconds:.0f} s", "")

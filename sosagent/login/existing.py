@@ -40,7 +40,6 @@ __all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspe
 
 _PATIENCE_SECONDS = 20.0
 _END_KEYS = "]Z\r"
-_END_SECONDS = 15.0  # a slow line may still carry keys and replies of the interrupted run
 _UNLOCKED_SECONDS = 2.0
 _UNLOCK_SECONDS = 30.0  # clevis asks its servers as soon as the network is up
 
@@ -262,7 +261,7 @@ async def end_receiver(attempt: Attempt, _observed: Observation, _password: Secr
     mark = console.mark()
     for line in (keys, f"\r{_END_KEYS}"):  # keys typed before may be in front of the first one
         await console.send(line)
-        ended = await console.expect([r"=Z\n", TIMEOUT], _END_SECONDS)
+        ended = await console.expect([r"=Z\n", TIMEOUT], LOGOUT_SECONDS)
         if not ended.index:
             break
     else:

@@ -8,7 +8,6 @@ import secrets
 
 from ..console.console import Console, Mark
 from ..console.events import Event
-from ..console.line_clock import STALL_SECONDS
 from ..deadline import Deadline
 from ..errors import ConsoleOccupied
 from ..printable import printable
@@ -19,7 +18,7 @@ from .confirm import ask_again
 from .failures import state_error
 from .find_shell import find_shell
 from .history import forget_lines
-from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_cut_off, is_decided, observe, settle
+from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, settle, wait_for_rest
 from .password import LATER_PROMPTS, PASSWORD_PROMPTS, type_password
 from .probe import probe
 from .reader import Reader, ask_reader
@@ -150,8 +149,7 @@ async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
     await console.send("\r")
     observed = await settle(console, WAKE_SECONDS, mark=mark)
     # It may be the beginning of a prompt for a password, whose rest a busy machine prints late.
-    if is_cut_off(console, observed) and await console.receive(STALL_SECONDS, ignore_kernel=True) is not None:
-        observed = await settle(console, WAKE_SECONDS, mark=mark)
+    observed = await wait_for_rest(console, observed, WAKE_SECONDS, mark)
     if observed.state is SILENT:
         lost = not console.received.count_lines_since(mark)
         if lost:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..console.console import Console, Mark
 from ..console.events import Event
-from ..console.line_clock import QUIET_SECONDS, STALL_SECONDS
+from ..console.line_clock import QUIET_SECONDS
 from ..endpoint.dialects import PLAIN, dialect_of_prompt
 from ..errors import EndpointLost
 from ..terminal.states import NOTHING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation
@@ -26,7 +26,7 @@ from .listen import (
     refuse_other_run,
     refuse_typing,
 )
-from .observe import WAKE_SECONDS, is_cut_off, observe, press, settle
+from .observe import WAKE_SECONDS, observe, press, settle, wait_for_rest
 from .redraw import erase, redraw
 from .wake import wake
 
@@ -116,10 +116,8 @@ async def _without_enter(console: Console, take_over: bool, interrupted: float |
     if observed.state is UNKNOWN:
         observed = await _erase_unfinished(console, take_over)
     # The rest of a line may come late: a machine stalls, or a slow line still shows what an interrupted run left there.
-    late = is_cut_off(console, observed) or (observed.state is UNKNOWN and interrupted is not None)
-    if late and await console.receive(STALL_SECONDS) is not None:
-        observed = await settle(console, _OUTPUT_SECONDS, mark=console.machine_start)
-    return observed
+    late = observed.state is UNKNOWN and interrupted is not None
+    return await wait_for_rest(console, observed, _OUTPUT_SECONDS, console.machine_start, expected=late)
 
 
 async def _after_output(console: Console) -> Observation:

@@ -23,6 +23,7 @@ __all__ = [
     "ECHOING",
     "GARBLED",
     "NOTHING",
+    "PLAIN_SHELL",
     "READING",
     "RUNNING",
     "SILENT",
@@ -268,6 +269,8 @@ GARBLED = BY_NAME["garbled"]
 SILENT = State("silent", "no output from the machine", Action.STOP)
 ECHOING = State("silent", "a program that echoes its input and prints nothing, as getty does", Action.STOP)
 READING = State("reading", "a program that reads lines: a command, a question or a plain shell", Action.SUSPEND)
+#: Recognised by login/own_shells.py.
+PLAIN_SHELL = State("plain-shell", "a plain shell left by an interrupted run of sosagent", Action.END_OURS)
 RUNNING = State("running", "a running program", Action.SUSPEND)
 UNKNOWN = State("unknown", "text that sosagent does not recognise", Action.STOP)
 NOTHING = (SILENT, ECHOING)

@@ -12,8 +12,8 @@ from sosagent.access import LoginSettings
 from sosagent.console import Console
 from sosagent.lab import Faults, FaultyTransport
 from sosagent.login.attempt import Attempt
-from sosagent.login.existing import end_receiver
 from sosagent.login.observe import LOGOUT_SECONDS, PROBE_SECONDS
+from sosagent.login.own_shells import end_own_shell
 from sosagent.login.probe import ask
 from sosagent.secrets.secret import Secret
 from sosagent.terminal.states import BY_NAME, Observation
@@ -124,5 +124,5 @@ async def test_the_receiver_of_an_interrupted_run_ends_behind_its_late_replies(b
         playing = asyncio.ensure_future(receiver())
         await console.expect("=R\n", 10.0)
         attempt, observed = Attempt(console, LoginSettings()), Observation(BY_NAME["receiver"])
-        assert (await end_receiver(attempt, observed, Secret(""))).state.name == "login"
+        assert (await end_own_shell(attempt, observed, Secret(""))).state.name == "login"
         await playing

@@ -8,7 +8,6 @@ import secrets
 
 from ..console.console import Console, Mark
 from ..console.events import Event
-from ..deadline import Deadline
 from ..errors import ConsoleOccupied
 from ..printable import printable
 from ..secrets.secret import Secret
@@ -49,7 +48,8 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
     """
     attempt.check_host(observed.hostname)
     console, name = attempt.console, printable(attempt.settings.login)
-    if not console.received.follows_enter:
+    # Behind a program that the terminal echoed for, only another ^L shows whether a getty reads now.
+    if not console.received.follows_enter or console.received.tty_echoes:
         observed = await ask_again(console, of_login=True)
         if observed.state.action is not Action.LOG_IN:
             return observed
@@ -129,7 +129,7 @@ async def _is_inside(console: Console, observed: Observation, mark: Mark) -> boo
     Another program may have shown the prompt that we answered. So this is only assumed after a getty, which reads each
     character; other programs leave the echo of our ^L to the terminal.
     """
-    if not _getty_reads(console) or observed.state.name in _DIALOGUE or observed.state.name == "panic":
+    if console.received.tty_echoes or observed.state.name in _DIALOGUE or observed.state.name == "panic":
         return False
     if observed.state.action is Action.LOG_IN:
         refused = refusal_reason(console, mark, "password")[0]
@@ -137,10 +137,6 @@ async def _is_inside(console: Console, observed: Observation, mark: Mark) -> boo
     if observed.state is SILENT:
         return console.received.count_lines_since(mark) > 0
     return observed.state.action not in _STAYS
-
-
-def _getty_reads(console: Console) -> bool:
-    return b"^L" not in console.output
 
 
 async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
@@ -155,7 +151,9 @@ async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
         if lost:
             await console.send("\r")
         if lost or not printed_lines(console, mark):
-            observed = await settle(console, _SILENT_SECONDS if _getty_reads(console) else LOGIN_SECONDS, mark=mark)
+            observed = await settle(
+                console, LOGIN_SECONDS if console.received.tty_echoes else _SILENT_SECONDS, mark=mark
+            )
         if lost and observed.state.name == "password":
             # The first one may only be late. Then the second answers this prompt, and a password that is typed now
             # would follow as a name, which is shown.
@@ -205,12 +203,12 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
     mark = console.mark()
     attempt.becoming_root()
     await console.send("\r")
-    observed, sent = await _settle_or_asked(console, own_prompt, mark), None
+    observed, sent = await _settle_after_su(console, mark), None
     if console.open_line == own_prompt or observed.state.name in PASSWORD_PROMPTS:
         sent = await type_password(console, settings.become_password or password, mark, own_prompt)
         if sent is None:
             raise state_error(console, observe(console, console.mark_before_open_line()))
-        observed = await _settle_or_asked(console, own_prompt, mark := sent)
+        observed = await _settle_after_su(console, mark := sent)
     if console.open_line != own_prompt and observed.state.name not in _DIALOGUE:
         observed = await find_shell(attempt, mark)
     if observed.state.action is not Action.PROBE or (await probe(attempt)).uid != 0:
@@ -220,17 +218,14 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
     console.emit(Event("done", f"became root by {settings.become}"))
 
 
-async def _settle_or_asked(console: Console, own_prompt: str, mark: Mark) -> Observation:
-    """Wait until sudo or su asks for a password, starts a shell or refuses. Output may also be a shell's odd prompt."""
-    deadline = Deadline(_SILENT_SECONDS)
+async def _settle_after_su(console: Console, mark: Mark) -> Observation:
+    """Wait until sudo or su has answered: with a prompt, a refusal, or the prompt of its shell, whatever that is.
+
+    Silence is no answer for a while: PAM may be slow, and a shell may have no prompt.
+    """
+    deadline = console.line.wait(_SILENT_SECONDS)
     while True:
         observed = await settle(console, WAKE_SECONDS, mark=mark)
-        asked = console.open_line == own_prompt and bool(console.since(mark)[1])
-        if (
-            asked
-            or is_decided(observed)
-            or printed_lines(console, mark)
-            or console.open_line.strip()
-            or deadline.passed
-        ):
+        open_line = console.since(mark)[1]  # an unknown prompt: our sudo's own, or an odd one of a shell
+        if is_decided(observed) or open_line.strip() or printed_lines(console, mark) or deadline.passed:
             return observed

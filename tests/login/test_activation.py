@@ -24,6 +24,7 @@ from sosagent.transports.descriptor import DescriptorTransport
 
 from ..support.dialogue import typed
 from .conversation import (
+    ASK_LOGIN,
     CLEAR,
     LOG_IN,
     LOGIN,
@@ -104,7 +105,7 @@ CASES = {
         state="activation", error=ConsoleOccupied, message="a shell of alice",
     ),
     "a login": Case(
-        (PROMPT,), READS_LINES + key(WAKE, "\r\n" + LOGIN) + LOG_IN,
+        (PROMPT,), READS_LINES + key(WAKE, "\r\n" + LOGIN) + ASK_LOGIN + LOG_IN,
         key(CLEAR) + key("\\exit\r", "\r\n" + LOGIN), state="activation",
     ),
     "an existing shell behind the text": Case(

@@ -48,7 +48,7 @@ from .conversation import (
 pytestmark = pytest.mark.virtual_time
 
 #: At the plain shell of an interrupted run.
-END_PLAIN_SHELL = key(CLEAR) + typed("exit", LOGIN) + LOG_IN
+END_PLAIN_SHELL = key(CLEAR) + typed("exit", LOGIN) + ASK_LOGIN + LOG_IN
 #: After an interrupted run, ^C takes the place of ^U: a long line may be typed there.
 SUSPEND_BEHIND_A_RUN = (
     key(SUSPEND, STOPPED) + key("\x03", "^C\r\n" + ROOT) + identify(0, "root", ROOT)[1:] + no_initramfs(ROOT)

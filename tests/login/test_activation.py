@@ -16,7 +16,7 @@ import pytest
 
 from sosagent.access import LoginSettings
 from sosagent.console import Console
-from sosagent.errors import ConsoleOccupied
+from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown
 from sosagent.secrets.secret import Secret
 from sosagent.session.root_shell import root_shell
 from sosagent.terminal.states import classify
@@ -99,6 +99,23 @@ CASES = {
     "the text has a newline": Case(
         ("Press any key to get console\r\n",), OPEN + identify(0, "root", SHELL) + no_initramfs(SHELL),
         typed(" exit", "Press any key to get console\r\n"), state="activation",
+    ),
+    "a root shell that starts slowly": Case(
+        (PROMPT,), READS_LINES + key(WAKE, "\r\n", 8.0, "\r\n", 2.0, SHELL) + identify(0, "root", SHELL)
+        + no_initramfs(SHELL), typed(" exit", 4.0, "\r\n" + PROMPT), state="activation",
+    ),
+    "a root shell that starts slowly, without an echo of Enter": Case(
+        (PROMPT,), READS_LINES + key(WAKE, 4.0, "\r\n" + SHELL) + identify(0, "root", SHELL)
+        + no_initramfs(SHELL), typed(" exit", PROMPT), state="activation",
+    ),
+    "the text has a newline, and the shell starts slowly": Case(
+        ("Press any key to get console\r\n",), READS_LINES + key(WAKE, "\r\n", 8.0, SHELL)
+        + identify(0, "root", SHELL) + no_initramfs(SHELL), typed(" exit", "Press any key to get console\r\n"),
+        state="activation",
+    ),
+    "a root shell with an odd prompt": Case(
+        (PROMPT,), READS_LINES + key(WAKE, "\r\nready: "), typed(" exit", "\r\n" + PROMPT), state="activation",
+        error=ConsoleStateUnknown, message="does not recognise",
     ),
     "another user's shell": Case(
         (PROMPT,), OPEN + identify(1000, "alice", SHELL) + in_shell("", SHELL), typed(" exit", PROMPT),

@@ -46,7 +46,8 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
         ConsoleStateUnknown: unknown text follows the password.
         ConsoleOccupied: another state, or another user's shell, follows the name or the password.
     """
-    attempt.check_host(observed.hostname)
+    if not _host_may_be_cut(attempt, observed.hostname):
+        attempt.check_host(observed.hostname)
     console, name = attempt.console, printable(attempt.settings.login)
     # Behind a program that the terminal echoed for, only another ^L shows whether a getty reads now.
     if not console.received.follows_enter or console.received.tty_echoes:
@@ -93,6 +94,13 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
     if attempt.settings.become is not None:
         await become_root(attempt, password)
     return None
+
+
+def _host_may_be_cut(attempt: Attempt, hostname: str | None) -> bool:
+    """Return whether a prompt may show only the end of the expected host name: we connected while it was printed."""
+    console, expected = attempt.console, (attempt.settings.expect_host or "").split(".")[0].lower()
+    first = not console.received.follows_enter and not console.since(console.machine_start)[0]
+    return first and expected.endswith((hostname or "").split(".")[0].lower())
 
 
 async def _answer_factors(attempt: Attempt, observed: Observation, mark: Mark) -> tuple[Observation, Mark]:

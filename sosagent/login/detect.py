@@ -13,6 +13,7 @@ from ..console.line_clock import QUIET_SECONDS
 from ..endpoint.dialects import PLAIN, dialect_of_prompt
 from ..errors import EndpointLost
 from ..terminal.states import NOTHING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation
+from ..terminal.translations import is_end_of_prompt
 from .entrance import enter_endpoint
 from .failures import state_error
 from .history import is_our_line
@@ -27,7 +28,7 @@ from .listen import (
     refuse_typing,
 )
 from .observe import WAKE_SECONDS, observe, press, settle, wait_for_rest
-from .redraw import erase, redraw
+from .redraw import erase, line_editor_redrew, redraw
 from .wake import wake
 
 __all__ = ["find_state"]
@@ -117,7 +118,28 @@ async def _without_enter(console: Console, take_over: bool, interrupted: float |
         observed = await _erase_unfinished(console, take_over)
     # The rest of a line may come late: a machine stalls, or a slow line still shows what an interrupted run left there.
     late = observed.state is UNKNOWN and interrupted is not None
-    return await wait_for_rest(console, observed, _OUTPUT_SECONDS, console.machine_start, expected=late)
+    observed = await wait_for_rest(console, observed, _OUTPUT_SECONDS, console.machine_start, expected=late)
+    if observed.state is UNKNOWN and _is_end_of_prompt(console):
+        return await _reader_of_prompt(console, take_over or interrupted is not None)
+    return observed
+
+
+def _is_end_of_prompt(console: Console) -> bool:
+    """Return whether we may have connected while a prompt for a name or a password was printed."""
+    return not console.since(console.machine_start)[0] and is_end_of_prompt(console.open_line)
+
+
+async def _reader_of_prompt(console: Console, may_read_lines: bool) -> Observation:
+    """The end of a prompt is shown: find out by ^L what reads there, as on a line that shows nothing.
+
+    Args:
+        console: the console.
+        may_read_lines: whether it may be a program that reads lines; otherwise it may be anybody's question.
+    """
+    answer = await redraw(console)
+    not_allowed = answer.state is READING and not may_read_lines
+    # A shell with such a prompt draws it again.
+    return Observation(UNKNOWN) if not_allowed or line_editor_redrew(console) else answer
 
 
 async def _after_output(console: Console) -> Observation:

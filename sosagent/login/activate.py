@@ -12,7 +12,7 @@ from ..secrets.secret import Secret
 from ..terminal.states import READING, UNKNOWN, Action, Observation
 from .attempt import Attempt, Undo
 from .observe import LOGIN_SECONDS, LOGOUT_SECONDS, SUSPEND_SECONDS, WAKE_SECONDS, is_decided, settle, submit
-from .redraw import redraw
+from .redraw import line_editor_redrew, redraw
 
 __all__ = ["activate", "close_activated_shell"]
 
@@ -25,7 +25,13 @@ async def activate(attempt: Attempt, _observed: Observation, _password: Secret) 
     ^L comes first: anybody may have printed that text, and behind it an existing shell or editor answers ^L.
     """
     console = attempt.console
+    mark = console.mark()
     answer = await redraw(console)
+    started = console.received.count_lines_since(mark) > 0 and not line_editor_redrew(console)
+    if started and answer.state.action is Action.PROBE:
+        # agetty --login-pause takes any key for Enter.
+        attempt.will_undo(Undo.ACTIVATION)
+        return answer
     if answer.state is UNKNOWN or (is_decided(answer) and answer.state not in (READING, _observed.state)):
         return answer
     console.emit(Event("start", "activate the console"))

@@ -80,7 +80,15 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, _password:
     if settings.take_over:
         console.emit(Event("note", f"logging out the existing shell of {user}"))
         attempt.forget_undo()
-        return await log_out(attempt)
+        observed = await log_out(attempt)
+        if observed.state.action is Action.PROBE:
+            raise console.error(
+                ConsoleOccupied,
+                f"a shell of {user} is on the console again after it was logged out",
+                hint="The console logs that user in by itself (such as agetty --autologin), or the shell does not end. "
+                "Change the getty of this console, or use another console of the machine.",
+            )
+        return observed
     never = f"no password is typed there for {settings.become}, and " if settings.become is not None else ""
     raise console.error(
         ConsoleOccupied,

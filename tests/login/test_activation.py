@@ -117,6 +117,11 @@ CASES = {
         (PROMPT,), READS_LINES + key(WAKE, "\r\nready: "), typed(" exit", "\r\n" + PROMPT), state="activation",
         error=ConsoleStateUnknown, message="does not recognise",
     ),
+    "any key starts the shell, as at agetty's pause before an automatic login": Case(
+        ("[press ENTER to login]\r\n",), key(REDRAW, "\r\nweb-1 login: root (automatic login)\r\n\r\n" + SHELL)
+        + identify(0, "root", SHELL) + no_initramfs(SHELL), typed(" exit", "\r\n[press ENTER to login]\r\n"),
+        state="activation",
+    ),
     "another user's shell": Case(
         (PROMPT,), OPEN + identify(1000, "alice", SHELL) + in_shell("", SHELL), typed(" exit", PROMPT),
         state="activation", error=ConsoleOccupied, message="a shell of alice",
@@ -142,7 +147,8 @@ async def test_a_console_that_asks_for_enter(name: str) -> None:
     [
         ("Please press Enter to activate this console.", "activation"), ("Press any key to get console", "activation"),
         ("Press <Enter> to get a console.", "activation"), ("Press ENTER to start a shell", "activation"),
-        ("Press [Enter] for login prompt", "activation"), ("Press return for a console...", "activation"),
+        ("Press [Enter] for login prompt", "activation"), ("[press ENTER to login]", "activation"),
+        ("Press return for a console...", "activation"),
         ("Hit any key to stop autoboot:  3 ", "boot-menu"), ("Press Enter for maintenance", "maintenance-enter"),
         ("Press Enter to continue.", "unknown"), ("press any key to continue", "unknown"),
     ],

@@ -225,8 +225,8 @@ CASES = {
         message="the machine is web-1, not db-1",
     ),
     "no host name to compare": Case(
-        ("login: ",), settings=LoginSettings(expect_host="db-1"), state="login", error=WrongMachine,
-        message="no host name",
+        ("login: ",), key(REDRAW, "\x0c") + key(WAKE, "\r\nlogin: "), settings=LoginSettings(expect_host="db-1"),
+        state="login", error=WrongMachine, message="no host name",
     ),
 }  # fmt: skip
 

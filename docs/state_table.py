@@ -6,13 +6,13 @@ Run:  python -m docs.state_table
 from __future__ import annotations
 
 from docs.generated import DOCS, GeneratedPart, table_row
-from sosagent.terminal.states import READING, RUNNING, SILENT, STATES, UNKNOWN, State
+from sosagent.terminal.states import PLAIN_SHELL, READING, RUNNING, SILENT, STATES, UNKNOWN, State
 
 
 def table() -> str:
     """Return the table as Markdown."""
     rows = [table_row("state", "what it is", "example", "what a job does"), "|---|---|---|---|"]
-    rows += [_row(state) for state in (*STATES, READING, RUNNING, SILENT, UNKNOWN)]
+    rows += [_row(state) for state in (*STATES, PLAIN_SHELL, READING, RUNNING, SILENT, UNKNOWN)]
     return "\n".join(rows)
 
 

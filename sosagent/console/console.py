@@ -310,7 +310,7 @@ class Console:
                 if compiled.eof is None:
                     raise
                 return Match(compiled.eof, "", "")
-            if data is None:
+            if data is None and deadline.passed:
                 if compiled.timeout is not None:
                     return Match(compiled.timeout, "", "")
                 raise self.connection.too_late(f"none of the expected text came within {seconds:.0f} s", "")

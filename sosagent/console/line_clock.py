@@ -98,6 +98,7 @@ class LineClock:
     def note_received(self, data: bytes) -> None:
         """Note that `data` arrived now. A slow line delivers few bytes at a time, and pauses between them in a line."""
         now, size = asyncio.get_running_loop().time(), len(data)
+        was_slow = self.byte_seconds > 0
         gap, self._last = now - self._last, now
         within_line, self._within_line = self._within_line, not data.endswith(b"\n")
         answer, self._answer_due = self._answer_due, False
@@ -113,7 +114,9 @@ class LineClock:
             # The median, because a distant or busy machine makes single bytes late.
             self._measured = sorted(gap / size for size, gap in self._samples)[len(self._samples) // 2]
             self._longest_gap = max(gap for _, gap in self._samples)
-        self.arrived_seconds += size * self.byte_seconds
+        # What the line has just been measured on counts as well.
+        arrived = size if was_slow else max(size, sum(sampled for sampled, _ in self._samples))
+        self.arrived_seconds += arrived * self.byte_seconds
 
 
 class LineWait:

@@ -38,10 +38,13 @@ class ReceivedText:
 
     Attributes:
         line_count: how many lines have been finished so far.
+        tty_echoes: whether the terminal echoed the ^L that was typed last, as it does for programs that read lines.
+            getty reads each character, and echoes it itself.
     """
 
     def __init__(self) -> None:
         self.line_count = 0
+        self.tty_echoes = False
         self._kernel_count = 0
         self._entered: int | None = None  # lines that were finished when Enter was pressed last
         self._text = Expecter()
@@ -114,6 +117,10 @@ class ReceivedText:
     def note_enter(self) -> None:
         """Enter is about to be pressed: the lines that start from now on may be the answer."""
         self._entered = self.line_count - self._kernel_count
+
+    def note_tty_echo(self, echoed: bool) -> None:
+        """Note whether the terminal has echoed our ^L."""
+        self.tty_echoes = echoed
 
     @property
     def follows_enter(self) -> bool:

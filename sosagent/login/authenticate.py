@@ -8,8 +8,6 @@ import secrets
 
 from ..console.console import Console, Mark
 from ..console.events import Event
-from ..console.line_clock import STALL_SECONDS
-from ..deadline import Deadline
 from ..errors import ConsoleOccupied
 from ..printable import printable
 from ..secrets.secret import Secret
@@ -19,7 +17,7 @@ from .confirm import ask_again
 from .failures import state_error
 from .find_shell import find_shell
 from .history import forget_lines
-from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_cut_off, is_decided, observe, settle
+from .observe import LOGIN_SECONDS, WAKE_SECONDS, is_decided, observe, settle, wait_for_rest
 from .password import LATER_PROMPTS, PASSWORD_PROMPTS, type_password
 from .probe import probe
 from .reader import Reader, ask_reader
@@ -48,9 +46,11 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
         ConsoleStateUnknown: unknown text follows the password.
         ConsoleOccupied: another state, or another user's shell, follows the name or the password.
     """
-    attempt.check_host(observed.hostname)
+    if not _host_may_be_cut(attempt, observed.hostname):
+        attempt.check_host(observed.hostname)
     console, name = attempt.console, printable(attempt.settings.login)
-    if not console.received.follows_enter:
+    # Behind a program that the terminal echoed for, only another ^L shows whether a getty reads now.
+    if not console.received.follows_enter or console.received.tty_echoes:
         observed = await ask_again(console, of_login=True)
         if observed.state.action is not Action.LOG_IN:
             return observed
@@ -96,6 +96,13 @@ async def log_in(attempt: Attempt, observed: Observation, password: Secret) -> O
     return None
 
 
+def _host_may_be_cut(attempt: Attempt, hostname: str | None) -> bool:
+    """Return whether a prompt may show only the end of the expected host name: we connected while it was printed."""
+    console, expected = attempt.console, (attempt.settings.expect_host or "").split(".")[0].lower()
+    first = not console.received.follows_enter and not console.since(console.machine_start)[0]
+    return first and expected.endswith((hostname or "").split(".")[0].lower())
+
+
 async def _answer_factors(attempt: Attempt, observed: Observation, mark: Mark) -> tuple[Observation, Mark]:
     """After the password: let the user answer the prompts for a second factor; return the state that follows.
 
@@ -130,7 +137,7 @@ async def _is_inside(console: Console, observed: Observation, mark: Mark) -> boo
     Another program may have shown the prompt that we answered. So this is only assumed after a getty, which reads each
     character; other programs leave the echo of our ^L to the terminal.
     """
-    if not _getty_reads(console) or observed.state.name in _DIALOGUE or observed.state.name == "panic":
+    if console.received.tty_echoes or observed.state.name in _DIALOGUE or observed.state.name == "panic":
         return False
     if observed.state.action is Action.LOG_IN:
         refused = refusal_reason(console, mark, "password")[0]
@@ -140,24 +147,21 @@ async def _is_inside(console: Console, observed: Observation, mark: Mark) -> boo
     return observed.state.action not in _STAYS
 
 
-def _getty_reads(console: Console) -> bool:
-    return b"^L" not in console.output
-
-
 async def _press_enter_after_name(console: Console, mark: Mark) -> Observation:
     loop = asyncio.get_running_loop()
     started = loop.time()
     await console.send("\r")
     observed = await settle(console, WAKE_SECONDS, mark=mark)
     # It may be the beginning of a prompt for a password, whose rest a busy machine prints late.
-    if is_cut_off(console, observed) and await console.receive(STALL_SECONDS, ignore_kernel=True) is not None:
-        observed = await settle(console, WAKE_SECONDS, mark=mark)
+    observed = await wait_for_rest(console, observed, WAKE_SECONDS, mark)
     if observed.state is SILENT:
         lost = not console.received.count_lines_since(mark)
         if lost:
             await console.send("\r")
         if lost or not printed_lines(console, mark):
-            observed = await settle(console, _SILENT_SECONDS if _getty_reads(console) else LOGIN_SECONDS, mark=mark)
+            observed = await settle(
+                console, LOGIN_SECONDS if console.received.tty_echoes else _SILENT_SECONDS, mark=mark
+            )
         if lost and observed.state.name == "password":
             # The first one may only be late. Then the second answers this prompt, and a password that is typed now
             # would follow as a name, which is shown.
@@ -207,12 +211,12 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
     mark = console.mark()
     attempt.becoming_root()
     await console.send("\r")
-    observed, sent = await _settle_or_asked(console, own_prompt, mark), None
+    observed, sent = await _settle_after_su(console, mark), None
     if console.open_line == own_prompt or observed.state.name in PASSWORD_PROMPTS:
         sent = await type_password(console, settings.become_password or password, mark, own_prompt)
         if sent is None:
             raise state_error(console, observe(console, console.mark_before_open_line()))
-        observed = await _settle_or_asked(console, own_prompt, mark := sent)
+        observed = await _settle_after_su(console, mark := sent)
     if console.open_line != own_prompt and observed.state.name not in _DIALOGUE:
         observed = await find_shell(attempt, mark)
     if observed.state.action is not Action.PROBE or (await probe(attempt)).uid != 0:
@@ -222,17 +226,14 @@ async def become_root(attempt: Attempt, password: Secret) -> None:
     console.emit(Event("done", f"became root by {settings.become}"))
 
 
-async def _settle_or_asked(console: Console, own_prompt: str, mark: Mark) -> Observation:
-    """Wait until sudo or su asks for a password, starts a shell or refuses. Output may also be a shell's odd prompt."""
-    deadline = Deadline(_SILENT_SECONDS)
+async def _settle_after_su(console: Console, mark: Mark) -> Observation:
+    """Wait until sudo or su has answered: with a prompt, a refusal, or the prompt of its shell, whatever that is.
+
+    Silence is no answer for a while: PAM may be slow, and a shell may have no prompt.
+    """
+    deadline = console.line.wait(_SILENT_SECONDS)
     while True:
         observed = await settle(console, WAKE_SECONDS, mark=mark)
-        asked = console.open_line == own_prompt and bool(console.since(mark)[1])
-        if (
-            asked
-            or is_decided(observed)
-            or printed_lines(console, mark)
-            or console.open_line.strip()
-            or deadline.passed
-        ):
+        open_line = console.since(mark)[1]  # an unknown prompt: our sudo's own, or an odd one of a shell
+        if is_decided(observed) or open_line.strip() or printed_lines(console, mark) or deadline.passed:
             return observed

@@ -15,7 +15,7 @@ from ..terminal.kernel import is_kernel_line
 from ..terminal.states import READING, RUNNING, SILENT, UNKNOWN, Action, Observation
 from ..terminal.translations import message_meaning
 from .observe import LOGIN_SECONDS, WAKE_SECONDS, conclude, is_decided, settle
-from .redraw import redraw
+from .redraw import line_editor_redrew, redraw
 
 __all__ = ["ask_again", "ask_for_maintenance", "input_is_hidden", "kernel_line_ends"]
 
@@ -55,6 +55,8 @@ async def ask_again(
         The state that follows.
     """
     answer = await redraw(console)
+    if line_editor_redrew(console) and answer.state.action is not Action.PROBE:
+        return conclude(console, UNKNOWN)  # the prompt of a shell that is open looks like that of a login
     if answer.state is UNKNOWN or (is_decided(answer) and not (of_login and answer.state is READING)):
         return answer
     mark = console.mark()

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from ..console.console import Console, Mark
 from ..console.events import Event
-from ..console.line_clock import QUIET_SECONDS, STALL_SECONDS
+from ..console.line_clock import QUIET_SECONDS
 from ..endpoint.dialects import PLAIN, dialect_of_prompt
 from ..errors import EndpointLost
 from ..terminal.states import NOTHING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation
+from ..terminal.translations import is_end_of_prompt
 from .entrance import enter_endpoint
 from .failures import state_error
 from .history import is_our_line
@@ -26,8 +27,8 @@ from .listen import (
     refuse_other_run,
     refuse_typing,
 )
-from .observe import WAKE_SECONDS, is_cut_off, observe, press, settle
-from .redraw import erase, redraw
+from .observe import WAKE_SECONDS, observe, press, settle, wait_for_rest
+from .redraw import erase, line_editor_redrew, redraw
 from .wake import wake
 
 __all__ = ["find_state"]
@@ -116,10 +117,29 @@ async def _without_enter(console: Console, take_over: bool, interrupted: float |
     if observed.state is UNKNOWN:
         observed = await _erase_unfinished(console, take_over)
     # The rest of a line may come late: a machine stalls, or a slow line still shows what an interrupted run left there.
-    late = is_cut_off(console, observed) or (observed.state is UNKNOWN and interrupted is not None)
-    if late and await console.receive(STALL_SECONDS) is not None:
-        observed = await settle(console, _OUTPUT_SECONDS, mark=console.machine_start)
+    late = observed.state is UNKNOWN and interrupted is not None
+    observed = await wait_for_rest(console, observed, _OUTPUT_SECONDS, console.machine_start, expected=late)
+    if observed.state is UNKNOWN and _is_end_of_prompt(console):
+        return await _reader_of_prompt(console, take_over or interrupted is not None)
     return observed
+
+
+def _is_end_of_prompt(console: Console) -> bool:
+    """Return whether we may have connected while a prompt for a name or a password was printed."""
+    return not console.since(console.machine_start)[0] and is_end_of_prompt(console.open_line)
+
+
+async def _reader_of_prompt(console: Console, may_read_lines: bool) -> Observation:
+    """The end of a prompt is shown: find out by ^L what reads there, as on a line that shows nothing.
+
+    Args:
+        console: the console.
+        may_read_lines: whether it may be a program that reads lines; otherwise it may be anybody's question.
+    """
+    answer = await redraw(console)
+    not_allowed = answer.state is READING and not may_read_lines
+    # A shell with such a prompt draws it again.
+    return Observation(UNKNOWN) if not_allowed or line_editor_redrew(console) else answer
 
 
 async def _after_output(console: Console) -> Observation:

@@ -1,8 +1,6 @@
-"""Deal with what is on the console already: shells, programs, password prompts, and a receiver of an earlier run."""
+"""Deal with what other people left on the console: shells, programs and password prompts."""
 
 from __future__ import annotations
-
-import re
 
 from ..console.console import Console
 from ..console.events import Event
@@ -10,9 +8,7 @@ from ..deadline import Deadline
 from ..errors import ConsoleOccupied, WrongMachine
 from ..printable import printable
 from ..secrets.secret import Secret
-from ..terminal.expect import TIMEOUT
-from ..terminal.own_text import PLAIN_SHELL_LOOP, PLAIN_SHELL_READY
-from ..terminal.states import BY_NAME, ECHOING, READING, RUNNING, SILENT, UNKNOWN, Action, Observation, classify
+from ..terminal.states import BY_NAME, PLAIN_SHELL, READING, RUNNING, SILENT, UNKNOWN, Action, Observation, classify
 from .attempt import Attempt, Undo
 from .confirm import ask_again
 from .detect import find_state
@@ -20,36 +16,26 @@ from .failures import state_error
 from .history import forget_lines
 from .initramfs import find_initramfs, open_root
 from .leftover import is_leftover
-from .listen import refuse_other_run
 from .logout import log_out
 from .observe import (
-    LOGOUT_SECONDS,
     SUSPEND_SECONDS,
     WAKE_SECONDS,
     is_decided,
     observe,
     press,
     settle,
-    submit,
 )
+from .own_shells import STOPPED, recognise_plain_shell
 from .probe import probe, wait_for_prompt
 from .redraw import erase, line_editor_redrew, redraw
 from .wake import wake
 
-__all__ = ["discard", "end_password_prompt", "end_receiver", "interrupt", "suspend", "use_existing_shell"]
+__all__ = ["discard", "end_password_prompt", "interrupt", "suspend", "use_existing_shell"]
 
 _PATIENCE_SECONDS = 20.0
-_END_KEYS = "]Z\r"
-_END_SECONDS = 15.0  # a slow line may still carry keys and replies of the interrupted run
 _UNLOCKED_SECONDS = 2.0
 _UNLOCK_SECONDS = 30.0  # clevis asks its servers as soon as the network is up
 
-#: A shell's message about a job that was suspended. bash, dash, ash, mksh: the number of the job, a plus for the last
-#: one, and a word in any language; zsh; tcsh; fish.
-_STOPPED = re.compile(
-    r"^\[\d+\] ?\+ {1,20}[^\W\d]|^\[\d+\] {1,20}(?:Stopped|Suspended)|^(?:zsh: )?suspended\b|^Suspended$"
-    r"|^fish: \S{1,20} \d+, "
-)
 _SHELL_PROMPTS = (Action.PROBE, Action.INTERRUPT)
 _SHELL, _MULTIPLEXER, _BOOTING = (BY_NAME[name] for name in ("shell", "multiplexer", "booting"))
 
@@ -94,7 +80,15 @@ async def use_existing_shell(attempt: Attempt, observed: Observation, _password:
     if settings.take_over:
         console.emit(Event("note", f"logging out the existing shell of {user}"))
         attempt.forget_undo()
-        return await log_out(attempt)
+        observed = await log_out(attempt)
+        if observed.state.action is Action.PROBE:
+            raise console.error(
+                ConsoleOccupied,
+                f"a shell of {user} is on the console again after it was logged out",
+                hint="The console logs that user in by itself (such as agetty --autologin), or the shell does not end. "
+                "Change the getty of this console, or use another console of the machine.",
+            )
+        return observed
     never = f"no password is typed there for {settings.become}, and " if settings.become is not None else ""
     raise console.error(
         ConsoleOccupied,
@@ -129,18 +123,16 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         ConsoleOccupied: it cannot be suspended.
     """
     console = attempt.console
-    if attempt.record.seconds() is not None and _is_plain_shell(console):
-        return await _end_plain_shell(console)
+    if (own := recognise_plain_shell(attempt, observed)).state is PLAIN_SHELL:
+        return own
     if observed.state.action is Action.LEAVE_INSERT:
         await console.send("\x1b")
         await console.quiet(0.3, 2.0)
         attempt.will_undo(Undo.INSERT_MODE)
     after = await _press_suspend(attempt)
+    if after.state is PLAIN_SHELL:
+        return after
     if after.state.action in _SHELL_PROMPTS:
-        if attempt.record.seconds() is not None and _names_plain_shell(console):
-            attempt.need_not_undo(Undo.SUSPENSION)
-            await submit(console, " fg", SUSPEND_SECONDS)
-            return await _end_plain_shell(console)
         if observed.state is READING:
             attempt.started_in(Observation(RUNNING))
         console.emit(Event("detail", f"suspended {observed.state.title}"))
@@ -149,9 +141,7 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         # A plain shell ignores ^Z, and has discarded its unfinished input. It may also be a question, which Enter would
         # answer: it is pressed only if that is allowed, or if an earlier run left its shell here.
         await erase(console)
-        observed = await wake(console)
-        if attempt.record.explains_reading and _is_plain_shell(console):
-            return await _end_plain_shell(console)
+        observed = recognise_plain_shell(attempt, await wake(console))
         attempt.started_in(observed)
         if observed.state is not RUNNING:
             return observed
@@ -178,34 +168,16 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
     return await _cannot_suspend(attempt, observed, password)
 
 
-def _is_plain_shell(console: Console) -> bool:
-    """Whether the shell without a line editor, which a run of ours starts in some shells, reads lines there."""
-    return PLAIN_SHELL_READY in console.since(console.machine_start)[0]
-
-
-def _names_plain_shell(console: Console) -> bool:
-    """Whether the job that a shell has just reported as suspended is that shell."""
-    return any(PLAIN_SHELL_LOOP in line for line in console.since(console.machine_start)[0])
-
-
-async def _end_plain_shell(console: Console) -> Observation:
-    """End the shell that an interrupted run left. It runs in place of the login shell, or ends that as well."""
-    console.emit(Event("note", "ending the shell of an interrupted run of sosagent"))
-    await erase(console)
-    observed = await submit(console, "exit", LOGOUT_SECONDS)
-    return observed if is_decided(observed) else await find_state(console)
-
-
 async def _press_suspend(attempt: Attempt) -> Observation:
     """Press ^Z, and return the state that follows: that of a shell if the program was suspended."""
     console = attempt.console
     mark = console.mark()
     attempt.will_undo(Undo.SUSPENSION)
     observed = await press(console, "\x1a", SUSPEND_SECONDS, _SHELL_PROMPTS)
+    if observed.state.action not in _SHELL_PROMPTS and any(map(STOPPED.search, console.since(mark)[0])):
+        observed = Observation(_SHELL)  # whatever its prompt looks like
     if observed.state.action in _SHELL_PROMPTS:
-        return observed
-    if any(map(_STOPPED.search, console.since(mark)[0])):
-        return Observation(_SHELL)  # whatever its prompt looks like
+        return recognise_plain_shell(attempt, observed, mark)
     attempt.need_not_undo(Undo.SUSPENSION)
     return observed
 
@@ -239,43 +211,6 @@ async def end_password_prompt(attempt: Attempt, _observed: Observation, _passwor
     if observed.state is SILENT or observed.state.name == "password":
         raise state_error(attempt.console, observed)
     return observed
-
-
-async def end_receiver(attempt: Attempt, _observed: Observation, _password: Secret) -> Observation:
-    """Tell the receiver of an interrupted run to restore the terminal and end (shell/remote/receiver.sh).
-
-    Raises:
-        EndpointBusy: its run is still active.
-        ConsoleOccupied: the receiver does not end.
-    """
-    console = attempt.console
-    await refuse_other_run(console)
-    keys = _END_KEYS
-    if not console.received.follows_enter:
-        # Anybody may have printed its mark. The receiver does not answer ^L, and then Enter ends that line.
-        answer = await redraw(console)
-        if answer.state is not SILENT:
-            return await wake(console) if answer.state is ECHOING else answer
-        keys = f"\r{keys}"
-    console.emit(Event("note", "ending the shell of an interrupted run of sosagent"))
-    console.skip()
-    mark = console.mark()
-    for line in (keys, f"\r{_END_KEYS}"):  # keys typed before may be in front of the first one
-        await console.send(line)
-        ended = await console.expect([r"=Z\n", TIMEOUT], _END_SECONDS)
-        if not ended.index:
-            break
-    else:
-        observed = await settle(console, WAKE_SECONDS, mark=mark)
-        if is_decided(observed) and observed.state.action is not Action.END_OURS:
-            return observed  # it ended by keys of the interrupted run, which arrived late
-        raise console.error(
-            ConsoleOccupied,
-            "the shell of an interrupted run of sosagent does not end",
-            hint="Its dead-man's switch ends it 30 s after that run's time limit. Run again then.",
-        )
-    observed = await settle(console, LOGOUT_SECONDS, mark=console.mark())
-    return observed if is_decided(observed) else await find_state(console)
 
 
 async def discard(attempt: Attempt, observed: Observation, _password: Secret) -> Observation:

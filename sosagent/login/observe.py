@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..console.console import Console, Mark
+from ..console.line_clock import STALL_SECONDS
 from ..deadline import Deadline
 from ..terminal.states import NOTHING, SILENT, UNKNOWN, Action, Observation, State, classify
 
@@ -13,12 +14,12 @@ __all__ = [
     "SUSPEND_SECONDS",
     "WAKE_SECONDS",
     "conclude",
-    "is_cut_off",
     "is_decided",
     "observe",
     "press",
     "settle",
     "submit",
+    "wait_for_rest",
 ]
 
 #: Time limits: for a prompt after Enter; for a login, where PAM may wait and names are looked up; for a logout; for a
@@ -52,11 +53,6 @@ def conclude(console: Console, state: State, hostname: str | None = None) -> Obs
     """Record `state` as the console's, and return it as an observation."""
     console.note_state(state.name)
     return Observation(state, hostname)
-
-
-def is_cut_off(console: Console, observed: Observation) -> bool:
-    """Return whether unknown text ends in the middle of a word, so that its rest may come late."""
-    return observed.state is UNKNOWN and console.open_line[-1:].isalnum()
 
 
 def is_decided(observed: Observation) -> bool:
@@ -97,6 +93,29 @@ async def settle(
             unknown = None
         if deadline.passed:
             return observe(console, mark)
+
+
+async def wait_for_rest(
+    console: Console, observed: Observation, seconds: float, mark: Mark, *, expected: bool = False
+) -> Observation:
+    """Wait for the rest of a line in which a machine has stalled; kernel messages are not the rest.
+
+    Args:
+        console: the console to observe.
+        observed: the state so far.
+        seconds, mark: see `settle`, for the state that follows the rest.
+        expected: more is expected, whatever the text is. Otherwise it is waited for only if unknown text ends in the
+            middle of a word.
+
+    Returns:
+        The state.
+    """
+    cut_off = observed.state is UNKNOWN and console.open_line[-1:].isalnum()
+    if not (cut_off or expected):
+        return observed
+    if await console.receive(STALL_SECONDS, ignore_kernel=True) is None:
+        return observe(console, mark)  # behind kernel messages, the text may be a finished line
+    return await settle(console, seconds, mark=mark)
 
 
 async def press(console: Console, keys: str, seconds: float, until: tuple[Action, ...] = ()) -> Observation:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from ..console.console import Console
 from ..console.line_clock import QUIET_SECONDS
-from ..errors import ConsoleOccupied, ConsoleStateUnknown, DeadlineExceeded
+from ..errors import ConsoleOccupied, ConsoleStateUnknown
+from ..terminal.expect import TIMEOUT
 from ..terminal.kernel import is_kernel_line
 from ..terminal.states import BY_NAME
 from .attempt import Attempt
@@ -90,16 +91,9 @@ async def ask(attempt: Attempt, command: str) -> list[str]:
     await console.type_line(f" {command};echo S\\OS{nonce}")
     console.skip()
     await console.send("\r")
-    wait, match = console.line.wait(PROBE_SECONDS), None
-    while match is None:
-        try:
-            match = await console.expect(f"SOS{nonce}", wait.remaining)
-        except DeadlineExceeded:
-            if console.deadline.passed:
-                raise
-            if wait.passed:  # what arrived meanwhile on a slow line has not extended it
-                message = "the prompt did not answer as a shell would"
-                raise console.error(ConsoleStateUnknown, message) from None
+    match = await console.expect([f"SOS{nonce}", TIMEOUT], PROBE_SECONDS)
+    if match.index:
+        raise console.error(ConsoleStateUnknown, "the prompt did not answer as a shell would")
     await wait_for_prompt_again(console, prompt)
     return [line.strip() for line in match.before.split("\n")[:-1] if not is_kernel_line(line)]
 

@@ -71,6 +71,7 @@ async def redraw(console: Console) -> Observation:
         raw, mark = await _answer(console)
         typed += 1
     reads_lines = _TTY_ECHO.fullmatch(raw) is not None
+    console.received.note_tty_echo(reads_lines)
     if reads_lines:
         await _take_back(console, before, typed)
     echoed = console.open_line.removeprefix(before.open_line)

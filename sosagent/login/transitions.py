@@ -27,7 +27,7 @@ from .activate import activate, close_activated_shell
 from .attempt import MAINTENANCE, Attempt, Stage, Undo
 from .authenticate import log_in
 from .detect import find_state
-from .existing import discard, end_password_prompt, end_receiver, interrupt, suspend, use_existing_shell
+from .existing import discard, end_password_prompt, interrupt, suspend, use_existing_shell
 from .failures import state_error
 from .history import forget_lines
 from .maintenance import (
@@ -37,6 +37,7 @@ from .maintenance import (
     press_enter_for_maintenance,
 )
 from .observe import observe
+from .own_shells import end_own_shell
 from .unwind import (
     end_login,
     restore_insert_mode,
@@ -71,7 +72,7 @@ STEPS: dict[Action, Step] = {
     Action.INTERRUPT: interrupt,  # in the middle of a command in a shell
     Action.SUSPEND: suspend,  # in a program
     Action.LEAVE_INSERT: suspend,  # in an editor in insert mode
-    Action.END_OURS: end_receiver,  # at the receiver of an interrupted run
+    Action.END_OURS: end_own_shell,  # at the receiver or the plain shell of an interrupted run
     Action.STOP: discard,  # at anything else: with --take-over only
     # -- ends the login with an error
     Action.START: stop,  # at the prompt of an endpoint
@@ -234,10 +235,11 @@ class Login:
         """
         attempt, no_password = self._attempt, Secret("")
         observed = await find_state(attempt.console, interrupted=0.0)
-        if observed.state.action is Action.END_OURS:
-            observed = await end_receiver(attempt, observed, no_password)
-        if observed.state is READING:
-            observed = await suspend(attempt, observed, no_password)
+        for _ in range(_MOST_STEPS):
+            if observed.state is not READING and observed.state.action is not Action.END_OURS:
+                break
+            step = suspend if observed.state is READING else end_own_shell
+            observed = await step(attempt, observed, no_password)
         if Undo.SUSPENSION in attempt.undo:
             await self.leave()
             raise attempt.console.error(ConsoleOccupied, "another user's program is on the console")

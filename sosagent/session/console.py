@@ -162,7 +162,7 @@ class Console:
         Args:
             patterns: regular expressions (text or compiled), TIMEOUT, EOF; one or a list. One that
                 ends in ``$`` is a prompt and matches on the open line only.
-            seconds: how long to wait.
+            seconds: how long to wait, besides the time that bytes take on a slow line.
             exact: take texts literally.
 
         Returns:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from .endpoint_texts import message_of
 from .kernel import LOOSE_STAMP
 from .own_text import RECEIVER_REPLY
+from .program_texts import pattern_of
 from .translations import message_meaning, prompt_meaning
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ECHOING",
     "GARBLED",
     "NOTHING",
+    "PLAIN_SHELL",
     "READING",
     "RUNNING",
     "SILENT",
@@ -129,9 +131,9 @@ _TO_LOGIN = "Bring the console to a login prompt by hand, then run again."
 _TAKE_OVER = "Bring the console to a login prompt by hand, or run again with --take-over to discard it."
 _OR_CONTROL_D = r"\(or (?:press|type) control-d (?:to continue|for normal startup)\): ?$"
 
-#: BusyBox's init, OpenWrt's procd, and what people write in its place.
+#: BusyBox's init, OpenWrt's procd, agetty --login-pause, and what people write in its place.
 _ACTIVATE = (
-    r"(?i)^(?:please )?(?:press|hit|type) (?:the )?[<\[]?(?:enter|return|any key|a key)(?: key)?[>\]]? (?:key )?"
+    r"(?i)^\[?(?:please )?(?:press|hit|type) (?:the )?[<\[]?(?:enter|return|any key|a key)(?: key)?[>\]]? (?:key )?"
     r"(?:to|for) .{0,40}\b(?:console|shell|login|terminal|prompt)\b.{0,10}$"
 )
 
@@ -166,10 +168,11 @@ STATES: tuple[State, ...] = (
         r"|db\{\d+\}>|(?:\[\d+\])?kdb>|barebox[^:]{0,60}:\S{0,60}|OK|ok|0 >) ?$", hint=_TO_LOGIN),
     _state("boot-menu", "a boot menu that counts down", Action.WAIT,
         "The highlighted entry will be executed automatically in 5s.",
-        message=r"(?i)executed automatically in \d+ ?s|^Booting .* in \d+ seconds|autoboot(?: in|:) +\d"
-        r"|press \S+ in \d+ seconds", screen=None),
+        message=rf"(?i)executed automatically in \d+ ?s|{pattern_of('grub')}|^Booting .* in \d+ seconds"
+        r"|autoboot(?: in|:) +\d|press \S+ in \d+ seconds", screen=None),
     _state("firmware", "a menu of the boot loader or the firmware", Action.STOP, "GNU GRUB  version 2.06\n",
-        message=r"GNU GRUB +version|(?i:aptio setup|uefi boot menu|boot manager|bios setup utility)", screen=None,
+        message=r"GNU GRUB,?(?:[ \u00a0]+[^\W\d]{1,20})?[ \u00a0]+\d"
+        r"|(?i:aptio setup|uefi boot menu|boot manager|bios setup utility)", screen=None,
         hint="It waits for a choice. " + _TO_LOGIN),
     _state("maintenance-enter", "emergency mode, open to root without a password", Action.PRESS,
         "Press Enter for maintenance\n(or press Control-D to continue): ",
@@ -209,7 +212,7 @@ STATES: tuple[State, ...] = (
     # -- programs
     _state("vim-swap", "a question of vim about a swap file", Action.STOP,
         "[O]pen Read-Only, (E)dit anyway, (R)ecover, (Q)uit: ",
-        prompt=r"\[O\]pen Read-Only, \(E\)dit", message=r"^E325: ATTENTION|\(E\)dit anyway", force=("q",),
+        prompt=pattern_of("swap"), message=rf"^E325: |{pattern_of('swap')}", force=("q",),
         hint=_TAKE_OVER),
     _state("question", "a question that waits for an answer", Action.STOP, "Do you want to continue? [Y/n] ",
         prompt=r"(?i)[\[(<](?:y|yes|n|no)(?:/\S{0,40})?[\])>](?: \[default=\w\])? ?[?:]? ?$",
@@ -219,7 +222,8 @@ STATES: tuple[State, ...] = (
         prompt=r"[\[(<\uff08](?:[^\W\d_]{1,6} ?[/|] ?){1,3}[^\W\d_]{1,6}[\])>\uff09] ?[?:\uff1f\uff1a]? ?$",
         force=("\x03",), hint=_TAKE_OVER),
     _state("pager", "a pager", Action.SUSPEND, "--More--(12%)",
-        prompt=r"^--More--|^\(END\) ?$|^:$|^lines \d+-\d+|^ ?Manual page .* line \d+|\(END\)$"
+        prompt=rf"^{pattern_of('more')}|^{pattern_of('end')} ?$|^:$|^lines \d+-\d+"
+        rf"|^ ?{pattern_of('man')} .{{1,200}} line \d+|\(END\)$"
         r"|^\S+ \(press h for help"),
     _state("repl", "an interpreter", Action.SUSPEND, ">>> ",
         prompt=r"^(?:>>>|\.\.\.|In \[\d+\]:|irb\S*>|mysql>|MariaDB \[.*\]>|sqlite>|\w+[=('\"-][#>]|ftp>"
@@ -230,7 +234,7 @@ STATES: tuple[State, ...] = (
         message=r"^\[[\w.-]+\] ?\d+:\S.*\d\d:\d\d", force=("\x02d", "\x01d"),
         hint="Detach it by hand, or run again with --take-over to detach it. It keeps running."),
     _state("editor-insert", "an editor in insert mode", Action.LEAVE_INSERT, "^L", screen=True,
-        message=r"^-- INSERT --"),
+        message=rf"^-- ?{pattern_of('insert')} --"),
     _state("full-screen", "a full-screen program", Action.SUSPEND, "top - 12:00:00 up 3 days",
         screen=True, message=r""),
     # -- shells and logins
@@ -268,6 +272,8 @@ GARBLED = BY_NAME["garbled"]
 SILENT = State("silent", "no output from the machine", Action.STOP)
 ECHOING = State("silent", "a program that echoes its input and prints nothing, as getty does", Action.STOP)
 READING = State("reading", "a program that reads lines: a command, a question or a plain shell", Action.SUSPEND)
+#: Recognised by login/own_shells.py.
+PLAIN_SHELL = State("plain-shell", "a plain shell left by an interrupted run of sosagent", Action.END_OURS)
 RUNNING = State("running", "a running program", Action.SUSPEND)
 UNKNOWN = State("unknown", "text that sosagent does not recognise", Action.STOP)
 NOTHING = (SILENT, ECHOING)

@@ -19,7 +19,7 @@ from functools import cache
 
 from ..printable import clean
 
-__all__ = ["message_meaning", "prompt_meaning"]
+__all__ = ["is_end_of_prompt", "message_meaning", "prompt_meaning"]
 
 _LONGEST = 300  # characters of a line
 _LONGEST_VALUE = 64
@@ -71,6 +71,14 @@ def prompt_meaning(line: str) -> tuple[str, str | None] | None:
         return None
     host = re.search(re.escape(value), line, re.IGNORECASE)
     return meaning, host and host[0]
+
+
+def is_end_of_prompt(line: str) -> bool:
+    """Return whether an open line is the end of a prompt for a name or a password, in any language."""
+    text = _plain(line)
+    if not text.endswith(":") or len(text) > _LONGEST or (len(text) == 1 and not line[-1:].isspace()):
+        return False
+    return any(prompt.endswith(text) for prompt in _ends_of_prompts())
 
 
 def message_meaning(line: str, *meanings: str) -> str | None:
@@ -127,6 +135,13 @@ def _texts(*meanings: str) -> _Texts:
     # Of two that look the same in ASCII, one with a host name is rather a login prompt.
     others.sort(key=lambda one: one[1] != "login")
     return _sorted([*_printed(meanings), *((_in_ascii(text), meaning) for text, meaning in others)])
+
+
+@cache
+def _ends_of_prompts() -> tuple[str, ...]:
+    """Return what follows the host name in each prompt."""
+    texts = [_plain(text) for text, _ in _printed(("password", "login"))]
+    return ("login:", "password:", *(_DIRECTIVE.split(text)[-1] for text in texts))
 
 
 @cache

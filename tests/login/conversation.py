@@ -13,7 +13,7 @@ from sosagent.login.transitions import Login
 from sosagent.secrets.secret import Secret
 from sosagent.transports.memory import memory_pair
 
-from ..support.dialogue import Exchange, FarEnd, command, typed
+from ..support.dialogue import NONCE, Exchange, FarEnd, command, typed
 
 PASSWORD = "s3cret"
 LOGIN, ROOT, ALICE = "web-1 login: ", "root@web-1:~# ", "alice@web-1:~$ "
@@ -35,6 +35,11 @@ def identify(uid: int, name: str, prompt: str, *hostname: str) -> tuple[Exchange
     """At a shell's prompt: ^U, and the command that prints its user."""
     line = "id -u;id -un" + (";uname -n" if hostname else "")
     return key(CLEAR) + command(line, str(uid), name, *hostname, prompt=prompt)
+
+
+def find_shell(prompt: str) -> tuple[Exchange, ...]:
+    """At a shell's prompt: the command that only a shell answers."""
+    return (Exchange(FIND_SHELL, (FIND_SHELL,)), Exchange("\r", (f"\r\nSOS{NONCE}\r\n{prompt}",)))
 
 
 def in_shell(program: str, prompt: str) -> tuple[Exchange, ...]:
@@ -61,6 +66,11 @@ READS_LINES = key(REDRAW, "^L") * 8 + key("\x7f" * 8, "\b \b\b \b" * 8)
 #: The start of a shell's answer to ^L.
 REDRAWN = "\x1b[H\x1b[2J"
 ROOT_SHELL = key(REDRAW, REDRAWN + ROOT) + identify(0, "root", ROOT) + no_initramfs(ROOT)
+
+#: The command that only a shell answers, after our password.
+FIND_SHELL = f" HISTFILE=;/bin/sh -c 'echo S\\OS{NONCE}'"
+#: A shell in whose history lines of ours may be is killed.
+KILL = key("\x15kill -9 $$\r", "\r\n" + LOGIN)
 
 TOP = "\x1b[2J\x1b[3;1Htop - 12:00:00 up 3 days\x1b[5;1H  PID USER\x1b[4;1H"
 STOPPED = "\r\n[1]+  Stopped                 top\r\n" + ROOT

@@ -16,7 +16,7 @@ import pytest
 
 from sosagent.access import LoginSettings
 from sosagent.console import Console
-from sosagent.errors import ConsoleOccupied
+from sosagent.errors import ConsoleOccupied, ConsoleStateUnknown
 from sosagent.secrets.secret import Secret
 from sosagent.session.root_shell import root_shell
 from sosagent.terminal.states import classify
@@ -24,6 +24,7 @@ from sosagent.transports.descriptor import DescriptorTransport
 
 from ..support.dialogue import typed
 from .conversation import (
+    ASK_LOGIN,
     CLEAR,
     LOG_IN,
     LOGIN,
@@ -99,12 +100,34 @@ CASES = {
         ("Press any key to get console\r\n",), OPEN + identify(0, "root", SHELL) + no_initramfs(SHELL),
         typed(" exit", "Press any key to get console\r\n"), state="activation",
     ),
+    "a root shell that starts slowly": Case(
+        (PROMPT,), READS_LINES + key(WAKE, "\r\n", 8.0, "\r\n", 2.0, SHELL) + identify(0, "root", SHELL)
+        + no_initramfs(SHELL), typed(" exit", 4.0, "\r\n" + PROMPT), state="activation",
+    ),
+    "a root shell that starts slowly, without an echo of Enter": Case(
+        (PROMPT,), READS_LINES + key(WAKE, 4.0, "\r\n" + SHELL) + identify(0, "root", SHELL)
+        + no_initramfs(SHELL), typed(" exit", PROMPT), state="activation",
+    ),
+    "the text has a newline, and the shell starts slowly": Case(
+        ("Press any key to get console\r\n",), READS_LINES + key(WAKE, "\r\n", 8.0, SHELL)
+        + identify(0, "root", SHELL) + no_initramfs(SHELL), typed(" exit", "Press any key to get console\r\n"),
+        state="activation",
+    ),
+    "a root shell with an odd prompt": Case(
+        (PROMPT,), READS_LINES + key(WAKE, "\r\nready: "), typed(" exit", "\r\n" + PROMPT), state="activation",
+        error=ConsoleStateUnknown, message="does not recognise",
+    ),
+    "any key starts the shell, as at agetty's pause before an automatic login": Case(
+        ("[press ENTER to login]\r\n",), key(REDRAW, "\r\nweb-1 login: root (automatic login)\r\n\r\n" + SHELL)
+        + identify(0, "root", SHELL) + no_initramfs(SHELL), typed(" exit", "\r\n[press ENTER to login]\r\n"),
+        state="activation",
+    ),
     "another user's shell": Case(
         (PROMPT,), OPEN + identify(1000, "alice", SHELL) + in_shell("", SHELL), typed(" exit", PROMPT),
         state="activation", error=ConsoleOccupied, message="a shell of alice",
     ),
     "a login": Case(
-        (PROMPT,), READS_LINES + key(WAKE, "\r\n" + LOGIN) + LOG_IN,
+        (PROMPT,), READS_LINES + key(WAKE, "\r\n" + LOGIN) + ASK_LOGIN + LOG_IN,
         key(CLEAR) + key("\\exit\r", "\r\n" + LOGIN), state="activation",
     ),
     "an existing shell behind the text": Case(
@@ -124,7 +147,8 @@ async def test_a_console_that_asks_for_enter(name: str) -> None:
     [
         ("Please press Enter to activate this console.", "activation"), ("Press any key to get console", "activation"),
         ("Press <Enter> to get a console.", "activation"), ("Press ENTER to start a shell", "activation"),
-        ("Press [Enter] for login prompt", "activation"), ("Press return for a console...", "activation"),
+        ("Press [Enter] for login prompt", "activation"), ("[press ENTER to login]", "activation"),
+        ("Press return for a console...", "activation"),
         ("Hit any key to stop autoboot:  3 ", "boot-menu"), ("Press Enter for maintenance", "maintenance-enter"),
         ("Press Enter to continue.", "unknown"), ("press any key to continue", "unknown"),
     ],

@@ -14,6 +14,7 @@ from sosagent.errors import (
     WrongMachine,
 )
 from sosagent.login.history import FORGET
+from sosagent.terminal.own_text import PLAIN_SHELL
 from sosagent.terminal.states import STATES, Action, State
 
 from ..support.dialogue import Exchange, typed
@@ -45,6 +46,13 @@ from .conversation import (
 )
 
 pytestmark = pytest.mark.virtual_time
+
+#: At the plain shell of an interrupted run.
+END_PLAIN_SHELL = key(CLEAR) + typed("exit", LOGIN) + ASK_LOGIN + LOG_IN
+#: After an interrupted run, ^C takes the place of ^U: a long line may be typed there.
+SUSPEND_BEHIND_A_RUN = (
+    key(SUSPEND, STOPPED) + key("\x03", "^C\r\n" + ROOT) + identify(0, "root", ROOT)[1:] + no_initramfs(ROOT)
+)
 
 CASES = {
     # -- an existing shell
@@ -160,6 +168,36 @@ CASES = {
     "two replies to an interrupted run": Case(
         ("=1 0 4109833394 3\r\n", 1.0, "=R\r\n"), key(REDRAW) + key("\r]Z\r", "=Z\r\n" + LOGIN) + LOG_IN, LOG_OUT,
         state="receiver", interrupted=True,
+    ),
+    # -- the plain shell of an interrupted run
+    "the plain shell of an interrupted run, whose mark is shown": Case(
+        ("@\r\n",), READS_LINES + END_PLAIN_SHELL, LOG_OUT, state="plain-shell", interrupted=True,
+    ),
+    "the plain shell of an interrupted run, after Enter": Case(
+        (), READS_LINES + key(SUSPEND, "^Z") + key(CLEAR) + key(WAKE, "\r\n@\r\n") + END_PLAIN_SHELL, LOG_OUT,
+        state="plain-shell", interrupted=True,
+    ),
+    "the plain shell of an interrupted run, suspended": Case(
+        (), READS_LINES + key(SUSPEND, f"^Z\r\n[1]+  Stopped                 {PLAIN_SHELL}\r\n{ROOT}")
+        + typed(" fg", f"{PLAIN_SHELL}\r\n") + END_PLAIN_SHELL, LOG_OUT, state="plain-shell", interrupted=True,
+    ),
+    "the plain shell of an interrupted run, suspended in dash": Case(
+        (), READS_LINES + key(SUSPEND, f"^Z[1] + Stopped                    {PLAIN_SHELL}\r\n# ")
+        + typed(" fg", f"{PLAIN_SHELL}\r\n") + END_PLAIN_SHELL, LOG_OUT, state="plain-shell", interrupted=True,
+    ),
+    "the plain shell of an interrupted run, suspended in zsh": Case(
+        (), READS_LINES + key(SUSPEND, f"^Z\r\nzsh: suspended  {PLAIN_SHELL}\r\n{ROOT}")
+        + typed(" fg", f"[1]  + continued  {PLAIN_SHELL}\r\n") + END_PLAIN_SHELL, LOG_OUT, state="plain-shell",
+        interrupted=True,
+    ),
+    "the mark of a plain shell, without an interrupted run": Case(
+        ("@\r\n",), READS_LINES + SUSPEND_TO_ROOT, RESUME, state="running",
+    ),
+    "the mark of a plain shell, and then other output": Case(
+        ("@\r\nnumbers\r\n",), READS_LINES + SUSPEND_BEHIND_A_RUN, RESUME, state="running", interrupted=True,
+    ),
+    "another program is suspended where the line of a plain shell is shown": Case(
+        (f"{ROOT} {PLAIN_SHELL}^C\r\n",), READS_LINES + SUSPEND_BEHIND_A_RUN, RESUME, state="running", interrupted=True,
     ),
     "a shell that was slow to start": Case(
         (), READS_LINES + key(SUSPEND, "^Z") + key(REDRAW, REDRAWN + ROOT) + identify(0, "root", ROOT)

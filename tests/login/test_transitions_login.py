@@ -13,7 +13,9 @@ from .conversation import (
     CLEAR,
     END,
     EXIT,
+    FIND_SHELL,
     INTERRUPT,
+    KILL,
     LOG_IN,
     LOG_OUT,
     LOGIN,
@@ -22,31 +24,29 @@ from .conversation import (
     REDRAW,
     REDRAWN,
     ROOT,
+    SUSPEND,
+    TAKE_OVER,
     TYPE_NAME,
     TYPE_PASSWORD,
     WAKE,
     Case,
     answer,
+    find_shell,
     key,
     play,
 )
 
 pytestmark = pytest.mark.virtual_time
-_PROBE = f" HISTFILE=;/bin/sh -c 'echo S\\OS{NONCE}'"
 #: The login is silent, so silence is probed; what was typed is run once the shell has started.
 PROBED_TOO_EARLY = (
     *READS_LINES,
-    Exchange(_PROBE, (_PROBE,)),
-    Exchange("\r", ("\r\n", 30.0, f"{ROOT}{_PROBE}\r\nSOS{NONCE}\r\n{ROOT}")),
+    Exchange(FIND_SHELL, (FIND_SHELL,)),
+    Exchange("\r", ("\r\n", 30.0, f"{ROOT}{FIND_SHELL}\r\nSOS{NONCE}\r\n{ROOT}")),
 )
-#: A shell in whose history lines of ours may be is killed.
-KILL = key("\x15kill -9 $$\r", "\r\n" + LOGIN)
-
-
-def _probed(prompt: str) -> tuple[Exchange, ...]:
-    """At a shell's prompt: the command that only a shell answers."""
-    return (Exchange(_PROBE, (_PROBE,)), Exchange("\r", (f"\r\nSOS{NONCE}\r\n{prompt}",)))
-
+#: A shell's prompt that says nothing about it.
+FIND_ODD_SHELL = (
+    key(REDRAW, REDRAWN + "ready: ") + find_shell("ready: ") + command("id -u;id -un", "0", "root", prompt="ready: ")
+)
 
 CASES = {
     # -- a login prompt
@@ -58,6 +58,16 @@ CASES = {
     "login without a password": Case(
         (LOGIN,), ASK_LOGIN + typed("root", ROOT) + command("id -u;id -un", "0", "root", prompt=ROOT),
         LOG_OUT, state="login"
+    ),
+    "login without a password, to an odd prompt, where ^L is in the text of the getty": Case(
+        ("Press ^L to redraw\r\n" + LOGIN,), ASK_LOGIN + typed("root", "ready: ") + FIND_ODD_SHELL, KILL, state="login"
+    ),
+    "login without a password, to an odd prompt, where the terminal echoed until the getty read": Case(
+        (LOGIN,), key(REDRAW, "^L") + ASK_LOGIN + typed("root", "ready: ") + FIND_ODD_SHELL, KILL, state="login"
+    ),
+    "login without a password, to an odd prompt, behind another user's program": Case(
+        (), READS_LINES + key(SUSPEND, "^Z") + key(CLEAR) + key(WAKE, "\r\n" + LOGIN) + ASK_LOGIN
+        + typed("root", "ready: ") + FIND_ODD_SHELL, KILL, TAKE_OVER, state="login",
     ),
     "exit is needed twice": Case(
         (LOGIN,),
@@ -120,7 +130,7 @@ CASES = {
     "an empty prompt": Case(
         (LOGIN,),
         ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nLast login: today\r\n")
-        + key(REDRAW, REDRAWN) + _probed(""),
+        + key(REDRAW, REDRAWN) + find_shell(""),
         KILL, state="login",
     ),
     "silence after the password": Case(
@@ -140,22 +150,22 @@ CASES = {
     ),
     "an unusual prompt whose shell redraws": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nready! ") + key(REDRAW, REDRAWN + "ready! ")
-        + _probed("ready! "),
+        + find_shell("ready! "),
         KILL, state="login",
     ),
     "a prompt like a login's": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n" + LOGIN) + key(REDRAW, REDRAWN + LOGIN)
-        + _probed(LOGIN),
+        + find_shell(LOGIN),
         key(END, "\r\n" + LOGIN), state="login",
     ),
     "a prompt like that of a boot loader": Case(
-        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nuboot => ") + READS_LINES + _probed("uboot => "),
+        (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\nuboot => ") + READS_LINES + find_shell("uboot => "),
         KILL, state="login",
     ),
     "a program that reads lines": Case(
         (LOGIN,), ASK_LOGIN + TYPE_NAME + answer(PASSWORD, "\r\n1) Reboot\r\nYour choice: ")
-        + READS_LINES + typed(_PROBE, "no such choice\r\nYour choice: ")
-        + (READS_LINES + typed(_PROBE.replace("HISTFILE=;", ""), "no such choice\r\nYour choice: ")) * 2
+        + READS_LINES + typed(FIND_SHELL, "no such choice\r\nYour choice: ")
+        + (READS_LINES + typed(FIND_SHELL.replace("HISTFILE=;", ""), "no such choice\r\nYour choice: ")) * 2
         + key(INTERRUPT, "\r\n" + LOGIN),
         key(INTERRUPT, "\r\n" + LOGIN), state="login",
         error=ConsoleStateUnknown, message="a program that reads lines and is no shell, such as a menu in place of",
@@ -215,8 +225,8 @@ CASES = {
         message="the machine is web-1, not db-1",
     ),
     "no host name to compare": Case(
-        ("login: ",), settings=LoginSettings(expect_host="db-1"), state="login", error=WrongMachine,
-        message="no host name",
+        ("login: ",), key(REDRAW, "\x0c") + key(WAKE, "\r\nlogin: "), settings=LoginSettings(expect_host="db-1"),
+        state="login", error=WrongMachine, message="no host name",
     ),
 }  # fmt: skip
 

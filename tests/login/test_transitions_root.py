@@ -15,6 +15,7 @@ from .conversation import (
     ALICE,
     ASK_LOGIN,
     CLEAR,
+    KILL,
     LOG_IN,
     LOG_OUT,
     LOGIN,
@@ -30,6 +31,7 @@ from .conversation import (
     WAKE,
     Case,
     answer,
+    find_shell,
     identify,
     in_shell,
     key,
@@ -100,6 +102,35 @@ CASES = {
         ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
         + answer("0ther", "\r\nalice is not in the sudoers file.\r\n" + LOGIN), key("\x04", "\r\n" + LOGIN),
         settings=SUDO, state="login", error=LoginRefused, message="this user may not become root: alice is not in",
+    ),
+    "sudo asks after a while, behind its lecture": Case(
+        (LOGIN,),
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE
+        + typed(SUDO_COMMAND, 12.0, "We trust you have received the usual lecture.\r\n\r\nSOS{nonce}: ")
+        + answer("0ther", 8.0, "\r\n# ") + command("id -u;id -un", "0", "root", prompt="# "),
+        LOG_OUT, SUDO, state="login",
+    ),
+    "sudo asks between kernel lines": Case(
+        (LOGIN,),
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE
+        + typed(SUDO_COMMAND, 2.0, KERNEL, 2.0, KERNEL, 4.0, KERNEL, "SOS{nonce}: ")
+        + answer("0ther", 2.0, KERNEL, 4.0, "\r\n", KERNEL, "# ") + command("id -u;id -un", "0", "root", prompt="# "),
+        LOG_OUT, SUDO, state="login",
+    ),
+    "sudo asks again": Case(
+        (LOGIN,),
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(SUDO_COMMAND, "SOS{nonce}: ")
+        + answer("0ther", "\r\nSorry, try again.\r\nSOS{nonce}: "),
+        key("\x03", "\r\nsudo: 1 incorrect password attempt\r\n" + LOGIN) + key("\x04", "\r\n" + LOGIN),
+        settings=SUDO, state="login", error=LoginRefused, message="Sorry, try again",
+    ),
+    "su is silent, and its shell has an odd prompt": Case(
+        (LOGIN,),
+        ASK_LOGIN + typed("alice", "Password: ") + TYPE_PASSWORD_AS_ALICE + typed(" exec su", 15.0, "Password: ")
+        + answer(PASSWORD, 15.0, "\r\nready: ")
+        + key(REDRAW, REDRAWN + "ready: ") + find_shell("ready: ")
+        + command("id -u;id -un", "0", "root", prompt="ready: "),
+        KILL, SU, state="login",
     ),
     "su leads to another user": Case(
         (LOGIN,),

@@ -28,8 +28,9 @@ _NAMESPACE = """
 mount --make-rprivate / && mount --bind {folder}/passwd /etc/passwd && mount --bind {folder}/shadow /etc/shadow &&
 mount --bind {folder}/pam /etc/pam.d/login &&
 for f in {hidden}; do mount --bind /dev/null $f; done && mount -t tmpfs none /var/log && mount -t tmpfs none /run &&
->/run/utmp && exec /sbin/agetty -L 115200 {tty} vt220
+>/run/utmp && exec {getty}
 """
+_GETTY = "/sbin/agetty -L 115200 {tty} vt220"
 _SHADOW = "19000:0:99999:7:::"
 #: As Debian's, without the delay after a refusal and without the session modules that need a system manager.
 _PAM = """auth required pam_unix.so
@@ -48,13 +49,16 @@ class RealConsole(Transport):
         hidden: the paths of programs that the machine does not have.
         pam: the rules of PAM for login; FOLDER stands for `folder`.
         shadow: the fields of /etc/shadow behind the password, for each user.
+        getty: what init starts on the tty again and again; ``{tty}`` is the tty below /dev.
 
     Attributes:
         sessions: how often a getty was started.
         tty: the path of the tty.
     """
 
-    def __init__(self, folder: Path, shell: str, hidden: str = "", *, pam: str = _PAM, shadow: str = _SHADOW) -> None:
+    def __init__(
+        self, folder: Path, shell: str, hidden: str = "", *, pam: str = _PAM, shadow: str = _SHADOW, getty: str = _GETTY
+    ) -> None:
         self.name = self.place = f"real console in {folder}"
         self.sessions = 0
         self._master, slave = os.openpty()
@@ -75,7 +79,9 @@ class RealConsole(Transport):
         ).stdout.strip()
         (folder / "shadow").write_text("".join(f"{name}:{hashed}:{shadow}\n" for name in ("root", USER)))
         (folder / "pam").write_text(pam.replace("FOLDER", str(folder)))
-        self._program = _NAMESPACE.format(folder=folder, hidden=hidden, tty=self.tty.removeprefix("/dev/"))
+        self._program = _NAMESPACE.format(
+            folder=folder, hidden=hidden, getty=getty.format(tty=self.tty.removeprefix("/dev/"))
+        )
 
     @property
     def shell_open(self) -> bool:
@@ -179,6 +185,7 @@ async def real_console(
     *,
     pam: str = _PAM,
     shadow: str = _SHADOW,
+    getty: str = _GETTY,
 ) -> AsyncIterator[RealConsole]:
     """Open the console of a machine whose root has this login shell, or skip the test where that is not possible.
 
@@ -188,10 +195,10 @@ async def real_console(
         profile: files to put into root's home, and their contents.
         hidden: the paths of programs that the machine does not have.
         motd: the message of the day.
-        pam, shadow: see `RealConsole`.
+        pam, shadow, getty: see `RealConsole`.
     """
     require_login(shell)
-    console = RealConsole(folder, shell, hidden, pam=pam, shadow=shadow)
+    console = RealConsole(folder, shell, hidden, pam=pam, shadow=shadow, getty=getty)
     for name, text in (profile or {}).items():
         file = folder / "home" / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,8 @@ _FOLDERS = {
     "var/lib": 0o755, "var/log": 0o755, "var/mail": 0o755, "var/spool": 0o755, "var/tmp": 0o1777, "proc": 0o555,
     "dev": 0o755,
 }  # fmt: skip
+#: Their files are many, and are written and removed faster in memory.
+_IN_MEMORY = ("etc", "run")
 _LINKS = {"var/run": "/run", "dev/ptmx": "pts/ptmx", "dev/fd": "/proc/self/fd", "dev/stdin": "/proc/self/fd/0",
           "dev/stdout": "/proc/self/fd/1", "dev/stderr": "/proc/self/fd/2"}  # fmt: skip
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -119,6 +121,8 @@ def _build(system: dict[str, Any]) -> None:
     _mount(root, root, None, _MS_BIND)
     for name, mode in _FOLDERS.items():
         os.mkdir(f"{root}/{name}", mode)
+        if name in _IN_MEMORY:
+            _mount(name, f"{root}/{name}", "tmpfs", _MS_NOSUID | _MS_NODEV, f"mode={mode:o}")
     _add_devices(f"{root}/dev")
     for name, target in _LINKS.items():
         os.symlink(target, f"{root}/{name}")

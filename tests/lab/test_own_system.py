@@ -180,3 +180,31 @@ if answer == "{}":
     _, (master,), _, _ = socket.recv_fds(ours, 9999, 1)
     print(os.read(master, 999).decode().strip())
 """
+
+
+@pytest.mark.xfail(strict=True, reason="the file below HOME is used, where sshd does not look")
+@pytest.mark.parametrize(
+    ("home", "config", "existing"),
+    [
+        ("/tmp/x", "", True), ("/tmp/x", "PermitRootLogin yes", False), ("/", "", False), ("/tmp/a b", "", True),
+        ("/missing", "", False), ("/missing", "PermitRootLogin yes", True),
+    ],
+)  # fmt: skip
+async def test_a_profile_that_changes_home_does_not_change_where_sshd_reads(
+    home: str, config: str, existing: bool, machine: Lab
+) -> None:
+    """sshd reads the file below the home folder in passwd(5), whatever HOME says."""
+    old = new_key("old")
+    keep = f"mkdir -p ~/.ssh && echo '{old.line}' >>~/.ssh/authorized_keys;" if existing else ""
+    await answers(
+        machine,
+        f"{keep} mkdir -p /tmp/x/.ssh '/tmp/a b/.ssh'; echo '{config}' >>/etc/ssh/sshd_config;"
+        f'echo "export HOME=\\"{home}\\"" >>/etc/profile',
+    )
+    assert (await answers(machine, "echo $HOME"))[0] == home
+    key = new_key()
+    done = await sosagent.add_key(target_of(machine), [key], password=machine.password)
+    assert (done.status, done.file, done.problems) == ("added", "/root/.ssh/authorized_keys", ())
+    assert machine.authorized_keys.read_text() == (f"{old.line}\n" if existing else "") + f"{key.line}\n"
+    listed = await sosagent.list_keys(target_of(machine), password=machine.password)
+    assert (listed.file, len(listed.keys)) == ("/root/.ssh/authorized_keys", 1 + existing)

@@ -14,6 +14,7 @@ from docs.generated import DOCS
 from sosagent.cli.app import addkey_app, sosagent_app
 from sosagent.endpoint.dialects import DIALECTS
 from sosagent.lab.fronts import FRONTS
+from sosagent.lab.states import STATES
 
 FILE = DOCS.parent / "sosagent" / "completion" / "table.txt"
 
@@ -29,6 +30,7 @@ _KINDS = {
     "HOST": "host",
     "GROUP": "group",
     "KIND": "=" + "|".join(sorted(FRONTS)),
+    "STATE": "=" + "|".join(STATES),
 }  # fmt: skip
 #: Those whose metavar does not say it, by command and name.
 _OWN_KINDS = {

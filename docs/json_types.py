@@ -276,6 +276,11 @@ class LabJson(TypedDict):
     password_file: str
     authorized_keys: str
     arguments: list[str]
+    own_system: bool
+    no_system: str
+    ssh_port: int | None
+    ssh_config: str | None
+    machines_file: str | None
     error: None
 
 

@@ -7,26 +7,32 @@ import secrets
 import shlex
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
+from ..errors import UsageError
 from ..secrets.secret import Secret
 from .faults import Faults
 from .fronts import FRONTS, Behaviour, Front, Occupancy, option_of
 from .line import Line
 from .machine import SimulatedMachine
+from .machine_files import HOST_KEY
+from .own_system import NoSystem, OwnSystem
+from .ssh_server import SshServer, missing_for_sshd
+from .states import checked_state
 
 __all__ = ["BANNER", "BANNER_READ_ONLY", "Lab", "open_lab"]
 
 #: The exact greeting of Packet's SOS.
 BANNER = b"[SOS Session Ready. Use ~? for help.]\r\n[Note: You may need to press RETURN or Ctrl+L to get a prompt.]\r\n"
 BANNER_READ_ONLY = b"[Read-only SOS Session. Use ~? for help.]\r\n"
-#: The message of Oracle's console to a second client; that of SOS is unknown.
 _ON_DISK = "/var/tmp"
+_NOT_WANTED = "the lab was started without it"
+#: The message of Oracle's console to a second client; that of SOS is unknown.
 _BUSY = "console access is limited to one connection at a time"
 
 
@@ -42,6 +48,8 @@ class Lab:
         password: root's password on the machine.
         port: the machine's serial port.
         options: the query of HOST that names the kind of endpoint; empty for SOS.
+        no_system: why the machine has no system of its own.
+        ssh_port: the port of the machine's sshd on 127.0.0.1; None if it has none.
     """
 
     host: str
@@ -53,6 +61,8 @@ class Lab:
     password: Secret
     port: SerialPort
     options: str = ""
+    no_system: str = ""
+    ssh_port: int | None = None
 
     def hang_up(self) -> None:
         """End the connection of every client."""
@@ -102,7 +112,13 @@ class Lab:
 
 @asynccontextmanager
 async def open_lab(
-    *, port: int = 0, machine: str = "lab", faults: Faults | None = None, front: str | None = None
+    *,
+    port: int = 0,
+    machine: str = "lab",
+    faults: Faults | None = None,
+    front: str | None = None,
+    own_system: bool = False,
+    state: str = "login",
 ) -> AsyncIterator[Lab]:
     """Start an endpoint and a machine. At the end of the context both stop, and their folder is deleted.
 
@@ -111,29 +127,27 @@ async def open_lab(
         machine: the machine's host name.
         faults: the faults of the line between endpoint and machine.
         front: the kind of endpoint, a name from `FRONTS`; SOS by default.
+        own_system: whether the machine gets its own users, host name, processes and files, if this computer allows
+            that. Otherwise its shell is an unprivileged program of this computer; that starts faster.
+        state: the state of the console, a name from `STATES`.
+
+    Raises:
+        UsageError: the state does not exist, or is not possible on this computer.
     """
-    # Usually on a disk, because a key in memory causes a warning.
-    parent = os.environ.get("TMPDIR") or (_ON_DISK if os.access(_ON_DISK, os.W_OK) else None)
-    folder = Path(tempfile.mkdtemp(prefix="sosagent-lab-", dir=parent))
-    folder.chmod(0o711)  # the machine's shell may run as nobody, which must be able to reach its home
-    password = Secret(secrets.token_urlsafe(9))
-    simulated = SimulatedMachine(machine, folder / "root", password)
-    serial = SerialPort(simulated, faults or Faults(), None if front is None else FRONTS[front])
-    host_key = asyncssh.generate_private_key("ssh-ed25519", "sosagent lab")
-    client_key = asyncssh.generate_private_key("ssh-ed25519", "sosagent lab client")
-    try:
-        server = await asyncssh.listen(
-            "127.0.0.1",
-            port,
-            server_host_keys=[host_key],
-            server_factory=lambda: _Server(serial),
-            authorized_client_keys=asyncssh.import_authorized_keys(client_key.export_public_key().decode()),
-            encoding=None,
-            line_editor=False,
-            agent_forwarding=False,
-        )
+    wanted = checked_state(state)
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(_folder())
+        password = Secret(secrets.token_urlsafe(9))
+        system, no_system = await _system(folder, machine, password, stack) if own_system else (None, _NOT_WANTED)
+        if wanted.own_system and system is None:
+            raise UsageError(f"the state {state} needs a machine with a system of its own: {no_system}")
+        ssh_port = None if system is None else _start_sshd(system, stack)
+        simulated = SimulatedMachine(machine, folder / "root", password, system)
+        serial = SerialPort(simulated, faults or Faults(), None if front is None else FRONTS[front])
+        host_key, client_key = (asyncssh.generate_private_key("ssh-ed25519", name) for name in ("lab", "lab client"))
+        server = await _listen(port, serial, host_key, client_key)
         try:
-            simulated.power_on()
+            await simulated.power_on_to(state)
             place = f"[127.0.0.1]:{server.get_port()}"
             yield Lab(
                 f"lab@127.0.0.1:{server.get_port()}",
@@ -145,14 +159,66 @@ async def open_lab(
                 password,
                 serial,
                 "" if front is None else f"?{option_of(front)}",
+                no_system,
+                ssh_port,
             )
         finally:
             server.close()
             await server.wait_closed()
             serial.line.close()
             simulated.power_off()
+
+
+async def _listen(
+    port: int, serial: SerialPort, host_key: asyncssh.SSHKey, client_key: asyncssh.SSHKey
+) -> asyncssh.SSHAcceptor:
+    return await asyncssh.listen(
+        "127.0.0.1",
+        port,
+        server_host_keys=[host_key],
+        server_factory=lambda: _Server(serial),
+        authorized_client_keys=asyncssh.import_authorized_keys(client_key.export_public_key().decode()),
+        encoding=None,
+        line_editor=False,
+        agent_forwarding=False,
+    )
+
+
+def _start_sshd(system: OwnSystem, stack: AsyncExitStack) -> int | None:
+    """Start the machine's sshd until the end of `stack`, and return its port; None if this computer has none."""
+    if missing_for_sshd():
+        return None
+    server = SshServer(system)
+    stack.push_async_callback(server.aclose)
+    return server.port
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Create a folder for a lab, and delete it afterwards."""
+    # Usually on a disk, because a key in memory causes a warning.
+    parent = os.environ.get("TMPDIR") or (_ON_DISK if os.access(_ON_DISK, os.W_OK) else None)
+    folder = Path(tempfile.mkdtemp(prefix="sosagent-lab-", dir=parent))
+    folder.chmod(0o711)  # the machine's shell may run as nobody, which must be able to reach its home
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _system(folder: Path, name: str, password: Secret, stack: AsyncExitStack) -> tuple[OwnSystem | None, str]:
+    """Start the machine's own system until the end of `stack`; where that is not possible, return why."""
+    key = asyncssh.generate_private_key("ssh-ed25519", f"root@{name}")
+    keys = {
+        HOST_KEY: key.export_private_key().decode(),
+        f"{HOST_KEY}.pub": key.export_public_key().decode(),
+    }
+    try:
+        system = await OwnSystem.start(folder, name, password, keys)
+    except NoSystem as error:
+        return None, str(error)
+    stack.push_async_callback(system.aclose)
+    return system, ""
 
 
 def _private(path: Path, data: bytes) -> Path:

@@ -1,7 +1,8 @@
-"""A simulated machine: getty and login in Python, and after login a real ``sh`` on a real pty.
+"""A simulated machine: getty and login in Python, and after login a real shell on a real pty.
 
-The shell's HOME is a folder of its own, and the shell never has root's rights: if the lab runs as root, the shell runs
-as nobody, so that it can change nothing but that folder.
+Without a system of its own (see `own_system`), the shell is an ``sh`` of this computer. Its HOME is a folder of its
+own, and it never has root's rights: if the lab runs as root, the shell runs as nobody, so that it can change nothing
+but that folder.
 """
 
 from __future__ import annotations
@@ -13,17 +14,26 @@ import pwd
 import shutil
 import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pexpect
 
 from ..secrets.secret import Secret
+from .boot_loader import BootLoader
+from .own_system import OwnSystem, Program
+from .states import STATES, ConsoleState
 
 __all__ = ["SimulatedMachine"]
 
 _WRONG_PASSWORD_SECONDS = 0.3
 _BACKSPACES = (0x08, 0x7F)
+#: How long the output of a program stays the same when it has started.
+_SETTLED_SECONDS = 0.3
+_START_SECONDS = 10.0
+_MAX_SHOWN = 1 << 16
+_PROMPTS = (b"# ", b"$ ")
 #: What its sshd prints if the computer has none.
 _SSHD_SETTINGS = """port 22
 usepam yes
@@ -42,22 +52,28 @@ class SimulatedMachine:
         name: its host name, which getty shows.
         home: the folder that is root's home; created if it is missing.
         password: root's password.
+        system: the machine's own system, if it has one.
 
     Attributes:
+        system: see above.
         read_only_sessions: the number of further sessions that can only read, as while a machine is provisioned.
         on_output: called with the machine's output; None while no client is connected.
     """
 
-    def __init__(self, name: str, home: Path, password: Secret) -> None:
+    def __init__(self, name: str, home: Path, password: Secret, system: OwnSystem | None = None) -> None:
         self.name = name
         self.home = home
+        self.system = system
         self.read_only_sessions = 0
         self.on_output: Callable[[bytes], None] | None = None
         self._password = password
         self._typed = bytearray()
         self._user: str | None = None  # set while login asks for the password
-        self._shell: pexpect.spawn[bytes] | None = None
+        self._shell: pexpect.spawn[bytes] | Program | None = None
+        self._boot_loader: BootLoader | None = None
         self._ignoring_input = False  # between a wrong password and the next prompt
+        self._shown = bytearray()  # what it has printed last
+        self._printed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access("/usr/sbin/sshd", os.X_OK):
@@ -90,6 +106,54 @@ class SimulatedMachine:
         """Boot until getty shows its prompt. Needs a running event loop."""
         self._getty()
 
+    async def power_on_to(self, name: str) -> None:
+        """Boot, and let the console get into a state; see `STATES`."""
+        state = STATES[name]
+        if name == "silent":
+            self._ignoring_input = True
+        elif name == "boot-loader":
+            self._boot_loader = BootLoader(self._print, self._end_boot_loader)
+        else:
+            if not state.program:
+                self._getty()
+            if name == "password":
+                self.type(b"root\r")
+            elif state.program or state.typed is not None:
+                await self._open(state)
+
+    async def _open(self, state: ConsoleState) -> None:
+        """Start the program of a state, and wait until it has started."""
+        if state.program and self.system is not None:
+            self._attach(self.system.start_program(state.user, list(state.program)))
+        else:
+            self._log_in(state.user)
+        if state.typed:
+            await self._settle(prompt=True)
+            self._printed.clear()
+            self.type(state.typed.encode())
+            await self._prints(_START_SECONDS)
+        await self._settle(prompt=False)
+
+    async def _settle(self, *, prompt: bool) -> None:
+        """Wait until the machine has printed something and stays silent; at a prompt of a shell if one is wanted."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_START_SECONDS):
+                while await self._prints(_SETTLED_SECONDS) or not (
+                    self._shown.endswith(_PROMPTS) if prompt else self._shown
+                ):
+                    self._printed.clear()
+
+    async def _prints(self, seconds: float) -> bool:
+        """Return whether the machine has printed something since `_printed` was cleared, or does within `seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await self._printed.wait()
+        return False
+
+    def _end_boot_loader(self) -> None:
+        self._boot_loader = None
+        self._getty()
+
     def power_off(self) -> None:
         """End everything that runs on the machine."""
         for task in self._tasks:
@@ -108,10 +172,15 @@ class SimulatedMachine:
                 return
             return
         for byte in data:
-            if not self._ignoring_input and self._shell is None:
+            if self._boot_loader is not None:
+                self._boot_loader.key(byte)
+            elif not self._ignoring_input and self._shell is None:
                 self._key(byte)
 
     def _print(self, text: bytes) -> None:
+        self._printed.set()
+        self._shown += text
+        del self._shown[:-_MAX_SHOWN]
         if self.on_output is not None and text:
             self.on_output(text)
 
@@ -146,9 +215,9 @@ class SimulatedMachine:
                 return
             self._user = line
             self._print(b"Password: ")
-        elif self._user == "root" and hmac.compare_digest(line.encode(), self._password.reveal().encode()):
-            self._user = None
-            self._log_in()
+        elif self._has_user(self._user) and hmac.compare_digest(line.encode(), self._password.reveal().encode()):
+            user, self._user = self._user, None
+            self._log_in(user)
         else:
             self._user = None
             self._ignoring_input = True
@@ -165,9 +234,15 @@ class SimulatedMachine:
         self._print(b"\r\nLogin incorrect\r\n")
         self._print(f"{self.name} login: ".encode())
 
-    def _log_in(self) -> None:
+    def _has_user(self, name: str) -> bool:
+        return name == "root" if self.system is None else self.system.knows(name)
+
+    def _log_in(self, user: str) -> None:
         self._print(f"Linux {self.name} (a simulated machine)\r\nLast login: today on ttyS1\r\n".encode())
-        self._shell = pexpect.spawn(
+        self._attach(self._plain_shell() if self.system is None else self.system.log_in(user))
+
+    def _plain_shell(self) -> pexpect.spawn[bytes]:
+        return pexpect.spawn(
             "/bin/sh",
             ["-i"],
             cwd=str(self.home),
@@ -180,6 +255,9 @@ class SimulatedMachine:
             timeout=None,
             preexec_fn=_prepare_session,
         )
+
+    def _attach(self, shell: pexpect.spawn[bytes] | Program) -> None:
+        self._shell = shell
         asyncio.get_running_loop().add_reader(self._shell.child_fd, self._shell_prints)
 
     def _shell_prints(self) -> None:
@@ -192,7 +270,10 @@ class SimulatedMachine:
             self._print(data)
             return
         asyncio.get_running_loop().remove_reader(self._shell.child_fd)
-        self._start(asyncio.to_thread(self._shell.close, True))  # it sleeps
+        if isinstance(self._shell, Program):
+            self._shell.close()
+        else:
+            self._start(asyncio.to_thread(self._shell.close, True))  # it sleeps
         self._shell = None
         self._getty()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -179,9 +180,9 @@ def test_on_a_terminal_it_asks_without_echo_and_shows_steps(keyfile: Path) -> No
     with subprocess.Popen([SOSAGENT, "lab", "--machine", "web-1"], stdout=subprocess.PIPE, text=True) as lab:
         assert lab.stdout is not None
         try:
-            lines = [lab.stdout.readline() for _ in range(6)]
+            lines = list(itertools.takewhile(lambda line: not line.startswith("Press"), lab.stdout))
             password = lines[1].split()[-1]
-            words = lines[4].split()
+            words = lines[-1].split()
             at = words.index("--password-file")
             call = words[1:at] + words[at + 2 : -1]
             child = pexpect.spawn(ADDKEY, [*call, str(keyfile)], timeout=20, encoding="utf-8")

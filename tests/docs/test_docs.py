@@ -52,11 +52,11 @@ def _id(page: Path) -> str:
 @pytest.mark.pages
 @pytest.mark.parametrize("page", PAGES, ids=_id)
 async def test_the_blocks_of_a_page_work(page: Path, tmp_path: Path) -> None:
-    blocks = blocks_of(page)
     home, work = tmp_path / "home", tmp_path / "work"
     work.mkdir()
     write_commands(tmp_path / "bin")
-    async with open_lab(machine="web-1") as lab:
+    async with open_lab(machine="web-1", own_system=True) as lab:
+        blocks = [one for one in blocks_of(page) if "needs" not in one.notes or lab.ssh_port is not None]
         _set_up(home, lab)
         script = script_of(blocks, work)
         environment = {
@@ -74,7 +74,9 @@ async def test_the_blocks_of_a_page_work(page: Path, tmp_path: Path) -> None:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-    wrong = [problem for number, block in enumerate(blocks) for problem in problems_of(block, number, work)]
+    # A machine without a system of its own reports this computer's name.
+    own_name = os.uname().nodename if lab.no_system else "web-1"
+    wrong = [problem for number, block in enumerate(blocks) for problem in problems_of(block, number, work, own_name)]
     assert not wrong, "\n\n".join(wrong)
 
 

@@ -9,6 +9,7 @@ A comment above a block describes how to test it:
     <!-- run with: OPTIONS --> options of `sosagent run` for this runbook, in addition to --against lab --yes
     <!-- only checked: WHY --> the runbook cannot run on the lab; it is only checked
     <!-- printed by: COMMAND --> this command prints JSON with the same fields
+    <!-- needs: WHAT -->       the block is run only where the lab's machine has a system and an sshd of its own
     <!-- not run: WHY -->      the block needs something that the tests do not have; only its syntax is checked
     <!-- only followed: WHY --> only tests.support.follow runs the block, in a Debian of its own
 """
@@ -29,7 +30,7 @@ from docs.command_line import commands
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("sh", "console", "python", "yaml", "toml", "json", "ini", "text")
-NOTES = ("exit", "file", "run with", "only checked", "printed by", "not run", "only followed")
+NOTES = ("exit", "file", "run with", "only checked", "printed by", "needs", "not run", "only followed")
 
 OURS = (["sosagent"], ["sos-addkey"])
 

@@ -91,12 +91,14 @@ class RealConsole(Transport):
     def _programs(self) -> set[tuple[int, str]]:
         """Return the process IDs and names of the programs whose controlling terminal is the tty."""
         number = Path(self.tty).stat().st_rdev
+        own = Path("/proc/self/ns/pid").readlink()  # a machine with processes of its own may have a tty of this number
         found = set()
         for entry in Path("/proc").iterdir():
             with suppress(OSError):
                 if entry.name.isdigit():
                     _, _, fields = (entry / "stat").read_text().rpartition(") ")
-                    if int(fields.split()[4]) == number and fields[0] != "Z":
+                    ours = int(fields.split()[4]) == number and fields[0] != "Z"
+                    if ours and (entry / "ns/pid").readlink() == own:
                         found.add((int(entry.name), (entry / "comm").read_text().strip()))
         return found
 

@@ -237,6 +237,8 @@ _CONSOLE: Mapping[str, Notes] = {
             ("Start a simulated machine; it prints a command to try", "sosagent lab"),
             ("Imitate a BMC whose console is in use", "sosagent lab --endpoint idrac --busy"),
             ("Imitate a bad line", "sosagent lab --faults drop=1e-3,baud=9600"),
+            ("Let the commands find the machine as web-1", "sosagent lab --machine web-1 --config ~/sos-lab"),
+            ("Start with vim open on the console", "sosagent lab --state vim"),
         ),
         LOCAL,
         ("tutorial.md", "howto/test-with-the-lab.md"),

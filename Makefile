@@ -11,11 +11,11 @@ TYPED := sosagent tests bench examples
 # The Python of the documentation, written here for mypy.
 PAGE_PROGRAMS := build/page_programs
 # Many tests wait for something other than the processor (see tests/conftest.py).
-WORKERS ?= 10
+WORKERS ?= 14
 # Pages of the documentation at a time.
 PAGES_WORKERS ?= 4
 # Machines at a time. Each takes half of a core on average.
-VM_WORKERS ?= 4
+VM_WORKERS ?= 5
 
 # The programs in remote/ are fragments: they use variables that other fragments set, and leave out quotes where the
 # words are our own, because every byte goes over the line. The tests run each under dash, bash and BusyBox ash.

@@ -12,9 +12,9 @@ from ..console.events import Event
 from ..console.line_clock import QUIET_SECONDS
 from ..errors import ConsoleStateUnknown
 from ..terminal.kernel import without_kernel_lines
-from ..terminal.states import BY_NAME, ECHOING, READING, SILENT, Observation
+from ..terminal.states import BY_NAME, ECHOING, READING, SILENT, UNKNOWN, Observation
 from .listen import LISTEN_AT_MOST
-from .observe import conclude, settle
+from .observe import conclude, observe, settle
 
 __all__ = ["clears_screen", "erase", "line_editor_redrew", "redraw"]
 
@@ -97,7 +97,12 @@ async def redraw(console: Console) -> Observation:
         await console.send("\x7f" * raw.count(b"^L"))
         await console.quiet(QUIET_SECONDS, LISTEN_AT_MOST)
         return conclude(console, _EDITOR_INSERT)
-    return await settle(console, _REDRAW_SECONDS, mark=mark)
+    observed = await settle(console, _REDRAW_SECONDS, mark=mark)
+    if observed.state is SILENT and raw:
+        # A line editor drew the same text again, or an empty line: a shell, or anybody's question.
+        observed = observe(console, console.mark_before_open_line())
+        return conclude(console, UNKNOWN) if observed.state is SILENT else observed
+    return observed
 
 
 async def _take_back(console: Console, before: Mark, count: int) -> None:

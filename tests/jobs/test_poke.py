@@ -16,6 +16,8 @@ READERS = {
     "dash": ["dash", "-c", 'read -r a; echo "$a" >"$HOME/answer"'],
     "dash with a question": ["dash", "-c", """printf 'Continue? '; read -r a; echo "$a" >"$HOME/answer\""""],
     "bash": ["bash", "-c", 'read -r a; echo "$a" >"$HOME/answer"'],
+    "bash with a line editor": ["bash", "-c", """read -e -p 'Which? ' a; echo "$a" >"$HOME/answer\""""],
+    "bash with a line editor and no question": ["bash", "-c", 'read -e a; echo "$a" >"$HOME/answer"'],
     "head": ["sh", "-c", 'head -n 1 >"$HOME/answer"'],
 }
 

@@ -32,7 +32,7 @@ __all__ = ["main", "pages_in_order"]
 _CACHE = Path(platformdirs.user_cache_dir("sosagent")) / "follow"
 _SUITE, _PYTHON = "bookworm", "3.11"
 _INSTALL = ROOT / "docs/install.md"
-_SECONDS, _PAGE_SECONDS = 1800, 300
+_SECONDS, _PAGE_SECONDS = 1800, 120
 #: Packages of Debian that a reader's computer may have, which the lab's machine uses if so.
 _ALSO_INSTALLED = ("openssh-server",)
 #: Packages of Python that pages install, besides sosagent, and that pipx updates.

@@ -8,7 +8,6 @@ from dataclasses import fields
 from typing import Unpack
 
 from .access import AccessOptions, ConnectSettings, access_to
-from .deadline import Deadline
 from .endpoint.located import Locatable
 from .errors import UsageError
 from .file_change import Confirm
@@ -153,7 +152,7 @@ async def root_shell(target: Locatable | Transport | Console, **options: Unpack[
     console = connected(target)
     access = access_to(console.transport, **options)
     password = access.known_password
-    deadline = Deadline(console.time_left())
+    deadline = console.deadline  # the time of an answer moves it
     limited = console.time_left() is not None
     try:
         async with _root_shell(console, password, settings=access, dead_man=access.dead_man) as session:

@@ -240,12 +240,13 @@ def root_shell(target: Locatable | Transport | Console, **options: Unpack[Access
 def _opened(context: AbstractAsyncContextManager[T], turns: Turns) -> Iterator[T]:
     """Enter `context` in the loop of `turns`; at the end, end the calls of `turns`, and leave it."""
     stack = AsyncExitStack()
+    turns.keep(stack)
     try:
-        value = turns.call(stack.enter_async_context, context)
-        stack.push_async_callback(turns.end)
-        yield value
+        yield turns.call(stack.enter_async_context, context)
     except BaseException as error:
         # If the interruption came just when the context was entered, it is on the stack.
-        turns.loop.call(stack.__aexit__(type(error), error, error.__traceback__))
+        if turns.is_open:
+            turns.loop.call(turns.leave(error))
         raise
-    turns.loop.call(stack.aclose())
+    if turns.is_open:  # otherwise another thread has left the console, and this shell with it
+        turns.loop.call(turns.leave())

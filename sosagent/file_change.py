@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 
 from .printable import printable
 
-__all__ = ["MOST_TEXT", "Confirm", "FileChange", "FileVersion", "changed_file", "changed_lines", "shortened"]
+__all__ = [
+    "MOST_TEXT",
+    "Confirm",
+    "FileChange",
+    "FileVersion",
+    "changed_file",
+    "changed_lines",
+    "is_private",
+    "shortened",
+]
 
 #: The most bytes of a file of which a diff is made.
 MOST_TEXT = 32 << 10
@@ -82,6 +91,11 @@ class FileChange:
 Confirm = Callable[[FileChange], Awaitable[bool]]
 
 
+def is_private(path: str) -> bool:
+    """Return whether the contents of a file are never shown: it has the hashes of passwords."""
+    return path.rpartition("/")[2] in _PRIVATE_NAMES
+
+
 def changed_file(
     path: str, old: FileVersion | None, new: FileVersion, redact: Callable[[str], str] = str
 ) -> FileChange:
@@ -93,8 +107,7 @@ def changed_file(
         redact: removes secrets from a line.
     """
     before = "" if old is None else old.text
-    private = path.rpartition("/")[2] in _PRIVATE_NAMES
-    if before is None or new.text is None or private:
+    if before is None or new.text is None or is_private(path):
         same = old is not None and old.checksum and (old.size, old.checksum) == (new.size, new.checksum)
         body = [] if same else [*([f"-({old})"] if old else []), f"+({new})"]
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .errors import UsageError
 from .printable import printable
-from .sudo import give_to_caller, make_folders, trusted_users
+from .sudo import make_folders, open_or_create, trusted_users
 
 __all__ = ["open_private"]
 
@@ -32,12 +32,10 @@ def open_private(path: Path, flags: int) -> int:
     if path.is_symlink():
         raise _refused(path, "is a symbolic link")
     _check(path.parent, path.parent.stat())
-    existed = path.exists()
     # Opening a FIFO would wait for the other end.
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    safe = flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = open_or_create(path, safe, path.parent) if flags & os.O_CREAT else os.open(path, safe)
     try:
-        if not existed:
-            give_to_caller(descriptor, path.parent)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise _refused(path, "is not a regular file")

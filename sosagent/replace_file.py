@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import UsageError
 from .printable import printable
-from .sudo import give_to_caller, make_folders, take_owner
+from .sudo import make_folders, open_or_create, take_owner
 
 __all__ = ["append_line", "locked", "replace_contents", "replace_file"]
 
@@ -54,14 +54,22 @@ def replace_contents(path: Path, data: bytes) -> None:
                 take_owner(handle, old, real.parent)
                 opened.write(data)
                 opened.flush()
+                _set_mode(handle, name, 0o600 if old is None else old.st_mode & 0o777)
                 os.fsync(opened.fileno())
-            Path(name).chmod(0o600 if old is None else old.st_mode & 0o777)
             Path(name).replace(real)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise _cannot_write(path, error) from None
+
+
+def _set_mode(descriptor: int, name: str, mode: int) -> None:
+    """Set the mode of an open file. Its name may meanwhile be that of another one."""
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, mode)
+    else:  # Windows
+        Path(name).chmod(mode)
 
 
 def _cannot_write(path: Path, error: OSError) -> UsageError:
@@ -74,10 +82,7 @@ def append_line(path: Path, line: bytes) -> None:
     Raises:
         OSError: it cannot be written; the file is unchanged.
     """
-    existed = path.exists()
-    with FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as opened:
-        if not existed:
-            give_to_caller(opened.fileno(), path.resolve().parent)
+    with FileIO(open_or_create(path, os.O_RDWR | os.O_CLOEXEC), "r+") as opened:
         size = opened.seek(0, os.SEEK_END)
         if size and os.pread(opened.fileno(), 1, size - 1) != b"\n":
             line = b"\n" + line
@@ -110,8 +115,6 @@ def locked(path: Path) -> Iterator[None]:
         make_folders(real.parent)
         existed = real.exists()
         descriptor = _open_locked(real)
-        if not existed:
-            give_to_caller(descriptor, real.parent)
     except OSError as error:
         raise UsageError(f"cannot open {printable(str(path))}: {error.strerror}") from None
     try:
@@ -126,7 +129,7 @@ def _open_locked(path: Path) -> int:
     """Open `path` with a lock, and return the descriptor."""
     until = time.monotonic() + _LOCK_SECONDS
     while True:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        descriptor = open_or_create(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         # Another process may have replaced or removed the file before we had the lock.
         if _take_lock(descriptor) and path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
             return descriptor

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
-__all__ = ["give_to_caller", "make_folders", "take_owner", "trusted_users"]
+__all__ = ["give_to_caller", "make_folders", "open_or_create", "take_owner", "trusted_users"]
 
 _ROOT = 0
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def _caller() -> tuple[int, int] | None:
@@ -33,6 +35,32 @@ def trusted_users() -> set[int]:
     return {_ROOT, os.getuid(), os.geteuid(), *([caller[0]] if caller else [])}
 
 
+def open_or_create(path: Path, flags: int, folder: Path | None = None) -> int:
+    """Open a file, which is created with mode 0600 if it does not exist, and return its descriptor.
+
+    A file that this call creates is given to the user who called sudo, if the folder belongs to that user. A file that
+    was there keeps its owner, whoever put it there meanwhile.
+
+    Args:
+        path: the file.
+        flags: for `os.open`, besides O_CREAT.
+        folder: where the file is; by default, the folder of `path` with links resolved.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags | os.O_CREAT, 0o600)
+    try:
+        give_to_caller(descriptor, folder or path.resolve().parent)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def give_to_caller(descriptor: int, folder: Path) -> None:
     """Give a new file or folder to the user who called sudo, if the folder that it is in belongs to that user.
 
@@ -49,11 +77,14 @@ def give_to_caller(descriptor: int, folder: Path) -> None:
 
 
 def take_owner(descriptor: int, old: os.stat_result | None, folder: Path) -> None:
-    """Give a file that takes the place of another one to the owner and group of that one. Only root does that.
+    """Give a replacement file the owner and group of the old file. Only root does that.
+
+    Not in a folder that others may write to, such as /tmp, where anybody may have put the old file; except if it belongs
+    to the owner of the folder or to the user who called sudo.
 
     Args:
         descriptor: of the new file.
-        old: the file that it replaces; None if there is none, and `give_to_caller` applies.
+        old: the file that it replaces; None if there is none (then see `give_to_caller`).
         folder: where it is.
 
     Raises:
@@ -62,7 +93,10 @@ def take_owner(descriptor: int, old: os.stat_result | None, folder: Path) -> Non
     if old is None:
         give_to_caller(descriptor, folder)
     elif hasattr(os, "geteuid") and os.geteuid() == _ROOT and old.st_uid != _ROOT:
-        os.fchown(descriptor, old.st_uid, old.st_gid)
+        caller, found = _caller(), folder.stat()
+        known = (found.st_uid, *(caller[:1] if caller else ()))
+        if old.st_uid in known or not found.st_mode & _WRITABLE_BY_OTHERS:
+            os.fchown(descriptor, old.st_uid, old.st_gid)
 
 
 def make_folders(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from typing import Any, ParamSpec, TypeVar
 
 from .loop_thread import LoopThread
@@ -27,9 +28,12 @@ class Turns:
 
     def __init__(self, loop: LoopThread, outer: Turns | None = None) -> None:
         self.loop = loop
+        self._outer = outer
         self._turn: asyncio.Lock = asyncio.Lock() if outer is None else outer._turn
         self._calls = set[asyncio.Task[Any]]()
+        self._inner: list[Turns] = []
         self._ended = False
+        self._stack: AsyncExitStack | None = None
 
     def call(self, call: Callable[P, Coroutine[Any, Any, T]], *arguments: P.args, **options: P.kwargs) -> T:
         """Call a coroutine function when it is its turn, and return its result.
@@ -39,7 +43,7 @@ class Turns:
             arguments, options: its arguments.
 
         Raises:
-            RuntimeError: `end` was called before the call had finished.
+            RuntimeError: `leave` was called before the call had finished.
             BaseException: what the call raised, or what interrupted it; see `LoopThread.call`.
         """
 
@@ -69,7 +73,7 @@ class Turns:
             arguments, options: its arguments.
 
         Raises:
-            RuntimeError: `end` was called.
+            RuntimeError: `leave` was called.
             Exception: what the function raised.
         """
 
@@ -80,13 +84,41 @@ class Turns:
 
         return self.loop.call(run())
 
-    async def end(self) -> None:
-        """Cancel the calls of other threads, and refuse later ones; they raise RuntimeError."""
+    def keep(self, stack: AsyncExitStack) -> None:
+        """Keep what the calls use, for `leave`: a stack on which the console or the shell is, or soon will be."""
+        self._stack = stack
+        if self._outer is not None:
+            self._outer._inner.append(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `leave` has not begun."""
+        return self._stack is not None
+
+    async def leave(self, error: BaseException | None = None) -> None:
+        """Cancel the calls of other threads, and close what they use: first the shells on a console, then the console.
+
+        Later calls raise RuntimeError. A second call of `leave` does nothing.
+
+        Args:
+            error: why the block ends, if it failed.
+        """
+        stack, self._stack = self._stack, None
+        if stack is None:
+            return
         self._ended = True
+        if self._outer is not None:
+            self._outer._inner.remove(self)
         for task in self._calls:
             task.cancel()
         if self._calls:
             await asyncio.wait(self._calls)
+        try:
+            for inner in list(self._inner):
+                await inner.leave()
+        finally:
+            async with self._turn:
+                await stack.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
 
 _ENDED = "the block that opened this console has ended"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-__all__ = ["ask_line", "has_terminal", "terminal_descriptor"]
+__all__ = ["ask_line", "discard_typed", "has_terminal", "in_foreground", "terminal_descriptor"]
 
 _TTY = "/dev/tty"
 
@@ -16,6 +16,29 @@ def has_terminal() -> bool:
     """Return whether there is a terminal to ask on; standard input may be a file or a pipe."""
     with terminal_descriptor() as descriptor:
         return descriptor is not None
+
+
+def in_foreground() -> bool:
+    """Return whether this process may read from the terminal; a job that a shell runs with ``&`` would be stopped."""
+    with terminal_descriptor() as descriptor:
+        if descriptor is None or not hasattr(os, "tcgetpgrp"):
+            return True
+        try:
+            return os.tcgetpgrp(descriptor) == os.getpgrp()
+        except OSError:  # a terminal that does not control this process
+            return True
+
+
+def discard_typed() -> None:
+    """Discard what was typed on the terminal and not read yet."""
+    try:
+        import termios
+    except ImportError:  # on Windows
+        return
+    with terminal_descriptor() as descriptor:
+        if descriptor is not None and in_foreground():
+            with suppress(termios.error):  # the terminal may be gone
+                termios.tcflush(descriptor, termios.TCIFLUSH)
 
 
 @contextmanager

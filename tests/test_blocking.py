@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -264,3 +265,31 @@ def test_threads_that_share_a_console_take_turns(far_lab: ThreadedLab) -> None:
             with pytest.raises(RuntimeError, match="has ended"):
                 one.result(timeout=20)
     assert not logged_in(far_lab)
+
+
+def test_a_thread_in_a_shell_when_the_console_is_left(far_lab: ThreadedLab) -> None:
+    """Its call raises RuntimeError, and its shell is closed before the console is."""
+    opened = threading.Event()
+
+    def in_thread(console: sosagent.blocking.Console) -> None:
+        with sosagent.blocking.root_shell(console, password=far_lab.password) as shell:
+            opened.set()
+            shell.run("sleep 2")  # what still runs is waited for
+
+    with ThreadPoolExecutor(1) as pool:
+        with sosagent.blocking.connect(far_lab.target, timeout=60) as console:
+            thread = pool.submit(in_thread, console)
+            assert opened.wait(30)
+        assert not logged_in(far_lab)
+        with pytest.raises(RuntimeError, match="has ended"):
+            thread.result(timeout=20)
+
+
+def test_a_shell_is_left_while_another_thread_waits_on_the_console(far_lab: ThreadedLab) -> None:
+    with ThreadPoolExecutor(1) as pool, sosagent.blocking.connect(far_lab.target, timeout=60) as console:
+        with sosagent.blocking.root_shell(console, password=far_lab.password):
+            waiting = pool.submit(console.expect, [sosagent.TIMEOUT, "never"], 1.0)
+            while not waiting.running():
+                time.sleep(0.01)
+        assert not logged_in(far_lab)
+        assert waiting.result(timeout=20).index == 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from ..errors import NotConfirmed, SosError, UsageError
 from ..secrets.secret import Secret
-from ..user_terminal import ask_line, has_terminal, terminal_descriptor
+from ..user_terminal import ask_line, discard_typed, has_terminal, terminal_descriptor
 from .exits import Unexpected, prefix_errors
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def ask_yes_or_no(question: str) -> bool:
     Raises:
         EOFError: at end of input, or without a terminal.
     """
+    discard_typed()  # what was typed before the question is no answer to it
     return ask_line(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
@@ -186,4 +187,5 @@ def _terminal_modes_kept() -> Iterator[None]:
         try:
             yield
         finally:
-            termios.tcsetattr(terminal, termios.TCSANOW, before)
+            with suppress(termios.error):  # the terminal may be gone
+                termios.tcsetattr(terminal, termios.TCSANOW, before)

@@ -148,15 +148,15 @@ async def _read(access: Access, names: Sequence[str], write: _Write) -> _KeysAnd
     change, shown = write.plan(places, host)
     if not write.wanted:
         return host, change, shown
-    asks = write.confirm is not None and bool(shown)
+    planned_text = change.text
     if write.confirm is not None and shown and not await write.confirm(shown):
-        raise NotConfirmed(f"the answer was no; {printable(str(write.file))} is unchanged")
+        raise NotConfirmed(f"not confirmed; {printable(str(write.file))} is unchanged")
     with locked(write.file):
-        change, now = write.plan(places, host)
-        if asks and now.diff != shown.diff:
+        change, _ = write.plan(places, host)
+        if write.confirm is not None and change.text != planned_text:
             raise UsageError(
                 f"another program changed {printable(str(write.file))} after it was shown; nothing was written",
-                hint="Run the command again: it shows the change anew.",
+                hint="Run the command again to see the new change.",
             )
         if change.added or change.removed:
             replace_file(write.file, change.text)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..printable import printable
-from ..sudo import give_to_caller
+from ..sudo import open_or_create
 
 __all__ = ["LogFile"]
 
@@ -68,16 +68,13 @@ def _open(path: Path) -> int:
     shown = printable(str(path))
     if path.is_symlink():
         raise UsageError(f"{shown} is a symbolic link; the log was not written", hint="Name the file itself.")
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        existed = path.exists()
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = open_or_create(path, flags)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = getattr(error, "strerror", None) or printable(str(error))
         raise UsageError(f"cannot write the log {shown}: {why}") from None
     try:
-        if not existed:
-            give_to_caller(descriptor, path.resolve().parent)
         found = os.fstat(descriptor)
         # A mistyped name may be that of a key.
         start = os.read(descriptor, _START) if stat.S_ISREG(found.st_mode) else b"no file"

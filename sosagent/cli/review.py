@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import UsageError
 from ..printable import printable
-from ..user_terminal import has_terminal
+from ..user_terminal import has_terminal, in_foreground
 from .ask import ask_yes_or_no, in_thread
 from .help.groups import SAFETY
 
@@ -45,14 +46,31 @@ class ReviewOptions:
 
         Returns:
             None if nobody is to be asked: after --yes, in a dry run, and without a terminal.
+
+        Raises:
+            UsageError: the command runs in the background of its terminal, so nobody can answer.
         """
         if self.yes or self.dry_run or not has_terminal():
             return None
+        check_foreground()
 
         async def confirm(change: FileChange) -> bool:
             return await ask_about(progress, change.diff, question(change))
 
         return confirm
+
+
+def check_foreground() -> None:
+    """Refuse to ask a question from the background of a terminal.
+
+    Raises:
+        UsageError: it is in the background.
+    """
+    if not in_foreground():
+        raise UsageError(
+            "this command asks before the change, and cannot do so in the background of a terminal",
+            hint="Run it in the foreground, or make the change without a question: --yes.",
+        )
 
 
 async def ask_about(progress: Progress, lines: Sequence[str], question: str) -> bool:

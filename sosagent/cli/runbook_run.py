@@ -22,7 +22,7 @@ from .help.groups import OUTPUT, SAFETY
 from .machine_options import LOGIN, LoginOnlyOptions
 from .options import with_options
 from .parameters import ParameterOption, read_parameters
-from .review import ask_about
+from .review import ask_about, check_foreground
 from .run import run_job, run_prepared
 from .runbook_show import lines_of_plan, lines_of_record, lines_of_steps
 from .show import Progress, as_json, error_fields, show_error
@@ -229,9 +229,10 @@ async def _ask_about_changes(progress: Progress, plan: RunRecord, first: int) ->
     """
     if not has_terminal():
         return
+    check_foreground()
     lines = list(lines_of_steps(plan, first))
-    if not await ask_about(progress, lines, f"Run these {len(lines) - 1} steps on {plan.host}?"):
-        raise NotConfirmed("the answer was no; nothing was sent")
+    if not await ask_about(progress, lines, f"Run {'this step' if len(lines) == 2 else 'these steps'} on {plan.host}?"):
+        raise NotConfirmed("not confirmed; nothing was sent")
 
 
 def _confirm(progress: Progress, yes: bool) -> Ask | None:

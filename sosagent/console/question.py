@@ -46,5 +46,5 @@ async def ask_before(change: FileChange, confirm: Confirm | None, console: Conso
     finally:
         console.deadline.postpone(loop.time() - asked)
     if not confirmed:
-        raise NotConfirmed(f"the answer was no; {printable(change.path)} is unchanged")
+        raise NotConfirmed(f"not confirmed; {printable(change.path)} is unchanged")
     return loop.time() - asked

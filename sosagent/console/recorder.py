@@ -92,7 +92,9 @@ class Recorder:
         """Record bytes that came from the console."""
         if self._private:
             return
-        data = self._redactor.redact_stream(data)
+        self._keep(self._redactor.redact_stream(data))
+
+    def _keep(self, data: bytes) -> None:
         if not data:
             return
         if self._transcript is not None:
@@ -109,6 +111,7 @@ class Recorder:
 
     def record_note(self, text: str) -> None:
         """Record `text` in place of what was sent."""
+        self._keep(self._redactor.flush_short())
         if self._transcript is not None:
             self._transcript.input(text)
         if self._traffic is not None:
@@ -116,5 +119,6 @@ class Recorder:
 
     def add_marker(self, label: str) -> None:
         """Add a marker to the transcript, which a player can jump to."""
+        self._keep(self._redactor.flush_short())
         if self._transcript is not None:
             self._transcript.marker(label)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ..secrets.marks import REDACTED
 from ..secrets.secret import Secret
 from ..terminal.kernel import looks_like_kernel_line
-from .split_secrets import redact_split, start_of_secret
+from .split_secrets import redact_split, start_of_secret, without_gaps
 
 __all__ = ["EchoMask", "Redactor", "redact_secrets"]
 
@@ -62,6 +62,13 @@ class Redactor:
         if held:
             data, self._held = data[:-held], data[-held:]
         return data
+
+    def flush_short(self) -> bytes:
+        """Return the bytes held back if they show only the first characters of a secret, too few to be worth keeping.
+
+        For the moment at which something else is recorded: what came before it should not stand behind it.
+        """
+        return self.flush() if len(without_gaps(self._held)) < _MIN_LENGTH else b""
 
     def flush(self) -> bytes:
         """Return the bytes held back, at the end of the stream."""

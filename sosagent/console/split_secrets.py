@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["redact_split", "start_of_secret"]
+__all__ = ["redact_split", "start_of_secret", "without_gaps"]
 
 #: What may be between two characters of a secret. Format characters are those that `printable.playable` drops.
 _GAP = (
@@ -112,6 +112,11 @@ def start_of_secret(data: bytes, values: Sequence[bytes]) -> int:
         if size:
             most = max(most, len(data) - plain.place(len(plain.text) - size))
     return most
+
+
+def without_gaps(data: bytes) -> bytes:
+    """Return what a terminal prints of `data`."""
+    return _without_gaps(data, _GAPS[0]).text
 
 
 def _partial_match(data: bytes, value: bytes) -> int:

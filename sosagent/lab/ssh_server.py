@@ -14,7 +14,8 @@ __all__ = ["SshServer", "missing_for_sshd"]
 
 _SSHD = "/usr/sbin/sshd"
 #: PAM and another user's rights need root's privileges; so sshd runs without them (see `machine_files.sshd_files`).
-_WORDS = [_SSHD, "-i", "-o", "UsePAM=no"]
+#: Its root has no uid 0 for sshd, which would therefore take root's password whatever PermitRootLogin is.
+_WORDS = [_SSHD, "-i", "-o", "UsePAM=no", "-o", "PasswordAuthentication=no"]
 
 
 def missing_for_sshd() -> str:

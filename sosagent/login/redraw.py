@@ -98,7 +98,7 @@ async def redraw(console: Console) -> Observation:
         await console.quiet(QUIET_SECONDS, LISTEN_AT_MOST)
         return conclude(console, _EDITOR_INSERT)
     observed = await settle(console, _REDRAW_SECONDS, mark=mark)
-    if observed.state is SILENT and raw:
+    if observed.state is SILENT and clears_screen(raw):
         # A line editor drew the same text again, or an empty line: a shell, or anybody's question.
         observed = observe(console, console.mark_before_open_line())
         return conclude(console, UNKNOWN) if observed.state is SILENT else observed

@@ -48,7 +48,7 @@ def png(layout: Layout, fallback: Callable[[str], SystemFont | None] = system_fo
         from PIL.PngImagePlugin import PngInfo
     except ImportError:
         raise UsageError(
-            "--png needs Pillow, which is not installed", hint="pip install 'sosagent[png]', or use --svg."
+            "--png needs Pillow, which is not installed", hint="pip install pillow, or use --svg."
         ) from None
     image = Image.new("RGB", (layout.width, layout.height))
     draw = ImageDraw.Draw(image)

@@ -146,7 +146,7 @@ def _from_keyring(value: str) -> Secret:
     except ImportError:
         raise UsageError(
             "a password from the keyring needs the package keyring, which is not installed",
-            hint="pip install 'sosagent[keyring]'",
+            hint="pip install keyring",
         ) from None
     try:
         password = keyring.get_password(service, user)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from ..errors import UsageError
 from ..paths import StrPath
 from ..printable import printable
-from ..sudo import give_to_caller, take_owner, trusted_users
+from ..sudo import open_or_create, take_owner, trusted_users
 from .checksums import FileChecksum
 
 __all__ = ["FileSums", "PartFile", "Source", "check_local_target"]
@@ -179,12 +179,9 @@ class PartFile:
 
 def _open_part(path: Path) -> BinaryIO:
     """Open a part file, which may be there already if it is ours alone."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    existed = path.exists()
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
-        if not existed:
-            give_to_caller(descriptor, path.resolve().parent)
+        descriptor = open_or_create(path, flags | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise UsageError(f"cannot write {printable(str(path))}: {error.strerror}") from None
     status = os.fstat(descriptor)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import EditRefused
-from ..file_change import MOST_TEXT, FileChange, FileVersion, changed_file
+from ..errors import EditRefused, NotVerified
+from ..file_change import MOST_TEXT, FileChange, FileVersion, changed_file, is_private
 from .download import RemoteFile, download, inspect
 from .local_file import FileSums, Source
 from .tools import FindTools
@@ -63,7 +63,12 @@ async def look_at_old_file(
     if file is None:
         return Overwritten(changed_file(path, FileVersion(None, mode=modes[0]), new, redact), "", True)
     data = None
-    if source.size <= MOST_TEXT and file.size <= MOST_TEXT and file.size * shell.byte_seconds <= _MOST_SECONDS:
+    if (
+        not is_private(path)
+        and source.size <= MOST_TEXT
+        and file.size <= MOST_TEXT
+        and file.size * shell.byte_seconds <= _MOST_SECONDS
+    ):
         data = await _contents(shell, path, find_tools)
     tool = shell.checksum_tool or "cksum"
     old_sum, new_sum = (
@@ -89,8 +94,8 @@ async def _inspected(shell: VerifiedShell, path: str) -> RemoteFile | None:
 
 
 async def _contents(shell: VerifiedShell, path: str, find_tools: FindTools) -> bytes | None:
-    """Return what is in the old file; None if the machine has no tool to send it."""
+    """Return what is in the old file; None if the machine has no tool to send it, or if it changes meanwhile."""
     try:
         return (await download(shell, path, None, find_tools=find_tools, most=MOST_TEXT)).data
-    except EditRefused:
+    except (EditRefused, NotVerified):
         return None

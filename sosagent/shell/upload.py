@@ -325,7 +325,7 @@ class _Upload:
         if "x" in answers:
             raise refused(
                 f"another program changed {self._name} after it was shown; it was not replaced",
-                hint="Run the command again: it shows the change anew, and sends nothing twice.",
+                hint="Run the command again to see the new change; the upload resumes.",
             )
         if "k" not in answers:
             raise refused(f"{self._name} cannot be replaced; the uploaded part file is beside it", complaints)

@@ -195,3 +195,6 @@ def test_a_recording_that_replaces_another_keeps_its_owner(tmp_path: Path) -> No
     os.chown(path, *_CALLER)
     Transcript(path, "two").close()
     assert (path.stat().st_uid, path.stat().st_gid) == _CALLER
+    tmp_path.chmod(0o1777)  # anybody may have put the old file there
+    Transcript(path, "three").close()
+    assert (path.stat().st_uid, path.stat().st_gid) == (0, 0)

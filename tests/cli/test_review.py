@@ -175,7 +175,7 @@ def test_keys_remove_asks_on_a_terminal(arguments: list[str], file: Path, answer
     assert status == code, after
     assert file.read_text() == (before.replace(f"{TWO.line}\n", "") if code == 0 else before)
     if code:
-        assert f"the answer was no; {file} is unchanged" in after
+        assert f"not confirmed; {file} is unchanged" in after
         assert list(file.parent.iterdir()) == [file]
         assert is_logged_out(arguments)
 
@@ -368,6 +368,15 @@ def test_hostkeys_shows_the_change_of_known_hosts_and_asks(arguments: list[str],
 
 
 @_HOST_KEYS
+def test_hostkeys_creates_known_hosts_after_the_question(arguments: list[str], tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    terminal = Terminal("hostkeys", *arguments, "--name", "web1", "--into", known, "--write")
+    assert "--- /dev/null" in terminal.question()
+    assert terminal.answer("y")[0] == 0
+    assert known.read_text().startswith("web1 ")
+
+
+@_HOST_KEYS
 def test_known_hosts_is_not_written_if_it_changed_after_it_was_shown(arguments: list[str], tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     words = ["hostkeys", *arguments, "--name", "web1", "--into", known, "--write"]
@@ -403,10 +412,10 @@ def test_a_runbook_that_changes_the_machine_is_shown_first(arguments: list[str],
     book.write_text(_CHANGES)
     terminal = Terminal("run", book, *arguments)
     shown = terminal.question()
-    assert "  [1] look\r\n  [2] make the file  (changes the machine)\r\nRun these 2 steps on " in shown
+    assert "  [1] look\r\n  [2] make the file  (changes the machine)\r\nRun these steps on " in shown
     assert "connect" not in shown
     status, after = terminal.answer("n")
-    assert (status, made.exists(), "the answer was no; nothing was sent" in after) == (2, False, True), after
+    assert (status, made.exists(), "not confirmed; nothing was sent" in after) == (2, False, True), after
     terminal = Terminal("run", book, *arguments)
     terminal.question()
     assert (terminal.interrupt()[0], made.exists()) == (130, False)

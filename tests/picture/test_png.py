@@ -149,5 +149,5 @@ def test_without_pillow_the_error_says_how_to_install_it(monkeypatch: pytest.Mon
     monkeypatch.setattr(builtins, "__import__", failing)
     with pytest.raises(UsageError, match="needs Pillow") as failed:
         Picture(b"x", 4, 1).png()
-    assert failed.value.hint == "pip install 'sosagent[png]', or use --svg."
+    assert failed.value.hint == "pip install pillow, or use --svg."
     assert Picture(b"x", 4, 1).svg()

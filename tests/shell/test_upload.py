@@ -251,7 +251,7 @@ async def test_a_file_is_replaced_only_if_that_is_confirmed(sh: list[str], home:
     async with shell_in(sh, home) as shell:
         done = await shell.upload(b"new\n", "~/file", dry_run=True, confirm=confirm)
         assert (file.read_bytes(), shown, done.size) == (b"old\n", [], 4)
-        with pytest.raises(sosagent.NotConfirmed, match="the answer was no; ~/file is unchanged"):
+        with pytest.raises(sosagent.NotConfirmed, match="not confirmed; ~/file is unchanged"):
             await shell.upload(b"new\n", "~/file", confirm=confirm)
         assert (file.read_bytes(), names(home)) == (b"old\n", ["file"])
         again = await shell.upload(b"new\n", "~/file", confirm=confirm)

@@ -79,8 +79,8 @@ def give_to_caller(descriptor: int, folder: Path) -> None:
 def take_owner(descriptor: int, old: os.stat_result | None, folder: Path) -> None:
     """Give a replacement file the owner and group of the old file. Only root does that.
 
-    Not in a folder that others may write to, such as /tmp, where anybody may have put the old file; except if it belongs
-    to the owner of the folder or to the user who called sudo.
+    Not in a folder such as /tmp, where anybody may have put the old file; except if it belongs to the owner of the
+    folder or to the user who called sudo.
 
     Args:
         descriptor: of the new file.

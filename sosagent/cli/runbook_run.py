@@ -207,7 +207,7 @@ async def _run_in_lab(
     from ..lab import open_lab
     from ..runbook.run import run_loaded
 
-    async with open_lab() as lab:
+    async with open_lab(own_system=True) as lab:
         config = lab.folder / "ssh_config"
         config.touch()
         target = parse_target(lab.address, identities=(lab.identity,), known_hosts=lab.known_hosts, ssh_config=config)

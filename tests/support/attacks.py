@@ -181,7 +181,9 @@ class WatchedPty(PtyTransport):
         return not local_modes & termios.ECHO
 
     def print(self, text: str) -> None:
-        """Print on the tty, as another user."""
+        """Print on the tty, as another user. After the pty is closed, its number may be that of another one."""
+        if self.child.closed:
+            return
         with contextlib.suppress(OSError):  # the program has ended, or does not read
             tty = os.open(self._tty, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
             try:

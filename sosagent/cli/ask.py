@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from ..errors import NotConfirmed, SosError, UsageError
 from ..secrets.secret import Secret
-from ..user_terminal import ask_line, discard_typed, has_terminal, terminal_descriptor
+from ..user_terminal import ask_line, discard_typed, has_terminal, in_foreground, terminal_descriptor
 from .exits import Unexpected, prefix_errors
 
 if TYPE_CHECKING:
@@ -188,4 +188,6 @@ def _terminal_modes_kept() -> Iterator[None]:
             yield
         finally:
             with suppress(termios.error):  # the terminal may be gone
-                termios.tcsetattr(terminal, termios.TCSANOW, before)
+                # Setting the modes from the background would stop the process.
+                if termios.tcgetattr(terminal) != before and in_foreground():
+                    termios.tcsetattr(terminal, termios.TCSANOW, before)

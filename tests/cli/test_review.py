@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from sosagent.lab import ThreadedLab, lab_in_thread
 
 from ..conftest import new_key
-from ..support.commands import invoke
+from ..support.commands import SOSAGENT, invoke
 from ..support.forks import forked
 
 ONE, TWO, THREE = new_key("one"), new_key("two"), new_key("three")
@@ -178,6 +179,23 @@ def test_keys_remove_asks_on_a_terminal(arguments: list[str], file: Path, answer
         assert f"not confirmed; {file} is unchanged" in after
         assert list(file.parent.iterdir()) == [file]
         assert is_logged_out(arguments)
+
+
+def test_what_is_typed_before_the_question_is_no_answer(arguments: list[str], file: Path) -> None:
+    before = file.read_text()
+    terminal = Terminal("keys", "remove", *arguments, TWO.fingerprint)
+    terminal.child.sendline("y")  # the command is still connecting
+    terminal.question()
+    status, after = terminal.answer("n")
+    assert (status, file.read_text()) == (2, before), after
+
+
+def test_no_question_is_asked_in_the_background_of_a_terminal(arguments: list[str], file: Path) -> None:
+    before = file.read_text()
+    words = shlex.join([SOSAGENT, "keys", "remove", *arguments, TWO.fingerprint])
+    shown = str(pexpect.run(f"bash -c {shlex.quote(f'set -m; {words} & wait $!; echo status $?')}", timeout=_SECONDS))
+    assert "status 2" in shown and "in the background of a terminal" in shown, shown
+    assert file.read_text() == before
 
 
 def test_ctrl_c_at_the_question_of_keys_remove_logs_out(arguments: list[str], file: Path) -> None:

@@ -16,6 +16,7 @@ from sosagent.login.record import OpenLogin
 from sosagent.private_file import open_private
 from sosagent.replace_file import locked, replace_file
 from sosagent.session.lock import alone
+from sosagent.sudo import open_or_create
 
 from ..support.commands import command
 
@@ -170,3 +171,38 @@ async def test_an_inventory_without_commands_is_not_questioned(tmp_path: Path) -
     source.write_text("console web { type exec; }\n")
     status, _, err = await command("machines", "import", source, "--config", file, "--write")
     assert (status, "warning" in err) == (0, False)
+
+
+def test_the_mode_is_that_of_the_new_file_and_not_of_what_took_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner of the folder puts a link to another file in place of the temporary one."""
+    file, other = tmp_path / "folder" / "file", tmp_path / "other"
+    file.parent.mkdir()
+    file.write_text("old")
+    file.chmod(0o666)
+    other.touch(0o600)
+
+    def swap(*_: object) -> None:
+        (temporary,) = [path for path in file.parent.iterdir() if path != file]
+        temporary.unlink()
+        temporary.symlink_to(other)
+
+    monkeypatch.setattr("sosagent.replace_file.take_owner", swap)
+    replace_file(file, "new")
+    assert other.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_appears_meanwhile_keeps_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a file that we create ourselves is given to the user who called sudo."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    os.chown(tmp_path, 4711, 4712)
+    monkeypatch.setenv("SUDO_UID", "4711")
+    monkeypatch.setenv("SUDO_GID", "4712")
+    secret, name = tmp_path / "secret", tmp_path / "log"
+    secret.touch(0o600)
+    name.hardlink_to(secret)
+    os.close(open_or_create(name, os.O_RDWR))
+    os.close(open_or_create(tmp_path / "new", os.O_RDWR))
+    assert (secret.stat().st_uid, (tmp_path / "new").stat().st_uid) == (0, 4711)

@@ -263,6 +263,14 @@ async def test_a_file_is_replaced_only_if_that_is_confirmed(sh: list[str], home:
         assert names(home) == ["file", "other"]
 
 
+async def test_the_hashes_of_passwords_are_not_read_for_a_diff(sh: list[str], home: Path) -> None:
+    (home / "shadow").write_text(RANDOM[:15000].hex())
+    async with shell_in(sh, home) as shell:
+        done = await shell.upload(b"root:$6$hash:19000::::::\n", "~/shadow", dry_run=True)
+        assert done.change is not None and "SHA-256" in done.change.diff[2]
+        assert shell.console.bytes_received < 5000
+
+
 @pytest.mark.parametrize("before", [b"old", None])
 async def test_a_file_that_changed_after_it_was_shown_is_not_replaced(
     sh: list[str], home: Path, before: bytes | None

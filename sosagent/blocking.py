@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from .access import AccessOptions, ConnectOptions
@@ -239,10 +239,8 @@ def root_shell(target: Locatable | Transport | Console, **options: Unpack[Access
 @contextmanager
 def _opened(context: AbstractAsyncContextManager[T], turns: Turns) -> Iterator[T]:
     """Enter `context` in the loop of `turns`; at the end, end the calls of `turns`, and leave it."""
-    stack = AsyncExitStack()
-    turns.keep(stack)
     try:
-        yield turns.call(stack.enter_async_context, context)
+        yield turns.call(turns.stack.enter_async_context, context)
     except BaseException as error:
         # If the interruption came just when the context was entered, it is on the stack.
         if turns.is_open:

@@ -17,11 +17,14 @@ __all__ = [
     "changed_file",
     "changed_lines",
     "is_private",
+    "is_short",
     "shortened",
 ]
 
 #: The most bytes of a file of which a diff is made.
 MOST_TEXT = 32 << 10
+#: The most seconds for reading a file from the machine, so that a diff of all of it can be shown.
+_MOST_READING_SECONDS = 30.0
 _MOST_LINE = 4000
 _MOST_SHOWN = 40
 _NO_NEWLINE = "\\ No newline at end of file"
@@ -89,6 +92,16 @@ class FileChange:
 
 #: Asks the user whether to make a change.
 Confirm = Callable[[FileChange], Awaitable[bool]]
+
+
+def is_short(size: int, byte_seconds: float) -> bool:
+    """Return whether a file on the machine is read for a diff.
+
+    Args:
+        size: of the file, in bytes.
+        byte_seconds: how long a byte takes on the line.
+    """
+    return size <= MOST_TEXT and size * byte_seconds <= _MOST_READING_SECONDS
 
 
 def is_private(path: str) -> bool:

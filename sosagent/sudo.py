@@ -84,7 +84,7 @@ def take_owner(descriptor: int, old: os.stat_result | None, folder: Path) -> Non
 
     Args:
         descriptor: of the new file.
-        old: the file that it replaces; None if there is none (then see `give_to_caller`).
+        old: the file that it replaces; None if the file is new (see `give_to_caller`).
         folder: where it is.
 
     Raises:

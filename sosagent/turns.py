@@ -24,16 +24,19 @@ class Turns:
 
     Attributes:
         loop: the loop.
+        stack: what the calls use, a console or a shell; `leave` closes it.
     """
 
     def __init__(self, loop: LoopThread, outer: Turns | None = None) -> None:
         self.loop = loop
+        self.stack = AsyncExitStack()
         self._outer = outer
         self._turn: asyncio.Lock = asyncio.Lock() if outer is None else outer._turn
         self._calls = set[asyncio.Task[Any]]()
         self._inner: list[Turns] = []
         self._ended = False
-        self._stack: AsyncExitStack | None = None
+        if outer is not None:
+            outer._inner.append(self)
 
     def call(self, call: Callable[P, Coroutine[Any, Any, T]], *arguments: P.args, **options: P.kwargs) -> T:
         """Call a coroutine function when it is its turn, and return its result.
@@ -84,16 +87,10 @@ class Turns:
 
         return self.loop.call(run())
 
-    def keep(self, stack: AsyncExitStack) -> None:
-        """Keep what the calls use, for `leave`: a stack on which the console or the shell is, or soon will be."""
-        self._stack = stack
-        if self._outer is not None:
-            self._outer._inner.append(self)
-
     @property
     def is_open(self) -> bool:
         """Whether `leave` has not begun."""
-        return self._stack is not None
+        return not self._ended
 
     async def leave(self, error: BaseException | None = None) -> None:
         """Cancel the calls of other threads, and close what they use: first the shells on a console, then the console.
@@ -103,8 +100,7 @@ class Turns:
         Args:
             error: why the block ends, if it failed.
         """
-        stack, self._stack = self._stack, None
-        if stack is None:
+        if self._ended:
             return
         self._ended = True
         if self._outer is not None:
@@ -118,7 +114,9 @@ class Turns:
                 await inner.leave()
         finally:
             async with self._turn:
-                await stack.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
+                await self.stack.__aexit__(
+                    type(error) if error else None, error, error.__traceback__ if error else None
+                )
 
 
 _ENDED = "the block that opened this console has ended"

@@ -21,12 +21,14 @@ def has_terminal() -> bool:
 def in_foreground() -> bool:
     """Return whether this process may read from the terminal; a job that a shell runs with ``&`` would be stopped."""
     with terminal_descriptor() as descriptor:
-        if descriptor is None or not hasattr(os, "tcgetpgrp"):
-            return True
-        try:
-            return os.tcgetpgrp(descriptor) == os.getpgrp()
-        except OSError:  # a terminal that does not control this process
-            return True
+        return descriptor is None or _in_foreground(descriptor)
+
+
+def _in_foreground(descriptor: int) -> bool:
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except (OSError, AttributeError):  # a terminal that does not control this process; Windows
+        return True
 
 
 def discard_typed() -> None:
@@ -36,7 +38,7 @@ def discard_typed() -> None:
     except ImportError:  # on Windows
         return
     with terminal_descriptor() as descriptor:
-        if descriptor is not None and in_foreground():
+        if descriptor is not None and _in_foreground(descriptor):
             with suppress(termios.error):  # the terminal may be gone
                 termios.tcflush(descriptor, termios.TCIFLUSH)
 

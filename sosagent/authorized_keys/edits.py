@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..console.question import ask_before
-from ..file_change import MOST_TEXT, Confirm, FileChange, FileVersion, changed_file, changed_lines
+from ..file_change import Confirm, FileChange, FileVersion, changed_file, changed_lines, is_short
 from ..shell.checksums import read_by_shell
 from ..shell.frame import cksum
 from ..shell.shell import Shell
@@ -14,9 +14,6 @@ from .key_file import KeyFile
 from .report import Report
 
 __all__ = ["NO_REVIEW", "Edit", "Review"]
-
-#: The most seconds for reading the file, so that a diff of all of it can be shown.
-_MOST_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Review:
     confirm: Confirm | None = None
 
     async def before(self, shell: Shell, file: KeyFile, report: Report, edits: Sequence[Edit]) -> FileChange | None:
-        """Show what will change, and ask; return the change if it was looked at.
+        """Show what will change, and ask; return the change if it was shown.
 
         Args:
             shell: a shell on the machine.
@@ -89,7 +86,7 @@ async def _contents(shell: Shell, file: KeyFile, report: Report) -> bytes | None
     """Return what is in the file; None if it is too large for the line, or differs from `report`."""
     if report.checksum is None:
         return b""
-    if report.length > MOST_TEXT or report.length * shell.byte_seconds > _MOST_SECONDS:
+    if not is_short(report.length, shell.byte_seconds):
         return None
     output = (await shell.run(file.ask("print_file"))).output
     data = output.removesuffix(b".")

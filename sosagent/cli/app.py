@@ -72,7 +72,7 @@ def sosagent_app(words: Sequence[str] | None = None) -> typer.Typer:
 
 
 def _not_imported() -> None:
-    """Take the place of a command that the command line does not name."""
+    """Stand in for a command that is not imported."""
 
 
 def addkey_app() -> typer.Typer:

@@ -158,9 +158,7 @@ def _show(running: Lab, written: Configuration | None) -> None:
 
         print(f"It has no sshd: this computer lacks {missing_for_sshd()}.")
     print("Try:")
-    if written is None:
-        print(f"  {running.command} KEYFILE")
-    for line in () if written is None else written.commands:
+    for line in [f"{running.command} KEYFILE"] if written is None else written.commands:
         print(f"  {line}")
     print("Press Ctrl-C to stop.", flush=True)
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from ..file_change import Confirm, FileChange
     from .progress import Progress
 
-__all__ = ["DRY_RUN_DONE", "ReviewOptions", "ask_about", "show_diff"]
-
-DRY_RUN_DONE = "Nothing was changed (--dry-run)."
+__all__ = ["ReviewOptions", "ask_about", "check_foreground", "show_diff"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,4 +85,4 @@ def show_diff(change: FileChange | None) -> None:
     if change is not None:
         for line in change.diff or [f"{printable(change.path)} would stay as it is."]:
             print(line)
-    print(DRY_RUN_DONE)
+    print("Nothing was changed (--dry-run).")

@@ -11,7 +11,7 @@ from .console import Console
 
 __all__ = ["QUESTION_SECONDS", "ask_before"]
 
-#: The most seconds that an answer may take. The machine's dead-man's switch waits as much longer.
+#: The most seconds that an answer may take. The dead-man's switch waits that much longer.
 QUESTION_SECONDS = 300.0
 
 
@@ -27,7 +27,7 @@ async def ask_before(change: FileChange, confirm: Confirm | None, console: Conso
         The seconds that the answer took.
 
     Raises:
-        NotConfirmed: the answer was no, or there was none.
+        NotConfirmed: the answer was no, or did not come in time.
     """
     if confirm is None or not change:
         return 0.0

@@ -24,7 +24,7 @@ from ..transports.remember import remembering
 from .connect import open_console
 from .locate import locate
 from .lock import alone
-from .root_shell import RootShell, root_shell
+from .root_shell import DEAD_MAN_MARGIN_SECONDS, RootShell, root_shell
 
 __all__ = [
     "Done", "Rights", "There", "at_console", "at_machine", "locked", "on_machine", "rights_of", "with_located",
@@ -34,7 +34,6 @@ __all__ = [
 T = TypeVar("T")
 
 _READ_ONLY_SECONDS = 10.0
-_DEAD_MAN_MARGIN = 30
 #: For connecting again to log out: as long as the job may take, but at least this long and at most a minute. Closing
 #: the lost connection takes the tenth second of the way out.
 _LOG_OUT_SECONDS, _MOST_LOG_OUT_SECONDS = WAY_OUT_SECONDS - 1.0, 60.0
@@ -105,7 +104,7 @@ def with_located(access: Access, located: Located) -> Access:
 
 def with_question(access: Access) -> Access:
     """Return `access` for a job that asks the user in between: our shell on the machine waits for the answer."""
-    return replace(access, dead_man=access.dead_man or int(access.timeout + QUESTION_SECONDS) + _DEAD_MAN_MARGIN)
+    return replace(access, dead_man=access.dead_man or int(access.timeout + QUESTION_SECONDS) + DEAD_MAN_MARGIN_SECONDS)
 
 
 async def on_machine(access: Access, do: Callable[[RootShell], Awaitable[T]]) -> Done[T]:

@@ -20,7 +20,7 @@ from .finish import finish
 
 __all__ = ["RootShell", "root_shell"]
 
-_MARGIN_SECONDS = 30
+DEAD_MAN_MARGIN_SECONDS = 30
 _DEFAULT_SECONDS = 600.0  # the dead-man's switch of a job without a deadline
 _FORGETTING_BYTES = 300  # typed to remove our lines from the history of a shell
 _CHECK = "Check the console."
@@ -109,7 +109,7 @@ class _Lifecycle:
         await login.enter(password)
         if dead_man is None:
             remaining = console.time_left()
-            dead_man = int(_DEFAULT_SECONDS if remaining is None else remaining) + _MARGIN_SECONDS
+            dead_man = int(_DEFAULT_SECONDS if remaining is None else remaining) + DEAD_MAN_MARGIN_SECONDS
         self._dead_man = dead_man
         self._replaced = login.replaceable
         self._shell = shell = Shell(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import EditRefused, NotVerified
-from ..file_change import MOST_TEXT, FileChange, FileVersion, changed_file, is_private
+from ..file_change import MOST_TEXT, FileChange, FileVersion, changed_file, is_private, is_short
 from .download import RemoteFile, download, inspect
 from .local_file import FileSums, Source
 from .tools import FindTools
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Overwritten", "look_at_old_file"]
 
-#: The most seconds for reading the old file, so that a diff can be shown.
-_MOST_SECONDS = 30.0
 #: Stands for the checksum of a file that does not exist.
 _NEW = "new"
 
@@ -28,7 +26,7 @@ class Overwritten:
 
     Fields:
         change: the change of the file.
-        expected: the machine's checksum of the old file, or ``new`` if there is none; empty if it is unknown.
+        expected: the machine's checksum of the old file; empty if it is unknown, and ``new`` for a new file.
         exists: whether there is an old file.
     """
 
@@ -53,7 +51,7 @@ async def look_at_old_file(
         source: the new contents.
         sums: their checksums.
         find_tools: returns the tools that the machine has.
-        modes: the mode of the old file, None if there is none, and of the new one.
+        modes: the modes of the old file (None without an old file) and of the new one.
     """
     redact = shell.console.redact
     new = FileVersion(source.size, f"SHA-256 {sums.sha256}", _all_of(source), modes[1])
@@ -63,12 +61,7 @@ async def look_at_old_file(
     if file is None:
         return Overwritten(changed_file(path, FileVersion(None, mode=modes[0]), new, redact), "", True)
     data = None
-    if (
-        not is_private(path)
-        and source.size <= MOST_TEXT
-        and file.size <= MOST_TEXT
-        and file.size * shell.byte_seconds <= _MOST_SECONDS
-    ):
+    if source.size <= MOST_TEXT and is_short(file.size, shell.byte_seconds) and not is_private(path):
         data = await _contents(shell, path, find_tools)
     tool = shell.checksum_tool or "cksum"
     old_sum, new_sum = (

@@ -76,7 +76,7 @@ async def test_the_limit_counts_the_silence_alone(baud: int, burst: int, declare
 @pytest.mark.parametrize("silent", [False, True])
 @pytest.mark.parametrize("baud", _BAUD)
 async def test_a_probe_on_a_slow_line(baud: int, silent: bool) -> None:
-    """The answer takes longer than the limit; or there is none."""
+    """The answer takes longer than the limit, or does not come."""
     near, far = memory_pair()
     lines = 2 * int(PROBE_SECONDS) * baud // 10 // len(_ANSWER)
 

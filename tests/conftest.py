@@ -25,6 +25,7 @@ from sosagent.endpoint.dialects import DIALECTS
 from sosagent.lab import Lab, open_lab
 from sosagent.transports import Transport
 
+from .support.accounts import set_home, use_own_accounts
 from .support.forks import share_server
 from .support.order import ordered
 from .support.virtual_time import loop_factory
@@ -41,6 +42,7 @@ SHELLS = {
 def pytest_configure(config: pytest.Config) -> None:
     """Let ^C interrupt Python and what it starts, also where a shell started the tests in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    use_own_accounts()
     if config.getoption("numprocesses", None):
         share_server()
     # Commands under test must not ask the person who runs the tests.
@@ -117,8 +119,9 @@ def sh(request: pytest.FixtureRequest) -> list[str]:
 
 @pytest.fixture
 async def lab() -> AsyncIterator[Lab]:
-    """A running lab."""
+    """A running lab, whose home is that of root in the accounts of the tests."""
     async with open_lab() as running:
+        set_home("root", running.authorized_keys.parent.parent)
         yield running
 
 
@@ -163,6 +166,7 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SOS_PASSWORD", raising=False)
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+    set_home("root", tmp_path)
 
 
 #: Keys that some endpoints interpret but that every other console needs: ^Z suspends programs, ^A d detaches screen,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -71,7 +72,8 @@ async def _inspect(
     _refuse_missing_user(report, file.user)
     if not report.plain:
         report = replace(report, server=await _ask_server(shell, file.user, connection))
-    _refuse_missing_home(report, file.user)
+    usual_home = file.home
+    file, report = _at_home(file, report)
     if not report.hostname:
         report = replace(report, hostname=(await shell.run("uname -n")).lines[0])
     path = keys_path(report, file.user)
@@ -80,9 +82,10 @@ async def _inspect(
     if not is_typeable(path):
         raise unsafe_path(path)
     file = replace(file, path=path)
-    if path != usual or report.home == "/":
+    if path != usual or file.home != usual_home or report.home == "/":
         elsewhere = parse_report((await shell.run(file.inspect(keys))).lines)
         report = replace(elsewhere, hostname=report.hostname, server=report.server, plain=report.plain)
+    _refuse_missing_home(report, file.user)
     if path != usual or report.has_links:
         report = await with_link_targets(shell, file, report)
     _refuse_unreadable(report, path)
@@ -173,14 +176,21 @@ def _refuse_missing_user(report: Report, user: str) -> None:
         )
 
 
+def _at_home(file: KeyFile, report: Report) -> tuple[KeyFile, Report]:
+    """Return both with the home folder that sshd uses: the one in passwd(5), whatever the profile made of HOME."""
+    account = report.server.account if report.server else None
+    if account is None or account.home.rstrip("/") == report.home.rstrip("/"):
+        return file, report
+    if not is_typeable(account.home):
+        raise unsafe_path(account.home)
+    return replace(file, home=shlex.quote(account.home)), replace(report, home=account.home)
+
+
 def _refuse_missing_home(report: Report, user: str) -> None:
-    """Refuse a home that does not exist; instead of it, login sets HOME=/."""
-    home, account = report.home, report.server.account if report.server else None
-    if home == "/" and account is not None and account.home != home:
-        home = account.home
-    if home != report.home or report.path(report.home) is None:
+    account = report.server.account if report.server else None
+    if report.path(report.home) is None or (account is not None and account.home_missing):
         raise edit_refused(
-            f"the home folder of {user}, {printable(home)}, does not exist",
+            f"the home folder of {user}, {printable(report.home)}, does not exist",
             hint="Is its file system mounted? A key written now would be hidden by a later mount.",
             complaints=report.complaints,
         )

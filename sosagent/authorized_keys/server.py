@@ -53,6 +53,7 @@ class Account:
         changed, most, inactive, expires: days as in shadow; None where unlimited or unknown.
         today: the day on the machine, in days since 1970.
         nologin: the files that keep users other than root out.
+        home_missing: whether the home does not exist or is no folder.
     """
 
     uid: int = 0
@@ -68,6 +69,7 @@ class Account:
     expires: int | None = None
     today: int | None = None
     nologin: tuple[str, ...] = ()
+    home_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def parse_server(lines: Sequence[str], connections: Sequence[Connection]) -> Ser
         connections: those that sshd was asked about.
     """
     values: list[dict[str, list[str]]] = []
-    words: dict[str, list[str]] = {letter: [] for letter in "DVUecrGgTNXWh"}
+    words: dict[str, list[str]] = {letter: [] for letter in "DVUecrGgTNHXWh"}
     passwd = shadow = None
     for line in lines:
         letter, _, rest = line.partition(" ")
@@ -180,6 +182,7 @@ def _account(passwd: re.Match[str], shadow: re.Match[str] | None, words: Mapping
         expires=_days(days.get("expires")),
         today=None if seconds is None else seconds // 86400,
         nologin=tuple(words["N"]),
+        home_missing=bool(words["H"]),
     )
 
 

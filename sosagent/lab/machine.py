@@ -76,6 +76,8 @@ class SimulatedMachine:
         self._printed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if system is None:
+            _add_account(home)
         if not os.access("/usr/sbin/sshd", os.X_OK):
             _add_sshd(home)
         if os.getuid() == 0:
@@ -276,6 +278,15 @@ class SimulatedMachine:
             self._start(asyncio.to_thread(self._shell.close, True))  # it sleeps
         self._shell = None
         self._getty()
+
+
+def _add_account(home: Path) -> None:
+    """Give the machine the account of its shell. This computer's passwd(5) has another home folder for it."""
+    user = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+    file = home / ".local" / "etc" / "passwd"
+    file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    file.parent.parent.chmod(0o755)
+    file.write_text(f"{user.pw_name}:x:{user.pw_uid}:{user.pw_gid}::{home}:/bin/sh\n")
 
 
 def _add_sshd(home: Path) -> None:

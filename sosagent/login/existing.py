@@ -34,10 +34,13 @@ __all__ = ["discard", "end_password_prompt", "interrupt", "suspend", "use_existi
 
 _PATIENCE_SECONDS = 20.0
 _UNLOCKED_SECONDS = 2.0
+_DRAWN_SECONDS = 5.0  # longer than the programs wait that draw their screen again and again, such as top
 _UNLOCK_SECONDS = 30.0  # clevis asks its servers as soon as the network is up
 
 _SHELL_PROMPTS = (Action.PROBE, Action.INTERRUPT)
-_SHELL, _MULTIPLEXER, _BOOTING = (BY_NAME[name] for name in ("shell", "multiplexer", "booting"))
+_SHELL, _MULTIPLEXER, _BOOTING, _FULL_SCREEN = (
+    BY_NAME[name] for name in ("shell", "multiplexer", "booting", "full-screen")
+)
 
 
 async def use_existing_shell(attempt: Attempt, observed: Observation, _password: Secret) -> Observation | None:
@@ -130,6 +133,8 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         await console.quiet(0.3, 2.0)
         attempt.will_undo(Undo.INSERT_MODE)
     after = await _press_suspend(attempt)
+    if after.state is observed.state and observed.state is _FULL_SCREEN and await _drew_by_itself(console):
+        after = await _press_suspend(attempt)
     if after.state is PLAIN_SHELL:
         return after
     if after.state.action in _SHELL_PROMPTS:
@@ -166,6 +171,18 @@ async def suspend(attempt: Attempt, observed: Observation, password: Secret) -> 
         attempt.started_in(after)
         return after
     return await _cannot_suspend(attempt, observed, password)
+
+
+async def _drew_by_itself(console: Console) -> bool:
+    """Wait until the program has drawn, and return whether it has.
+
+    Curses ignores ^Z while it draws (ncurses, doupdate), so one that came then was lost. Right after that, another one
+    is not. A program that draws only after a key may take ^Z as a command, and gets no second one.
+    """
+    if await console.receive(_DRAWN_SECONDS, ignore_kernel=True) is None:
+        return False
+    await console.quiet(console.line.quiet_seconds, WAKE_SECONDS)
+    return True
 
 
 async def _press_suspend(attempt: Attempt) -> Observation:

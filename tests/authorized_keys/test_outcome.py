@@ -113,9 +113,3 @@ async def test_replace_adds_a_key_that_is_absent(sh: list[str], tmp_path: Path) 
     done = await replaced(sh, tmp_path, key)
     assert (done.keys[0].result, done.backup) == ("added", "")
     assert file.read_text() == f"{ONE.line}\n{key.line}\n"
-
-
-@pytest.mark.parametrize("dry_run", [True])  # a file in / must never be written, even by a failing test
-async def test_a_home_that_login_did_not_find_is_refused(sh: list[str], dry_run: bool) -> None:
-    with pytest.raises(sosagent.EditRefused, match="home folder of root, /root, does not exist"):
-        await add(sh, Path("/"), new_key(), dry_run=dry_run)

@@ -20,6 +20,7 @@ import pytest
 from sosagent.lab import Faults, Lab, open_lab
 
 from ..conftest import installed, new_key, until
+from ..support.accounts import set_home
 
 HERE = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "sosagent", "console"]
@@ -310,6 +311,7 @@ async def test_a_key_is_added_from_the_login_prompt(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root: only root's shell is used, with a home of its own")
 async def test_a_key_is_added_from_an_open_shell_that_stays(window: Window, keyfile: Path, tmp_path: Path) -> None:
+    set_home("root", Path("/root"))
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     (home / ".bashrc").write_text("PS1='root@vm:\\w# '\nkept=no\n")

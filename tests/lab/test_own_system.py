@@ -182,7 +182,6 @@ if answer == "{}":
 """
 
 
-@pytest.mark.xfail(strict=True, reason="the file below HOME is used, where sshd does not look")
 @pytest.mark.parametrize(
     ("home", "config", "existing"),
     [

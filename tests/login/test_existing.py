@@ -105,6 +105,28 @@ async def test_detection_leaves_no_text_in_an_editor(tmp_path: Path) -> None:
     assert file.read_text() == "precious\n"
 
 
+#: Draws its screen again and again, and misses the first ^Z, as a program of curses that is drawing.
+_CLOCK = """import os, signal, time
+signal.signal(signal.SIGTSTP, lambda *_: signal.signal(signal.SIGTSTP, signal.SIG_DFL))
+os.system("stty -echo -icanon")
+shown = 0
+while shown < 100:
+    os.write(1, b"\\x1b[H\\x1b[JEvery 0.5s: date\\x1b[1;60H%02d\\x1b[24;80H" % shown)
+    shown += 1
+    time.sleep(0.5)
+"""
+
+
+@needs_root
+async def test_a_program_that_draws_again_and_again_may_miss_a_key(tmp_path: Path) -> None:
+    (tmp_path / "clock.py").write_text(_CLOCK)
+    async with open_shell(["bash"], tmp_path, f"python3 {tmp_path}/clock.py\r") as (console, _):
+        async with root_shell(console, NO_PASSWORD) as session:
+            assert session.state_found == "full-screen"
+        await console.send("\x03")
+        assert (await console.expect("KeyboardInterrupt", 10)).index == 0  # it had been resumed
+
+
 @needs_root
 async def test_a_program_is_resumed_after_a_cancellation_during_its_suspension(tmp_path: Path) -> None:
     async with open_shell(["bash"], tmp_path, f"cat > {tmp_path}/f\r") as (console, _):

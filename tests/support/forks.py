@@ -22,6 +22,7 @@ import selectors
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
+
+from .accounts import join
 
 __all__ = ["CLOSED", "ENCODING", "forked", "share_server"]
 
@@ -102,8 +105,10 @@ class _Forks:
         head, passed, _, _ = connection.recvmsg(4, socket.CMSG_SPACE(12))
         streams = array.array("i", passed[0][2])
         data = connection.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+        peer, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         pid = os.fork()
         if not pid:
+            join(peer)
             _run(data, list(streams))
         for one in streams:
             os.close(one)

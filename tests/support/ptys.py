@@ -21,6 +21,8 @@ from sosagent.shell.shell import Shell
 from sosagent.shell.start_line import MODES_SAVED, StartLine, start_line
 from sosagent.transports import Transport
 
+from .accounts import set_home
+
 __all__ = ["PtyTransport", "collector", "on_pty", "receiver", "verified_shell"]
 
 
@@ -33,6 +35,8 @@ def _restore_default_signals() -> None:
 class PtyTransport(Transport):
     """A program on a pty of 80 columns. Its folder is /, because many prompts show the folder.
 
+    Its HOME becomes the home folder of root.
+
     Attributes:
         change: is applied to what the program prints.
     """
@@ -40,6 +44,8 @@ class PtyTransport(Transport):
     def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         self.name = command[0]
         self.change: Callable[[bytes], bytes] = bytes
+        if "HOME" in env:
+            set_home("root", Path(env["HOME"]))
         self.child = pexpect.spawn(
             command[0],
             list(command[1:]),

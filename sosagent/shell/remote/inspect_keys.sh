@@ -18,14 +18,13 @@
 read h </proc/sys/kernel/hostname
 read m </etc/machine-id
 echo m $sos_home $h $m
-[ -f $sos_path ] && sos_was=$(cksum<$sos_path)
 z=0
 k=0
-[ "$sos_was" ] && while IFS= read -r l || { [ "$l" ] && sos_odd=n; }; do
+[ -f $sos_path ] && sos_was=$(cksum<$sos_path) && while IFS= read -r l || { [ "$l" ] && sos_odd=n; }; do
 z=$((z+${#l}+1))
 case $l in
 '');;
-$sos_pattern|*Goog*|"${l#[ -~]}")printf :%s\\n "$l"
+$sos_pattern|*Goo*|"${l#[ -~]}")printf :%s\\n "$l"
 sos_odd=x$sos_odd
 esac
 [ "${l%%#*}" ] && k=$((k+1))

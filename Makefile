@@ -29,9 +29,9 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo     start a lab and add a key to its machine with the real command"
 	@echo "make test     run all tests that need no virtual machine (about 5 minutes)"
-	@echo "make soak     run thousands of jobs over bad lines (RUNS=1000 for each kind of line), every damage to the"
-	@echo "              start line, a cut after every byte, printed prompts, every command stopped, logins to sshd,"
-	@echo "              odd profiles, and every job on each userland (hours)"
+	@echo "make soak     run the tests marked long, thousands of jobs over bad lines (RUNS=1000 for each kind of"
+	@echo "              line), every damage to the start line, a cut after every byte, printed prompts, every command"
+	@echo "              stopped, logins to sshd, odd profiles, and every job on each userland (hours; needs root)"
 	@echo "make vm-test  run the tests on a real machine in QEMU (needs root)"
 	@echo "make vm-matrix  run each job on each system of docs/reference/machines.md (needs root, about 15 minutes)"
 	@echo "make lint     run ruff, mypy --strict, the import contracts, the size limits and shellcheck"
@@ -54,10 +54,13 @@ demo: $(INSTALLED)
 
 # The quiet tests first: they compile the tests once, which otherwise each worker would do.
 test: $(READY)
-	$(BIN)/python -m pytest -m 'quiet and not vm and not pages'
-	$(BIN)/python -m pytest -m 'not vm and not quiet and not pages' -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -m 'quiet and not vm and not pages and not long'
+	$(BIN)/python -m pytest -m 'not vm and not quiet and not pages and not long' -n $(WORKERS) --dist worksteal
 
 soak: $(READY)
+	$(BIN)/python -m pytest -m 'long and not vm' -n $(WORKERS) --dist worksteal
+	@$(BIN)/python -m tests.vm.image
+	$(BIN)/python -m pytest -m 'long and vm' -n $(VM_WORKERS) --dist worksteal --timeout 300 tests/vm
 	$(BIN)/python -m tests.support.soak --runs $(or $(RUNS),1000)
 	$(BIN)/python -m tests.support.starts
 	$(BIN)/python -m tests.support.cuts
@@ -73,7 +76,7 @@ soak: $(READY)
 vm-test: $(READY)
 	@test "$$(id -u)" = 0 || { echo "make vm-test builds a Debian image and needs root: sudo make vm-test"; exit 1; }
 	@$(BIN)/python -m tests.vm.image
-	$(BIN)/python -m pytest -m vm -n $(VM_WORKERS) --dist worksteal --timeout 300 tests/vm tests/matrix
+	$(BIN)/python -m pytest -m 'vm and not long' -n $(VM_WORKERS) --dist worksteal --timeout 300 tests/vm tests/matrix
 
 vm-matrix: $(READY)
 	$(BIN)/python -m tests.matrix

@@ -28,6 +28,7 @@ from sosagent.transports import Transport
 from .support.accounts import set_home, use_own_accounts
 from .support.forks import share_server
 from .support.order import ordered
+from .support.samples import mark_samples
 from .support.virtual_time import loop_factory
 
 #: Real shells that may be the /bin/sh which runs the programs of remote/. mksh, the /bin/sh of Android, is excluded:
@@ -67,9 +68,13 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-@pytest.hookimpl(trylast=True)  # after those that are not to run have been removed
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, object, object]:
+    mark_samples(items)
+    result = yield
+    # Those that are not to run have been removed.
     items[:] = ordered(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

@@ -69,6 +69,7 @@ async def test_each_fault_damages_as_documented() -> None:
 _SEEDS = 10
 
 
+@pytest.mark.sample(2)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", CLASSES)
 async def test_over_a_bad_line_nothing_is_lost_or_claimed(name: str) -> None:

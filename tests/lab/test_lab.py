@@ -84,6 +84,7 @@ class Far(sosagent.transports.Transport):
         await self._task
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("delay", [0.03, 0.06, 0.1, 0.3, 0.8])
 async def test_a_far_endpoint(delay: float, lab: Lab, lab_target: sosagent.SshTarget) -> None:
     """sosagent waits for a slow answer, and does not take earlier output for it."""

@@ -55,6 +55,7 @@ async def kernel_lines(transport: WatchedPty, pause: float | None) -> None:
         transport.print(KERNEL)
 
 
+@pytest.mark.sample(2)
 @needs_root
 @pytest.mark.parametrize("victim", SEEDS)
 async def test_a_printed_prompt_gets_no_password(victim: str) -> None:
@@ -64,6 +65,7 @@ async def test_a_printed_prompt_gets_no_password(victim: str) -> None:
     assert [outcome for outcome in outcomes if outcome.typed_at] == []
 
 
+@pytest.mark.sample(2)
 @needs_root
 @pytest.mark.parametrize("pause", [None, 0.5, 0.05], ids=["one kernel line", "a few", "many"])
 @pytest.mark.parametrize("victim", ["sulogin", "sulogin -e", "BusyBox sulogin"])

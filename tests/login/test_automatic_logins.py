@@ -45,6 +45,7 @@ async def _use_twice(console: Console, state: str, *, plain: bool = False) -> No
         assert classify(console.received.lines, console.open_line).state.name == state
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(("name", "shell"), [*((name, "/bin/bash") for name in GETTYS), ("login -f", "/bin/dash")])
 async def test_a_root_shell_that_starts_by_itself_is_left_open(name: str, shell: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)

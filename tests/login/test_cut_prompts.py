@@ -84,6 +84,7 @@ async def test_the_end_of_a_prompt(name: str) -> None:
     await play(CASES[name])
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("end", ["in: ", "ord: "])
 async def test_a_users_question_gets_no_enter(end: str, tmp_path: Path) -> None:
     program = f"read -p '{end}' x; echo \"<$x>\""

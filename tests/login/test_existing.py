@@ -141,6 +141,7 @@ async def test_a_program_is_resumed_after_a_cancellation_during_its_suspension(t
         await until(lambda: (tmp_path / "f").read_text() == "text\n")
 
 
+@pytest.mark.sample(3)
 @needs_root
 @pytest.mark.parametrize("language", ["C", "de_DE", "ja_JP"])
 async def test_the_shell_beneath_a_program_has_an_odd_prompt(language: str, tmp_path: Path) -> None:
@@ -216,6 +217,7 @@ async def history_of(console: Console) -> list[str]:
     return [line.strip() for line in shown.splitlines()[1:] if line.strip()]
 
 
+@pytest.mark.sample(2)
 @needs_root
 @pytest.mark.parametrize("control", ["", "ignorespace", "ignoredups", "erasedups"])
 @pytest.mark.parametrize("left", ["the prompt", "cat"])
@@ -255,6 +257,7 @@ _READS = {
 }
 
 
+@pytest.mark.sample(2)
 @needs_root
 @pytest.mark.parametrize("does", ["looks", "logs in"])
 @pytest.mark.parametrize(

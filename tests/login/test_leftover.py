@@ -64,6 +64,7 @@ async def test_the_next_run_closes_what_a_cut_run_left(shell: str, user: str, tm
         assert OpenLogin(console.place).seconds() is None
 
 
+@pytest.mark.sample(3)
 @SHELLS
 @pytest.mark.parametrize("line", lines_to_plain_shell(replace=True), ids=["exec", "another exec", "on top"])
 async def test_the_next_run_ends_the_plain_shell_of_a_cut_run(shell: str, line: str, tmp_path: Path) -> None:

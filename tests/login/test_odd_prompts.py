@@ -28,6 +28,7 @@ PROMPTS: dict[str, tuple[list[str], str, tuple[type[sosagent.SosError] | None, t
 }
 
 
+@pytest.mark.sample(3)
 @needs_root
 @pytest.mark.parametrize("take_over", [False, True])
 @pytest.mark.parametrize("name", PROMPTS)

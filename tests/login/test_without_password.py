@@ -66,6 +66,7 @@ async def _closed(console: RealConsole) -> None:
     assert not console.shell_open
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", [name for name in _ACCOUNTS if name not in _BY_SU])
 async def test_an_account_without_a_password(name: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
@@ -75,6 +76,7 @@ async def test_an_account_without_a_password(name: str, tmp_path: Path) -> None:
         await _add(console, tmp_path / "home", password="never typed")
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", _BY_SU)
 async def test_root_by_su(name: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)

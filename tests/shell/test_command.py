@@ -128,6 +128,7 @@ async def test_long_scripts_and_inputs_are_copied(home: Path) -> None:
         assert done.stdout.split() == [b"abcdefghij", b"6000"]
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("stubborn", ["", "trap '' TERM HUP;"])
 async def test_a_command_ends_with_the_shell(sh: list[str], home: Path, stubborn: str, token: str) -> None:
     started: list[int] = []

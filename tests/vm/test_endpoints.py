@@ -18,6 +18,7 @@ import pytest
 
 from ..conftest import installed
 from ..support.ports import free_port, listens, wait_for
+from ..support.samples import sampled
 from .image import PASSWORD
 from .machine import Machine
 from .qemu import Monitor
@@ -149,7 +150,7 @@ def add(*words: object) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("name", sampled(ENDPOINTS, "unix", "telnet", "conserver", "rfc2217"))
 def test_a_key_is_added_through_each_endpoint(name: str, vm: Machine, identity: Path, tmp_path: Path) -> None:
     with ExitStack() as stack:
         host = stack.enter_context(ENDPOINTS[name](vm, tmp_path))

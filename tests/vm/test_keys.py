@@ -80,6 +80,7 @@ FORMS: dict[str, tuple[tuple[str, ...], Callable[[Path], bytes], tuple[str, ...]
 }
 
 
+@pytest.mark.long
 def test_each_form_ends_in_a_login(vm: Machine, tmp_path: Path) -> None:
     for number, (name, (kind, make, options)) in enumerate(FORMS.items()):
         pair = generated(tmp_path / f"pair{number}", *kind)
@@ -125,6 +126,7 @@ def test_dropbear(vm: Machine, tmp_path: Path) -> None:
     assert there.stdout == "in\n", there
 
 
+@pytest.mark.long
 def test_an_expired_key_is_refused(vm: Machine, identity: Path) -> None:
     vm.do(f"date -s @{time.time() - 3600:.0f}")
     status, done = run(vm, "add", f"{identity}.pub", "--expires", "1h")
@@ -178,6 +180,7 @@ def test_removal(vm: Machine, identity: Path) -> None:
     assert vm.ssh(vm.admin, "true").returncode == 0
 
 
+@pytest.mark.long
 def test_host_keys(vm: Machine, tmp_path: Path) -> None:
     file, name = tmp_path / "known_hosts", f"127.0.0.1:{vm.ssh_port}"
 

@@ -27,6 +27,7 @@ from sosagent.transports import Transport
 from ..conftest import new_key
 from ..support.consoles import inner_console
 from ..support.ports import wait_for
+from ..support.samples import sampled
 from .image import PASSWORD
 from .machine import Machine, machine
 
@@ -173,7 +174,13 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("name", FOUND)
+FOUND_EACH_TIME = (
+    "half a command in another folder", "vim in insert mode", "less", "watch", "cat", "PS2", "a stopped job", "dash",
+    "fish", "screen",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sampled(FOUND, *FOUND_EACH_TIME))
 async def test_what_root_left_is_used_and_restored(name: str, vm: Machine) -> None:
     found = FOUND[name]
     await leave_there(vm, "root", *found.typed)
@@ -213,7 +220,7 @@ async def test_take_over_logs_out_a_users_shell(vm: Machine) -> None:
     wait_for(lambda: "agetty" in tty_processes(vm), 10, "a new getty")
 
 
-@pytest.mark.parametrize("become", ["sudo", "su"])
+@pytest.mark.parametrize("become", sampled(["sudo", "su"], "sudo"))
 async def test_a_user_becomes_root(become: Literal["sudo", "su"], vm: Machine) -> None:
     vm.do("adduser -q alice sudo 2>/dev/null || usermod -aG sudo alice; echo 'root:another one' | chpasswd")
     second = PASSWORD if become == "sudo" else "another one"
@@ -240,6 +247,7 @@ async def test_a_user_does_not_become_root_in_a_shell_that_was_open(vm: Machine)
     assert (done.status, done.logged_out) == ("added", True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("become", ["sudo", "su"])
 async def test_a_user_who_cannot_become_root(become: Literal["sudo", "su"], vm: Machine) -> None:
     with pytest.raises(sosagent.LoginRefused) as caught:
@@ -256,7 +264,7 @@ async def test_a_user_without_root_adds_to_their_own_keys(vm: Machine) -> None:
 # -- root's shells ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shell", ["dash", "mksh", "zsh", "fish", "tcsh", "busybox"])
+@pytest.mark.parametrize("shell", sampled(["dash", "mksh", "zsh", "fish", "tcsh", "busybox"], "dash", "fish"))
 async def test_root_with_another_shell(shell: str, vm: Machine) -> None:
     path = f"/bin/{shell}" if shell != "busybox" else "/usr/local/bin/ash"
     vm.do("ln -s /bin/busybox /usr/local/bin/ash; echo /usr/local/bin/ash >> /etc/shells")
@@ -289,7 +297,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", sampled(REFUSED, "expired", "locked"))
 async def test_an_account_that_refuses_logins(name: str, vm: Machine) -> None:
     login, command, says = REFUSED[name]
     vm.do(command)
@@ -342,7 +350,7 @@ BLOCKING = {
 }
 
 
-@pytest.mark.parametrize("name", BLOCKING)
+@pytest.mark.parametrize("name", sampled(BLOCKING, "nano"))
 async def test_a_program_that_cannot_be_suspended_stops_the_job(name: str, vm: Machine) -> None:
     typed, state = BLOCKING[name]
     await leave_there(vm, "root", *typed, shows="[Y/n] " if name == "a question" else "")
@@ -388,6 +396,7 @@ async def test_the_shell_of_an_interrupted_run_is_closed(vm: Machine) -> None:
     await see(vm, "echo $mark\r", "\nkept\n")
 
 
+@pytest.mark.long
 async def test_the_start_line_of_an_interrupted_run_ends_by_itself(vm: Machine) -> None:
     async with inner_console(vm.target, timeout=60) as console:
         await Login(console, LoginSettings()).enter(sosagent.Secret(PASSWORD))
@@ -445,6 +454,7 @@ async def test_emergency_mode_with_a_read_only_root() -> None:
             await console.expect("ext4 ro", exact=True)
 
 
+@pytest.mark.long
 async def test_emergency_mode_then_continuing_the_boot() -> None:
     with machine(boot="rw quiet systemd.unit=emergency.target") as vm:
         await boot_until(vm, "continue\\): $")
@@ -456,7 +466,7 @@ async def test_emergency_mode_then_continuing_the_boot() -> None:
         assert (done.status, done.state_found, done.logged_out) == ("added", "login", True)
 
 
-@pytest.mark.parametrize("stage", ["premount", "bottom"])
+@pytest.mark.parametrize("stage", sampled(["premount", "bottom"], "bottom"))
 async def test_in_an_initramfs(stage: str) -> None:
     with machine(boot=f"ro quiet break={stage}") as vm:
         await boot_until(vm, r"\(initramfs\) $")
@@ -475,6 +485,7 @@ async def test_in_an_initramfs(stage: str) -> None:
             await console.expect(r"\(initramfs\) $", 10)
 
 
+@pytest.mark.long
 async def test_root_is_locked_in_emergency_mode(vm: Machine) -> None:
     vm.do("passwd -l root")
     vm.ssh(vm.admin, "systemctl --no-block emergency")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..support.ports import answers, wait_for
+from ..support.samples import sampled
 from .machine import Machine
 from .test_keys import run
 
@@ -73,7 +74,10 @@ def test_a_login_that_works(vm: Machine, identity: Path) -> None:
     assert subprocess.run([*command[:-1], *batch, command[-1], "true"], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", BROKEN)
+EACH_TIME = ("PubkeyAuthentication no", "a broken configuration", "a firewall that drops", "sshd on loopback alone")
+
+
+@pytest.mark.parametrize("name", sampled(BROKEN, *EACH_TIME))
 def test_the_cause_is_reported(name: str, vm: Machine, identity: Path) -> None:
     command, outcome, words = BROKEN[name]
     vm.do(command)
@@ -89,6 +93,7 @@ def test_a_command_instead_of_a_shell(vm: Machine, identity: Path) -> None:
     assert (status, seen["outcome"]) == (7, "no-shell")
 
 
+@pytest.mark.long
 def test_a_key_for_another_address(vm: Machine, identity: Path) -> None:
     status, seen = add(vm, identity, "--option", 'from="192.0.2.1"')
     assert (status, seen["outcome"]) == (7, "key-refused")
@@ -109,6 +114,7 @@ def test_too_many_waiting_connections(vm: Machine, identity: Path) -> None:
     assert any("MaxStartups" in cause for cause in seen["causes"]), seen  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_a_private_key_that_is_not_available(vm: Machine, identity: Path) -> None:
     identity.unlink()
     status, seen = add(vm, identity)

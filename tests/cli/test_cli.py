@@ -144,6 +144,7 @@ async def test_the_password_is_on_no_command_line(arguments: list[str], keyfile:
     assert processes
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("step", ["connected", "console state", "logged in", "shell ready", "added"])
 async def test_a_signal_logs_out_first(

@@ -102,6 +102,7 @@ async def test_a_failure_before_the_command_is_255(lab: Lab, arguments: list[str
         assert (code, out) == (255, b"") and message in err, err
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_the_command_on_the_machine(lab: Lab, arguments: list[str], number: signal.Signals) -> None:
     job = await start(lab, arguments, "--", "sh", "-c", "echo $$; exec sleep 600")

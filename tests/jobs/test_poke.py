@@ -22,6 +22,7 @@ READERS = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("program", READERS.values(), ids=READERS)
 async def test_the_answer_is_what_the_person_types(program: list[str], tmp_path: Path) -> None:
     async with on_pty(program, tmp_path) as (console, _):

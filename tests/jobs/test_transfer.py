@@ -37,6 +37,7 @@ async def bad_line(faults: str) -> AsyncIterator[tuple[Path, Access, SimulatedMa
         shutil.rmtree(folder)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("faults", ["drop=1e-3", "double=1e-3", "flip=3e-4", "klog=50/s", "drop=1e-4,klog=10/s"])
 @pytest.mark.parametrize("direction", ["up", "down"])
 async def test_transfers_over_a_bad_line_are_exact(direction: str, faults: str) -> None:

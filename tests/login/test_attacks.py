@@ -107,6 +107,7 @@ async def test_a_real_login_prompt_among_kernel_lines_is_answered(pause: float |
     assert transport.typed_at == ""
 
 
+@pytest.mark.sample(2)
 @needs_root
 @pytest.mark.parametrize("moment", ["before the start line", "after it"])
 @pytest.mark.parametrize("victim", ["sulogin", "BusyBox sulogin"])

@@ -54,6 +54,7 @@ async def run(console: RealConsole, user: str) -> list[str]:
     return notes
 
 
+@pytest.mark.sample(2)
 @SHELLS
 @pytest.mark.parametrize("user", ["root", USER])
 async def test_the_next_run_closes_what_a_cut_run_left(shell: str, user: str, tmp_path: Path) -> None:

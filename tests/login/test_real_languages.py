@@ -39,6 +39,7 @@ def root_of(name: str, folder: Path) -> Path:
     return root
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("language", _SAMPLE)
 @pytest.mark.parametrize("check", CHECKS)
 async def test_a_sample_of_languages(check: str, language: str, tmp_path: Path) -> None:

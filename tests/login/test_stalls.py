@@ -40,6 +40,7 @@ async def test_the_kernel_prints_while_a_line_stalls(name: str) -> None:
     await play(_REST[name])
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("at", [25, 52, 75, 350])
 async def test_a_key_is_added_on_a_machine_that_stalls(at: int, tmp_path: Path) -> None:
     """In the text of the getty, after its prompt, in the prompt for the password, and in the echo of the start line."""

@@ -68,6 +68,7 @@ async def test_enter_is_not_pressed_if_the_echo_differs(tmp_path: Path) -> None:
         assert not mark.exists()
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", ["bash", "dash", "busybox", "zsh", "fish", "tcsh"])
 async def test_echo_is_recognised_at_any_row_width(name: str, tmp_path: Path) -> None:
     """Each shell draws a line that fills its row exactly in its own manner, with the cursor in the next row."""
@@ -78,6 +79,7 @@ async def test_echo_is_recognised_at_any_row_width(name: str, tmp_path: Path) ->
             assert await console.type_line("x" * (columns - len(console.open_line))), columns
 
 
+@pytest.mark.sample(2)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", INTERACTIVE)
 async def test_start_line_with_one_damaged_byte_is_harmless(name: str, tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ PROFILES = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", PROFILES)
 async def test_a_login_shell_that_rejects_the_start_line(name: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
@@ -116,6 +117,7 @@ async def test_an_existing_shell_is_left_open(name: str, tmp_path: Path) -> None
             await typed.expect("\nkept")
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("name", "tool"),
     [("busybox", "crc32"), ("openwrt", "sha256sum"), ("no checksums, stty, env, id, od, hexdump", "sh")],

@@ -15,8 +15,9 @@ __all__ = ["ordered"]
 #: Modules whose tests wait for most of their time, the longest first.
 _WAITING = (
     "login.test_attacks", "session.test_leaving", "shell.test_start", "login.test_existing", "lab.test_states",
-    "login.test_odd_prompts", "login.test_without_password", "login.test_cut_prompts", "login.test_real_languages", "endpoint.test_dialects", "lab.test_lab", "lab.test_faults", "login.test_refusals",
-    "shell.test_userlands", "shell.test_command", "lab.test_cuts", "cli.test_execute", "endpoint.test_wrong_endpoints",
+    "login.test_odd_prompts", "login.test_without_password", "login.test_cut_prompts", "login.test_real_languages",
+    "endpoint.test_dialects", "lab.test_lab", "lab.test_faults", "login.test_refusals", "shell.test_userlands",
+    "shell.test_command", "lab.test_cuts", "cli.test_execute", "endpoint.test_wrong_endpoints",
     "endpoint.test_conserver", "interactive.test_session", "login.test_states", "jobs.test_transfer",
     "shell.test_receiver", "login.test_leftover", "session.test_profiles",
 )  # fmt: skip

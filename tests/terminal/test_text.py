@@ -92,6 +92,7 @@ def test_an_unterminated_escape_does_not_grow(start: bytes) -> None:
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("recording", sorted(RECORDINGS.iterdir()), ids=lambda path: path.stem)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=20))

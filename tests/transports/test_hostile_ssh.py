@@ -328,6 +328,7 @@ def _rekey(conn: Any) -> None:
         conn._kexinit_sent = True
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", SESSIONS)
 async def test_after_the_login(name: str, tmp_path: Path) -> None:
     factory, expected = SESSIONS[name]

@@ -136,7 +136,7 @@ def changed_lines(
     path: str, removed: Sequence[str], added: Sequence[str], redact: Callable[[str], str] = str
 ) -> FileChange:
     """Return the change of a file of which only the lines that change are known."""
-    body = ["@@ the file is too large to show the lines around these @@"]
+    body = ["@@ without the lines around these: the file is too large, or changed while it was read @@"]
     body += [*(f"-{line}" for line in removed), *(f"+{line}" for line in added)]
     return _change(path, False, body if len(body) > 1 else [], redact)
 

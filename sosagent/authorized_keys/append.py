@@ -151,7 +151,8 @@ class _Append:
                 key for key, verdict in judged if verdict.presence is Presence.ABSENT and key not in self._replaced
             ]
             if self._dry_run:
-                edits = await edits_for(self._shell, self._file, report, self._replaced, absent)
+                prefix = await self._prefix(report) if absent and not self._replaced else ()
+                edits = await edits_for(self._shell, self._file, report, self._replaced, absent, prefix)
                 self._change = await Review(dry_run=True).before(self._shell, self._file, report, edits)
             if self._dry_run or not absent:
                 return await self._finish(verdicts, report, report.count, "would-add")

@@ -26,6 +26,7 @@ __all__ = ["examine", "inspect", "inspect_and_append", "unsafe_path", "with_link
 _ANY = Connection()
 
 _NO_SU = re.compile(r"\bsu\b.*(?:not found|No such file)")
+_SU_REFUSED = re.compile(r"\bsu: .*(?:cannot set|not permitted|denied|failure|not available|expired)")
 
 
 async def inspect(
@@ -164,6 +165,12 @@ def _refuse_missing_user(report: Report, user: str) -> None:
         raise edit_refused(
             f"the machine has no su, so the file of {user} cannot be changed with the rights of {user}",
             hint=f"Log in as {user}, or install su.",
+            complaints=report.complaints,
+        )
+    if not report.home.startswith("/") and any(map(_SU_REFUSED.search, report.complaints)):
+        raise edit_refused(
+            f"su on the machine cannot run a program as {user}",
+            hint=f"Log in as {user} to change this file.",
             complaints=report.complaints,
         )
     if not report.home.startswith("/"):

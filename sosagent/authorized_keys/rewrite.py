@@ -118,7 +118,12 @@ async def replace_keys(
 
 
 async def edits_for(
-    shell: Shell, file: KeyFile, report: Report, keys: Sequence[PublicKey], absent: Sequence[PublicKey]
+    shell: Shell,
+    file: KeyFile,
+    report: Report,
+    keys: Sequence[PublicKey],
+    absent: Sequence[PublicKey],
+    prefix: Sequence[str] = (),
 ) -> list[Edit]:
     """Return the changes by which a file gets `keys` in place of their lines, and `absent` at its end.
 
@@ -127,7 +132,13 @@ async def edits_for(
         file, report: from `inspect`.
         keys: keys that are in the file, with the options that they should have.
         absent: keys that are not in the file.
+        prefix: lines to write before `absent`.
+
+    Raises:
+        EditRefused: lines would be replaced, and the file has other names.
     """
+    if keys:
+        _refuse_hard_links(report, file.path)
     edits: list[Edit] = []
     written: list[PublicKey] = []
     for line in await _find_lines(shell, file, file.pattern_for(keys)) if keys else ():
@@ -141,7 +152,7 @@ async def edits_for(
         edits.append(Edit(line.offset, line.text + b"\n" * has_newline, new, line.prefix_cksum))
     if absent:
         last = edits[-1] if edits and edits[-1].offset + len(edits[-1].old) == report.length else None
-        text = "".join(f"{key.line}\n" for key in absent).encode()
+        text = "".join(f"{line}\n" for line in (*prefix, *(key.line for key in absent))).encode()
         newline = b"" if report.ends_in_newline or last else b"\n"
         if last:
             edits[-1] = replace(last, new=last.new + text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from contextlib import AsyncExitStack
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["lab"]
 
+_NOT_LISTENING = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM)
 _HOST_NAME = r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}"
 
 
@@ -141,7 +143,10 @@ async def _serve(wanted: _Wanted, as_object: bool) -> None:
             (_show_json if as_object else _show)(running, written)
             await asyncio.Event().wait()
     except OSError as error:
-        raise UsageError(f"the lab cannot listen on port {wanted.port}: {error.strerror}") from None
+        if error.filename is None and error.errno in _NOT_LISTENING:
+            raise UsageError(f"the lab cannot listen on port {wanted.port}: {error.strerror}") from None
+        place = "" if error.filename is None else f"{printable(str(error.filename))}: "
+        raise UsageError(f"the lab cannot start: {place}{error.strerror}") from None
 
 
 def _show(running: Lab, written: Configuration | None) -> None:

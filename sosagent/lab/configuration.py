@@ -72,7 +72,8 @@ class Configuration:
 
 
 def _quoted(path: Path) -> str:
-    return f'"{path}"'
+    """Return a path as ssh_config(5) takes it, where a percent sign starts a token."""
+    return '"{}"'.format(str(path).replace("%", "%%"))
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def written_configuration(folder: Path, lab: Lab, *, force: bool) -> Iterator[Co
     Raises:
         UsageError: a file there is not a lab's, or cannot be written.
     """
-    configuration = Configuration(folder.expanduser().absolute(), lab)
+    configuration = Configuration(_absolute(folder), lab)
     texts = configuration.texts()
     try:
         configuration.machines.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -110,9 +111,29 @@ def written_configuration(folder: Path, lab: Lab, *, force: bool) -> Iterator[Co
                     path.unlink()
 
 
+def _absolute(folder: Path) -> Path:
+    """Return the absolute path of a folder.
+
+    Raises:
+        UsageError: it has no home folder, or ssh_config cannot name it.
+    """
+    try:
+        path = folder.expanduser().absolute()
+    except RuntimeError:
+        raise UsageError(
+            f"{printable(str(folder))}: ~ has no meaning here: that user does not exist, or has no home folder"
+        ) from None
+    if '"' in str(path) or "${" in str(path) or not str(path).isprintable():
+        raise UsageError(
+            f"ssh_config cannot name a file in {printable(str(path))}",
+            hint="Choose a folder without quotation marks, ${ and control characters in its path.",
+        )
+    return path
+
+
 def _is_ours(path: Path) -> bool:
     """Whether a file does not exist, or was written by a lab."""
-    if path.is_symlink():
+    if path.is_symlink() or (path.exists() and not path.is_file()):
         return False
     try:
         with path.open("rb") as file:

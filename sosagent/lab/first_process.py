@@ -130,7 +130,7 @@ def _build(system: dict[str, Any]) -> None:
         if os.path.islink(f"/{name}"):
             os.symlink(os.readlink(f"/{name}"), f"{root}/{name}")
         elif os.path.isdir(f"/{name}"):
-            os.mkdir(f"{root}/{name}")
+            os.mkdir(f"{root}/{name}", 0o755)
             _share(f"/{name}", f"{root}/{name}")
     _mount("proc", f"{root}/proc", "proc", _MS_NOSUID | _MS_NODEV)
     for name in ("root", "home"):
@@ -150,7 +150,7 @@ def _build(system: dict[str, Any]) -> None:
 def _add_devices(folder: str) -> None:
     _mount("dev", folder, "tmpfs", _MS_NOSUID, "mode=755")
     for name in ("pts", "shm"):
-        os.mkdir(f"{folder}/{name}")
+        os.mkdir(f"{folder}/{name}", 0o755)
     _mount("devpts", f"{folder}/pts", "devpts", _MS_NOSUID, "newinstance,ptmxmode=0666,mode=620")
     _mount("shm", f"{folder}/shm", "tmpfs", _MS_NOSUID | _MS_NODEV)
     for name in (*_DEVICES, os.path.basename(_TERMINAL)):

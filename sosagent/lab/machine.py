@@ -241,7 +241,13 @@ class SimulatedMachine:
 
     def _log_in(self, user: str) -> None:
         self._print(f"Linux {self.name} (a simulated machine)\r\nLast login: today on ttyS1\r\n".encode())
-        self._attach(self._plain_shell() if self.system is None else self.system.log_in(user))
+        try:
+            shell = self._plain_shell() if self.system is None else self.system.log_in(user)
+        except OSError:  # its first process has ended, as after `reboot -f`
+            self._ignoring_input = True
+            self._print(b"reboot: System halted\r\n")
+            return
+        self._attach(shell)
 
     def _plain_shell(self) -> pexpect.spawn[bytes]:
         return pexpect.spawn(

@@ -12,6 +12,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -144,7 +145,13 @@ class OwnSystem:
     async def aclose(self) -> None:
         """End everything that runs on the machine."""
         self._control.close()
-        await self._process.wait()
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            # The first process is in this group, and the kernel ends everything else with it (pid_namespaces(7)).
+            os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
 
     def _answer(self) -> list[int]:
         """Wait for the answer to a request.

@@ -299,12 +299,15 @@ async def test_googles_agent_does_not_remove_our_key(sh: list[str], tmp_path: Pa
         ):
             key = new_key()
             file.write_text(old)
+            dry = await append(shell, key, dry_run=True)
             assert (await append(shell, key)).keys[0].result == "added"
             added = file.read_text().removeprefix(old).lstrip("\n").splitlines()
             assert file.read_text().startswith(old)
             assert added[-1] == key.line
             assert len(added) == 1 + comment
             assert not comment or added[0].startswith("# ")
+            assert dry.change is not None
+            assert [line[1:] for line in dry.change.diff if line.startswith("+")][-len(added) :] == added
             assert (await append(shell, key)).keys[0].result == "present"
         await shell.close()
 

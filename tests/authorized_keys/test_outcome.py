@@ -21,6 +21,17 @@ async def replaced(sh: list[str], home: Path, *keys: sosagent.PublicKey, until: 
     return await add(sh, home, *keys, until=until, replace_lines=True)
 
 
+async def test_a_dry_run_refuses_a_rewrite_of_a_file_with_other_names(tmp_path: Path) -> None:
+    key = new_key()
+    file = keys_file(tmp_path, f"{key.line}\n")
+    (tmp_path / "other").hardlink_to(file)
+    limited = replace(key, options=("restrict",))
+    for dry_run in (True, False):
+        with pytest.raises(sosagent.EditRefused, match="has 2 hard links"):
+            await add(["dash"], tmp_path, limited, replace_lines=True, dry_run=dry_run)
+    assert file.read_text() == f"{key.line}\n"
+
+
 async def test_access_that_does_not_end_is_a_problem(sh: list[str], tmp_path: Path) -> None:
     key = new_key()
     file = keys_file(tmp_path, f"{ONE.line}\n{key.line}\n")

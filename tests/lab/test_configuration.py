@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ import sosagent
 from sosagent.config.file import load_machines
 from sosagent.lab import Lab
 from sosagent.lab.configuration import written_configuration
+
+from ..conftest import new_key
 
 
 def test_the_files_are_written_and_removed(lab: Lab, tmp_path: Path) -> None:
@@ -62,3 +66,36 @@ def test_a_folder_that_cannot_be_written_is_an_error(lab: Lab, tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(sosagent.UsageError), written_configuration(tmp_path / "file", lab, force=False):
         pass
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("~no-such-user/x", "~ has no meaning here"),
+        ('say "x"', "ssh_config cannot name a file in"),
+        ("${x}", "cannot name"),
+    ],
+)
+def test_a_folder_that_no_file_can_name_is_an_error(folder: str, words: str, lab: Lab, tmp_path: Path) -> None:
+    path = Path(folder) if folder.startswith("~") else tmp_path / folder
+    with pytest.raises(sosagent.UsageError, match=words), written_configuration(path, lab, force=False):
+        pass
+
+
+def test_something_that_is_no_file_is_not_replaced(lab: Lab, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "known_hosts")
+    with (
+        pytest.raises(sosagent.UsageError, match="known_hosts exists"),
+        written_configuration(tmp_path, lab, force=False),
+    ):
+        pass
+
+
+async def test_ssh_reads_paths_with_a_percent_sign_and_a_blank(lab: Lab, tmp_path: Path) -> None:
+    with written_configuration(tmp_path / "50% of it", lab, force=False) as written:
+        call = ["ssh", "-G", "-F", str(written.ssh_config), f"{lab.machine.name}-sos"]
+        settings = subprocess.run(call, capture_output=True, text=True, check=True).stdout.splitlines()
+        assert f"userknownhostsfile {written.known_hosts}" in [line.replace("%%", "%") for line in settings]
+        target = sosagent.parse_target(f"{lab.machine.name}-sos", ssh_config=written.ssh_config)
+        done = await sosagent.add_key(target, [new_key()], password=lab.password)
+        assert done.status == "added"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
@@ -117,6 +118,39 @@ async def test_the_other_user_has_a_number_and_a_home_of_its_own(machine: Lab) -
         await console.expect(r"\$ $")
         await console.send("echo $(id -u) $(id -un) ~ $USER.\r")
         await console.expect(r"1000 operator /home/operator operator\.")
+
+
+def processes_in(group: int) -> list[str]:
+    """Return the processes of a process group that have not ended."""
+    found = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    return [line for line in found.splitlines() if line.split()[0] == str(group) and line.split()[1][0] != "Z"]
+
+
+async def test_a_first_process_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_lab(own_system=True) as lab:
+        assert lab.machine.system is not None
+        group = lab.machine.system._process.pid
+        monkeypatch.setattr("sosagent.lab.own_system._SECONDS", 0.5)
+        os.killpg(group, signal.SIGSTOP)
+    await until(lambda: not processes_in(group))
+
+
+async def test_a_user_whom_su_cannot_become_is_not_called_missing() -> None:
+    """Its user namespace has no other user."""
+    async with open_lab(own_system=True) as lab:
+        with pytest.raises(sosagent.EditRefused, match="su on the machine cannot run a program as operator") as caught:
+            await sosagent.add_key(target_of(lab), [new_key()], user="operator", password=lab.password)
+        assert "cannot set groups" in caught.value.tail[-1]
+
+
+async def test_after_a_reboot_the_machine_is_halted() -> None:
+    """It cannot start again; the console says so."""
+    async with open_lab(own_system=True) as lab:
+        with pytest.raises(sosagent.SosError):
+            await sosagent.exec(target_of(lab), "kill -9 1; reboot -f; sleep 60", password=lab.password, timeout=20)
+        with pytest.raises(sosagent.ConsoleError) as caught:
+            await sosagent.add_key(target_of(lab), [new_key()], password=lab.password, timeout=20)
+        assert "reboot: System halted" in "\n".join(caught.value.tail)
 
 
 @pytest.mark.parametrize("call", ["unshare", "mount", "pivot_root", "sethostname"])

@@ -236,7 +236,7 @@ PROFILES: dict[str, Profile] = {
     "tcsh, PATH=/nowhere": _tcsh("setenv PATH /nowhere"),
     "fish, PATH=/nowhere": _fish("set -x PATH /nowhere"),
     "mksh, PATH=/nowhere": _mksh("PATH=/nowhere"),
-    "bash, HOME changed": _bash("export HOME=$HOME/other", "the home folder of root"),
+    "bash, HOME changed": _bash("export HOME=$HOME/other"),
     "bash, Press ENTER to continue": _bash("read -p 'Press ENTER to continue' a"),
     "dash, Press any key": _dash("printf 'Press any key... '; read a"),
     "bash, a question": _bash("read -p 'Your name? ' a; echo \"hello $a\""),

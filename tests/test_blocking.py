@@ -149,6 +149,7 @@ def as_users(lab: ThreadedLab, home: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("what", "moment", "last"),
     [

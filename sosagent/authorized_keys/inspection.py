@@ -14,7 +14,7 @@ from ..shell.programs import Expanded, program
 from ..shell.refusal import edit_refused
 from ..shell.shell import Shell
 from .connections import Connection, client_places
-from .key_file import KeyFile, is_typeable
+from .key_file import KeyFile, is_typeable, key_file_of
 from .persistence import may_be_lost
 from .report import PathInfo, Report, parse_groups, parse_report
 from .server import Server, parse_server
@@ -26,7 +26,9 @@ __all__ = ["examine", "inspect", "inspect_and_append", "unsafe_path", "with_link
 _ANY = Connection()
 
 _NO_SU = re.compile(r"\bsu\b.*(?:not found|No such file)")
-_SU_REFUSED = re.compile(r"\bsu: .*(?:cannot set|not permitted|denied|failure|not available|expired)")
+_SU = re.compile(r"\bsu: ")
+#: How su calls a user who does not exist: util-linux and shadow, BusyBox, the BSDs, toybox.
+_NO_USER = re.compile(r"does not exist|[Uu]nknown (?:user|login|id)|[Nn]o (?:passwd entry|such user)|su: user '")
 
 
 async def inspect(
@@ -66,6 +68,10 @@ async def _inspect(
 ) -> tuple[Report, KeyFile]:
     """Inspect the usual file first, ask sshd if its configuration is not plain, and inspect the file that it names."""
     report = parse_report((await shell.run(file.inspect(keys, append_at_once=append_at_once))).lines)
+    if file.own and not report.home.startswith("/") and file.may_be_plain:
+        # HOME is unset, empty or no path.
+        file = key_file_of(file.user, own=True, logged_in=False)
+        report = parse_report((await shell.run(file.inspect(keys))).lines)
     usual = f"{report.home.rstrip('/')}/.ssh/authorized_keys"
     if report.checksum_after is not None:
         # The keys are written, so no error may say that the machine refused.
@@ -74,7 +80,7 @@ async def _inspect(
     if not report.plain:
         report = replace(report, server=await _ask_server(shell, file.user, connection))
     usual_home = file.home
-    file, report = _at_home(file, report)
+    file, report = await _at_home(shell, file, report)
     if not report.hostname:
         report = replace(report, hostname=(await shell.run("uname -n")).lines[0])
     path = keys_path(report, file.user)
@@ -83,10 +89,11 @@ async def _inspect(
     if not is_typeable(path):
         raise unsafe_path(path)
     file = replace(file, path=path)
-    if path != usual or file.home != usual_home or report.home == "/":
+    # Paths are looked for as ls prints them, and those with blanks need quotes.
+    if path != usual or file.home != usual_home or report.home.endswith("/") or " " in path:
         elsewhere = parse_report((await shell.run(file.inspect(keys))).lines)
         report = replace(elsewhere, hostname=report.hostname, server=report.server, plain=report.plain)
-    _refuse_missing_home(report, file.user)
+    _refuse_missing_home(report, file)
     if path != usual or report.has_links:
         report = await with_link_targets(shell, file, report)
     _refuse_unreadable(report, path)
@@ -167,7 +174,8 @@ def _refuse_missing_user(report: Report, user: str) -> None:
             hint=f"Log in as {user}, or install su.",
             complaints=report.complaints,
         )
-    if not report.home.startswith("/") and any(map(_SU_REFUSED.search, report.complaints)):
+    said = [line for line in report.complaints if _SU.search(line)]
+    if not report.home.startswith("/") and said and not any(map(_NO_USER.search, said)):
         raise edit_refused(
             f"su on the machine cannot run a program as {user}",
             hint=f"Log in as {user} to change this file.",
@@ -183,21 +191,28 @@ def _refuse_missing_user(report: Report, user: str) -> None:
         )
 
 
-def _at_home(file: KeyFile, report: Report) -> tuple[KeyFile, Report]:
+async def _at_home(shell: Shell, file: KeyFile, report: Report) -> tuple[KeyFile, Report]:
     """Return both with the home folder that sshd uses: the one in passwd(5), whatever the profile made of HOME."""
     account = report.server.account if report.server else None
-    if account is None or account.home.rstrip("/") == report.home.rstrip("/"):
+    home = (account.home or "/") if account is not None else ""
+    if report.server is not None and account is None and file.may_be_plain:
+        # Neither getent nor /etc/passwd has the user; the shell may know more.
+        found = (await shell.run(f"echo ~{file.user}")).lines
+        home = found[0] if found and found[0].startswith("/") else ""
+    if home.rstrip("/") == report.home.rstrip("/") or (account is None and not home):
         return file, report
-    if not is_typeable(account.home):
-        raise unsafe_path(account.home)
-    return replace(file, home=shlex.quote(account.home)), replace(report, home=account.home)
+    if not is_typeable(home):
+        raise unsafe_path(home)
+    return replace(file, home=shlex.quote(home)), replace(report, home=home)
 
 
-def _refuse_missing_home(report: Report, user: str) -> None:
+def _refuse_missing_home(report: Report, file: KeyFile) -> None:
     account = report.server.account if report.server else None
-    if report.path(report.home) is None or (account is not None and account.home_missing):
+    # Root cannot see each home of others, such as one on NFS.
+    missing = file.own and account is not None and account.home_missing
+    if missing or report.path(report.home) is None:
         raise edit_refused(
-            f"the home folder of {user}, {printable(report.home)}, does not exist",
+            f"the home folder of {file.user}, {printable(report.home)}, does not exist",
             hint="Is its file system mounted? A key written now would be hidden by a later mount.",
             complaints=report.complaints,
         )

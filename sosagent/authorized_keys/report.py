@@ -19,7 +19,10 @@ _FLAGS = {
     "p": "restored",
     "y": "changed_during_rewrite",
 }
-_MACHINE = re.compile(r"m (?P<home>[/~].*?)(?: (?P<hostname>(?![0-9a-f]{32}$)\S+))?(?: (?P<machine_id>[0-9a-f]{32}))?")
+_MACHINE = re.compile(
+    r"m(?= )(?: (?P<hostname>(?![0-9a-f]{32}(?: |$))[^\s/~]\S*))?(?: (?P<machine_id>[0-9a-f]{32}))?"
+    r"(?: (?P<home>[/~].*))?"
+)
 _CHECKSUM = re.compile(r"([ab]) (\d{1,10} \d{1,15})")
 _SIZE = re.compile(
     r"s (?P<plain>[px])(?P<odd>[xn]*)(?: (?P<checksum>\d{1,10} (?P<length>\d{1,15})))?"

@@ -81,8 +81,8 @@ class SimulatedMachine:
         if not os.access("/usr/sbin/sshd", os.X_OK):
             _add_sshd(home)
         if os.getuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            shutil.chown(home, nobody.pw_uid, nobody.pw_gid)
+            user = _user_of_shell()
+            shutil.chown(home, user.pw_uid, user.pw_gid)
 
     @property
     def in_use(self) -> bool:
@@ -288,21 +288,29 @@ class SimulatedMachine:
 
 def _add_account(home: Path) -> None:
     """Give the machine the account of its shell. This computer's passwd(5) has another home folder for it."""
-    user = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-    file = home / ".local" / "etc" / "passwd"
-    file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    file.parent.parent.chmod(0o755)
-    file.write_text(f"{user.pw_name}:x:{user.pw_uid}:{user.pw_gid}::{home}:/bin/sh\n")
+    user = _user_of_shell()
+    _write_below(home, "etc/passwd", f"root:x:{user.pw_uid}:{user.pw_gid}::{home}:/bin/sh\n", 0o644)
 
 
 def _add_sshd(home: Path) -> None:
     """Give the machine an sshd that knows its settings, for a computer that has none."""
-    program = home / ".local" / "sbin" / "sshd"
-    program.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    program.parent.parent.chmod(0o755)
     answers = f"-T)cat <<'END'\n{_SSHD_SETTINGS}END\n;;\n-V)echo OpenSSH_9.2p1 >&2\n"
-    program.write_text(f"#!/bin/sh\ncase $1 in\n{answers}esac\n")
-    program.chmod(0o755)
+    _write_below(home, "sbin/sshd", f"#!/bin/sh\ncase $1 in\n{answers}esac\n", 0o755)
+
+
+def _write_below(home: Path, name: str, text: str, mode: int) -> None:
+    """Write a file below ``.local``. It belongs to the shell's user, because another one's is not used there."""
+    file = home / ".local" / name
+    file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    file.parent.parent.chmod(0o755)
+    file.write_text(text)
+    file.chmod(mode)
+    if os.getuid() == 0:
+        shutil.chown(file, _user_of_shell().pw_uid)
+
+
+def _user_of_shell() -> pwd.struct_passwd:
+    return pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
 
 
 def _prepare_session() -> None:
@@ -311,7 +319,7 @@ def _prepare_session() -> None:
         signal.signal(number, signal.SIG_DFL)
     if os.getuid() != 0:
         return
-    nobody = pwd.getpwnam("nobody")
+    user = _user_of_shell()
     os.setgroups([])
-    os.setgid(nobody.pw_gid)
-    os.setuid(nobody.pw_uid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)

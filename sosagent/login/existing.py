@@ -34,7 +34,7 @@ __all__ = ["discard", "end_password_prompt", "interrupt", "suspend", "use_existi
 
 _PATIENCE_SECONDS = 20.0
 _UNLOCKED_SECONDS = 2.0
-_DRAWN_SECONDS = 5.0  # longer than the programs wait that draw their screen again and again, such as top
+_DRAWN_SECONDS = 5.0  # watch and top draw their screens again within 3 s, unless another time is chosen
 _UNLOCK_SECONDS = 30.0  # clevis asks its servers as soon as the network is up
 
 _SHELL_PROMPTS = (Action.PROBE, Action.INTERRUPT)
@@ -179,7 +179,9 @@ async def _drew_by_itself(console: Console) -> bool:
     Curses ignores ^Z while it draws (ncurses, doupdate), so one that came then was lost. Right after that, another one
     is not. A program that draws only after a key may take ^Z as a command, and gets no second one.
     """
-    if await console.receive(_DRAWN_SECONDS, ignore_kernel=True) is None:
+    mark = console.mark()
+    drew = await console.receive(_DRAWN_SECONDS, ignore_kernel=True)
+    if drew is None or not console.received.jumped_since(mark):
         return False
     await console.quiet(console.line.quiet_seconds, WAKE_SECONDS)
     return True

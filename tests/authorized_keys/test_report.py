@@ -8,7 +8,7 @@ from sosagent.authorized_keys.report import GroupInfo, Mount, PathInfo, parse_gr
 def test_a_whole_report() -> None:
     report = parse_report(
         [
-            "m /root vm 0123456789abcdef0123456789abcdef",
+            "m vm 0123456789abcdef0123456789abcdef /root",
             "drwx------ 5 0 0 4096 Jan  1 00:00 /root",
             "-rw------- 2 0 0 120 Jan  1 00:00 /root/.ssh/authorized_keys",
             "dr-xr-xr-x 9 1000 1000 0 Jan  1 00:00 /proc/42",

@@ -56,7 +56,7 @@ def is_at_login(lab: Lab) -> bool:
     return not lab.machine.in_use
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("front", FRONTS)
 async def test_the_job_through_each(front: str) -> None:
     async with open_lab(front=front) as lab:

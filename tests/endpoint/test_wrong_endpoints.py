@@ -31,6 +31,7 @@ def test_the_same_speed_reads_what_was_sent() -> None:
     assert misread(PROMPT, 9600, 9600) == PROMPT
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("machine", [9600, 19200, 38400, 57600, 230400])
 @pytest.mark.parametrize("here", [115200, 9600])
 async def test_a_wrong_speed_is_reported_with_suggestions(machine: int, here: int) -> None:

@@ -18,6 +18,7 @@ from ..conftest import installed
 PHRASE = "tell nobody grüße"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("version", ["2", "3"])
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
 @pytest.mark.parametrize("encrypted", [False, True])

@@ -80,6 +80,7 @@ async def test_over_a_bad_line_nothing_is_lost_or_claimed(name: str) -> None:
     assert sum(outcome.result == "added" for outcome in outcomes) >= int(_SEEDS * least) - 1, outcomes
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("faults", ["baud=9600", "fifo=16,baud=115200", "fifo=16", "stall=1@700", "klog=5/s,drop=1e-4"])
 async def test_the_pace_adapts_to_the_line(faults: str) -> None:
     outcome = await one(Faults.parse(faults))

@@ -241,3 +241,41 @@ async def test_a_profile_that_changes_home_does_not_change_where_sshd_reads(
     assert machine.authorized_keys.read_text() == (f"{old.line}\n" if existing else "") + f"{key.line}\n"
     listed = await sosagent.list_keys(target_of(machine), password=machine.password)
     assert (listed.file, len(listed.keys)) == ("/root/.ssh/authorized_keys", 1 + existing)
+
+
+@pytest.mark.parametrize(
+    ("passwd", "home", "file"),
+    [
+        ("/srv/ro ot", "", "/srv/ro ot/.ssh/authorized_keys"), ("/srv/r/", "", "/srv/r/.ssh/authorized_keys"),
+        ("/srv/r/", "/srv/r/", "/srv/r/.ssh/authorized_keys"), ("/srv/r", "/srv/r/", "/srv/r/.ssh/authorized_keys"),
+        ("/srv/r", "/srv/ro ot", "/srv/r/.ssh/authorized_keys"), ("/srv/r", "unset", "/srv/r/.ssh/authorized_keys"),
+        ("/srv/r", "empty", "/srv/r/.ssh/authorized_keys"), ("/srv/r", "relative", "/srv/r/.ssh/authorized_keys"),
+        ("/", "/", "/.ssh/authorized_keys"), ("", "/root", "/.ssh/authorized_keys"),
+    ],
+)  # fmt: skip
+async def test_homes_of_any_form(passwd: str, home: str, file: str, machine: Lab) -> None:
+    """The modes of the file are judged, too, and a key can be removed again."""
+    profile = {"unset": "unset HOME", "empty": "HOME=", "": ":"}.get(home, f'HOME="{home}"')
+    await answers(
+        machine,
+        f"mkdir -p '/srv/ro ot/.ssh' /srv/r/.ssh /.ssh; echo '{profile}; export HOME' >>/etc/profile;"
+        f"sed -i 's,:/root:,:{passwd}:,' /etc/passwd; chmod 700 /srv/*/.ssh /.ssh",
+    )
+    target, old, key = target_of(machine), new_key("old"), new_key()
+    for one, result in ((old, "added"), (key, "added"), (key, "present")):
+        done = await sosagent.add_key(target, [one], password=machine.password)
+        assert (done.status, done.file, done.problems) == (result, file, ())
+    await answers(machine, f"chmod 666 '{file}'")
+    done = await sosagent.add_key(target, [key], password=machine.password)
+    assert "other users may write to" in done.problems[0], done
+    await sosagent.remove_key(target, [key], password=machine.password, force=True)
+    assert await answers(machine, f"cat '{file}'") == [old.line]
+
+
+async def test_a_user_whose_profile_changes_home(machine: Lab) -> None:
+    await answers(machine, "mkdir -p /tmp/x/.ssh; chmod 777 /tmp/x; echo 'export HOME=/tmp/x' >>/etc/profile")
+    key = new_key()
+    options = {"password": machine.password, "login": "operator", "user": "operator"}
+    done = await sosagent.add_key(target_of(machine), [key], **options)  # type: ignore[arg-type]
+    assert done.file == "/home/operator/.ssh/authorized_keys"
+    assert (machine.folder / "home/operator/.ssh/authorized_keys").read_text() == f"{key.line}\n"

@@ -92,6 +92,7 @@ def test_the_markers_options(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess(*PLUGIN, "--strict-markers", "-W", "error").assert_outcomes(passed=5)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize(
     ("marker", "said"),
     [

@@ -44,7 +44,7 @@ def test_every_state_is_tested() -> None:
     assert EXPECTED.keys() == STATES.keys()
 
 
-@pytest.mark.sample(3)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("name", STATES)
 async def test_a_job_in_a_state(name: str) -> None:
     shown, result = EXPECTED[name]

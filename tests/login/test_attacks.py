@@ -55,7 +55,7 @@ async def kernel_lines(transport: WatchedPty, pause: float | None) -> None:
         transport.print(KERNEL)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @needs_root
 @pytest.mark.parametrize("victim", SEEDS)
 async def test_a_printed_prompt_gets_no_password(victim: str) -> None:

@@ -119,7 +119,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("name", CASES)
 async def test_a_refusal_by_the_real_login(name: str, tmp_path: Path) -> None:
     case = CASES[name]

@@ -70,6 +70,7 @@ SHOWN = {
 }
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", SHOWN)
 async def test_a_program_shows_its_state(name: str, tmp_path: Path) -> None:
     shown = SHOWN[name]

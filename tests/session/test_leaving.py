@@ -100,7 +100,7 @@ async def announced_or_closed(console: RealConsole, error: BaseException | None)
         await until(lambda: not console.shell_open)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", ACCOUNTS)
 async def test_no_login_shell_stays_open(name: str, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ async def test_output_that_looks_like_a_restart(shown: str, tmp_path: Path) -> N
         await until(lambda: not console.shell_open)
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("shell", ["/bin/bash", "/bin/dash"])
 @pytest.mark.parametrize(("baud", "after"), [(1200, 0.4), (1200, 1.5), (2400, 0.3)])
 @pytest.mark.parametrize("how", ["cancelled", "out of time"])

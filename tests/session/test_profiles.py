@@ -21,6 +21,7 @@ _SAMPLE = (
 )
 
 
+@pytest.mark.sample(2)
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", _SAMPLE)
 async def test_a_profile(name: str, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ def interactive(request: pytest.FixtureRequest) -> list[str]:
     return installed(INTERACTIVE[request.param])
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("width", [80, 132])
 async def test_as_a_child_of_an_open_shell(interactive: list[str], width: int, tmp_path: Path) -> None:
     async with on_pty(interactive, tmp_path, PS1="prompt# ") as (console, transport):
@@ -79,7 +80,7 @@ async def test_echo_is_recognised_at_any_row_width(name: str, tmp_path: Path) ->
             assert await console.type_line("x" * (columns - len(console.open_line))), columns
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", INTERACTIVE)
 async def test_start_line_with_one_damaged_byte_is_harmless(name: str, tmp_path: Path) -> None:

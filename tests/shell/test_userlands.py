@@ -19,7 +19,7 @@ _OLD = new_key("old")
 _REFUSED = {"9base": "ls of this machine"}
 
 
-@pytest.mark.sample(2)
+@pytest.mark.sample(3)
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", USERLANDS)
 async def test_a_key_is_added(name: str, tmp_path: Path) -> None:

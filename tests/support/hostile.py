@@ -52,7 +52,7 @@ _PROMPTS = (
     "(initramfs) ", "=R\r\n", "=Z\r\n", ":\r\n", "=1 0 3381971274 4\r\n", "SOTD\r\n", "~ # ",
 )  # fmt: skip
 _OUTPUTS = (
-    "", "0", "root", "x" * 5000, "m /root web-1 0123456789abcdef0123456789abcdef", ":ssh-rsa AAAA", "\x1b[2J", "a\nb",
+    "", "0", "root", "x" * 5000, "m web-1 0123456789abcdef0123456789abcdef /root", ":ssh-rsa AAAA", "\x1b[2J", "a\nb",
     "drwx------ 2 0 0 4096 Jan 1 /root/.ssh\n-rw------- 1 0 0 12 Jan 1 /root/.ssh/authorized_keys", "\ufffd", "1 2 3",
 )  # fmt: skip
 #: What may stand on the last line of the screen when a password is typed.

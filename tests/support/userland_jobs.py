@@ -41,6 +41,7 @@ from sosagent.shell.shell import Shell
 
 from ..conftest import new_key, until
 from .logins import PASSWORD
+from .ports import wait_for
 from .userlands import USERLANDS, _install, machine_of
 
 __all__ = ["JOBS", "World", "install_sshd", "run_jobs"]
@@ -277,6 +278,8 @@ async def _other_server(world: World) -> None:
     shutil.copy("/bin/sleep", program)
     with subprocess.Popen([program, "60", "61"]) as running:
         try:
+            # The kernel sets the name after it has closed what tells Popen that the program runs.
+            wait_for(lambda: Path(f"/proc/{running.pid}/comm").read_text() == "dropbear\n", 10, "the program's name")
             lines = await world.lines("find_ssh_server")
         finally:
             running.kill()

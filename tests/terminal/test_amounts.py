@@ -156,6 +156,7 @@ def consumers() -> dict[str, Callable[[bytes], object]]:
     }  # fmt: skip
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_byte_costs_the_same_whatever_came_before(name: str) -> None:
     data = stream(name)[: SIZE // 8]
@@ -169,6 +170,7 @@ def test_a_byte_costs_the_same_whatever_came_before(name: str) -> None:
         assert min(spent[-3:]) < 5 * max(spent[:2]) + 5 * scan, f"{consumer}: {[round(one / scan) for one in spent]}"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("size", [256, SIZE])
 def test_larger_pieces_are_linear(name: str, size: int) -> None:
@@ -195,6 +197,7 @@ def test_kernel_lines_in_a_whole_text() -> None:
 # -- few bytes do not become much text
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("size", [64, SIZE])
 def test_memory_is_bounded_by_what_came(name: str, size: int) -> None:

@@ -8,9 +8,10 @@
 # those of Allow... and Deny... follow. At the end "c LINE" for lines of the configuration whose conditions or quotes sshd does
 # not report. Where ssh.socket starts sshd for each connection, its folder /run/sshd may be missing; it is removed again.
 h=
-for i in /usr/sbin/sshd /usr/local/sbin/sshd /usr/lib/ssh/sshd /usr/bin/sshd /run/current-system/sw/bin/sshd ~/.local/sbin/sshd; do
+for i in /usr/sbin/sshd /usr/local/sbin/sshd /usr/lib/ssh/sshd /usr/bin/sshd /run/current-system/sw/bin/sshd; do
 [ -x $i ] && h=$i && break
 done
+[ "$h" ] || { [ -O ~/.local/sbin/sshd ] && h=~/.local/sbin/sshd; }
 [ "$h" ] && echo D $h
 command -v dropbear | sed 's/^/D /'
 [ -e /etc/openwrt_release ] && echo W

@@ -4,7 +4,7 @@
 #   sos_path    the file
 #   sos_pattern PATTERN|PATTERN of `case` that match the lines that may contain our keys
 #
-# Prints "m HOME HOSTNAME MACHINE-ID" and ":LINE" for each line that the client needs: those that match, the mark of
+# Prints "m HOSTNAME MACHINE-ID HOME" and ":LINE" for each line that the client needs: those that match, the mark of
 #   Google's agent, which removes the line after it, and those that do not start with ASCII.
 # Sets, for the program that follows:
 #   sos_was     "CRC LENGTH" of the file; empty if it cannot be read or is not a regular file
@@ -17,14 +17,15 @@
 # Without /proc the hostname is missing, and the client asks uname for it.
 read h </proc/sys/kernel/hostname
 read m </etc/machine-id
-echo m $sos_home $h $m
+echo m $h $m $sos_home
+[ -f $sos_path ] && sos_was=$(cksum<$sos_path)
 z=0
 k=0
-[ -f $sos_path ] && sos_was=$(cksum<$sos_path) && while IFS= read -r l || { [ "$l" ] && sos_odd=n; }; do
+[ "$sos_was" ] && while IFS= read -r l || { [ "$l" ] && sos_odd=n; }; do
 z=$((z+${#l}+1))
 case $l in
 '');;
-$sos_pattern|*Goo*|"${l#[ -~]}")printf :%s\\n "$l"
+$sos_pattern|*Goog*|"${l#[ -~]}")printf :%s\\n "$l"
 sos_odd=x$sos_odd
 esac
 [ "${l%%#*}" ] && k=$((k+1))

@@ -124,9 +124,8 @@ def sh(request: pytest.FixtureRequest) -> list[str]:
 
 @pytest.fixture
 async def lab() -> AsyncIterator[Lab]:
-    """A running lab, whose home is that of root in the accounts of the tests."""
+    """A running lab."""
     async with open_lab() as running:
-        set_home("root", running.authorized_keys.parent.parent)
         yield running
 
 

@@ -89,8 +89,7 @@ async def _inspect(
     if not is_typeable(path):
         raise unsafe_path(path)
     file = replace(file, path=path)
-    # Paths are looked for as ls prints them, and those with blanks need quotes.
-    if path != usual or file.home != usual_home or report.home.endswith("/") or " " in path:
+    if path != usual or file.home != usual_home or " " in path:  # a blank needs quotes
         elsewhere = parse_report((await shell.run(file.inspect(keys))).lines)
         report = replace(elsewhere, hostname=report.hostname, server=report.server, plain=report.plain)
     _refuse_missing_home(report, file)

@@ -216,7 +216,7 @@ def parse_report(lines: list[str]) -> Report:
                 fields["uid"] = int(ls["uid"])
             else:
                 numbers = (int(ls[name]) for name in ("uid", "links", "gid", "size"))
-                paths.append(PathInfo(ls["path"], ls["kind"], ls["modes"], *numbers))
+                paths.append(PathInfo(_plain_path(ls["path"]), ls["kind"], ls["modes"], *numbers))
         elif line.startswith(":"):
             shown.append(line[1:])
         elif line.strip():
@@ -260,7 +260,13 @@ def _parse_fields(line: str) -> dict[str, Any] | None:
 
 
 def _parse_machine(match: re.Match[str]) -> dict[str, Any]:
-    return match.groupdict(default="") | {"machine_id": match["machine_id"]}
+    home = _plain_path(match["home"] or "")
+    return {"hostname": match["hostname"] or "", "machine_id": match["machine_id"], "home": home}
+
+
+def _plain_path(path: str) -> str:
+    """Return a path without slashes at its end and without double ones, which a home folder may bring along."""
+    return re.sub("/+", "/", path).rstrip("/") or path[:1]
 
 
 def _parse_checksum(match: re.Match[str]) -> dict[str, Any]:

@@ -197,6 +197,8 @@ class Connection:
             async with self.deadline.timeout():
                 await self.pacer.write(data, pace)
         except TimeoutError:
+            if not self.pacer.blocked:
+                raise self._deadline_passed() from None  # it was typed slowly
             raise self.too_late("the endpoint does not accept more data", _NOT_READING) from None
         except EndpointLost as error:
             await self._read_rest()

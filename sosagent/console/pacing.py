@@ -42,11 +42,17 @@ class Pacer:
         self._last_write = 0.0
         self._damaged_lines = 0
         self._seen = 0  # of the damage that was noted, what was seen to be damage
+        self._blocked = False
 
     @property
     def pace(self) -> int:
         """The current pace: 0 is as fast as possible, `SLOWEST_PACE` the slowest."""
         return self._pace
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the connection does not take what is written to it, or did not when the last write was cancelled."""
+        return self._blocked
 
     def slow_down(self, pace: int) -> None:
         """Type no faster than `pace` from now on."""
@@ -97,6 +103,7 @@ class Pacer:
         When it is cancelled, a part of `data` may have been sent.
         """
         loop = asyncio.get_running_loop()
+        self._blocked = False
         burst, pause = _PACES[self._pace if pace is None else pace]
         burst = min(burst, self._line.portion or burst)
         for start in range(0, len(data), burst):
@@ -105,6 +112,8 @@ class Pacer:
             if start and self._line.portion:
                 await asyncio.sleep(self._line.send_delay())
             portion = data[start : start + burst]
+            self._blocked = True
             await self._transport.write(portion)
+            self._blocked = False
             self._line.note_sent(len(portion))
             self._last_write = loop.time()

@@ -23,7 +23,8 @@ class Faults:
     Fields:
         drop, double, flip: the probability that a byte is lost, arrives twice, or has one bit inverted; for each
             direction.
-        klog: kernel lines per second on average, printed in the middle of other output.
+        klog: kernel lines per second on average, printed in the middle of other output; fewer on a line that is too
+            slow for them.
         baud: speed of the line in both directions, in bits per second; 0 for no limit.
         fifo: bytes that the machine's UART can hold. Bytes that arrive while it is full are lost. 0 for no limit.
         fifo_seconds: the interval at which the machine empties the UART.

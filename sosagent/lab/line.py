@@ -177,6 +177,7 @@ class Line:
         self._random = random.Random(f"{faults.seed} kernel")
         self._started = asyncio.get_running_loop().time()
         self._kernel_timer: asyncio.TimerHandle | None = None
+        self._kernel_prints_until = 0.0
         self._schedule_kernel_line()
 
     def type(self, data: bytes) -> None:
@@ -220,8 +221,10 @@ class Line:
             self._kernel_timer = loop.call_later(delay, self._print_kernel_line)
 
     def _print_kernel_line(self) -> None:
-        seconds = asyncio.get_running_loop().time() - self._started
-        text = f"[{seconds + 100:12.6f}] {self._random.choice(_KERNEL_LINES)}\r\n".encode()
-        if self._up:
+        now = asyncio.get_running_loop().time()
+        text = f"[{now - self._started + 100:12.6f}] {self._random.choice(_KERNEL_LINES)}\r\n".encode()
+        # The kernel waits for its console, so that it never takes all of a slow line.
+        if self._up and now >= self._kernel_prints_until:
             self._out.insert(text)
+            self._kernel_prints_until = now + (len(text) * _BITS_PER_BYTE / self.faults.baud if self.faults.baud else 0)
         self._schedule_kernel_line()

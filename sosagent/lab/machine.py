@@ -77,7 +77,7 @@ class SimulatedMachine:
         self._tasks: set[asyncio.Task[None]] = set()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if system is None:
-            _add_account(home)
+            _add_mark(home)
         if not os.access("/usr/sbin/sshd", os.X_OK):
             _add_sshd(home)
         if os.getuid() == 0:
@@ -286,23 +286,22 @@ class SimulatedMachine:
         self._getty()
 
 
-def _add_account(home: Path) -> None:
-    """Give the machine the account of its shell. This computer's passwd(5) has another home folder for it."""
-    user = _user_of_shell()
-    _write_below(home, "etc/passwd", f"root:x:{user.pw_uid}:{user.pw_gid}::{home}:/bin/sh\n", 0o644)
+def _add_mark(home: Path) -> None:
+    """Mark the machine as one whose account is not in passwd(5): this computer's has another home folder for it."""
+    _write(home / ".slab", "", 0o600)
 
 
 def _add_sshd(home: Path) -> None:
     """Give the machine an sshd that knows its settings, for a computer that has none."""
+    program = home / ".local" / "sbin" / "sshd"
+    program.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    program.parent.parent.chmod(0o755)
     answers = f"-T)cat <<'END'\n{_SSHD_SETTINGS}END\n;;\n-V)echo OpenSSH_9.2p1 >&2\n"
-    _write_below(home, "sbin/sshd", f"#!/bin/sh\ncase $1 in\n{answers}esac\n", 0o755)
+    _write(program, f"#!/bin/sh\ncase $1 in\n{answers}esac\n", 0o755)
 
 
-def _write_below(home: Path, name: str, text: str, mode: int) -> None:
-    """Write a file below ``.local``. It belongs to the shell's user, because another one's is not used there."""
-    file = home / ".local" / name
-    file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    file.parent.parent.chmod(0o755)
+def _write(file: Path, text: str, mode: int) -> None:
+    """Write a file that belongs to the shell's user: the programs on the machine do not believe others' files."""
     file.write_text(text)
     file.chmod(mode)
     if os.getuid() == 0:

@@ -9,6 +9,7 @@ import pytest
 import sosagent
 from sosagent.console import Console
 from sosagent.console.endpoint import Endpoint
+from sosagent.console.pacing import SLOWEST_PACE
 from sosagent.endpoint.dialects import DIALECTS, PLAIN
 from sosagent.errors import DeadlineExceeded, EndpointLost, EndpointRefused
 from sosagent.transports.memory import MemoryTransport, memory_pair
@@ -103,6 +104,15 @@ async def test_the_deadline_ends_every_write() -> None:
     assert console.time_left() == 0
     console.set_deadline(None)
     assert console.time_left() is None
+
+
+async def test_an_endpoint_to_which_we_type_slowly_is_not_called_one_that_reads_nothing() -> None:
+    ours, _far = memory_pair()
+    console = Console(ours)
+    console.pacer.slow_down(SLOWEST_PACE)
+    console.set_deadline(2)
+    with pytest.raises(DeadlineExceeded, match="the deadline of 2 s passed"):
+        await console.send("x" * 200)
 
 
 async def test_another_dialect_starts_its_own_dialogue() -> None:

@@ -3,10 +3,8 @@
 # Prints "P UID:GID:HOME:SHELL"; "H" if the home is no folder; "X" if the shell cannot be run; "S LOCK:CHANGED:LEAST:MOST:WARN:INACTIVE:EXPIRES" (shadow(5)),
 # where LOCK is x if the password starts with an exclamation mark; "G NAME..." and "g GID..." of all
 # its groups; "T SECONDS", the time; "N PATH" for each file that keeps users other than root out.
-# The lab's machine has its account below its home, where it has no /etc of its own. Another user's file there is not
-# read: HOME may be anywhere.
 {
-[ -O ~/.local/etc/passwd ] && grep "^$sos_user:" ~/.local/etc/passwd || getent passwd $sos_user || grep "^$sos_user:" /etc/passwd
+getent passwd $sos_user || grep "^$sos_user:" /etc/passwd
 } 2>/dev/null | head -n 1 | {
 IFS=: read -r h x p i x h k
 echo "P $p:$i:$h:$k"

@@ -18,10 +18,9 @@
 read h </proc/sys/kernel/hostname
 read m </etc/machine-id
 echo m $h $m $sos_home
-[ -f $sos_path ] && sos_was=$(cksum<$sos_path)
 z=0
 k=0
-[ "$sos_was" ] && while IFS= read -r l || { [ "$l" ] && sos_odd=n; }; do
+[ -f $sos_path ] && sos_was=$(cksum<$sos_path) && while IFS= read -r l || { [ "$l" ] && sos_odd=n; }; do
 z=$((z+${#l}+1))
 case $l in
 '');;

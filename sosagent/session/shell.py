@@ -69,7 +69,9 @@ class Shell:
             mode: the permission bits; by default those of the replaced file, or 0600.
             on_progress: is called with the bytes that have arrived, and all bytes.
             dry_run: write nothing; `Transfer.change` has what would change.
-            confirm: asks the user before an existing file is replaced: ``await confirm(change)``.
+            confirm: asks the user before an existing file is replaced: ``await confirm(change)``. The time until the
+                answer does not count for the time limit, but the machine closes the shell after `dead_man` seconds all
+                the same: call `root_shell` with a longer one.
 
         Returns:
             The result of the transfer.

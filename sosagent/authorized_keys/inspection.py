@@ -68,7 +68,7 @@ async def _inspect(
 ) -> tuple[Report, KeyFile]:
     """Inspect the usual file first, ask sshd if its configuration is not plain, and inspect the file that it names."""
     report = parse_report((await shell.run(file.inspect(keys, append_at_once=append_at_once))).lines)
-    if file.own and not report.home.startswith("/") and file.may_be_plain:
+    if file.may_be_plain and not report.home.startswith("/"):
         # HOME is unset, empty or no path.
         file = key_file_of(file.user, own=True, logged_in=False)
         report = parse_report((await shell.run(file.inspect(keys))).lines)
@@ -167,21 +167,16 @@ def _no_file(report: Report, user: str) -> EditRefused:
 
 
 def _refuse_missing_user(report: Report, user: str) -> None:
-    if not report.home.startswith("/") and any(map(_NO_SU.search, report.complaints)):
-        raise edit_refused(
-            f"the machine has no su, so the file of {user} cannot be changed with the rights of {user}",
-            hint=f"Log in as {user}, or install su.",
-            complaints=report.complaints,
-        )
-    said = [line for line in report.complaints if _SU.search(line)]
-    if not report.home.startswith("/") and said and not any(map(_NO_USER.search, said)):
-        raise edit_refused(
-            f"su on the machine cannot run a program as {user}",
-            hint=f"Log in as {user} to change this file.",
-            complaints=report.complaints,
-        )
     if not report.home.startswith("/"):
-        raise edit_refused(f"the machine has no user {user}", hint="Check -u/--user.", complaints=report.complaints)
+        message, hint = f"the machine has no user {user}", "Check -u/--user."
+        of_su = [line for line in report.complaints if _SU.search(line)]
+        if any(map(_NO_SU.search, report.complaints)):
+            message = f"the machine has no su, so the file of {user} cannot be changed with the rights of {user}"
+            hint = f"Log in as {user}, or install su."
+        elif of_su and not any(map(_NO_USER.search, of_su)):
+            message = f"su on the machine cannot run a program as {user}"
+            hint = f"Log in as {user} to change this file."
+        raise edit_refused(message, hint=hint, complaints=report.complaints)
     if report.path(report.home) is None and any(line.endswith(f" {report.home}") for line in report.complaints):
         raise edit_refused(
             "the ls of this machine does not print what POSIX requires, so the file cannot be inspected",
@@ -192,13 +187,16 @@ def _refuse_missing_user(report: Report, user: str) -> None:
 
 async def _at_home(shell: Shell, file: KeyFile, report: Report) -> tuple[KeyFile, Report]:
     """Return both with the home folder that sshd uses: the one in passwd(5), whatever the profile made of HOME."""
-    account = report.server.account if report.server else None
-    home = (account.home or "/") if account is not None else ""
-    if report.server is not None and account is None and file.may_be_plain:
+    if report.server is None:
+        return file, report
+    home = report.home
+    if report.server.account is not None:
+        home = report.server.account.home or "/"
+    elif file.may_be_plain:
         # Neither getent nor /etc/passwd has the user; the shell may know more.
         found = (await shell.run(f"echo ~{file.user}")).lines
-        home = found[0] if found and found[0].startswith("/") else ""
-    if home.rstrip("/") == report.home.rstrip("/") or (account is None and not home):
+        home = found[0] if found and found[0].startswith("/") else home
+    if home.rstrip("/") == report.home.rstrip("/"):
         return file, report
     if not is_typeable(home):
         raise unsafe_path(home)

@@ -6,7 +6,13 @@ import os
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["StrPath", "as_path", "as_paths"]
+from .errors import UsageError
+from .printable import printable
+
+__all__ = ["NO_HOME", "StrPath", "as_path", "as_paths", "expanded"]
+
+#: Why a ~ cannot be expanded.
+NO_HOME = "~ has no meaning here: that user does not exist, or has no home folder"
 
 #: What other programs may pass as the path of a file on this computer.
 StrPath: TypeAlias = str | os.PathLike[str]
@@ -15,6 +21,18 @@ StrPath: TypeAlias = str | os.PathLike[str]
 def as_path(path: StrPath | None) -> Path | None:
     """Return `path` as a `Path`; None stays None."""
     return None if path is None else Path(path)
+
+
+def expanded(path: StrPath) -> Path:
+    """Return `path` with ~ expanded.
+
+    Raises:
+        UsageError: that user does not exist, or has no home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{printable(str(path))}: {NO_HOME}") from None
 
 
 def as_paths(paths: object) -> tuple[Path, ...]:

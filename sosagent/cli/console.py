@@ -14,6 +14,7 @@ import typer
 from ..errors import SosError, UsageError
 from ..interactive.escape import parse_escape
 from ..keys import PublicKey
+from ..paths import expanded
 from ..printable import printable
 from .duration import parse_duration
 from .endpoint_options import EndpointOptions, TimeoutOption
@@ -171,4 +172,4 @@ def _read_keys(name: str) -> list[PublicKey]:
     """
     if name == "-" or re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name):
         raise UsageError(f"only files are accepted here, not {printable(name, 80)}", hint="sos-addkey accepts it.")
-    return [one.key for one in find_keys([str(Path(name).expanduser())], ReadOptions())]
+    return [one.key for one in find_keys([str(expanded(name))], ReadOptions())]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigInvalid, UsageError
-from ..paths import StrPath
+from ..paths import NO_HOME, StrPath, expanded
 from ..printable import printable
 from ..replace_file import locked, replace_file
 from ..secrets.file import OTHERS_WRITE, read_file, trouble_with
@@ -24,7 +24,6 @@ __all__ = ["VARIABLE", "add_machines", "has_machines", "load_machines", "machine
 VARIABLE = "SOSAGENT_CONFIG"
 
 _MAX_BYTES = 1 << 20
-_NO_HOME = "~ has no meaning here: that user does not exist, or has no home folder"
 _SOURCES = ("password", "become_password", "endpoint_password")
 
 
@@ -37,10 +36,7 @@ def machines_file(path: StrPath | None = None) -> tuple[Path, bool]:
     """
     chosen = path or os.environ.get(VARIABLE)
     if chosen:
-        try:  # the shell does not expand ~ in --config=~/x
-            return Path(chosen).expanduser(), True
-        except RuntimeError:
-            raise UsageError(f"{printable(str(chosen))}: {_NO_HOME}") from None
+        return expanded(chosen), True  # the shell does not expand ~ in --config=~/x
     from platformdirs import user_config_path  # takes long to import
 
     return user_config_path("sosagent") / "machines.toml", False
@@ -80,7 +76,7 @@ def load_machines(path: StrPath | None = None) -> Machines:
             lines, own = lines_of(text), ("machines", name, error.field)
             line = line_in(lines, own if own in lines else ("defaults", error.field))
             where = f"{printable(str(file))}:{line}: [machines.{name}] {error.field}"
-            raise ConfigInvalid(f"{where}: {_NO_HOME}") from None
+            raise ConfigInvalid(f"{where}: {NO_HOME}") from None
     return Machines(machines, file)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..endpoint.dialect import spell_keys
 from ..errors import EndpointLost, SosError, UsageError
+from ..paths import expanded
 from ..printable import printable
 from .add_key import add_key_in_session
 from .context import SessionContext
@@ -99,7 +100,7 @@ class Commands:
         async with session.exclusive():
             answer = await self._ask("record to FILE: ")
             if answer:
-                path = Path(answer).expanduser()
+                path = expanded(answer)
                 session.recording.start(path, f"sosagent {session.access.host}", session.terminal.size())
                 session.notice(f"recording to {path}; Enter {self._escape} r stops it", start=b"")
 
@@ -109,7 +110,7 @@ class Commands:
             answer = await self._ask("send FILE: ")
             if not answer:
                 return
-            data = _file_as_keys(Path(answer).expanduser())
+            data = _file_as_keys(expanded(answer))
             taken = session.console.endpoint.intercepted(data)
             if taken:
                 raise UsageError(

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import UsageError
+from ..paths import expanded
 from ..printable import printable
 from ..replace_file import replace_file
 from .endpoint import Lab
@@ -117,12 +118,7 @@ def _absolute(folder: Path) -> Path:
     Raises:
         UsageError: it has no home folder, or ssh_config cannot name it.
     """
-    try:
-        path = folder.expanduser().absolute()
-    except RuntimeError:
-        raise UsageError(
-            f"{printable(str(folder))}: ~ has no meaning here: that user does not exist, or has no home folder"
-        ) from None
+    path = expanded(folder).absolute()
     if '"' in str(path) or "${" in str(path) or not str(path).isprintable():
         raise UsageError(
             f"ssh_config cannot name a file in {printable(str(path))}",

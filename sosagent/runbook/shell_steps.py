@@ -9,6 +9,7 @@ from pathlib import Path
 from ..authorized_keys.key_file import check_user
 from ..errors import DeadlineExceeded, StepFailed, UsageError
 from ..keys import PublicKey, parse_public_keys
+from ..paths import expanded
 from ..printable import printable
 from ..secrets.marks import NOT_RECORDED
 from ..secrets.secret import Secret, hidden
@@ -211,7 +212,7 @@ async def upload(site: Site, scope: Scope, options: Upload) -> Outcome:
 async def download(site: Site, scope: Scope, options: Download) -> Outcome:
     """Copy a file from the machine."""
     await site.shell()
-    target = Path(scope.fill(options.target)).expanduser()
+    target = expanded(scope.fill(options.target))
     done = await site.download(scope.fill(options.source), target)
     return _copied(done, str(target))
 

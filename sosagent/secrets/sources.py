@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import PasswordMissing, UsageError
-from ..paths import StrPath
+from ..paths import StrPath, expanded
 from ..printable import printable
 from ..user_terminal import has_terminal
 from .file import read_file
@@ -169,16 +169,9 @@ def _from_keyring(value: str) -> Secret:
 _READERS: dict[str, Callable[[str, str], Secret]] = {
     "prompt": lambda _, prompt: _from_terminal(prompt),
     "env": lambda name, _: _from_environment(name),
-    "file": lambda path, _: find_password(file=_expanded(path)),
+    "file": lambda path, _: find_password(file=expanded(path)),
     "keyring": lambda value, _: _from_keyring(value),
 }
-
-
-def _expanded(path: str) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        raise UsageError(f"{printable(path)}: ~ cannot be expanded: no such user, or no home folder") from None
 
 
 def _checked(value: str, source: str) -> Secret:

@@ -25,6 +25,7 @@ from asyncssh.public_key import get_default_certificate_algs, get_default_public
 from ..endpoint.target import HostKeyPolicy
 from ..errors import HostKeyChanged, HostKeyUnknown, UsageError
 from ..keys.host_patterns import KnownLine, known_lines, matches, revokes
+from ..paths import expanded
 from ..printable import printable
 from ..replace_file import append_line, locked
 
@@ -166,7 +167,7 @@ class HostKeys:
         text = ""
         for path in self.files:
             try:
-                text += path.expanduser().read_bytes().decode("utf-8", "replace") + "\n"
+                text += expanded(path).read_bytes().decode("utf-8", "replace") + "\n"
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:

@@ -12,6 +12,7 @@ import asyncssh
 
 from ..errors import UsageError
 from ..keys.putty import PuttyFile, WrongPassphrase, is_putty
+from ..paths import expanded
 from ..printable import printable
 from ..secrets.secret import Secret
 from .base import Ask
@@ -114,7 +115,7 @@ def _import(path: Path) -> asyncssh.SSHKey:
 
 def _read(path: Path, shown: str) -> bytes:
     try:
-        with path.expanduser().open("rb") as opened:
+        with expanded(path).open("rb") as opened:
             return opened.read(_MAX_BYTES)
     except OSError as error:
         raise UsageError(f"cannot read {shown}: {error.strerror}", hint="Check -i and -F.") from None

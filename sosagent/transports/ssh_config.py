@@ -17,6 +17,7 @@ import asyncssh
 
 from ..endpoint.target import SshTarget
 from ..errors import UsageError
+from ..paths import expanded
 from ..printable import printable
 from .host_keys import HostKeys
 from .ssh_settings import readable_by_asyncssh
@@ -197,4 +198,4 @@ def host_key_arguments(
 
 def _files_named(names: Sequence[str] | None) -> tuple[Path, ...]:
     """Return the files of `names`, without those that stand for no file."""
-    return tuple(Path(name).expanduser() for name in names or () if name not in ("none", "/dev/null"))
+    return tuple(expanded(name) for name in names or () if name not in ("none", "/dev/null"))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -261,7 +262,8 @@ async def test_a_second_sigterm_ends_a_job_that_cannot_log_out(keyfile: Path, tm
             printed += await process.stderr.readline()
         ended = asyncio.ensure_future(process.communicate())
         while not ended.done():
-            process.send_signal(signal.SIGTERM)
+            with suppress(ProcessLookupError):  # send_signal of a process that has just ended takes its status away
+                os.kill(process.pid, signal.SIGTERM)
             await asyncio.wait([ended], timeout=0.2)
         _, err = await ended
         assert process.returncode == 130
@@ -333,3 +335,10 @@ def test_a_host_name_that_cannot_be_looked_up(host: str, reason: str, keyfile: P
         assert (status, out) == (2, "")
         assert "is not a valid host name" in err
         assert reason in err
+
+
+@pytest.mark.parametrize("option", ["--known-hosts", "-i", "--config"])
+def test_the_home_of_a_user_who_does_not_exist_is_a_clear_error(option: str) -> None:
+    """The shell leaves such a ~ as it is."""
+    status, _, err = invoke("state", "-F", "/dev/null", option, "~no-such-user/x", "root@127.0.0.1:1")
+    assert (status, "~no-such-user/x: ~ has no meaning here" in err) == (2, True), err
